@@ -1,0 +1,113 @@
+"""A decoded genome: by name, sharing resolved, as one would draw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from genome.alphabet import STRATEGIES
+from genome.genome import SKIPPED, Genome, Segment, features_genes, members, weights_genes
+from genome.operator import FeaturizerGenome, LIVClass
+from genome.repair import require_legal
+from genome.space import Space
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One LIV in the stack.
+
+    Attributes:
+        liv_class: which operator.
+        featurizer: how its features are computed.
+        weights_from: the position whose featurizer weights it uses; its own position when it owns them.
+        features_from: the position whose computed features it takes; its own when it computes all itself.
+        taken: the feature groups its sharing group shares.
+    """
+
+    liv_class: LIVClass
+    featurizer: FeaturizerGenome
+    weights_from: int
+    features_from: int
+    taken: tuple[str, ...] = ()
+
+    def computes(self, position: int) -> tuple[str, ...]:
+        """The feature groups this LIV, standing at `position`, computes itself."""
+        if self.features_from == position:
+            return self.featurizer.names
+        return tuple(name for name in self.featurizer.names if name not in self.taken)
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """The LIVs of a genome in order; skipped ones are gone, `depth` remembers how many there were."""
+
+    livs: tuple[Placement, ...]
+    depth: int
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """One object per LIV, for drawing: links name the position they lead to, or null."""
+        return [
+            {
+                "position": position,
+                "class_id": liv.liv_class.id,
+                "name": liv.liv_class.name,
+                "structure": liv.liv_class.operator.token_mixing.name.lower(),
+                "banded": liv.liv_class.operator.sparsity.name == "BANDED",
+                "differential": liv.liv_class.differential,
+                "weights_from": None if liv.weights_from == position else liv.weights_from,
+                "features_from": None if liv.features_from == position else liv.features_from,
+                "taken": list(liv.taken) if liv.features_from != position else [],
+            }
+            for position, liv in enumerate(self.livs)
+        ]
+
+
+def decode(genome: Genome, space: Space) -> Blueprint:
+    """Resolve a legal genome.
+
+    Raises:
+        ValueError: the genome is not legal in this space; the message names the segment and the gene.
+    """
+    require_legal(genome, space)
+    kept = genome.canonical().segments
+    kept = tuple(segment for segment in kept if segment != SKIPPED)
+    weights_owner = _owners(members(kept, weights_genes))
+    features_owner = _owners(members(kept, features_genes))
+    livs = []
+    for position, segment in enumerate(kept):
+        liv_class = space[segment.liv_class]
+        strategies = STRATEGIES[liv_class.operator.token_mixing]
+        livs.append(
+            Placement(
+                liv_class,
+                space.featurizer(liv_class),
+                weights_owner.get(position, position),
+                features_owner.get(position, position),
+                strategies[segment.features_strategy - 1],
+            )
+        )
+    return Blueprint(tuple(livs), len(genome.segments))
+
+
+def encode(blueprint: Blueprint, space: Space) -> Genome:
+    """The canonical genome of a blueprint; `decode(encode(b), space) == b`."""
+    shares_weights = {liv.weights_from for n, liv in enumerate(blueprint.livs) if liv.weights_from != n}
+    segments = []
+    for liv in blueprint.livs:
+        strategies = STRATEGIES[liv.liv_class.operator.token_mixing]
+        segments.append(
+            Segment(
+                liv.liv_class.id,
+                liv.weights_from + 1,
+                2 if liv.weights_from in shares_weights else 1,
+                liv.features_from + 1,
+                strategies.index(liv.taken) + 1,
+            )
+        )
+    genome = Genome(tuple(segments) + (SKIPPED,) * (blueprint.depth - len(segments)))
+    require_legal(genome, space)
+    return genome.canonical()
+
+
+def _owners(groups: dict[int, list[int]]) -> dict[int, int]:
+    return {position: positions[0] for positions in groups.values() for position in positions}

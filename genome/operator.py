@@ -1,0 +1,208 @@
+"""One LIV class as digits: how its features are computed and how they are mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from genome.alphabet import (
+    GROUPS,
+    ChannelMixing,
+    Expansion,
+    FeatureTokenMixing,
+    Generator,
+    Nonlinearity,
+    Repeat,
+    Source,
+    Sparsity,
+    TokenMixing,
+)
+
+
+@dataclass(frozen=True)
+class GroupGenome:
+    """The digits of one feature group."""
+
+    source: Source = Source.PROJECTED
+    channel: ChannelMixing = ChannelMixing.DENSE
+    token: FeatureTokenMixing = FeatureTokenMixing.NONE
+    sparsity: Sparsity = Sparsity.NONE
+    nonlinearity: Nonlinearity = Nonlinearity.NONE
+    expansion: Expansion = Expansion.SAME
+    repeat: Repeat = Repeat.ONE
+    generator: Generator = Generator.NONE
+
+    @classmethod
+    def of(cls, digits: Sequence[int]) -> GroupGenome:
+        """From eight integers, in the order of the fields.
+
+        Raises:
+            ValueError: not eight, or one is no digit of its alphabet; the message lists the legal ones.
+        """
+        if len(digits) != len(_GROUP_ALPHABETS):
+            raise ValueError(f"a feature group has {len(_GROUP_ALPHABETS)} digits, not {len(digits)}")
+        read = zip(_GROUP_ALPHABETS.items(), digits, strict=True)
+        return cls(**{name: _digit(alphabet, digit, name) for (name, alphabet), digit in read})
+
+    @property
+    def digits(self) -> tuple[int, ...]:
+        return tuple(int(getattr(self, name)) for name in _GROUP_ALPHABETS)
+
+
+_GROUP_ALPHABETS: dict[str, Any] = {
+    "source": Source,
+    "channel": ChannelMixing,
+    "token": FeatureTokenMixing,
+    "sparsity": Sparsity,
+    "nonlinearity": Nonlinearity,
+    "expansion": Expansion,
+    "repeat": Repeat,
+    "generator": Generator,
+}
+
+
+@dataclass(frozen=True)
+class FeaturizerGenome:
+    """A featurizer class: the digits of each of its feature groups, by group name."""
+
+    id: int
+    groups: tuple[tuple[str, GroupGenome], ...]
+
+    def __getitem__(self, group: str) -> GroupGenome:
+        return dict(self.groups)[group]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.groups)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "groups": {name: list(group.digits) for name, group in self.groups}}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FeaturizerGenome:
+        groups = tuple((str(name), GroupGenome.of(digits)) for name, digits in data["groups"].items())
+        return cls(int(data["id"]), groups)
+
+
+@dataclass(frozen=True)
+class OperatorGenome:
+    """The five digits of an operator."""
+
+    featurizer: int
+    token_mixing: TokenMixing
+    sparsity: Sparsity
+    nonlinearity: Nonlinearity
+    channel_mixing: ChannelMixing
+
+    @classmethod
+    def of(cls, digits: Sequence[int]) -> OperatorGenome:
+        """From five integers.
+
+        Raises:
+            ValueError: not five, or one is no digit of its alphabet; the message lists the legal ones.
+        """
+        if len(digits) != 5:
+            raise ValueError(f"an operator has five digits, not {len(digits)}")
+        featurizer, mixing, sparsity, nonlinearity, channel = digits
+        return cls(
+            featurizer,
+            _digit(TokenMixing, mixing, "token_mixing"),
+            _digit(Sparsity, sparsity, "sparsity"),
+            _digit(Nonlinearity, nonlinearity, "nonlinearity"),
+            _digit(ChannelMixing, channel, "channel_mixing"),
+        )
+
+    @property
+    def digits(self) -> tuple[int, ...]:
+        return (
+            self.featurizer,
+            int(self.token_mixing),
+            int(self.sparsity),
+            int(self.nonlinearity),
+            int(self.channel_mixing),
+        )
+
+
+@dataclass(frozen=True)
+class LIVClass:
+    """A named operator: a row of the catalogue. `differential` means y1 - lambda * y2 of two copies."""
+
+    id: int
+    name: str
+    operator: OperatorGenome
+    differential: bool = False
+    source: str = field(default="", compare=False)
+    says: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if self.id < 1:
+            raise ValueError(f"class {self.name}: id must be 1 or more (0 means no operator), not {self.id}")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "digits": list(self.operator.digits),
+            "differential": self.differential,
+            "source": self.source,
+            "says": self.says,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LIVClass:
+        return cls(
+            int(data["id"]),
+            str(data["name"]),
+            OperatorGenome.of(data["digits"]),
+            bool(data["differential"]),
+            str(data["source"]),
+            str(data["says"]),
+        )
+
+
+def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
+    """Why this operator cannot be built, as a sentence, or None when it can."""
+    mixing = operator.token_mixing
+    if set(featurizer.names) != set(GROUPS[mixing]):
+        return (
+            f"{mixing.name.lower()} mixes the feature groups {', '.join(GROUPS[mixing])}; "
+            f"featurizer {featurizer.id} computes {', '.join(featurizer.names)}"
+        )
+    if operator.sparsity is not Sparsity.NONE:
+        return f"sparsity {operator.sparsity.value} (banded) is reserved: no structure is banded yet"
+    if operator.nonlinearity not in _NONLINEARITIES[mixing]:
+        legal = ", ".join(str(n.value) for n in _NONLINEARITIES[mixing])
+        return f"{mixing.name.lower()} takes nonlinearity {legal}, not {operator.nonlinearity.value}"
+    for name, group in featurizer.groups:
+        reason = _illegal_group(name, group)
+        if reason:
+            return f"featurizer {featurizer.id}, group {name}: {reason}"
+    return None
+
+
+_NONLINEARITIES = {
+    TokenMixing.DIAGONAL: (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU),
+    TokenMixing.LOW_RANK: (Nonlinearity.SOFTMAX,),
+    TokenMixing.TOEPLITZ: (Nonlinearity.NONE,),
+    TokenMixing.SEMI_SEPARABLE: (Nonlinearity.NONE,),
+}
+
+
+def _illegal_group(name: str, group: GroupGenome) -> str | None:
+    wanted = {"a": Source.CONSTANT, "h": Source.POSITION}.get(name, Source.PROJECTED)
+    if group.source is not wanted:
+        return f"the source must be {wanted.value} ({wanted.name.lower()}), not {group.source.value}"
+    if (group.source is Source.POSITION) != (group.generator is not Generator.NONE):
+        return "a function of position needs a generator, and nothing else may have one"
+    if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
+        return "a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
+    return None
+
+
+def _digit(alphabet: Any, value: Any, name: str) -> Any:
+    try:
+        return alphabet(value)
+    except ValueError:
+        legal = ", ".join(f"{member.value} {member.name.lower()}" for member in alphabet)
+        raise ValueError(f"{name} {value!r} is not a digit; legal: {legal}") from None

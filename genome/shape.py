@@ -1,0 +1,89 @@
+"""The sizes that are not in a genome: a job's shape, and the widths that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from genome.alphabet import STATE_SIZES, ChannelMixing, Expansion
+from genome.operator import FeaturizerGenome, LIVClass, OperatorGenome
+
+
+class Heads(NamedTuple):
+    """A feature group's extent: (heads, channels per head)."""
+
+    heads: int
+    size: int
+
+    @property
+    def channels(self) -> int:
+        return self.heads * self.size
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Width of the residual stream, channels per head, and vocabulary size.
+
+    Raises:
+        ValueError: a size is not positive or the width is no multiple of the head size.
+    """
+
+    width: int = 64
+    head_dim: int = 16
+    vocab: int = 256
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value < 1:
+                raise ValueError(f"{name} must be 1 or more, not {value}")
+        if self.width % self.head_dim:
+            raise ValueError(f"width {self.width} must be a multiple of head_dim {self.head_dim}")
+
+    def heads(self, operator: OperatorGenome) -> Heads:
+        """Heads of the mixing: one per channel (diagonal), one in all (dense), or of `head_dim` (grouped)."""
+        mixing = operator.channel_mixing
+        if mixing is ChannelMixing.DIAGONAL:
+            return Heads(self.width, 1)
+        if mixing is ChannelMixing.DENSE:
+            return Heads(1, self.width)
+        return Heads(self.width // self.head_dim, self.head_dim)
+
+    def groups(self, liv_class: LIVClass, featurizer: FeaturizerGenome) -> dict[str, Heads]:
+        """The extent of every feature group of a class.
+
+        Raises:
+            ValueError: a group's heads do not divide by its repeat; the message names the class.
+        """
+        heads, size = self.heads(liv_class.operator)
+        state = featurizer["b"].expansion if "b" in featurizer.names else Expansion.SAME
+        extents = {}
+        for name, group in featurizer.groups:
+            if heads % group.repeat:
+                raise ValueError(
+                    f"class {liv_class.id} {liv_class.name} shares each {name} head among {group.repeat.value} heads; "
+                    f"width {self.width} with head_dim {self.head_dim} gives {heads} heads, no multiple of it"
+                )
+            if name == "a":
+                extents[name] = Heads(heads, STATE_SIZES.get(state, size))
+            elif name in ("d", "h"):
+                extents[name] = Heads(heads, 1)
+            elif group.expansion in STATE_SIZES:
+                extents[name] = Heads(1, STATE_SIZES[group.expansion])
+            elif group.expansion is Expansion.MLP:
+                extents[name] = Heads(1, mlp_width(heads * size))
+            else:
+                extents[name] = Heads(heads // group.repeat, size)
+        return extents
+
+    def to_json(self) -> dict[str, int]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Shape:
+        return cls(int(data["width"]), int(data["head_dim"]), int(data["vocab"]))
+
+
+def mlp_width(width: int) -> int:
+    """8/3 of the width, rounded up to a multiple of 16 (MAD-lab's rule: 128 -> 352)."""
+    return -(-(8 * width // 3) // 16) * 16

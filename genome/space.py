@@ -1,0 +1,140 @@
+"""The set of genomes a search may visit. A job stores its space, so that old genomes keep their meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from genome.catalogue import CLASSES, FEATURIZERS, named
+from genome.genome import Genome
+from genome.operator import FeaturizerGenome, LIVClass, illegal
+
+MAX_DEPTH = 256
+
+
+@dataclass(frozen=True)
+class Space:
+    """Allowed classes with their whole tables, depth, and which genes are free.
+
+    Args:
+        classes: the LIV classes a gene may name.
+        featurizers: the featurizers those classes use.
+        depth: LIVs in a genome.
+        allow_skip: whether class 0 (no operator) is legal, so that depth can evolve.
+        share_weights: whether featurizer-sharing genes may be other than none.
+        share_features: whether feature-sharing genes may be other than none.
+        groups: the largest sharing-group label that sampling draws.
+
+    Raises:
+        ValueError: tables that clash or a class that cannot be built; the message names both sides.
+    """
+
+    classes: tuple[LIVClass, ...]
+    featurizers: tuple[FeaturizerGenome, ...]
+    depth: int
+    allow_skip: bool = False
+    share_weights: bool = True
+    share_features: bool = True
+    groups: int = 3
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.depth <= MAX_DEPTH:
+            raise ValueError(f"depth must be 1 to {MAX_DEPTH}, not {self.depth}")
+        if self.groups < 1:
+            raise ValueError(f"groups must be 1 or more, not {self.groups}")
+        if not self.classes:
+            raise ValueError("classes must name at least one LIV class")
+        _reject_clashes([(row.id, row.name) for row in self.classes])
+        _reject_clashes([(row.id, f"featurizer {row.id}") for row in self.featurizers])
+        for row in self.classes:
+            reason = illegal(row.operator, self.featurizer(row))
+            if reason:
+                raise ValueError(f"class {row.id} {row.name}: {reason}")
+
+    @classmethod
+    def of(cls, names: Sequence[str] | None = None, *, depth: int, **options: Any) -> Space:
+        """The space over these catalogue classes (all of them by default).
+
+        Raises:
+            ValueError: an unknown class name; the message lists the legal ones.
+        """
+        classes = CLASSES if names is None else tuple(named(name) for name in names)
+        used = {row.operator.featurizer for row in classes}
+        return cls(classes, tuple(f for f in FEATURIZERS if f.id in used), depth, **options)
+
+    @cached_property
+    def _by_id(self) -> dict[int, LIVClass]:
+        return {row.id: row for row in self.classes}
+
+    @cached_property
+    def _featurizers(self) -> dict[int, FeaturizerGenome]:
+        return {row.id: row for row in self.featurizers}
+
+    def __contains__(self, class_id: int) -> bool:
+        return class_id in self._by_id or (class_id == 0 and self.allow_skip)
+
+    def __getitem__(self, class_id: int) -> LIVClass:
+        return self._by_id[class_id]
+
+    def featurizer(self, liv_class: LIVClass) -> FeaturizerGenome:
+        wanted = liv_class.operator.featurizer
+        if wanted not in self._featurizers:
+            legal = ", ".join(map(str, self._featurizers))
+            raise ValueError(f"class {liv_class.id} {liv_class.name} uses featurizer {wanted}; the space has {legal}")
+        return self._featurizers[wanted]
+
+    @cached_property
+    def choices(self) -> tuple[int, ...]:
+        """The legal values of a class gene."""
+        return ((0,) if self.allow_skip else ()) + tuple(self._by_id)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "classes": [row.to_json() for row in self.classes],
+            "featurizers": [row.to_json() for row in self.featurizers],
+            "depth": self.depth,
+            "allow_skip": self.allow_skip,
+            "share_weights": self.share_weights,
+            "share_features": self.share_features,
+            "groups": self.groups,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Space:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: a field is missing or malformed; the message names it.
+        """
+        try:
+            return cls(
+                tuple(LIVClass.from_json(row) for row in data["classes"]),
+                tuple(FeaturizerGenome.from_json(row) for row in data["featurizers"]),
+                int(data["depth"]),
+                bool(data["allow_skip"]),
+                bool(data["share_weights"]),
+                bool(data["share_features"]),
+                int(data["groups"]),
+            )
+        except KeyError as missing:
+            raise ValueError(f"the space lacks the field {missing}") from None
+        except TypeError as wrong:
+            raise ValueError(f"the space is malformed: {wrong}") from None
+
+
+def digest(genome: Genome, space: Space) -> str:
+    """What a genome is, in 16 hex digits: equal for all genomes of a space that decode alike."""
+    tables = json.dumps([space.to_json()[key] for key in ("classes", "featurizers")], sort_keys=True)
+    return hashlib.sha256(f"{genome.canonical()}\n{tables}".encode()).hexdigest()[:16]
+
+
+def _reject_clashes(rows: list[tuple[int, str]]) -> None:
+    seen: dict[int, str] = {}
+    for number, name in rows:
+        if number in seen:
+            raise ValueError(f"id {number} is taken twice: by {seen[number]} and by {name}")
+        seen[number] = name
