@@ -1,0 +1,98 @@
+"""What a plan makes of a candidate's metrics: objectives, feasibility, the frontier and its hypervolume."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import moocore
+import numpy as np
+
+from evaluator.evaluation import Evaluation, Failure
+from search.plan import Plan
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Who stands on the frontier after a candidate was added, and who came or went by it.
+
+    Attributes:
+        hypervolume: share of the box between zero and the reference that is dominated, 0 to 1.
+    """
+
+    entered: tuple[int, ...]
+    left: tuple[int, ...]
+    size: int
+    hypervolume: float
+
+
+class Frontier:
+    """The candidates of one job that no other beats, in objectives to be made small.
+
+    Of candidates with equal objectives the first to arrive stands for all.
+
+    Args:
+        reference: the far corner of the box in which hypervolume is counted; all positive.
+        points: the objectives of those already on the frontier, by number.
+    """
+
+    def __init__(self, reference: Sequence[float], points: Mapping[int, Sequence[float]]) -> None:
+        if not all(math.isfinite(value) and value > 0 for value in reference):
+            raise ValueError(f"the hypervolume reference must be finite and positive, not {list(reference)}")
+        self._reference = np.asarray(reference, dtype=float)
+        self._points = {number: np.asarray(point, dtype=float) for number, point in points.items()}
+        self._hypervolume = self._share()
+
+    def add(self, number: int, point: Sequence[float]) -> Standing:
+        """Let a candidate try for the frontier: it is compared with those on it only."""
+        candidates = {**self._points, number: np.asarray(point, dtype=float)}
+        stays = moocore.is_nondominated(np.stack(list(candidates.values())))
+        kept = {n: p for (n, p), stay in zip(candidates.items(), stays, strict=True) if stay}
+        left = tuple(n for n in self._points if n not in kept)
+        if number in kept:
+            self._points = kept
+            self._hypervolume = self._share()
+        return replace(self.standing(), entered=(number,) if number in kept else (), left=left)
+
+    def standing(self) -> Standing:
+        """The frontier as it is."""
+        return Standing((), (), len(self._points), self._hypervolume)
+
+    def _share(self) -> float:
+        if not self._points:
+            return 0.0
+        scaled = np.stack(list(self._points.values())) / self._reference
+        return float(moocore.hypervolume(scaled, ref=np.ones(len(self._reference))))
+
+
+def objectives(metrics: Mapping[str, float], plan: Plan) -> list[float]:
+    """The metrics a plan makes small, in its order.
+
+    Raises:
+        KeyError: a metric is missing.
+    """
+    return [float(metrics[metric]) for metric in plan.objectives]
+
+
+def violation(metrics: Mapping[str, float], plan: Plan) -> float:
+    """How far a candidate exceeds the plan's constraints, each as a share of its limit; 0 when it keeps all."""
+    return sum(max(0.0, metrics[limit.metric] / limit.at_most - 1.0) for limit in plan.constraints)
+
+
+def judged(evaluation: Evaluation, plan: Plan) -> Evaluation:
+    """The evaluation, turned into a failure when a metric is not finite or one that the plan asks for is missing."""
+    if evaluation.failure is not None:
+        return replace(evaluation, metrics={}, weights=None)
+    infinite = sorted(name for name, value in evaluation.metrics.items() if not math.isfinite(value))
+    if infinite:
+        return _failed(evaluation, Failure.DIVERGED, f"{', '.join(infinite)} came out not finite")
+    asked = {*plan.objectives, *(limit.metric for limit in plan.constraints)}
+    missing = sorted(asked - evaluation.metrics.keys())
+    if missing:
+        return _failed(evaluation, Failure.RAISED, f"the evaluator did not report {', '.join(missing)}")
+    return evaluation
+
+
+def _failed(evaluation: Evaluation, failure: Failure, detail: str) -> Evaluation:
+    return replace(evaluation, metrics={}, weights=None, failure=failure, detail=detail)
