@@ -80,6 +80,12 @@ class Repeat(IntEnum):
     FOUR = 4
 
 
+TAPS: dict[Generator, int | None] = {Generator.EXPLICIT_3: 3, Generator.IMPLICIT: None}
+"""Taps of a generated filter; None where it reaches back to the first token."""
+
+SHORT_CONV_TAPS = 4
+"""Taps of a feature's own short convolution, as in Mamba."""
+
 STATE_SIZES = {Expansion.STATE_2: 2, Expansion.STATE_16: 16}
 
 GROUPS: dict[TokenMixing, tuple[str, ...]] = {

@@ -132,8 +132,8 @@ class LIVClass:
     name: str
     operator: OperatorGenome
     differential: bool = False
-    source: str = field(default="", compare=False)
-    says: str = field(default="", compare=False)
+    source: str = field(default="", compare=False, repr=False)
+    says: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.id < 1:

@@ -1,0 +1,52 @@
+"""How one feature group is computed.
+
+B batch, L tokens, D model width, H heads, K channels per head.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Generator, Tensor, nn
+
+from genome import GroupGenome, Heads
+from star.cache import Store
+
+
+class Feature(nn.Module):
+    """One feature group. Parameters hold nothing until `initialise` has drawn them.
+
+    Args:
+        name: the group's name, under which it keeps what it needs between tokens.
+        width: channels of the input.
+        extent: heads and channels per head of the result.
+        group: the digits.
+    """
+
+    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
+        super().__init__()
+        self.name = name
+        self.width = width
+        self.extent = extent
+        self.group = group
+
+    @abstractmethod
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        """The feature of tokens x; `length` counts all tokens so far, `store` keeps a convolution's tail."""
+
+    @abstractmethod
+    def initialise(self, generator: Generator) -> None:
+        """Draw the weights from this generator alone."""
+
+    def memory(self) -> dict[str, tuple[int, ...]]:
+        """Shapes, batch left out, of what is kept between tokens."""
+        return {}
+
+    def flops(self) -> int:
+        """Multiply-adds, counted as two, for one token."""
+        return 2 * sum(parameter.numel() for parameter in self.parameters())
+
+
+def parameter(*sizes: int) -> nn.Parameter:
+    return nn.Parameter(torch.empty(sizes))

@@ -1,0 +1,56 @@
+"""All feature groups of one LIV class, computed from its digits.
+
+B batch, L tokens, D model width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from torch import Tensor, nn
+
+from genome import FeaturizerGenome, Heads
+from genome.alphabet import Generator, Source
+from star.cache import Store
+from star.features.decay import LogDecay, StepSize
+from star.features.feature import Feature
+from star.features.filters import ExplicitFilter, ImplicitFilter
+from star.features.projection import Projection
+
+_BY_GROUP: dict[str, type[Feature]] = {"a": LogDecay, "d": StepSize}
+_BY_GENERATOR: dict[Generator, type[Feature]] = {
+    Generator.EXPLICIT_3: ExplicitFilter,
+    Generator.IMPLICIT: ImplicitFilter,
+}
+
+
+class Featurizer(nn.Module):
+    """The weights a genome may share between LIVs.
+
+    Args:
+        genome: the digits.
+        extents: heads and channels of each group.
+        width: channels of the input.
+        groups: the groups to hold weights for; those that every user takes from elsewhere need none.
+    """
+
+    def __init__(
+        self, genome: FeaturizerGenome, extents: Mapping[str, Heads], width: int, groups: Collection[str]
+    ) -> None:
+        super().__init__()
+        self.groups = nn.ModuleDict()
+        for name, group in genome.groups:
+            if name in groups:
+                kind = _BY_GENERATOR[group.generator] if group.source is Source.POSITION else None
+                kind = kind or _BY_GROUP.get(name, Projection)
+                self.groups[name] = kind(name, width, extents[name], group)
+
+    def __getitem__(self, name: str) -> Feature:
+        feature = self.groups[name]
+        assert isinstance(feature, Feature)
+        return feature
+
+    def forward(self, x_BLD: Tensor, names: Collection[str], store: Store | None) -> dict[str, Tensor]:
+        """The named groups; with a store, x are the next tokens of a sequence."""
+        length = x_BLD.shape[1] + (store.position if store is not None else 0)
+        return {name: self[name](x_BLD, length, store) for name in names}

@@ -1,0 +1,81 @@
+"""Filters h over distances: functions of position, the same for every input.
+
+H heads, T distances, W taps, E position features, M hidden units.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Generator, Tensor
+
+from genome import GroupGenome, Heads
+from genome.alphabet import TAPS
+from star.cache import Store
+from star.features.feature import Feature, parameter
+
+FREQUENCIES = 8
+HIDDEN = 32
+SHORTEST_REACH, LONGEST_REACH = 4.0, 4096.0
+
+
+class ExplicitFilter(Feature):
+    """h_HW: every tap is a weight."""
+
+    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, extent, group)
+        taps = TAPS[group.generator]
+        assert taps is not None, f"{group.generator.name} is not a finite filter"
+        self.taps_HW = parameter(extent.heads, taps)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        return self.taps_HW
+
+    def initialise(self, generator: Generator) -> None:
+        torch.nn.init.normal_(self.taps_HW, std=self.taps_HW.shape[1] ** -0.5, generator=generator)
+
+    def flops(self) -> int:
+        return 0
+
+
+class ImplicitFilter(Feature):
+    """h_HT = MLP(position) * exp(-rate_h t) + skip at t = 0 (Poli et al. 2023, section 3.3).
+
+    Positions are counted in tokens, not in shares of the input, so a filter means the same at every length.
+    """
+
+    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, extent, group)
+        self.first_ME = parameter(HIDDEN, 2 * FREQUENCIES + 1)
+        self.second_MM = parameter(HIDDEN, HIDDEN)
+        self.last_HM = parameter(extent.heads, HIDDEN)
+        self.log_rate_H = parameter(extent.heads)
+        self.skip_H = parameter(extent.heads)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        exact = torch.promote_types(self.last_HM.dtype, torch.float32)
+        t_T = torch.arange(length, device=self.last_HM.device, dtype=exact)
+        hidden_TM = torch.sin(_positions(t_T) @ self.first_ME.to(exact).T)
+        hidden_TM = torch.sin(hidden_TM @ self.second_MM.to(exact).T)
+        window_HT = torch.exp(-self.log_rate_H.to(exact).exp().unsqueeze(1) * t_T)
+        h_HT = (self.last_HM.to(exact) @ hidden_TM.T) * window_HT
+        return torch.cat([h_HT[:, :1] + self.skip_H.to(exact).unsqueeze(1), h_HT[:, 1:]], dim=1)
+
+    def initialise(self, generator: Generator) -> None:
+        for weight in (self.first_ME, self.second_MM, self.last_HM):
+            torch.nn.init.normal_(weight, std=weight.shape[1] ** -0.5, generator=generator)
+        torch.nn.init.normal_(self.skip_H, generator=generator)
+        with torch.no_grad():
+            reach = torch.linspace(math.log(SHORTEST_REACH), math.log(LONGEST_REACH), self.extent.heads)
+            self.log_rate_H.copy_(-reach)
+
+    def flops(self) -> int:
+        return 0
+
+
+def _positions(t_T: Tensor) -> Tensor:
+    """log(1 + t) and waves with periods from 4 tokens upwards, doubling twice each: (T, E)."""
+    periods = 4.0 ** torch.arange(1, FREQUENCIES + 1, device=t_T.device, dtype=t_T.dtype)
+    angles = 2 * math.pi * t_T.unsqueeze(1) / periods
+    return torch.cat([t_T.log1p().unsqueeze(1), angles.sin(), angles.cos()], dim=1)

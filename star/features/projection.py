@@ -1,0 +1,73 @@
+"""Features projected from the input: channel mixing, then a short causal convolution, then a nonlinearity.
+
+B batch, L tokens, D model width, C channels of the feature, H heads, K channels per head, W taps.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from genome import GroupGenome, Heads
+from genome.alphabet import SHORT_CONV_TAPS, ChannelMixing, FeatureTokenMixing, Nonlinearity
+from star.cache import Store
+from star.convolution import causal
+from star.features.feature import Feature, parameter
+
+_SIGMA = {Nonlinearity.RELU: F.relu, Nonlinearity.SILU: F.silu, Nonlinearity.NONE: torch.nn.Identity()}
+
+
+class Projection(Feature):
+    """(B, L, H, K) from (B, L, D)."""
+
+    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, extent, group)
+        self.weight = parameter(*_WEIGHT_SHAPES[group.channel](width, extent))
+        self.taps = parameter(extent.channels, SHORT_CONV_TAPS) if _convolves(group) else None
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        y_BLC = _PROJECT[self.group.channel](x_BLD, self.weight)
+        if self.taps is not None:
+            y_BLC = self._convolved(y_BLC, self.taps, store)
+        y_BLC = _SIGMA[self.group.nonlinearity](y_BLC)
+        return y_BLC.unflatten(2, self.extent)
+
+    def initialise(self, generator: Generator) -> None:
+        torch.nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5, generator=generator)
+        if self.taps is not None:
+            torch.nn.init.normal_(self.taps, std=SHORT_CONV_TAPS**-0.5, generator=generator)
+
+    def memory(self) -> dict[str, tuple[int, ...]]:
+        if self.taps is None:
+            return {}
+        return {f"{self.name}.conv": (SHORT_CONV_TAPS - 1, self.extent.channels)}
+
+    def _convolved(self, y_BLC: Tensor, taps_CW: Tensor, store: Store | None) -> Tensor:
+        if store is None:
+            return causal(y_BLC, taps_CW)
+        length = y_BLC.shape[1]
+        return causal(store.append(f"{self.name}.conv", y_BLC, keep=SHORT_CONV_TAPS - 1), taps_CW)[:, -length:]
+
+
+def _convolves(group: GroupGenome) -> bool:
+    return group.token is FeatureTokenMixing.TOEPLITZ
+
+
+def _blocks(x_BLD: Tensor, weight_HKD: Tensor) -> Tensor:
+    """Each head sees its own slice of the input."""
+    heads = weight_HKD.shape[0]
+    return torch.einsum("blhd,hkd->blhk", x_BLD.unflatten(2, (heads, -1)), weight_HKD).flatten(2)
+
+
+_PROJECT = {
+    ChannelMixing.DIAGONAL: lambda x_BLD, weight_D1: x_BLD * weight_D1.squeeze(1),
+    ChannelMixing.DENSE: F.linear,
+    ChannelMixing.GROUPED: _blocks,
+}
+
+_WEIGHT_SHAPES = {
+    ChannelMixing.DIAGONAL: lambda width, extent: (width, 1),
+    ChannelMixing.DENSE: lambda width, extent: (extent.channels, width),
+    ChannelMixing.GROUPED: lambda width, extent: (extent.heads, extent.size, width // extent.heads),
+}

@@ -1,0 +1,109 @@
+"""LIV: a linear input-varying operator, y = T(x) x, built from the parts its digits name.
+
+B batch, L tokens, D model width.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Generator, Tensor, nn
+
+from genome import Placement, Shape
+from genome.alphabet import TAPS
+from star.cache import Store
+from star.features import Featurizer
+from star.features.feature import parameter
+from star.structures import STRUCTURES, Structure
+
+
+class Operator(nn.Module):
+    """What a LIV and a differential pair of LIVs have in common: features apart from mixing.
+
+    `features(x, shared)` is the part a genome may share between layers; `mix(features)` is y = T v, projected
+    back to the model width. With a store, both treat x as the next tokens of a sequence.
+    """
+
+    @abstractmethod
+    def features(
+        self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None, store: Store | None = None
+    ) -> dict[str, Tensor]:
+        """Feature groups by name: those in `shared` as they are, the others computed from x."""
+
+    @abstractmethod
+    def mix(self, features: Mapping[str, Tensor], store: Store | None = None) -> Tensor:
+        """y_BLD from features; the training form without a store, the decoding form with one."""
+
+    def forward(self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None, store: Store | None = None) -> Tensor:
+        return self.mix(self.features(x_BLD, shared, store), store)
+
+    @abstractmethod
+    def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
+        """Shapes, batch left out, of everything kept after so many tokens, were nothing lent."""
+
+    @abstractmethod
+    def livs(self) -> Iterator[tuple[str, LIV]]:
+        """The LIVs inside with the prefix of their names in features and stores."""
+
+    @abstractmethod
+    def initialise(self, generator: Generator) -> None:
+        """Draw the weights of this operator other than those of its featurizers."""
+
+    @abstractmethod
+    def rescale(self, factor: float) -> None:
+        """Multiply the output by a constant, once, in the output projection."""
+
+    @abstractmethod
+    def flops(self, context: int) -> int:
+        """Multiply-adds, counted as two, to decode one token at this position."""
+
+
+class LIV(Operator):
+    """One operator: a featurizer, a structure, and a projection back to the model width."""
+
+    def __init__(self, placement: Placement, computes: tuple[str, ...], shape: Shape, featurizer: Featurizer) -> None:
+        super().__init__()
+        liv_class = placement.liv_class
+        self.computes = computes
+        self.featurizer = featurizer
+        self.structure: Structure = _structure(placement, shape)
+        self.out_DC = parameter(shape.width, self.structure.channels)
+        self.label = liv_class.name
+
+    def features(
+        self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None, store: Store | None = None
+    ) -> dict[str, Tensor]:
+        return {**(shared or {}), **self.featurizer(x_BLD, self.computes, store)}
+
+    def mix(self, features: Mapping[str, Tensor], store: Store | None = None) -> Tensor:
+        y_BLHV = self.structure.fast(features) if store is None else self.structure.step(features, store)
+        return nn.functional.linear(y_BLHV.flatten(2), self.out_DC)
+
+    def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
+        kept = self.structure.memory(tokens)
+        for name in self.computes:
+            kept.update(self.featurizer[name].memory())
+        return kept
+
+    def livs(self) -> Iterator[tuple[str, LIV]]:
+        yield "", self
+
+    def initialise(self, generator: Generator) -> None:
+        nn.init.normal_(self.out_DC, std=self.out_DC.shape[1] ** -0.5, generator=generator)
+
+    def rescale(self, factor: float) -> None:
+        with torch.no_grad():
+            self.out_DC.mul_(factor)
+
+    def flops(self, context: int) -> int:
+        features = sum(self.featurizer[name].flops() for name in self.computes)
+        return features + self.structure.flops(context) + 2 * self.out_DC.numel()
+
+
+def _structure(placement: Placement, shape: Shape) -> Structure:
+    operator, featurizer = placement.liv_class.operator, placement.featurizer
+    extents = shape.groups(placement.liv_class, featurizer)
+    taps = TAPS[featurizer["h"].generator] if "h" in featurizer.names else None
+    return STRUCTURES[operator.token_mixing](operator, extents, taps)

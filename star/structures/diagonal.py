@@ -1,0 +1,41 @@
+"""T_ii = sigma(c_i): memoryless units. With SiLU and a dense featurizer this is SwiGLU (Shazeer 2020).
+
+B batch, L tokens, H heads, V channels per head.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from genome.alphabet import Nonlinearity, TokenMixing
+from star.cache import Store
+from star.structures.structure import Features, Structure
+
+_SIGMA = {Nonlinearity.NONE: torch.nn.Identity(), Nonlinearity.RELU: F.relu, Nonlinearity.SILU: F.silu}
+
+
+class Diagonal(Structure):
+    """y_i = sigma(c_i) v_i, element by element."""
+
+    digit = TokenMixing.DIAGONAL
+    per_token = ("c", "v")
+
+    def mix(self, features: Features) -> Tensor:
+        y_BLHV: Tensor = _SIGMA[self.operator.nonlinearity](features["c"]) * features["v"]
+        return y_BLHV
+
+    def fast(self, features: Features) -> Tensor:
+        return self.mix(features)
+
+    def step(self, features: Features, store: Store) -> Tensor:
+        return self.mix(features)
+
+    def matrix(self, features: Features) -> Tensor:
+        gate_BLD = _SIGMA[self.operator.nonlinearity](features["c"]).flatten(2)
+        return torch.diag_embed(gate_BLD.transpose(1, 2))
+
+    def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def flops(self, context: int) -> int:
+        return 4 * self.channels
