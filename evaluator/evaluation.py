@@ -132,7 +132,12 @@ class Evaluation:
 
 
 class Evaluator(Protocol):
-    """Evaluates requests, several at once, without a barrier between them."""
+    """Evaluates requests, several at once, without a barrier between them.
+
+    Every submitted request comes back from `collect` exactly once, with its `candidate` and `attempt`, unless
+    `close` abandons it. Whatever its evaluation does (raise, hang, die) is an `Evaluation` with a failure, and
+    the evaluator goes on. After `close` it is empty and may be used again.
+    """
 
     @property
     def capacity(self) -> int:

@@ -1,0 +1,61 @@
+"""One candidate from text to metrics."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+
+import star
+from evaluator.evaluation import STDERR_SUFFIX, Evaluation, Metric, Request
+from evaluator.failure import failed
+from evaluator.measure import Measured, decode_ms, quality
+from evaluator.tasks.registry import load
+from evaluator.train import train
+from genome import Genome, Space, decode
+
+
+def evaluate(request: Request) -> Evaluation:
+    """Build, train and measure one candidate. Whatever goes wrong is in the evaluation's `failure` and `detail`.
+
+    Everything but the times follows from the request: batches and initial weights from its seed.
+    """
+    began = time.monotonic()
+    try:
+        return _evaluated(request, began)
+    except Exception as error:
+        return failed(request, error, time.monotonic() - began)
+
+
+def _evaluated(request: Request, began: float) -> Evaluation:
+    deadline = began + request.budget.seconds
+    blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
+    cost = star.cost(blueprint, request.shape, context=request.context)
+    task = load(request.task, request.budget)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = star.build(blueprint, request.shape, seed=request.seed).to(device)
+    training = time.monotonic()
+    curve = train(model, task, request.budget, np.random.default_rng(request.seed), deadline)
+    trained = time.monotonic()
+    score = quality(model, task, request.budget.batch, deadline)
+    decode_time = decode_ms(model, task.validation.tokens[:1], deadline)
+    metrics = {
+        **_with_stderr(task.metric, score),
+        Metric.PARAMETERS.value: float(cost.parameters),
+        Metric.CACHE_BYTES.value: float(cost.cache_bytes),
+        **_with_stderr(Metric.DECODE_MS, decode_time),
+        Metric.TRAIN_SECONDS.value: trained - training,
+    }
+    return Evaluation(
+        request.candidate,
+        request.attempt,
+        metrics=metrics,
+        curve=curve,
+        weights=star.weights(model),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _with_stderr(metric: Metric, measured: Measured) -> dict[str, float]:
+    return {metric.value: measured.value, metric.value + STDERR_SUFFIX: measured.stderr}

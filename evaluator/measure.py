@@ -1,0 +1,86 @@
+"""What a trained model is worth: its quality on unseen data, and the time it takes for one token.
+
+Shapes: B sequences, L tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from evaluator.failure import DivergenceError, TimeLimitError
+from evaluator.tasks.loaded import LoadedTask
+from evaluator.train import device_of, precision
+from star import Backbone
+
+DECODE_WARMUP = 4
+DECODE_REPEATS = 48
+
+
+class Measured(NamedTuple):
+    """A number and its standard error."""
+
+    value: float
+    stderr: float
+
+
+@torch.inference_mode()
+def quality(model: nn.Module, task: LoadedTask, batch: int, deadline: float) -> Measured:
+    """The task's metric on its validation set, `batch` sequences at a time: mean and standard error over sequences.
+
+    Raises:
+        DivergenceError: the metric is not finite.
+        TimeLimitError: the deadline passed.
+    """
+    model.eval()
+    device = device_of(model)
+    scores = []
+    for tokens_BL, targets_BL in zip(*(torch.split(part, batch) for part in task.validation), strict=True):
+        _require_time(deadline)
+        with precision(device):
+            logits_BLV = model(tokens_BL.to(device))
+        scores.append(task.score(logits_BLV, targets_BL.to(device)).double())
+    score_B = torch.cat(scores)
+    mean = score_B.mean().item()
+    if not math.isfinite(mean):
+        raise DivergenceError(f"{task.metric} of the trained model is {mean}")
+    return Measured(mean, (score_B.std() / math.sqrt(len(score_B))).item())
+
+
+@torch.inference_mode()
+def decode_ms(model: Backbone, prompt_BL: Tensor, deadline: float) -> Measured:
+    """Milliseconds a token takes, one at a time with the model's cache, after a prompt (1, L).
+
+    Returns:
+        The median over repetitions, and its standard error as of a normal sample with the same
+        median absolute deviation, since a busy machine makes a few repetitions very slow.
+
+    Raises:
+        TimeLimitError: the deadline passed.
+    """
+    model.eval()
+    device = device_of(model)
+    repeats = DECODE_WARMUP + DECODE_REPEATS
+    cache = model.new_cache(batch=1)
+    taken = []
+    with precision(device):
+        next_BL = model(prompt_BL.to(device), cache=cache)[:, -1:].argmax(-1)
+        for _ in range(repeats):
+            _require_time(deadline)
+            began = time.perf_counter()
+            next_BL = model(next_BL, cache=cache)[:, -1:].argmax(-1)
+            next_BL.item()  # waits for the device
+            taken.append(1e3 * (time.perf_counter() - began))
+    taken_R = torch.tensor(taken[DECODE_WARMUP:], dtype=torch.float64)
+    median = taken_R.median()
+    spread = 1.4826 * (taken_R - median).abs().median()
+    return Measured(median.item(), (1.2533 * spread / math.sqrt(DECODE_REPEATS)).item())
+
+
+def _require_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise TimeLimitError("the seconds of the budget were over while the trained model was measured")

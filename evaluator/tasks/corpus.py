@@ -1,0 +1,135 @@
+"""The text of a directory as bytes, split by file into training and validation.
+
+What is read: regular files with no zero byte near their start (so no archives, images or bytecode), of names and
+directories that do not begin with a dot; symbolic links are never followed. Of a file at most `MAX_FILE_BYTES` are
+taken, of a corpus at most `MAX_CORPUS_BYTES`, files being visited in an order that is random but the same everywhere:
+by the hash of their path inside the corpus.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+STDLIB = "stdlib"
+"""The corpus that is on every machine: the source of the running interpreter's own library."""
+
+MAX_FILE_BYTES = 16 * 2**20
+MAX_CORPUS_BYTES = 256 * 2**20
+MAX_FILES = 200_000
+MIN_FILES = 2
+MIN_BYTES = 64 * 2**10
+VALIDATION_SHARE = 0.1
+
+_SNIFFED_BYTES = 8192
+_NOT_STDLIB = frozenset({"site-packages", "dist-packages"})
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two texts (uint8) that share no file and no file's content, and the files of each in order."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    train_files: tuple[str, ...]
+    validation_files: tuple[str, ...]
+
+
+@lru_cache(maxsize=2)
+def split(corpus: str) -> Split:
+    """The text of `stdlib` or of a directory, read once a process; later changes on disk are not seen.
+
+    Files with equal content count once. In the order of their path's hash, files go to validation until that has
+    `VALIDATION_SHARE` of the bytes, the rest to training.
+
+    Raises:
+        ValueError: there is too little text to split.
+    """
+    root = directory(corpus)
+    texts: dict[str, bytes] = {}
+    seen: set[bytes] = set()
+    room = MAX_CORPUS_BYTES
+    for path in sorted(_paths(root), key=lambda path: (_path_hash(path), path)):
+        content = _read(root / path, min(MAX_FILE_BYTES, room))
+        fingerprint = hashlib.sha256(content).digest()
+        if content and fingerprint not in seen:
+            seen.add(fingerprint)
+            texts[path] = content
+            room -= len(content)
+        if room == 0:
+            break
+    total = MAX_CORPUS_BYTES - room
+    _require_enough(corpus, len(texts), total)
+    ends = np.cumsum([len(content) for content in texts.values()])
+    held = min(int(np.searchsorted(ends, VALIDATION_SHARE * total)) + 1, len(texts) - 1)
+    paths = tuple(texts)
+    return Split(_joined(texts, paths[held:]), _joined(texts, paths[:held]), paths[held:], paths[:held])
+
+
+def directory(corpus: str) -> Path:
+    """Where a corpus lies, links resolved."""
+    return Path(sysconfig.get_path("stdlib") if corpus == STDLIB else corpus).resolve()
+
+
+def require_text(root: Path) -> None:
+    """Stop looking as soon as there is enough.
+
+    Raises:
+        ValueError: fewer than `MIN_FILES` files or `MIN_BYTES` bytes of text below `root`.
+    """
+    files = total = 0
+    for path in _paths(root):
+        content = _read(root / path, MIN_BYTES)
+        files, total = files + bool(content), total + len(content)
+        if files >= MIN_FILES and total >= MIN_BYTES:
+            return
+    _require_enough(str(root), files, total)
+
+
+def _require_enough(corpus: str, files: int, total: int) -> None:
+    if files < MIN_FILES or total < MIN_BYTES:
+        raise ValueError(
+            f"corpus {corpus} has {total} bytes of text in {files} different files; "
+            f"it needs {MIN_BYTES} or more in {MIN_FILES} or more, since validation is split off by file"
+        )
+
+
+def _paths(root: Path) -> Iterator[str]:
+    """Names of files below `root`, relative to it; of the standard library, its Python sources alone."""
+    library = root == directory(STDLIB)
+    found = 0
+    passed_over = _NOT_STDLIB if library else frozenset()
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in passed_over)
+        for name in sorted(names):
+            if not name.startswith(".") and (name.endswith(".py") or not library):
+                yield os.path.relpath(os.path.join(folder, name), root)
+                found += 1
+            if found == MAX_FILES:
+                return
+
+
+def _read(path: Path, most: int) -> bytes:
+    """The first bytes of a text file; nothing of a link, a pipe, a device, a binary or an unreadable file."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            content = file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    except OSError:
+        return b""
+    return b"" if b"\0" in content[:_SNIFFED_BYTES] else content
+
+
+def _path_hash(path: str) -> bytes:
+    return hashlib.sha256(path.encode(errors="surrogateescape")).digest()
+
+
+def _joined(texts: dict[str, bytes], paths: tuple[str, ...]) -> np.ndarray:
+    return np.frombuffer(b"".join(texts[path] for path in paths), np.uint8)

@@ -1,0 +1,81 @@
+"""What runs in each process of the pool: one candidate after another, under a memory limit."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+import torch
+
+from evaluator.evaluation import Evaluation, Failure, Request
+from evaluator.failure import failed, outcome
+
+POLL_SECONDS = 0.05
+EXIT_SECONDS = 0.25
+"""How long a process lives after it has reported a candidate over its memory limit."""
+
+
+class Reply(NamedTuple):
+    """An evaluation, and whether the process that made it can take another."""
+
+    evaluation: Evaluation
+    usable: bool
+
+
+class Worker:
+    """Evaluates on one thread.
+
+    With a limit on memory the candidate runs beside a watch. Over the limit, the watch reports the candidate
+    and ends the process, which alone is sure to stop an allocation and to give everything back. (A limit on
+    the address space would not do: torch reserves far more than it uses.)
+    """
+
+    def __init__(self, evaluate: Callable[[Request], Evaluation], memory_bytes: int | None) -> None:
+        torch.set_num_threads(1)
+        self._evaluate = evaluate
+        self._memory_bytes = memory_bytes
+
+    def ready(self) -> int:
+        """Answers once the process can evaluate; its process id."""
+        return os.getpid()
+
+    def run(self, request: Request) -> Reply:
+        if self._memory_bytes is None:
+            return Reply(self._evaluated(request), usable=True)
+        return self._watched(request, self._memory_bytes)
+
+    def _evaluated(self, request: Request) -> Evaluation:
+        began = time.monotonic()
+        try:
+            return self._evaluate(request)
+        except Exception as error:
+            return failed(request, error, time.monotonic() - began)
+
+    def _watched(self, request: Request, limit: int) -> Reply:
+        began = time.monotonic()
+        results: SimpleQueue[Evaluation] = SimpleQueue()
+
+        def candidate() -> None:
+            torch.set_num_threads(1)  # holds for the thread that calls it
+            results.put(self._evaluated(request))
+
+        threading.Thread(target=candidate, daemon=True).start()
+        while (used := private_bytes()) <= limit:
+            try:
+                return Reply(results.get(timeout=POLL_SECONDS), usable=True)
+            except Empty:
+                continue
+        threading.Timer(EXIT_SECONDS, os._exit, (1,)).start()
+        detail = f"the process used {used / 2**20:.0f} MiB, its limit is {limit / 2**20:.0f} MiB"
+        return Reply(outcome(request, Failure.OUT_OF_MEMORY, detail, time.monotonic() - began), usable=False)
+
+
+def private_bytes() -> int:
+    """Memory of this process that it shares with no other, in bytes (Linux)."""
+    _, resident, shared = map(int, Path("/proc/self/statm").read_text().split()[:3])
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
