@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 
 
 def sample(space: Space, rng: Generator) -> Repaired:
-    """A random genome: each gene drawn alone, then repaired."""
-    return _legal(tuple(_redrawn(SKIPPED, space, rng, rate=1.0) for _ in range(space.depth)), space, rng)
+    """A random genome over a random palette of classes, every other gene drawn alone, then repaired.
+
+    With many classes, genes drawn alone would hardly ever put two LIVs of one class into a genome, and only
+    those can share. The palette's size is uniform, so that pure stacks and colourful ones are equally likely.
+    """
+    size = 1 + int(rng.integers(min(len(space.choices), space.depth)))
+    palette = [space.choices[int(n)] for n in rng.permutation(len(space.choices))[:size]]
+    drawn = (Segment(palette[int(rng.integers(len(palette)))]) for _ in range(space.depth))
+    return _legal(tuple(_redrawn(segment, space, rng, rate=1.0, first=1) for segment in drawn), space, rng)
 
 
 def mutate(genome: Genome, space: Space, rng: Generator, rate: float = 0.1) -> Repaired:
@@ -46,10 +53,10 @@ def _legal(segments: tuple[Segment, ...], space: Space, rng: Generator) -> Repai
     return Repaired(genome.canonical(), changed)
 
 
-def _redrawn(segment: Segment, space: Space, rng: Generator, rate: float) -> Segment:
-    """Redraw genes in order, so that a sharing strategy is drawn from those of the class it will serve."""
+def _redrawn(segment: Segment, space: Space, rng: Generator, rate: float, first: int = 0) -> Segment:
+    """Redraw genes from the `first` on, in order: sharing strategies are drawn from those of the class they serve."""
     genes = list(segment)
-    for gene in range(5):
+    for gene in range(first, 5):
         if rng.random() < rate and (gene == 0 or genes[0] != 0):
             genes[gene] = _draw(gene, genes[0], space, rng)
     return Segment(*genes)

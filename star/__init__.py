@@ -2,8 +2,22 @@
 
 from star.backbone import Backbone
 from star.build import build
+from star.contract import CHECKS, Report, check
 from star.cost import Cost, LIVCost, cost
 from star.export import export, load, weights
 from star.generate import generate
 
-__all__ = ["Backbone", "Cost", "LIVCost", "build", "cost", "export", "generate", "load", "weights"]
+__all__ = [
+    "CHECKS",
+    "Backbone",
+    "Cost",
+    "LIVCost",
+    "Report",
+    "build",
+    "check",
+    "cost",
+    "export",
+    "generate",
+    "load",
+    "weights",
+]

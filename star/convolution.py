@@ -36,5 +36,5 @@ def fft(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
     real = torch.promote_types(x_BLD.dtype, torch.float32)
     spectrum = torch.fft.rfft(x_BLD.to(real).transpose(1, 2), n=size)
     filters = torch.fft.rfft(h_DW[:, :length].to(real), n=size)
-    y_BDL = torch.fft.irfft(spectrum * filters, n=size)[..., :length]
+    y_BDL: Tensor = torch.fft.irfft(spectrum * filters, n=size)[..., :length]
     return y_BDL.transpose(1, 2).to(x_BLD.dtype)

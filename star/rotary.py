@@ -19,5 +19,5 @@ def rotate(x_BLHK: Tensor, position: int = 0) -> Tensor:
     speeds = BASE ** (-torch.arange(half, device=x_BLHK.device, dtype=exact) / half)
     angles = torch.outer(positions, speeds).unsqueeze(1)
     cos, sin = angles.cos().to(x_BLHK.dtype), angles.sin().to(x_BLHK.dtype)
-    first, second, rest = x_BLHK.split([half, half, x_BLHK.shape[-1] - 2 * half], dim=-1)
+    first, second, rest = torch.split(x_BLHK, [half, half, x_BLHK.shape[-1] - 2 * half], dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos, rest], dim=-1)

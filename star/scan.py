@@ -46,7 +46,7 @@ def _blocked(x_BLN: Tensor, count: int, block: int, copy: bool = False) -> Tenso
         x_BLN = F.pad(x_BLN, (0, 0) * (x_BLN.dim() - 2) + (0, missing))
     elif copy:
         x_BLN = x_BLN.clone(memory_format=torch.contiguous_format)
-    return x_BLN.unflatten(1, (count, block))
+    return torch.unflatten(x_BLN, 1, (count, block))
 
 
 class _Scan(torch.autograd.Function):

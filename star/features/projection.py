@@ -5,6 +5,8 @@ B batch, L tokens, D model width, C channels of the feature, H heads, K channels
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -15,7 +17,11 @@ from star.cache import Store
 from star.convolution import causal
 from star.features.feature import Feature, parameter
 
-_SIGMA = {Nonlinearity.RELU: F.relu, Nonlinearity.SILU: F.silu, Nonlinearity.NONE: torch.nn.Identity()}
+_SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
+    Nonlinearity.NONE: torch.positive,
+    Nonlinearity.RELU: F.relu,
+    Nonlinearity.SILU: F.silu,
+}
 
 
 class Projection(Feature):
@@ -31,7 +37,7 @@ class Projection(Feature):
         if self.taps is not None:
             y_BLC = self._convolved(y_BLC, self.taps, store)
         y_BLC = _SIGMA[self.group.nonlinearity](y_BLC)
-        return y_BLC.unflatten(2, self.extent)
+        return torch.unflatten(y_BLC, 2, self.extent)
 
     def initialise(self, generator: Generator) -> None:
         torch.nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5, generator=generator)
@@ -57,16 +63,16 @@ def _convolves(group: GroupGenome) -> bool:
 def _blocks(x_BLD: Tensor, weight_HKD: Tensor) -> Tensor:
     """Each head sees its own slice of the input."""
     heads = weight_HKD.shape[0]
-    return torch.einsum("blhd,hkd->blhk", x_BLD.unflatten(2, (heads, -1)), weight_HKD).flatten(2)
+    return torch.einsum("blhd,hkd->blhk", torch.unflatten(x_BLD, 2, (heads, -1)), weight_HKD).flatten(2)
 
 
-_PROJECT = {
+_PROJECT: dict[ChannelMixing, Callable[[Tensor, Tensor], Tensor]] = {
     ChannelMixing.DIAGONAL: lambda x_BLD, weight_D1: x_BLD * weight_D1.squeeze(1),
     ChannelMixing.DENSE: F.linear,
     ChannelMixing.GROUPED: _blocks,
 }
 
-_WEIGHT_SHAPES = {
+_WEIGHT_SHAPES: dict[ChannelMixing, Callable[[int, Heads], tuple[int, ...]]] = {
     ChannelMixing.DIAGONAL: lambda width, extent: (width, 1),
     ChannelMixing.DENSE: lambda width, extent: (extent.channels, width),
     ChannelMixing.GROUPED: lambda width, extent: (extent.heads, extent.size, width // extent.heads),

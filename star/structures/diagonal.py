@@ -3,6 +3,8 @@
 B batch, L tokens, H heads, V channels per head.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,7 +13,11 @@ from genome.alphabet import Nonlinearity, TokenMixing
 from star.cache import Store
 from star.structures.structure import Features, Structure
 
-_SIGMA = {Nonlinearity.NONE: torch.nn.Identity(), Nonlinearity.RELU: F.relu, Nonlinearity.SILU: F.silu}
+_SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
+    Nonlinearity.NONE: torch.positive,
+    Nonlinearity.RELU: F.relu,
+    Nonlinearity.SILU: F.silu,
+}
 
 
 class Diagonal(Structure):
@@ -21,8 +27,7 @@ class Diagonal(Structure):
     per_token = ("c", "v")
 
     def mix(self, features: Features) -> Tensor:
-        y_BLHV: Tensor = _SIGMA[self.operator.nonlinearity](features["c"]) * features["v"]
-        return y_BLHV
+        return _SIGMA[self.operator.nonlinearity](features["c"]) * features["v"]
 
     def fast(self, features: Features) -> Tensor:
         return self.mix(features)

@@ -43,7 +43,7 @@ class LowRank(Structure):
         length = q_BLHK.shape[1]
         scores_BHLL = torch.einsum("bihk,bjhk->bhij", q_BLHK, k_BLHK) * q_BLHK.shape[-1] ** -0.5
         future = torch.ones(length, length, dtype=torch.bool, device=q_BLHK.device).triu(1)
-        return scores_BHLL.masked_fill(future, float("-inf")).softmax(-1)
+        return torch.softmax(scores_BHLL.masked_fill(future, float("-inf")), dim=-1)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         return {name: (tokens, *self.extents[name]) for name in ("b", "v")}

@@ -34,7 +34,7 @@ class Toeplitz(Structure):
         h_DW = self._per_channel(features["h"])
         run = kernel("toeplitz", c_BLD, b_BLD, v_BLD, h_DW)
         y_BLD = run(c_BLD, b_BLD, v_BLD, h_DW) if run else c_BLD * causal(b_BLD * v_BLD, h_DW)
-        return y_BLD.unflatten(2, (self.heads, -1))
+        return torch.unflatten(y_BLD, 2, (self.heads, -1))
 
     def step(self, features: Features, store: Store) -> Tensor:
         c_BLD, b_BLD, v_BLD = (features[name].flatten(2) for name in ("c", "b", "v"))
@@ -42,7 +42,7 @@ class Toeplitz(Structure):
         inputs_BTD = store.append("tail", b_BLD * v_BLD, keep)
         h_DW = self._per_channel(features["h"]).to(inputs_BTD.dtype)
         recent_BLD = [_window(inputs_BTD, h_DW, back) for back in range(c_BLD.shape[1] - 1, -1, -1)]
-        return (c_BLD * torch.stack(recent_BLD, dim=1)).unflatten(2, (self.heads, -1))
+        return torch.unflatten(c_BLD * torch.stack(recent_BLD, dim=1), 2, (self.heads, -1))
 
     def matrix(self, features: Features) -> Tensor:
         c_BLD, b_BLD = features["c"].flatten(2), features["b"].flatten(2)

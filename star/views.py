@@ -1,0 +1,89 @@
+"""Whether the views of a structure agree: outputs and the gradient of every feature, against `mix` in float64.
+
+B batch, L tokens, H heads, V value channels per head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from star.cache import Store
+from star.structures import Structure
+
+Mix = Callable[[Mapping[str, Tensor]], Tensor]
+VANISHING = 1e-2
+EXACT, OUTPUT_TOLERANCE, GRADIENT_TOLERANCE = 1e-9, 1e-5, 1e-4
+"""Relative RMS errors allowed: between float64 views, and of float32 outputs and gradients against float64."""
+
+
+def relative_rms(measured: Tensor, expected: Tensor) -> float:
+    """Root mean square of the difference over that of what was expected."""
+    scale = expected.square().mean().sqrt().clamp_min(torch.finfo(expected.dtype).tiny)
+    return float((measured - expected).square().mean().sqrt() / scale)
+
+
+def disagreements(structure: Structure, features: Mapping[str, Tensor]) -> Iterator[str]:
+    """Breaches of the agreement for these float64 features, as sentences."""
+    expected, expected_grads = _with_gradients(structure.mix, features, torch.float64)
+    views: dict[str, tuple[Mix, torch.dtype, float, float]] = {
+        "fast": (structure.fast, torch.float64, EXACT, EXACT),
+        "fast in float32": (structure.fast, torch.float32, OUTPUT_TOLERANCE, GRADIENT_TOLERANCE),
+        "matrix @ v": (lambda f: _through_matrix(structure, f), torch.float64, EXACT, EXACT),
+        "step by step": (lambda f: _stepped(structure, f), torch.float64, EXACT, EXACT),
+    }
+    for name, (view, dtype, output_allowed, gradient_allowed) in views.items():
+        output, grads = _with_gradients(view, features, dtype)
+        error = relative_rms(output, expected)
+        if not error <= output_allowed:
+            yield f"{name} differs from mix by {error:.1e} relative RMS; allowed {output_allowed:.0e}"
+        for group, grad in grads.items():
+            error = _gradient_error(grad, expected_grads[group], expected_grads)
+            if not error <= gradient_allowed:
+                yield f"the gradient of {group} through {name} is off by {error:.1e}; allowed {gradient_allowed:.0e}"
+
+
+def _gradient_error(measured: Tensor, expected: Tensor, all_expected: Mapping[str, Tensor]) -> float:
+    """Relative RMS error; where a gradient vanishes (softmax over one token), relative to that of its fellows."""
+    rms = [grad.square().mean().sqrt() for grad in all_expected.values()]
+    scale = torch.maximum(expected.square().mean().sqrt(), VANISHING * torch.stack(rms).max())
+    return float((measured - expected).square().mean().sqrt() / scale)
+
+
+def _with_gradients(view: Mix, features: Mapping[str, Tensor], dtype: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
+    leaves = {name: value.to(dtype, copy=True).requires_grad_() for name, value in features.items()}
+    with torch.enable_grad():
+        output_BLHV = view(leaves)
+        weight = torch.linspace(-1, 1, output_BLHV.numel(), dtype=dtype).cos().view_as(output_BLHV)
+        grads = torch.autograd.grad((output_BLHV * weight).sum(), list(leaves.values()), allow_unused=True)
+    measured = {
+        name: torch.zeros_like(leaf) if grad is None else grad
+        for (name, leaf), grad in zip(leaves.items(), grads, strict=True)
+    }
+    return output_BLHV.detach().double(), {name: grad.double() for name, grad in measured.items()}
+
+
+def _through_matrix(structure: Structure, features: Mapping[str, Tensor]) -> Tensor:
+    """T has a row of matrices per head or, where T differs by channel, per channel."""
+    v_BLHV = features["v"].repeat_interleave(structure.heads // features["v"].shape[2], dim=2)
+    t_BHLL = structure.matrix(features)
+    if t_BHLL.shape[1] == structure.heads:
+        return torch.einsum("bhij,bjhv->bihv", t_BHLL, v_BLHV)
+    y_BLD = torch.einsum("bdij,bjd->bid", t_BHLL, v_BLHV.flatten(2))
+    return y_BLD.view_as(v_BLHV)
+
+
+def _stepped(structure: Structure, features: Mapping[str, Tensor]) -> Tensor:
+    v_BLHV = features["v"]
+    memory = structure.memory(0)
+    store = Store({name: v_BLHV.new_zeros(v_BLHV.shape[0], *sizes) for name, sizes in memory.items()}, {})
+    outputs = []
+    for t in range(v_BLHV.shape[1]):
+        token = {
+            name: value[:, t : t + 1] if name in structure.per_token else value for name, value in features.items()
+        }
+        outputs.append(structure.step(token, store))
+        store.position += 1
+    return torch.cat(outputs, dim=1)
