@@ -112,7 +112,7 @@ class Candidate:
         variation: what made it: `baseline`, `sample`, `mutation` or `crossover+mutation`.
         baseline: the name of the reference architecture it is, or None.
         metrics: by `evaluator.evaluation.Metric`, with standard errors; empty unless it succeeded.
-        curve: [step, training loss in nats] pairs.
+        curve: [step, training loss in nats] pairs; lists leave it empty, asking for one candidate fills it.
         failure: an `evaluator.evaluation.Failure`, or None.
         frontier: whether no feasible candidate of the job beats it.
         feasible: whether it keeps the plan's constraints; False until it succeeded.

@@ -81,7 +81,11 @@ def violation(metrics: Mapping[str, float], plan: Plan) -> float:
 
 
 def judged(evaluation: Evaluation, plan: Plan) -> Evaluation:
-    """The evaluation, turned into a failure when a metric is not finite or one that the plan asks for is missing."""
+    """The evaluation, turned into a failure when a metric is not finite or one that the plan asks for is missing.
+
+    Losses that are not finite leave the curve: where it ends is where training diverged.
+    """
+    evaluation = replace(evaluation, curve=tuple(point for point in evaluation.curve if math.isfinite(point[1])))
     if evaluation.failure is not None:
         return replace(evaluation, metrics={}, weights=None)
     infinite = sorted(name for name, value in evaluation.metrics.items() if not math.isfinite(value))

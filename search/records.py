@@ -1,0 +1,143 @@
+"""The tables. Times are seconds since 1970, by the database's clock."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import Double
+
+Seq = BigInteger().with_variant(Integer, "sqlite")
+"""A growing key; SQLite counts up plain integers only."""
+
+
+class Record(DeclarativeBase):
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        float: Double,
+        dict[str, Any]: JSON,
+        dict[str, float]: JSON,
+        list[Any]: JSON,
+    }
+
+
+class JobRecord(Record):
+    """A job: what was asked, who has it, and counts that save counting."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("jobs_state", "state", "seq"), {"sqlite_autoincrement": True})
+
+    seq: Mapped[int] = mapped_column(Seq, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    name: Mapped[str]
+    state: Mapped[str] = mapped_column(String(16))
+    why: Mapped[str] = mapped_column(default="")
+    plan: Mapped[dict[str, Any]]
+    space: Mapped[dict[str, Any]]
+    reference: Mapped[dict[str, float]] = mapped_column(default=dict)
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+
+    attempt: Mapped[int] = mapped_column(default=0)
+    runner: Mapped[str] = mapped_column(default="")
+    lease_until: Mapped[float | None]
+
+    total: Mapped[int]
+    proposed: Mapped[int] = mapped_column(default=0)
+    done: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    cancelled: Mapped[int] = mapped_column(default=0)
+    genes: Mapped[int] = mapped_column(BigInteger, default=0)
+    repaired: Mapped[int] = mapped_column(BigInteger, default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    frontier_size: Mapped[int] = mapped_column(default=0)
+    hypervolume: Mapped[float] = mapped_column(default=0.0)
+
+
+class CheckpointRecord(Record):
+    """The evolution's state after the latest proposal or outcome; apart, so that job rows stay small."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"), primary_key=True)
+    evolution: Mapped[dict[str, Any]]
+
+
+class KeyRecord(Record):
+    """An idempotency key and what it was used for."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"))
+
+
+class CandidateRecord(Record):
+    """A candidate. At most two parents, so that both ways of a lineage are one indexed lookup."""
+
+    __tablename__ = "candidates"
+    __table_args__ = (
+        UniqueConstraint("job_id", "digest", name="candidates_digest"),
+        Index("candidates_mother", "job_id", "mother"),
+        Index("candidates_father", "job_id", "father"),
+        Index(
+            "candidates_frontier", "job_id", "number", sqlite_where=text("frontier"), postgresql_where=text("frontier")
+        ),
+        Index(
+            "candidates_running",
+            "job_id",
+            "number",
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+        Index("candidates_weights", "job_id", "number", sqlite_where=text("weights"), postgresql_where=text("weights")),
+    )
+
+    job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    genome: Mapped[str]
+    digest: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(default=1)
+    mother: Mapped[int | None]
+    father: Mapped[int | None]
+    variation: Mapped[str] = mapped_column(String(32))
+    baseline: Mapped[str | None]
+    metrics: Mapped[dict[str, float]] = mapped_column(default=dict)
+    curve: Mapped[list[Any]] = mapped_column(default=list)
+    failure: Mapped[str | None] = mapped_column(String(32))
+    detail: Mapped[str] = mapped_column(default="")
+    feasible: Mapped[bool] = mapped_column(default=False)
+    frontier: Mapped[bool] = mapped_column(default=False)
+    weights: Mapped[bool] = mapped_column(default=False)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[float]
+    finished_at: Mapped[float | None]
+
+
+class HistoryRecord(Record):
+    """How far the frontier had come when so many candidates were done."""
+
+    __tablename__ = "history"
+
+    job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"), primary_key=True)
+    done: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hypervolume: Mapped[float]
+    frontier_size: Mapped[int]
+    at: Mapped[float]
+
+
+class EventRecord(Record):
+    """Something that happened, for those who follow along."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("events_job", "job_id", "seq"), {"sqlite_autoincrement": True})
+
+    seq: Mapped[int] = mapped_column(Seq, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    data: Mapped[dict[str, Any]]
+    at: Mapped[float]
