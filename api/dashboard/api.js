@@ -1,0 +1,49 @@
+// The public REST API, and its errors as one kind of value.
+
+/** An RFC 9457 problem: what the server, or the lack of one, had to say. */
+export class Problem extends Error {
+  /** @param {{status?: number, title?: string, detail?: string, errors?: {pointer?: string, detail: string}[]}} body */
+  constructor({ status = 0, title = "", detail = "", errors = [] }) {
+    super(detail || title || `the server answered ${status}`);
+    this.status = status;
+    this.errors = errors;
+  }
+}
+
+/** GET a path and read its JSON. Throws `Problem`. */
+export function get(path) {
+  return ask(path, {});
+}
+
+/** POST JSON to a path and read the answer's JSON. Throws `Problem`. */
+export function post(path, body = undefined, headers = {}) {
+  const json = body === undefined ? {} : { "Content-Type": "application/json" };
+  return ask(path, { method: "POST", headers: { ...json, ...headers }, body: body && JSON.stringify(body) });
+}
+
+/** Where the API keeps a job. */
+export function jobPath(id) {
+  return `/v1/jobs/${encodeURIComponent(id)}`;
+}
+
+/** Where a candidate's page is. */
+export function candidatePage(id, number) {
+  return `/jobs/${encodeURIComponent(id)}/candidates/${number}`;
+}
+
+/** Text that no other request will have used. */
+export function freshKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: { Accept: "application/json", ...options.headers } });
+  } catch {
+    throw new Problem({ title: "The server cannot be reached. Check that it is running, then try again." });
+  }
+  if (response.ok) return response.json();
+  const body = await response.json().catch(() => ({}));
+  throw new Problem({ status: response.status, title: response.statusText, ...body });
+}

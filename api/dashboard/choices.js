@@ -1,0 +1,106 @@
+// The form's choices among named things: the preset, the task, the objectives with their limits, the LIV classes.
+
+import { changeTask, IN_SHORT, qualityOf } from "./draft.js";
+import { el } from "./dom.js";
+import { metric } from "./metrics.js";
+
+const TASKS = {
+  text: { says: "Text", more: "predict the bytes of real files", plan: { kind: "text", corpus: "stdlib" } },
+  recall: { says: "Recall", more: "find the value that belongs to a key", plan: { kind: "recall", symbols: 64, pairs: 8 } },
+};
+const COSTS = ["parameters", "cache_bytes", "decode_ms", "train_seconds"];
+const MOST_OBJECTIVES = 4;
+
+/** Cards to choose a preset from. */
+export function presetChoice(presets, chosen, choose) {
+  const cards = Object.entries(presets).map(([name, plan]) =>
+    card("preset", name, name, `${IN_SHORT.budget(plan)}; ${IN_SHORT.space(plan)}`, name === chosen, choose),
+  );
+  return el("fieldset", { class: "cards", "data-path": "preset" }, el("legend", {}, "Start from"), cards, fault());
+}
+
+/** Cards to choose a task from. */
+export function taskChoice(plan, changed) {
+  const choose = (kind) => {
+    changeTask(plan, { ...TASKS[kind].plan });
+    changed();
+  };
+  const cards = Object.entries(TASKS).map(([kind, { says, more }]) =>
+    card("task", kind, says, more, kind === plan.task.kind, choose),
+  );
+  return el("fieldset", { class: "cards", "data-path": "task" }, el("legend", { class: "hidden-text" }, "Task"), cards, fault());
+}
+
+/** A row per metric: whether it is an objective, and the most it may be. */
+export function objectiveChoice(plan, changed) {
+  const rows = [qualityOf(plan.task), ...COSTS].map((name) =>
+    el("tr", {}, el("th", { scope: "row" }, objective(plan, name, changed)), el("td", {}, limit(plan, name, changed))),
+  );
+  const head = el("tr", {}, el("th", { scope: "col" }, "Make small"), el("th", { scope: "col" }, "At most"));
+  return el(
+    "div",
+    { class: "field wide", "data-path": "objectives" },
+    el("table", { class: "objectives" }, el("thead", {}, head), el("tbody", {}, rows)),
+    fault(),
+    el("div", { "data-path": "constraints" }, fault()),
+  );
+}
+
+/** A tick for each LIV class of the catalogue. */
+export function classChoice(plan, catalogue, changed) {
+  const chosen = new Set(plan.space.classes ?? catalogue.map((row) => row.name));
+  const place = el("fieldset", { class: "classes", "data-path": "space.classes" }, el("legend", {}, "Classes"));
+  const toggle = (name, on) => {
+    chosen[on ? "add" : "delete"](name);
+    const kept = catalogue.map((row) => row.name).filter((known) => chosen.has(known));
+    plan.space.classes = kept.length === catalogue.length ? null : kept;
+    place.querySelector(".fault").textContent = kept.length ? "" : "must name at least one class";
+    changed();
+  };
+  const ticks = catalogue.map((row) => {
+    const change = (event) => toggle(row.name, event.target.checked);
+    const input = el("input", { type: "checkbox", checked: chosen.has(row.name), on: { change } });
+    return el("label", { title: row.says }, input, el("span", { class: `swatch fill-${row.structure}` }), row.name);
+  });
+  place.append(el("div", { class: "ticks" }, ticks), fault());
+  return place;
+}
+
+function card(group, value, title, more, checked, choose) {
+  const input = el("input", { type: "radio", name: group, value, checked, on: { change: () => choose(value) } });
+  return el("label", { class: "choice" }, input, el("span", {}, el("strong", {}, title), el("small", {}, more)));
+}
+
+function objective(plan, name, changed) {
+  const input = el("input", { type: "checkbox", checked: plan.objectives.includes(name), name: `objective-${name}` });
+  input.addEventListener("change", () => {
+    plan.objectives = plan.objectives.filter((other) => other !== name).concat(input.checked ? [name] : []);
+    const few = plan.objectives.length;
+    const wrong = few < 1 || few > MOST_OBJECTIVES ? `choose 1 to ${MOST_OBJECTIVES} objectives` : "";
+    input.closest("[data-path]").querySelector(".fault").textContent = wrong;
+    changed();
+  });
+  return el("label", { class: "tick" }, input, metric(name).label);
+}
+
+function limit(plan, name, changed) {
+  const old = plan.constraints.find((constraint) => constraint.metric === name)?.at_most ?? "";
+  const label = `${metric(name).label} at most`;
+  const placeholder = ["no limit", metric(name).unit].filter(Boolean).join(", ");
+  const input = el("input", { type: "number", step: "any", value: old, placeholder, "aria-label": label });
+  input.addEventListener("input", () => {
+    const others = plan.constraints.filter((constraint) => constraint.metric !== name);
+    const value = Number(input.value);
+    const wrong = input.value !== "" && !(value > 0);
+    plan.constraints = input.value === "" || wrong ? others : [...others, { metric: name, at_most: value }];
+    input.closest("[data-path]").querySelector("[data-path='constraints'] .fault").textContent = wrong
+      ? `${label}: must be a number above 0, or empty`
+      : "";
+    changed();
+  });
+  return input;
+}
+
+function fault() {
+  return el("p", { class: "fault", role: "alert" });
+}

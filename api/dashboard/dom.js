@@ -1,0 +1,46 @@
+// Building elements. Text from data only ever becomes a text node, so no name or genome can act as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * Make an HTML element.
+ * @param {string} tag
+ * @param {Object<string, unknown>} [attributes] `on` holds event listeners by name; `true` sets a bare
+ *   attribute; `null`, `undefined` and `false` leave it out; anything else becomes its text.
+ * @param {...(Node|string|number|null|undefined|Array)} children
+ * @returns {HTMLElement}
+ */
+export function el(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** The same for SVG elements. */
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function fill(element, { on = {}, ...attributes }, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    element.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const [name, listener] of Object.entries(on)) element.addEventListener(name, listener);
+  element.append(...kept(children));
+  return element;
+}
+
+function kept(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+}
+
+/** The element of this id; the pages and their modules are written together, so it is there. */
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+/** Put these children in place of whatever is inside. */
+export function put(element, ...children) {
+  element.replaceChildren(...kept(children));
+  element.removeAttribute("aria-busy");
+  return element;
+}

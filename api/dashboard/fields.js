@@ -1,0 +1,103 @@
+// The fields of the form for a new search: a field is a row, an input is made from its kind.
+
+import { setAt, valueAt } from "./draft.js";
+import { el } from "./dom.js";
+import { fieldSchema, numberFault } from "./schema.js";
+
+/** The fields of each section, in the order they are asked. */
+export const FIELDS = {
+  task: [
+    { path: "task.corpus", label: "Corpus", kind: "text", task: "text" },
+    { path: "task.symbols", label: "Symbols", kind: "number", task: "recall" },
+    { path: "task.pairs", label: "Pairs", kind: "number", task: "recall" },
+  ],
+  objectives: [],
+  budget: [
+    { path: "candidates", label: "Candidates", kind: "number" },
+    { path: "population", label: "Population", kind: "number" },
+    { path: "budget.steps", label: "Training steps", kind: "number" },
+    { path: "budget.batch", label: "Batch", kind: "number" },
+    { path: "budget.length", label: "Sequence length", kind: "number" },
+    { path: "budget.learning_rate", label: "Learning rate", kind: "number" },
+    { path: "budget.warmup", label: "Warm-up steps", kind: "number" },
+    { path: "budget.seconds", label: "Seconds at most", kind: "number" },
+    { path: "seed", label: "Seed", kind: "number" },
+  ],
+  space: [
+    { path: "space.depth", label: "LIVs", kind: "number" },
+    { path: "width", label: "Width", kind: "number" },
+    { path: "head_dim", label: "Head size", kind: "number" },
+    { path: "context", label: "Cache context", kind: "number" },
+    { path: "space.share_weights", label: "Weight sharing may evolve", kind: "flag" },
+    { path: "space.share_features", label: "Feature sharing may evolve", kind: "flag" },
+    { path: "space.allow_skip", label: "Depth may evolve", kind: "flag" },
+    { path: "baselines", label: "Start from known architectures", kind: "flag" },
+  ],
+};
+
+/**
+ * One field: label, input, and the place where its error is said.
+ * @param {{path: string, label: string, kind: string}} row
+ * @param {Object} plan the draft the input writes to
+ * @param {Object} schema the plan's JSON schema
+ * @param {() => void} changed
+ */
+export function field(row, plan, schema, changed) {
+  const known = fieldSchema(schema, row.path);
+  return KINDS[row.kind](row, plan, known, changed);
+}
+
+/** Say what is wrong with a field, or that nothing is (empty text). */
+export function tell(place, message) {
+  const fault = place.querySelector(".fault");
+  fault.textContent = message;
+  for (const input of place.querySelectorAll("input, textarea")) input.setAttribute("aria-invalid", message !== "");
+}
+
+/** A labelled place for an input and its error, found again by `data-path`. */
+export function labelled(path, label, input, hint = "") {
+  const id = `field-${path.replaceAll(".", "-")}`;
+  input.id = id;
+  input.setAttribute("aria-describedby", `${id}-fault`);
+  return el(
+    "div",
+    { class: "field", "data-path": path },
+    el("label", { for: id, title: hint || null }, label),
+    input,
+    el("p", { class: "fault", id: `${id}-fault`, role: "alert" }),
+  );
+}
+
+const KINDS = {
+  number(row, plan, known, changed) {
+    const input = el("input", { type: "number", step: "any", value: valueAt(plan, row.path), required: true });
+    const place = labelled(row.path, row.label, input, known.description);
+    input.addEventListener("input", () => {
+      const fault = numberFault(input.value, known);
+      tell(place, fault);
+      if (!fault) setAt(plan, row.path, Number(input.value));
+      changed();
+    });
+    return place;
+  },
+  text(row, plan, known, changed) {
+    const input = el("input", { type: "text", value: valueAt(plan, row.path), autocomplete: "off", spellcheck: "false" });
+    const place = labelled(row.path, row.label, input, known.description);
+    input.addEventListener("input", () => {
+      tell(place, input.value.trim() ? "" : "must not be empty");
+      setAt(plan, row.path, input.value.trim());
+      changed();
+    });
+    return place;
+  },
+  flag(row, plan, known, changed) {
+    const input = el("input", { type: "checkbox", checked: valueAt(plan, row.path) });
+    input.addEventListener("change", () => {
+      setAt(plan, row.path, input.checked);
+      changed();
+    });
+    const place = labelled(row.path, row.label, input, known.description);
+    place.classList.add("flag");
+    return place;
+  },
+};

@@ -1,0 +1,145 @@
+// The dialog for a new search: a preset first, then what to change in it.
+
+import { freshKey, get, post } from "./api.js";
+import { classChoice, objectiveChoice, presetChoice, taskChoice } from "./choices.js";
+import { changes, IN_SHORT } from "./draft.js";
+import { byId, el, put } from "./dom.js";
+import { field, FIELDS, labelled } from "./fields.js";
+import { genomePreview } from "./preview.js";
+
+const TITLES = { task: "Task", objectives: "Objectives", budget: "Budget", space: "Space" };
+
+const draft = { presets: {}, schema: {}, catalogue: [], preset: "", plan: {}, key: "" };
+
+/** Open the form, asking the server for its presets, its schema and its catalogue the first time. */
+export async function openForm() {
+  const dialog = byId("form");
+  if (dialog.open) return;
+  dialog.showModal();
+  if (draft.preset) return;
+  put(dialog, el("div", { class: "skeleton form-skeleton" }));
+  try {
+    const [{ presets, plan_schema: schema }, { classes }] = await Promise.all([get("/v1/presets"), get("/v1/catalogue")]);
+    Object.assign(draft, { presets, schema, catalogue: classes });
+    start(Object.keys(presets)[0]);
+    put(dialog, form());
+  } catch (problem) {
+    put(dialog, el("p", { class: "failure", role: "alert" }, problem.message), closeButton("Close"));
+  }
+}
+
+function start(preset) {
+  Object.assign(draft, { preset, plan: structuredClone(draft.presets[preset]), key: freshKey() });
+}
+
+function form() {
+  const choose = (preset) => {
+    start(preset);
+    put(byId("sections"), sections());
+  };
+  const name = el("input", { type: "text", maxlength: 200, placeholder: "What is this search for?", autocomplete: "off" });
+  name.addEventListener("input", touched);
+  return el(
+    "form",
+    { novalidate: true, on: { submit } },
+    el("header", {}, el("h2", { id: "form-title" }, "New search"), closeButton("Close", "quiet")),
+    el(
+      "div",
+      { class: "scroll-body" },
+      labelled("name", "Name", name),
+      presetChoice(draft.presets, draft.preset, choose),
+      el("div", { id: "sections" }, sections()),
+      el("details", {}, el("summary", {}, el("b", {}, "Genome"), el("span", {}, "try one: its drawing, parameters and cache")), genomePreview(() => draft.plan)),
+    ),
+    el(
+      "footer",
+      {},
+      el("p", { id: "form-fault", class: "fault", role: "alert" }),
+      el("button", { class: "primary", type: "submit", id: "submit" }, "Start the search"),
+    ),
+  );
+}
+
+function sections() {
+  return Object.keys(TITLES).map((name) => {
+    const short = el("span", { "data-short": name }, IN_SHORT[name](draft.plan));
+    const body = el("div", { class: "fields", "data-section": name }, inputs(name));
+    return el("details", {}, el("summary", {}, el("b", {}, TITLES[name]), short), body);
+  });
+}
+
+function inputs(name) {
+  const { plan, schema, catalogue } = draft;
+  const choices = {
+    task: () => taskChoice(plan, taskChanged),
+    objectives: () => objectiveChoice(plan, touched),
+    space: () => classChoice(plan, catalogue, touched),
+  };
+  const rows = FIELDS[name].filter((row) => !row.task || row.task === plan.task.kind);
+  return [choices[name]?.(), rows.map((row) => field(row, plan, schema, touched))];
+}
+
+function taskChanged() {
+  for (const name of ["task", "objectives"]) put(byId("form").querySelector(`[data-section="${name}"]`), inputs(name));
+  byId("form").querySelector("input[name='task']:checked").focus();
+  touched();
+}
+
+/** A changed form is another request: a new key, and the sections' words again. */
+function touched() {
+  draft.key = freshKey();
+  byId("form-fault").textContent = "";
+  for (const place of byId("form").querySelectorAll("[data-short]")) {
+    place.textContent = IN_SHORT[place.dataset.short](draft.plan);
+  }
+}
+
+async function submit(event) {
+  event.preventDefault();
+  const wrong = [...byId("form").querySelectorAll("[data-section] .fault")].find((place) => place.textContent);
+  if (wrong) return reveal(wrong.closest("[data-path]"));
+  const button = byId("submit");
+  button.disabled = true;
+  const body = { preset: draft.preset, plan: changes(draft.plan, draft.presets[draft.preset]) };
+  const name = byId("field-name").value.trim();
+  try {
+    const job = await post("/v1/jobs", name ? { ...body, name } : body, { "Idempotency-Key": draft.key });
+    location.assign(`/jobs/${encodeURIComponent(job.id)}`);
+  } catch (problem) {
+    showFaults(problem);
+  } finally {
+    button.disabled = false;
+  }
+  return undefined;
+}
+
+/** Each error at its own field; what belongs to none of them beside the button. */
+function showFaults(problem) {
+  for (const place of byId("form").querySelectorAll(".fault")) place.textContent = "";
+  const lost = problem.errors.filter((error) => !showFault(error));
+  if (lost.length || !problem.errors.length) {
+    byId("form-fault").textContent = lost.map((error) => error.detail).join("; ") || problem.message;
+  }
+}
+
+function showFault({ pointer = "", detail }) {
+  const names = pointer.split("/").filter((name) => name && name !== "plan");
+  for (let length = names.length; length > 0; length -= 1) {
+    const place = byId("form").querySelector(`[data-path="${CSS.escape(names.slice(0, length).join("."))}"]`);
+    if (!place) continue;
+    place.querySelector(".fault").textContent = detail;
+    reveal(place);
+    return true;
+  }
+  return false;
+}
+
+function reveal(place) {
+  const details = place.closest("details");
+  if (details) details.open = true;
+  place.querySelector("input, textarea")?.focus();
+}
+
+function closeButton(text, kind = "") {
+  return el("button", { type: "button", class: kind, on: { click: () => byId("form").close() } }, text);
+}

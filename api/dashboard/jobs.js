@@ -1,0 +1,110 @@
+// The page of all searches: a row per job, kept true by events.
+
+import { get, jobPath } from "./api.js";
+import { byId, el, put } from "./dom.js";
+import { follow, paced } from "./events.js";
+import { openForm } from "./form.js";
+import { duration, whole } from "./format.js";
+import { sparkline } from "./lines.js";
+import { progress, stateWord } from "./state.js";
+import { ago } from "./time.js";
+
+const PAGE = 50;
+const SPARKLINES = 20; // histories read for the newest rows only
+const COLUMNS = ["Search", "Done", "Frontier", "Hypervolume", "Workers", "Time left"];
+
+const shown = { pages: 1, histories: new Map(), lastEvent: new Map() };
+
+const refresh = paced(async () => {
+  try {
+    await load();
+  } catch (problem) {
+    put(byId("jobs"), el("p", { class: "failure", role: "alert" }, problem.message));
+  }
+});
+
+async function load() {
+  const jobs = [];
+  let token = null;
+  for (let page = 0; page < shown.pages; page += 1) {
+    const query = new URLSearchParams({ page_size: PAGE, ...(token && { page_token: token }) });
+    const answer = await get(`/v1/jobs?${query}`);
+    jobs.push(...answer.jobs);
+    token = answer.next_page_token;
+    if (!token) break;
+  }
+  byId("more").hidden = !token;
+  draw(jobs);
+  await loadHistories(jobs.slice(0, SPARKLINES));
+  draw(jobs);
+}
+
+async function loadHistories(jobs) {
+  const stale = jobs.filter((job) => job.done > 0 && shown.histories.get(job.id)?.done !== job.done);
+  await Promise.all(
+    stale.map(async (job) => {
+      const history = await get(`${jobPath(job.id)}/history`).catch(() => null);
+      if (history) shown.histories.set(job.id, { done: job.done, values: history.hypervolume });
+    }),
+  );
+}
+
+function draw(jobs) {
+  if (jobs.length === 0) {
+    const says = "No search yet. A search evolves architectures and shows the best trade-offs it finds.";
+    put(byId("jobs"), el("div", { class: "empty" }, el("p", {}, says), newButton("Start the first search")));
+    return;
+  }
+  const focused = document.activeElement?.getAttribute("href");
+  const heads = COLUMNS.map((name, n) => el("th", { scope: "col", class: n > 1 ? "numeric" : null }, name));
+  put(
+    byId("jobs"),
+    el("table", { class: "jobs" }, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, jobs.map(row))),
+  );
+  if (focused) byId("jobs").querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function row(job) {
+  const link = el("a", { href: `/jobs/${encodeURIComponent(job.id)}`, class: "stretched" }, job.name || job.id);
+  const last = shown.lastEvent.get(job.id) ?? job.finished_at ?? job.started_at ?? job.created_at;
+  return el(
+    "tr",
+    { "data-job": job.id },
+    el("th", { scope: "row" }, link, el("div", { class: "under" }, stateWord(job), ago(last))),
+    cell("Done", progress(job)),
+    cell("Frontier", whole(job.frontier_size), "numeric"),
+    cell("Hypervolume", hypervolume(job), "numeric hypervolume"),
+    cell("Workers", whole(job.workers_busy), "numeric"),
+    cell("Time left", duration(job.seconds_left ?? NaN), "numeric"),
+  );
+}
+
+function cell(label, content, kind = null) {
+  return el("td", { "data-label": label, class: kind }, el("span", {}, content));
+}
+
+function hypervolume(job) {
+  const values = shown.histories.get(job.id)?.values;
+  const line = values?.length > 1 && sparkline(values, "Hypervolume over candidates");
+  return [line, el("span", { class: "share" }, job.done ? job.hypervolume.toFixed(3) : "–")];
+}
+
+function newButton(text) {
+  return el("button", { type: "button", class: "primary", on: { click: openForm } }, text);
+}
+
+byId("new").addEventListener("click", openForm);
+byId("more").addEventListener("click", () => {
+  shown.pages += 1;
+  refresh();
+});
+follow(
+  "/v1/events",
+  (_, data) => {
+    if (data.job_id) shown.lastEvent.set(data.job_id, new Date().toISOString());
+    refresh();
+  },
+  refresh,
+);
+if (location.hash === "#new") openForm();
+refresh();

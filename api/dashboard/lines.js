@@ -1,0 +1,75 @@
+// Small line charts as plain SVG: a sparkline, and a curve with axes.
+
+import { svg } from "./dom.js";
+
+const MOST_POINTS = 400;
+const PAD = { left: 46, right: 12, top: 10, bottom: 26 };
+
+/** A line without axes, as wide as a word. */
+export function sparkline(values, label) {
+  const [width, height] = [88, 24];
+  const shown = thinned(values.map((value, n) => [n, value]));
+  const top = Math.max(...shown.map(([, value]) => value), 1e-12);
+  const last = Math.max(1, values.length - 1);
+  const points = shown.map(([n, value]) => [1 + (n / last) * (width - 6), height - 3 - (value / top) * (height - 6)]);
+  return svg(
+    "svg",
+    { class: "sparkline", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
+    points.length > 1 && svg("path", { d: `${stepped(points)}V${height}H${points[0][0]}Z`, class: "area" }),
+    points.length > 1 && svg("path", { d: stepped(points), class: "line" }),
+    points.length > 0 && svg("circle", { cx: points.at(-1)[0], cy: points.at(-1)[1], r: 2.5, class: "tip" }),
+  );
+}
+
+/**
+ * A curve with axes.
+ * @param {[number, number][]} points in order of x
+ * @param {{label: string, x: string, y: string, steps?: boolean, fromZero?: boolean, write: (v: number) => string,
+ *   width?: number}} options `label` for those who do not see it; `x` and `y` name the axes
+ */
+export function curve(points, { label, x, y, write, steps = false, fromZero = false, width = 380 }) {
+  const height = 190;
+  const shown = thinned(points.filter(([, value]) => Number.isFinite(value)));
+  if (shown.length === 0) return null;
+  const xs = ticked(shown[0][0], Math.max(shown.at(-1)[0], shown[0][0] + 1), 4);
+  const values = shown.map(([, value]) => value);
+  const ys = ticked(fromZero ? 0 : Math.min(...values), Math.max(...values, fromZero ? 1e-9 : -Infinity), 3);
+  const across = (v) => PAD.left + ((v - xs.low) / (xs.high - xs.low)) * (width - PAD.left - PAD.right);
+  const up = (v) => height - PAD.bottom - ((v - ys.low) / (ys.high - ys.low)) * (height - PAD.top - PAD.bottom);
+  const placed = shown.map(([a, b]) => [across(a), up(b)]);
+  const path = steps ? stepped(placed) : `M${placed.map((point) => point.join(" ")).join("L")}`;
+  return svg(
+    "svg",
+    { class: "curve", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
+    ys.ticks.map((v) => svg("line", { x1: PAD.left, x2: width - PAD.right, y1: up(v), y2: up(v), class: "grid" })),
+    ys.ticks.map((v) => svg("text", { x: PAD.left - 8, y: up(v) + 4, "text-anchor": "end" }, write(v))),
+    xs.ticks.map((v) => svg("text", { x: across(v), y: height - 9, "text-anchor": "middle" }, v.toLocaleString("en"))),
+    svg("path", { d: `${path}V${height - PAD.bottom}H${placed[0][0]}Z`, class: "area" }),
+    svg("path", { d: path, class: "line" }),
+    svg("circle", { cx: placed.at(-1)[0], cy: placed.at(-1)[1], r: 3.5, class: "tip" }),
+    svg("title", {}, `${y} over ${x}`),
+  );
+}
+
+function stepped(points) {
+  return points.map(([a, b], n) => (n ? `H${a.toFixed(1)}V${b.toFixed(1)}` : `M${a.toFixed(1)} ${b.toFixed(1)}`)).join("");
+}
+
+/** At most `MOST_POINTS` of them, evenly, the last one kept. */
+function thinned(points) {
+  const every = Math.ceil(points.length / MOST_POINTS);
+  return points.filter((_, n) => n % every === 0 || n === points.length - 1);
+}
+
+/** Round numbers that cover a range, and the range they make. */
+function ticked(from, to, wanted) {
+  const span = to - from || Math.abs(to) || 1;
+  const rough = span / wanted;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
+  const first = Math.floor(from / step + 1e-9);
+  const last = Math.ceil(to / step - 1e-9);
+  const ticks = Array.from({ length: last - first + 1 }, (_, n) => Number(((first + n) * step).toPrecision(12)));
+  const inside = wanted === 4 ? ticks.filter((tick) => tick >= from && tick <= to) : ticks;
+  return wanted === 4 ? { ticks: inside, low: from, high: to } : { ticks, low: ticks[0], high: ticks.at(-1) };
+}

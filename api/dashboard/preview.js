@@ -1,0 +1,49 @@
+// A genome pasted into the form shows its drawing, its parameters and its cache at once.
+
+import { post } from "./api.js";
+import { vocabOf } from "./draft.js";
+import { el, put } from "./dom.js";
+import { labelled, tell } from "./fields.js";
+import { drawGenome, genomeLegend } from "./genome.js";
+import { metric } from "./metrics.js";
+
+const TYPING_MS = 200;
+const SHOWN = ["parameters", "cache_bytes", "flops_per_token"];
+
+/** A place to paste a genome, costed at the sizes of the draft that `plan()` returns. */
+export function genomePreview(plan) {
+  const input = el("textarea", { rows: 2, spellcheck: "false", placeholder: "1.1.1.1.1-9.1.1.1.1", class: "mono" });
+  const place = labelled("genome", "Genome", input);
+  const shown = el("div", { class: "preview", "aria-live": "polite" });
+  let waiting = null;
+  let asked = 0;
+  input.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(show, TYPING_MS);
+  });
+
+  async function show() {
+    const genome = input.value.trim();
+    const turn = (asked += 1);
+    tell(place, "");
+    if (!genome) return put(shown);
+    const { width, head_dim, context, task } = plan();
+    try {
+      const cost = await post("/v1/genomes/cost", { genome, width, head_dim, context, vocab: vocabOf(task) });
+      if (turn === asked) put(shown, drawn(cost));
+    } catch (problem) {
+      if (turn !== asked) return undefined;
+      put(shown);
+      tell(place, problem.errors[0]?.detail ?? problem.message);
+    }
+    return undefined;
+  }
+
+  return el("div", { class: "wide" }, place, shown);
+}
+
+function drawn(cost) {
+  const facts = SHOWN.map((name) => el("div", {}, el("dt", {}, metric(name).label), el("dd", {}, metric(name).write(cost[name]))));
+  const drawing = el("div", { class: "scroll", tabindex: 0 }, drawGenome(cost.blueprint, "card"));
+  return [drawing, el("dl", { class: "facts" }, facts), genomeLegend()];
+}

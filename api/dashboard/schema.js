@@ -1,0 +1,45 @@
+// What the plan's JSON schema says of one field: its limits, in a form that can check and explain.
+
+/**
+ * The schema node of a field.
+ * @param {Object} schema the whole plan schema
+ * @param {string} path such as `budget.steps`
+ * @returns {Object} an empty object when the schema does not know the field
+ */
+export function fieldSchema(schema, path) {
+  let nodes = [schema];
+  for (const name of path.split(".")) {
+    nodes = nodes.flatMap((node) => alternatives(schema, node)).flatMap((node) => node.properties?.[name] ?? []);
+  }
+  return nodes.flatMap((node) => alternatives(schema, node)).find((node) => node.type !== "null") ?? {};
+}
+
+function alternatives(schema, node) {
+  if (node.$ref) return alternatives(schema, schema.$defs[node.$ref.split("/").at(-1)]);
+  const choices = node.oneOf ?? node.anyOf ?? node.allOf;
+  return choices ? choices.flatMap((choice) => alternatives(schema, choice)) : [node];
+}
+
+/**
+ * What is wrong with the text typed for a number, or an empty string.
+ * @param {string} text
+ * @param {Object} field from `fieldSchema`
+ */
+export function numberFault(text, field) {
+  const value = Number(text);
+  const integer = field.type === "integer";
+  const low = field.minimum ?? field.exclusiveMinimum;
+  const high = field.maximum ?? field.exclusiveMaximum;
+  const wrong =
+    text.trim() === "" ||
+    !Number.isFinite(value) ||
+    (integer && !Number.isInteger(value)) ||
+    (low !== undefined && (value < low || (value === low && field.minimum === undefined))) ||
+    (high !== undefined && value > high) ||
+    (field.multipleOf !== undefined && value % field.multipleOf !== 0);
+  if (!wrong) return "";
+  const kind = field.multipleOf === 2 ? "an even number" : integer ? "a whole number" : "a number";
+  const from = field.minimum === undefined ? "above" : "from";
+  const range = [low !== undefined && `${from} ${low.toLocaleString("en")}`, high !== undefined && `to ${high.toLocaleString("en")}`];
+  return `must be ${[kind, ...range].filter(Boolean).join(" ")}`;
+}

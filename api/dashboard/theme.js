@@ -1,0 +1,16 @@
+// The stylesheet's colours, for what is drawn where stylesheets do not reach.
+
+const probe = document.createElement("span");
+probe.hidden = true;
+document.documentElement.append(probe);
+
+/** The colour a custom property stands for under the present light or dark setting, as `rgb(...)`. */
+export function colour(name) {
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
+}
+
+/** Call back when the system changes between light and dark. */
+export function onThemeChange(listener) {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", listener);
+}
