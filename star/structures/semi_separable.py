@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genome.alphabet import TokenMixing
 from star.cache import Store
-from star.scan import scan
+from star.recurrence import recurrence
 from star.structures.structure import Features, Structure
 
 
@@ -59,13 +59,9 @@ class SemiSeparable(Structure):
 
     def _advance(self, features: Features, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs and last state. Decays are computed in float32 at least: they multiply up over tokens."""
-        c_BLGK, b_BLGK, a_HK, d_BLH1, v_BLHV = (features[name] for name in self.groups)
-        exact = torch.promote_types(v_BLHV.dtype, torch.float32)
-        d_BLH1 = d_BLH1.to(exact)
-        decay_BLHK = torch.exp(d_BLH1 * a_HK.to(exact))
-        inputs_BLHKV = b_BLGK.to(exact).unsqueeze(-1) * (d_BLH1 * v_BLHV.to(exact)).unsqueeze(-2)
-        states_BLHKV = scan(
-            decay_BLHK.unsqueeze(-1).expand_as(inputs_BLHKV).contiguous(), inputs_BLHKV, state_BHKV.to(exact)
+        exact = torch.promote_types(features["v"].dtype, torch.float32)
+        c_BLGK, b_BLGK, a_HK, d_BLH1, v_BLHV = (features[name].to(exact) for name in self.groups)
+        y_BLHV, last_BHKV = recurrence(
+            c_BLGK, b_BLGK, a_HK, d_BLH1.squeeze(-1), d_BLH1 * v_BLHV, state_BHKV.to(exact)
         )
-        y_BLHV = (c_BLGK.to(exact).unsqueeze(-1) * states_BLHKV).sum(-2)
-        return y_BLHV.to(v_BLHV.dtype), states_BLHKV[:, -1].to(state_BHKV.dtype)
+        return y_BLHV.to(features["v"].dtype), last_BHKV.to(state_BHKV.dtype)

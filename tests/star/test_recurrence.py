@@ -1,0 +1,59 @@
+"""The blocked recurrence against a loop one believes at sight."""
+
+import pytest
+import torch
+
+from star.recurrence import recurrence
+
+
+def _loop(c, b, a, d, w, state):
+    outputs = []
+    for t in range(w.shape[1]):
+        decay = torch.exp(d[:, t, :, None] * a)[..., None]
+        state = decay * state + b[:, t, :, :, None] * w[:, t, :, None, :]
+        outputs.append((c[:, t, :, :, None] * state).sum(-2))
+    return torch.stack(outputs, 1), state
+
+
+def _inputs(length, groups, heads, keys, values, dtype=torch.float64):
+    torch.manual_seed(length)
+    sizes = [(2, length, groups, keys)] * 2 + [(heads, keys), (2, length, heads), (2, length, heads, values)]
+    tensors = [torch.randn(size, dtype=dtype) for size in (*sizes, (2, heads, keys, values))]
+    tensors[2] = -tensors[2].exp()
+    tensors[3] = tensors[3].exp()
+    return [tensor.requires_grad_() for tensor in tensors]
+
+
+@pytest.mark.parametrize("length", [1, 2, 37, 63, 64, 65, 130])
+@pytest.mark.parametrize(("groups", "heads", "keys", "values"), [(1, 4, 3, 1), (4, 4, 3, 1), (3, 3, 2, 5), (1, 1, 1, 1)])
+def test_outputs_state_and_gradients_agree_with_the_loop(length, groups, heads, keys, values):
+    inputs = _inputs(length, groups, heads, keys, values)
+    measured, expected = recurrence(*inputs), _loop(*inputs)
+    weights = [torch.randn_like(part) for part in expected]
+    for ours, theirs in zip(measured, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    grads = [
+        torch.autograd.grad(sum((part * w).sum() for part, w in zip(parts, weights, strict=True)), inputs)
+        for parts in (measured, expected)
+    ]
+    for ours, theirs in zip(*grads, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("log_rate", [-30.0, 30.0])
+def test_extreme_decays_stay_finite_over_long_sequences(log_rate):
+    inputs = [part.detach() for part in _inputs(4096, 1, 2, 2, 1, torch.float32)]
+    inputs[2] = torch.full_like(inputs[2], -1.0) * torch.tensor(log_rate).exp()
+    inputs = [part.requires_grad_() for part in inputs]
+    outputs, state = recurrence(*inputs)
+    grads = torch.autograd.grad(outputs.square().mean() + state.square().mean(), inputs)
+    assert all(part.isfinite().all() for part in (outputs, state, *grads))
+
+
+def test_a_state_handed_on_continues_the_sequence():
+    c, b, a, d, w, state = (part.detach() for part in _inputs(50, 1, 4, 3, 2))
+    whole, last = recurrence(c, b, a, d, w, state)
+    first, middle = recurrence(c[:, :21], b[:, :21], a, d[:, :21], w[:, :21], state)
+    second, end = recurrence(c[:, 21:], b[:, 21:], a, d[:, 21:], w[:, 21:], middle)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole)
+    torch.testing.assert_close(end, last)
