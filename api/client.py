@@ -1,0 +1,66 @@
+"""The API as the command line uses it: over HTTP, every refusal turned into one clear sentence."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+DEFAULT_URL = "http://127.0.0.1:8765"
+TIMEOUT = 60.0
+
+
+class ServiceError(Exception):
+    """The service refused or could not be reached. `refused` tells the two apart."""
+
+    def __init__(self, message: str, refused: bool) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+class Client:
+    """A service at an address."""
+
+    def __init__(self, url: str = DEFAULT_URL) -> None:
+        self.url = url.rstrip("/")
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        return self._send("GET", path, params={k: v for k, v in parameters.items() if v is not None}).json()
+
+    def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+        return self._send("POST", path, json=body, headers=headers or {}).json()
+
+    def export(self, job_id: str, number: int, folder: Path) -> Path:
+        """Have a candidate built, download it and unpack it below `folder`; the directory it is in."""
+        path = f"/v1/jobs/{job_id}/candidates/{number}/export"
+        built = self.post(path)
+        archive = zipfile.ZipFile(io.BytesIO(self._send("GET", built["download"]).content))
+        tops = {name.split("/")[0] for name in archive.namelist()}
+        folder.mkdir(parents=True, exist_ok=True)
+        archive.extractall(folder)  # zipfile itself strips leading slashes and dots
+        return folder / tops.pop()
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            # Proxy variables are for the world outside; the service is where the address says.
+            with httpx.Client(base_url=self.url, timeout=TIMEOUT, trust_env=False) as client:
+                response = client.request(method, path, **options)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServiceError(f"no answer from {self.url}: {error}; `star serve` starts a service", False) from None
+        if response.is_error:
+            raise ServiceError(_reason(response), response.status_code < 500)
+        return response
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        problem = response.json()
+        details = [
+            f"{one.get('pointer') or one.get('parameter') or 'request'}: {one['detail']}" for one in problem["errors"]
+        ]
+        return "; ".join(details) or str(problem["detail"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{response.status_code} {response.reason_phrase} from {response.url}"

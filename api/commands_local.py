@@ -1,0 +1,144 @@
+"""Commands that need no service: cost, check, catalogue."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.output import BAD_INPUT, FAILED, duration, fail, scaled, show_facts, show_json, show_table
+
+if TYPE_CHECKING:
+    from genome import Genome, Shape, Space
+
+app = typer.Typer()
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+GenomeArgument = Annotated[str, typer.Argument(metavar="GENOME", help="As in 1.1.1.1.1-9.1.1.1.1 or 11111-91111.")]
+Width = Annotated[int, typer.Option(min=1, max=65536, help="Channels of the residual stream.")]
+HeadDim = Annotated[
+    int | None,
+    typer.Option(min=1, max=4096, help="Channels of a head; by default up to 64, as many as leave four heads."),
+]
+Vocab = Annotated[int, typer.Option(min=1, max=1_000_000, help="Size of the vocabulary.")]
+
+
+@app.command()
+def cost(
+    genome: GenomeArgument,
+    width: Width = 64,
+    context: Annotated[int, typer.Option(min=1, max=2**24, help="Tokens at which the cache is counted.")] = 4096,
+    head_dim: HeadDim = None,
+    vocab: Vocab = 256,
+    as_json: AsJson = False,
+) -> None:
+    """What a genome costs: parameters, cache, FLOPs. Nothing is built."""
+    from api.costs import priced
+
+    try:
+        found = priced(genome, width, head_dim, vocab, context)
+    except ValueError as error:
+        fail(str(error))
+    if as_json:
+        show_json(found)
+        return
+    show_facts((name, str(found[name])) for name in ("genome", "width", "head_dim", "vocab", "context"))
+    keys = ("parameters", "cache_bytes", "flops_per_token")
+    rows = [[str(n), liv["name"], *(scaled(liv[key]) for key in keys)] for n, liv in enumerate(found["livs"], 1)]
+    total = ["", "in all", *(scaled(found[key]) for key in keys)]
+    show_table("", ("LIV", "class", "parameters", "cache bytes", "FLOPs a token"), [*rows, total])
+
+
+@app.command()
+def catalogue(as_json: AsJson = False) -> None:
+    """The LIV classes that genomes are written in."""
+    from api.routes.catalogue import rows
+
+    found = rows()
+    if as_json:
+        show_json(found)
+        return
+    cells = [
+        [str(row["id"]), row["name"], ".".join(map(str, row["digits"])), row["structure"], row["says"], row["source"]]
+        for row in found
+    ]
+    show_table("LIV classes", ("id", "name", "digits", "structure", "says", "source"), cells)
+
+
+@app.command()
+def check(
+    genome: Annotated[str | None, typer.Argument(metavar="[GENOME]", help="The genome to check.")] = None,
+    random: Annotated[int, typer.Option(metavar="N", min=0, help="Check this many random legal genomes instead.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Decides which.")] = 0,
+    depth: Annotated[int, typer.Option(min=1, max=256, help="LIVs in a random genome.")] = 8,
+    width: Width = 64,
+    head_dim: HeadDim = None,
+    vocab: Vocab = 256,
+    as_json: AsJson = False,
+) -> None:
+    """Build genomes and check that all views of every operator agree. Exits with 1 on a breach."""
+    if (genome is None) == (random == 0):
+        fail("give either a GENOME or --random N")
+    from api.costs import head_dim_for, open_space
+    from genome import Genome, Shape, require_legal
+
+    try:
+        shape = Shape(width, head_dim or head_dim_for(width), vocab)
+        if genome is None:
+            space = open_space(depth)
+            genomes = _sampled(space, random, seed)
+        else:
+            genomes = [Genome.parse(genome)]
+            space = open_space(len(genomes[0].segments))
+            require_legal(genomes[0], space)
+        report = _checked(genomes, space, shape, seed)
+    except ValueError as error:
+        fail(str(error), BAD_INPUT)
+    _show_report(report, as_json)
+
+
+def _sampled(space: Space, count: int, seed: int) -> list[Genome]:
+    from numpy.random import default_rng
+
+    from genome import sample
+
+    rng = default_rng(seed)
+    return [sample(space, rng).genome for _ in range(count)]
+
+
+def _checked(genomes: list[Genome], space: Space, shape: Shape, seed: int) -> dict[str, Any]:
+    from time import monotonic
+
+    import star
+
+    began = monotonic()
+    checked: dict[str, int] = {}
+    breaches: list[dict[str, str]] = []
+    for done, genome in enumerate(genomes, 1):
+        report = star.check(genome, space, shape, seed=seed)
+        for name in report.checked:
+            checked[name] = checked.get(name, 0) + 1
+        breaches += [{"genome": str(genome), "breach": breach} for breach in report.breaches]
+        _progress(done, len(genomes), len(breaches), monotonic() - began)
+    return {"genomes": len(genomes), "ok": not breaches, "checked": checked, "breaches": breaches}
+
+
+def _progress(done: int, total: int, breaches: int, seconds: float) -> None:
+    """On a terminal one line that counts up; elsewhere ten lines in all."""
+    line = f"{done}/{total} genomes checked, {breaches} breaches, {duration(seconds)}"
+    if sys.stderr.isatty():
+        typer.echo(f"\r{line}", err=True, nl=done == total)
+    elif done == total or done % max(1, total // 10) == 0:
+        typer.echo(line, err=True)
+
+
+def _show_report(report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        show_json(report)
+    else:
+        show_facts((name, f"held by {count} of {report['genomes']}") for name, count in report["checked"].items())
+        for breach in report["breaches"]:
+            typer.echo(f"BREACH {breach['genome']}: {breach['breach']}")
+    if not report["ok"]:
+        fail(f"{len(report['breaches'])} breaches in {report['genomes']} genomes", FAILED)

@@ -1,0 +1,76 @@
+"""What the command line prints: tables for people, JSON for programs, one line for an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+import typer
+
+BAD_INPUT, FAILED = 2, 1
+"""Exit codes: what was asked for is not legal; it was, and did not work."""
+
+
+def fail(message: str, code: int = BAD_INPUT) -> NoReturn:
+    """End the command with one line on standard error."""
+    typer.echo(f"star: {' '.join(message.split())}", err=True)
+    raise typer.Exit(code)
+
+
+def show_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table as wide as it needs to be; in a pipe it is never cut."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 200)
+
+
+def show_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Name and value, a line each."""
+    rows = list(facts)
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+def measured(metric: str, metrics: dict[str, float]) -> str:
+    """A metric with its unit and, where it was measured more than once, its standard error."""
+    if metric not in metrics:
+        return "-"
+    value, error = metrics[metric], metrics.get(f"{metric}_stderr")
+    if metric == "parameters":
+        return scaled(value)
+    if metric == "cache_bytes":
+        return f"{scaled(value)}B"
+    return f"{value:.3f}" + (f" ± {error:.3f}" if error else "")
+
+
+def scaled(number: float) -> str:
+    """Three digits and a decimal prefix: 1.24M."""
+    for prefix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g}{prefix}"
+    return f"{number:.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """1 h 02 min, 3 min 20 s, 12 s."""
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

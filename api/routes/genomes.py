@@ -1,0 +1,24 @@
+"""What a genome would cost, before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.costs import priced
+from api.deps import problems
+from api.problems import refuse_fault
+from api.schemas import CostRequest, CostView
+
+router = APIRouter(prefix="/v1/genomes", tags=["genomes"])
+
+
+@router.post("/cost", response_model=CostView, responses=problems(400, 413, 422))
+def cost(body: CostRequest) -> dict[str, Any]:
+    """Parameters, cache and FLOPs of a genome of any length over the whole catalogue; nothing is built."""
+    try:
+        return priced(body.genome, body.width, body.head_dim, body.vocab, body.context)
+    except ValueError as error:
+        where = "/head_dim" if "head_dim" in str(error) else "/genome"
+        raise refuse_fault(str(error), where) from None

@@ -1,0 +1,115 @@
+"""A child process that is kept alive, and that leaves nothing behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import IO
+
+log = logging.getLogger("star")
+
+GRACE_SECONDS = 15.0
+LONGEST_BACKOFF = 30.0
+SETTLED_SECONDS = 60.0
+
+
+class Supervisor:
+    """Runs a command in a session of its own while entered; starts it again, later and later, when it dies.
+
+    The command gets a pipe as standard input that closes when this process ends, however it ends.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._command, self._environment = list(command), dict(environment)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep_alive, name="supervisor", daemon=True)
+
+    def __enter__(self) -> Supervisor:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _keep_alive(self) -> None:
+        backoff = 1.0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            child = start(self._command, self._environment)
+            while child.poll() is None and not self._stopping.wait(0.1):
+                pass
+            ended_by_itself = child.poll()
+            end(child)
+            if ended_by_itself is None:
+                return
+            if time.monotonic() - began > SETTLED_SECONDS:
+                backoff = 1.0
+            log.warning("the runner ended with status %s; starting it again in %.0f s", ended_by_itself, backoff)
+            self._stopping.wait(backoff)
+            backoff = min(2 * backoff, LONGEST_BACKOFF)
+
+
+def start(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, log_to: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a command in a new session, its standard input a pipe from here.
+
+    Args:
+        environment: what to add to this process's own.
+        log_to: takes what it prints, which goes where ours goes when absent.
+    """
+    return subprocess.Popen(  # noqa: S603 - the commands started are this interpreter's own
+        command,
+        stdin=subprocess.PIPE,
+        stdout=log_to,
+        stderr=log_to,
+        env=os.environ | (environment or {}),
+        start_new_session=True,
+    )
+
+
+def end(child: subprocess.Popen[bytes], sign: signal.Signals = signal.SIGTERM, grace: float = GRACE_SECONDS) -> int:
+    """Ask a child to end; after `grace` seconds end it and all of its process group. Its exit status."""
+    if child.poll() is None:
+        child.send_signal(sign)
+        try:
+            child.wait(grace)
+        except subprocess.TimeoutExpired:
+            log.warning("process %d did not end within %.0f s; killing it", child.pid, grace)
+    kill_group(child.pid)
+    if child.stdin is not None:
+        child.stdin.close()
+    return child.wait()
+
+
+def kill_group(leader: int) -> None:
+    """Kill what is left of a process group."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def when_orphaned(then: Callable[[], None], grace: float = GRACE_SECONDS) -> None:
+    """Call `then` once standard input closes, which is when the supervising process has ended.
+
+    This process leads its group; when it has not ended `grace` seconds later, all of the group is killed.
+    """
+
+    def wait() -> None:
+        while os.read(0, 1024):  # not sys.stdin, whose lock would hang the interpreter's end
+            pass
+        then()
+        time.sleep(grace)
+        kill_group(os.getpid())
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()
