@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import ray.exceptions
 
 from evaluator.evaluate import evaluate as evaluate_candidate
 from evaluator.evaluation import Evaluation, Failure, Request
-from evaluator.failure import outcome
+from evaluator.failure import failed, outcome
 from evaluator.worker import Reply, Worker
 
 GRACE_SECONDS = 10.0
@@ -34,8 +35,9 @@ class _Seat:
 
     Attributes:
         result: resolves to the worker's `Reply`.
-        began: when it was submitted, on the clock of `time.monotonic`, as is
-        deadline: when the driver ends it. Starting a process has its own time; the request's runs from then on.
+        began: since when its time runs, on the clock of `time.monotonic`: until its process has started
+            that is the process's time to start.
+        deadline: when the driver ends it.
     """
 
     process: _Process
@@ -50,14 +52,13 @@ class RayEvaluator:
     """Evaluates on Ray actors, started when first needed and replaced when they die or are killed.
 
     Ray restarts and retries nothing by itself, so a request runs once; what became of it is known here.
-    Ray must be initialised by the caller, who also shuts it down.
+    Ray must be initialised by the caller, who also shuts it down. The GPUs it knows are divided among the workers.
 
     Args:
         workers: processes, one candidate and one CPU each.
         evaluate: what each process does with a request; travels to it once, when it starts.
         memory_bytes: private memory a worker may use, None for no limit (Linux). Without it, a full machine is
             still noticed by Ray, which kills the largest worker: that too is OUT_OF_MEMORY.
-        gpus: GPUs for each worker; a fraction lets workers share one.
         grace: seconds beyond its budget after which a candidate's process is killed.
 
     Raises:
@@ -70,7 +71,6 @@ class RayEvaluator:
         evaluate: Callable[[Request], Evaluation] = evaluate_candidate,
         *,
         memory_bytes: int | None = None,
-        gpus: float = 0.0,
         grace: float = GRACE_SECONDS,
     ) -> None:
         if workers < 1:
@@ -78,7 +78,6 @@ class RayEvaluator:
         self._workers = workers
         self._evaluate = evaluate
         self._memory_bytes = memory_bytes
-        self._gpus = gpus
         self._grace = grace
         self._idle: list[_Process] = []
         self._seats: list[_Seat] = []
@@ -122,7 +121,8 @@ class RayEvaluator:
                 ray.kill(process.actor)
 
     def _new_process(self) -> _Process:
-        actors = ray.remote(num_cpus=1, num_gpus=self._gpus, max_restarts=0, max_task_retries=0)(Worker)
+        gpus = gpu_share(int(ray.cluster_resources().get("GPU", 0)), self._workers)
+        actors = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)
         actor = actors.remote(self._evaluate, self._memory_bytes)
         return _Process(actor, actor.ready.remote())
 
@@ -156,8 +156,8 @@ class RayEvaluator:
                 finished.append(_overdue(seat))
             else:
                 if not seat.started and _resolved(seat.process.ready):
-                    seat.started = True
-                    seat.deadline = time.monotonic() + seat.request.budget.seconds + self._grace
+                    seat.started, seat.began = True, time.monotonic()
+                    seat.deadline = seat.began + seat.request.budget.seconds + self._grace
                 kept.append(seat)
         self._seats = kept
         return finished
@@ -167,12 +167,17 @@ class RayEvaluator:
             reply: Reply = ray.get(seat.result)
         except ray.exceptions.RayError as error:
             ray.kill(seat.process.actor)
-            return outcome(seat.request, _failure(error), f"{type(error).__name__}: {error}", _elapsed(seat))
+            return _lost(seat, error)
         if reply.usable:
             self._idle.append(seat.process)
         else:
             ray.kill(seat.process.actor)
         return reply.evaluation
+
+
+def gpu_share(gpus: int, workers: int) -> float:
+    """The largest share of a GPU that every worker can have; a share cannot be spread over two GPUs."""
+    return 1 / math.ceil(workers / gpus) if gpus else 0.0
 
 
 def _resolved(reference: Any) -> bool:
@@ -185,13 +190,20 @@ def _elapsed(seat: _Seat) -> float:
 
 def _overdue(seat: _Seat) -> Evaluation:
     if seat.started:
-        detail = f"still running after {_elapsed(seat):.0f} s; its budget is {seat.request.budget.seconds:g} s"
+        detail = (
+            f"still running after {_elapsed(seat):.1f} s and killed; its budget is {seat.request.budget.seconds:g} s"
+        )
         return outcome(seat.request, Failure.TIMED_OUT, detail, _elapsed(seat))
     detail = f"no worker process started within {START_SECONDS:g} s; has the Ray cluster a free CPU for every worker?"
     return outcome(seat.request, Failure.KILLED, detail, _elapsed(seat))
 
 
-def _failure(error: ray.exceptions.RayError) -> Failure:
+def _lost(seat: _Seat, error: ray.exceptions.RayError) -> Evaluation:
+    """The outcome when no reply came. Ray's own texts are pages long and name hosts, so ours stand for them."""
+    if isinstance(error, ray.exceptions.RayTaskError):
+        return failed(seat.request, error.cause, _elapsed(seat))
     if isinstance(error, ray.exceptions.OutOfMemoryError):
-        return Failure.OUT_OF_MEMORY
-    return Failure.RAISED if isinstance(error, ray.exceptions.RayTaskError) else Failure.KILLED
+        detail = "the machine ran low on memory and Ray ended the worker process"
+        return outcome(seat.request, Failure.OUT_OF_MEMORY, detail, _elapsed(seat))
+    detail = f"the worker process was killed or crashed ({type(error).__name__})"
+    return outcome(seat.request, Failure.KILLED, detail, _elapsed(seat))

@@ -1,0 +1,137 @@
+"""One candidate from text to metrics, on real architectures."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from safetensors.torch import load as read_tensors
+
+import star
+from evaluator.evaluate import evaluate
+from evaluator.evaluation import Budget, Failure, RecallTask, Request, TextTask
+from evaluator.failure import DETAIL_CHARACTERS, DivergenceError, TimeLimitError, kind
+from genome import Genome, Shape, Space, decode
+
+SPACE = Space.of(["SA-1", "GMemless"], depth=2)
+BUDGET = Budget(steps=40, batch=8, length=32, validation=16, warmup=5, seconds=60)
+TEXT = Request(
+    candidate=3,
+    attempt=2,
+    genome="1.1.1.1.1-9.1.1.1.1",
+    space=SPACE.to_json(),
+    shape=Shape(16, 8, 256),
+    task=TextTask(),
+    budget=BUDGET,
+    context=100,
+)
+RECALL = dataclasses.replace(TEXT, shape=Shape(16, 8, 32), task=RecallTask(symbols=32, pairs=4))
+MEASURED_TIMES = {"decode_ms", "decode_ms_stderr", "train_seconds"}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def changed(request: Request, **budget) -> Request:
+    return dataclasses.replace(request, budget=request.budget.model_copy(update=budget))
+
+
+def repeatable(evaluation):
+    metrics = {name: value for name, value in evaluation.metrics.items() if name not in MEASURED_TIMES}
+    return metrics, evaluation.curve, evaluation.weights
+
+
+@pytest.mark.parametrize(("request_", "quality"), [(TEXT, "bits_per_byte"), (RECALL, "recall_error")])
+def test_a_candidate_is_trained_and_measured(request_, quality):
+    evaluation = evaluate(request_)
+    assert (evaluation.failure, evaluation.detail) == (None, "")
+    assert (evaluation.candidate, evaluation.attempt) == (3, 2)
+    assert set(evaluation.metrics) == {quality, quality + "_stderr", "parameters", "cache_bytes"} | MEASURED_TIMES
+    assert all(math.isfinite(value) and value >= 0 for value in evaluation.metrics.values())
+    assert evaluation.metrics["decode_ms"] > 0
+    assert evaluation.curve[-1][0] == BUDGET.steps
+    assert evaluation.seconds >= evaluation.metrics["train_seconds"]
+
+
+def test_the_loss_of_a_real_architecture_falls():
+    evaluation = evaluate(changed(TEXT, learning_rate=0.02))
+    assert evaluation.curve[0][1] > 5
+    assert evaluation.curve[-1][1] < 4.2
+    assert evaluation.metrics["bits_per_byte"] < 6.5
+
+
+def test_costs_and_weights_are_those_of_the_architecture():
+    evaluation = evaluate(changed(TEXT, steps=1))
+    cost = star.cost(decode(Genome.parse(TEXT.genome), SPACE), TEXT.shape, context=100)
+    assert evaluation.metrics["parameters"] == cost.parameters
+    assert evaluation.metrics["cache_bytes"] == cost.cache_bytes
+    assert evaluation.weights is not None
+    assert sum(tensor.numel() for tensor in read_tensors(evaluation.weights).values()) == cost.parameters
+
+
+def test_everything_but_time_follows_from_the_request():
+    short = changed(TEXT, steps=5)
+    assert repeatable(evaluate(short)) == repeatable(evaluate(short))
+    assert repeatable(evaluate(short)) != repeatable(evaluate(dataclasses.replace(short, seed=1)))
+
+
+@pytest.mark.parametrize(
+    ("request_", "failure", "says"),
+    [
+        (dataclasses.replace(TEXT, genome="1.1.1.1.1-2.1.1.1.1"), Failure.RAISED, "segment 2"),
+        (dataclasses.replace(TEXT, genome="nonsense"), Failure.RAISED, "nonsense"),
+        (dataclasses.replace(TEXT, space={}), Failure.RAISED, "classes"),
+        (dataclasses.replace(TEXT, task=TextTask(corpus="/no/such/corpus")), Failure.RAISED, "/no/such/corpus"),
+        (changed(RECALL, length=15), Failure.RAISED, "pairs must be 1 to 3"),
+        (changed(TEXT, seconds=1e-6), Failure.TIMED_OUT, "0 of 40 training steps"),
+    ],
+    ids=["illegal", "malformed", "space", "corpus", "pairs", "time"],
+)
+def test_what_goes_wrong_is_an_outcome_that_says_why(request_, failure, says):
+    evaluation = evaluate(request_)
+    assert evaluation.failure is failure
+    assert says in evaluation.detail
+    assert "\n" not in evaluation.detail
+    assert len(evaluation.detail) <= DETAIL_CHARACTERS
+    assert (evaluation.candidate, evaluation.attempt) == (3, 2)
+    assert (evaluation.metrics, evaluation.weights) == ({}, None)
+
+
+def test_a_candidate_that_diverges_is_an_outcome(monkeypatch):
+    def spoiled(blueprint, shape, seed=0, build=star.build):
+        model = build(blueprint, shape, seed)
+        torch.nn.init.constant_(model.head.weight, math.inf)
+        return model
+
+    monkeypatch.setattr(star, "build", spoiled)
+    evaluation = evaluate(TEXT)
+    assert evaluation.failure is Failure.DIVERGED
+    assert "at step 1 the loss is nan" in evaluation.detail
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (DivergenceError("nan"), Failure.DIVERGED),
+        (TimeLimitError("late"), Failure.TIMED_OUT),
+        (MemoryError(), Failure.OUT_OF_MEMORY),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), Failure.OUT_OF_MEMORY),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), Failure.OUT_OF_MEMORY),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"), Failure.OUT_OF_MEMORY),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), Failure.RAISED),
+        (ValueError("not enough memory"), Failure.RAISED),
+    ],
+)
+def test_each_exception_is_one_kind_of_failure(error, failure):
+    assert kind(error) is failure
+
+
+def test_torch_itself_reports_a_full_memory_in_words_that_are_understood():
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(2**60)
+    assert kind(raised.value) is Failure.OUT_OF_MEMORY

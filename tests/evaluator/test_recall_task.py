@@ -1,0 +1,80 @@
+"""Recall: every label is the value its key was paired with, and nothing else is asked."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluator.evaluation import Budget, RecallTask
+from evaluator.tasks.loaded import IGNORED
+from evaluator.tasks.recall import Recall, examples
+from evaluator.tasks.registry import load
+
+
+@st.composite
+def settings(draw):
+    symbols = 2 * draw(st.integers(4, 60))
+    pairs = draw(st.integers(1, symbols // 2 - 1))
+    length = draw(st.integers(4 * pairs, 4 * pairs + 70))
+    return symbols, pairs, length
+
+
+@given(settings(), st.integers(0, 2**63 - 1))
+def test_every_label_is_the_value_paired_with_the_key_that_asks(setting, seed):
+    symbols, pairs, length = setting
+    tokens_BL, targets_BL = examples(np.random.default_rng(seed), 3, length, symbols, pairs)
+    assert tokens_BL.shape == targets_BL.shape == (3, length)
+    for tokens, targets in zip(tokens_BL.tolist(), targets_BL.tolist(), strict=True):
+        keys, values = tokens[0 : 2 * pairs : 2], tokens[1 : 2 * pairs : 2]
+        assert set(keys) <= set(range(1, symbols // 2))
+        assert set(values) <= set(range(symbols // 2, symbols))
+        assert len(set(keys)) == len(set(values)) == pairs
+        asked = [position for position, target in enumerate(targets) if target != IGNORED]
+        assert {tokens[position]: targets[position] for position in asked} == dict(zip(keys, values, strict=True))
+        assert len(asked) == pairs
+        assert min(asked) >= 2 * pairs
+        assert all(position % 2 == 0 for position in asked)
+        assert all(tokens[p] == 0 for p in range(2 * pairs, length) if p not in asked)
+
+
+def test_distances_follow_the_power_law_of_the_reference():
+    """Quartiles of the place of a query at length 512 with 64 pairs, measured on Zoology's generator: 17, 45, 97."""
+    _, targets_BL = examples(np.random.default_rng(0), 400, 512, 8192, 64)
+    places = (torch.nonzero(targets_BL != IGNORED)[:, 1] - 128) // 2
+    assert np.quantile(places.numpy(), [0, 0.25, 0.5, 0.75, 1]) == pytest.approx([0, 17, 45, 97, 191], abs=2)
+
+
+def recall(**budget) -> Recall:
+    task = load(RecallTask(symbols=32, pairs=4), Budget(length=48, batch=8, validation=16, **budget))
+    assert isinstance(task, Recall)
+    return task
+
+
+def test_training_batches_are_fresh_and_follow_the_generator_while_validation_is_fixed():
+    first, second = recall(), recall(steps=7)
+    assert torch.equal(first.validation.tokens, second.validation.tokens)
+    assert first.validation.tokens.shape == (16, 48)
+    rng = np.random.default_rng(3)
+    drawn = first.draw(rng)
+    assert drawn.tokens.shape == (8, 48)
+    assert not torch.equal(drawn.tokens, first.draw(rng).tokens)
+    assert torch.equal(drawn.tokens, second.draw(np.random.default_rng(3)).tokens)
+
+
+def test_the_error_of_a_sequence_is_its_share_of_wrong_answers():
+    task = recall()
+    right_BL = task.validation.targets.clamp(min=0)
+    answer_BL = right_BL.clone()
+    first_query = (task.validation.targets[0] != IGNORED).nonzero()[0]
+    answer_BL[0, first_query] = 0
+    logits_BLV = torch.nn.functional.one_hot(answer_BL, 32).float()
+    assert task.score(logits_BLV, task.validation.targets).tolist() == [0.25] + [0.0] * 15
+    silent_BLV = torch.nn.functional.one_hot(torch.zeros_like(right_BL), 32).float()
+    assert task.score(silent_BLV, task.validation.targets).tolist() == [1.0] * 16
+
+
+@pytest.mark.parametrize(("symbols", "pairs", "length", "most"), [(16, 8, 128, 7), (64, 9, 32, 8)])
+def test_more_pairs_than_fit_are_refused_with_the_bound(symbols, pairs, length, most):
+    with pytest.raises(ValueError, match=f"pairs must be 1 to {most}, not {pairs}"):
+        load(RecallTask(symbols=symbols, pairs=pairs), Budget(length=length))
