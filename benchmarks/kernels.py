@@ -1,0 +1,141 @@
+"""How fast the Triton kernels are on this machine's GPU, against PyTorch in the same run.
+
+    python benchmarks/kernels.py [--json var/benchmarks/kernels.json]
+
+For each shape and dtype: milliseconds of forward and backward together (median, with the 10th and 90th percentile) of
+the kernel in its chosen configuration, of every other configuration, of the structure's PyTorch form and of
+`torch.nn.functional.conv1d`; and how many times faster than those two the kernel is. Before a form is timed, its output
+and gradients are compared with float64, and a kernel that is wrong ends the run. Without a GPU nothing is measured, which is said, and the exit status is 0.
+
+Shapes: B batch, L length, D channels, W taps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from star.convolution import causal
+from star.kernels import forced, kernel
+
+SHAPES = ((16, 128, 64, 3), (8, 8192, 64, 3), (8, 4096, 768, 3), (4, 4096, 2048, 3), (4, 4096, 2048, 8))
+DTYPES = (torch.float32, torch.bfloat16)
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.02}
+"""Relative RMS error of a kernel; rounding to bfloat16 is up to 2^-8 of a value."""
+
+Form = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+Clock = Callable[[Callable[[], Any]], list[float]]
+
+
+def pytorch(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
+    return c_BLD * causal(b_BLD * v_BLD, h_DW)
+
+
+def conv1d(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
+    channels, taps = h_DW.shape
+    u_BDL = F.pad((b_BLD * v_BLD).transpose(1, 2), (taps - 1, 0))
+    return c_BLD * F.conv1d(u_BDL, h_DW.flip(1).unsqueeze(1), groups=channels).transpose(1, 2)
+
+
+def forms(features: list[Tensor]) -> dict[str, Form]:
+    """Everything that is compared, by name; the kernel as it would be chosen comes first."""
+    from star.kernels.toeplitz import CONFIGURATIONS, gated_short_conv
+
+    chosen = kernel("toeplitz", *features)
+    if chosen is None:
+        raise RuntimeError("the kernel is not chosen on this device")
+    tiles = {f"kernel {row.block_l}x{row.block_d}": partial(gated_short_conv, configured=row) for row in CONFIGURATIONS}
+    return {"kernel": chosen, "pytorch": pytorch, "conv1d": conv1d, **tiles}
+
+
+def step(form: Form, features: list[Tensor], dy: Tensor) -> list[Tensor]:
+    """y and its gradients."""
+    y = form(*features)
+    return [y, *torch.autograd.grad(y, features, dy)]
+
+
+def error(form: Form, features: list[Tensor], dy: Tensor) -> float:
+    """The largest relative RMS error of output and gradients against float64."""
+    exact = step(conv1d, [x.detach().double().requires_grad_() for x in features], dy.double())
+    pairs = zip(step(form, features, dy), exact, strict=True)
+    return max(float((a.double() - b).norm() / b.norm()) for a, b in pairs)
+
+
+def measured(shape: tuple[int, int, int, int], dtype: torch.dtype, device: str, clock: Clock) -> dict[str, Any]:
+    """One row of the table.
+
+    Raises:
+        RuntimeError: a kernel is wrong on this device; the message names it. The others' errors are only recorded.
+    """
+    batch, length, channels, taps = shape
+    rng = torch.Generator(device).manual_seed(0)
+    draw = partial(torch.randn, generator=rng, device=device)
+    features = [draw(batch, length, channels).to(dtype).requires_grad_() for _ in range(3)]
+    features.append(draw(channels, taps).to(dtype).requires_grad_())
+    dy = draw(batch, length, channels).to(dtype)
+    times, errors = {}, {}
+    for name, form in forms(features).items():
+        errors[name] = error(form, features, dy)
+        if name.startswith("kernel") and not errors[name] <= TOLERANCE[dtype]:
+            raise RuntimeError(f"{name} is wrong at {shape} in {dtype}: relative RMS error {errors[name]:.2g}")
+        times[name] = clock(partial(step, form, features, dy))
+    return {
+        "shape": dict(zip("BLDW", shape, strict=True)),
+        "dtype": str(dtype).removeprefix("torch."),
+        "milliseconds": {name: dict(zip(("p10", "median", "p90"), row, strict=True)) for name, row in times.items()},
+        "relative_rms_error": errors,
+        "times_faster_than": {name: times[name][1] / times["kernel"][1] for name in ("pytorch", "conv1d")},
+    }
+
+
+def on_gpu(work: Callable[[], Any]) -> list[float]:
+    """Milliseconds at the 10th, 50th and 90th percentile; the cache is cleared before every run."""
+    import triton.testing
+
+    quantiles: list[float] = triton.testing.do_bench(work, warmup=50, rep=300, quantiles=[0.1, 0.5, 0.9])
+    return quantiles
+
+
+def line(row: dict[str, Any]) -> str:
+    faster, times = row["times_faster_than"], row["milliseconds"]
+    best = min((name for name in times if name.startswith("kernel ")), key=lambda name: times[name]["median"])
+    shape = " ".join(f"{letter}={size}" for letter, size in row["shape"].items())
+    return (
+        f"{shape:28} {row['dtype']:9} kernel {times['kernel']['median']:8.4f} ms   {faster['pytorch']:5.2f}x PyTorch   "
+        f"{faster['conv1d']:5.2f}x conv1d   fastest tile {best.removeprefix('kernel ')}"
+    )
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument(
+        "--json", type=Path, default=Path("var/benchmarks/kernels.json"), help="where results are kept"
+    )
+    path: Path = options.parse_args().json
+    if not torch.cuda.is_available():
+        print("Not run: there is no GPU here, and on a CPU Triton kernels are only interpreted. Nothing was measured.")
+        sys.exit(0)
+    device = torch.cuda.get_device_name()
+    print(f"{device}, torch {torch.__version__}; forward and backward, how many times faster the kernel is:")
+    rows = []
+    with forced("auto"):
+        for shape in SHAPES:
+            for dtype in DTYPES:
+                rows.append(measured(shape, dtype, "cuda", on_gpu))
+                print(line(rows[-1]), flush=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"device": device, "torch": torch.__version__, "rows": rows}, indent=2) + "\n")
+    print(f"Written: {path}")
+
+
+if __name__ == "__main__":
+    main()
