@@ -5,7 +5,8 @@
 For each shape and dtype: milliseconds of forward and backward together (median, with the 10th and 90th percentile) of
 the kernel in its chosen configuration, of every other configuration, of the structure's PyTorch form and of
 `torch.nn.functional.conv1d`; and how many times faster than those two the kernel is. Before a form is timed, its output
-and gradients are compared with float64, and a kernel that is wrong ends the run. Without a GPU nothing is measured, which is said, and the exit status is 0.
+and gradients are compared with float64, and a kernel that is wrong ends the run. Without a GPU nothing is measured,
+which is said, and the exit status is 0.
 
 Shapes: B batch, L length, D channels, W taps.
 """
@@ -67,7 +68,7 @@ def error(form: Form, features: list[Tensor], dy: Tensor) -> float:
     """The largest relative RMS error of output and gradients against float64."""
     exact = step(conv1d, [x.detach().double().requires_grad_() for x in features], dy.double())
     pairs = zip(step(form, features, dy), exact, strict=True)
-    return max(float((a.double() - b).norm() / b.norm()) for a, b in pairs)
+    return max(float(((a.double() - b).norm() / b.norm()).detach()) for a, b in pairs)
 
 
 def measured(shape: tuple[int, int, int, int], dtype: torch.dtype, device: str, clock: Clock) -> dict[str, Any]:
