@@ -16,7 +16,7 @@ from star.differential import Differential
 from star.features import Feature, Featurizer
 from star.liv import LIV, Operator
 
-CALIBRATION_TOKENS = 64
+CALIBRATION_TOKENS = 128
 HEAD_SCALE = 0.5
 
 

@@ -25,7 +25,9 @@ def _inputs(length, groups, heads, keys, values, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("length", [1, 2, 37, 63, 64, 65, 130])
-@pytest.mark.parametrize(("groups", "heads", "keys", "values"), [(1, 4, 3, 1), (4, 4, 3, 1), (3, 3, 2, 5), (1, 1, 1, 1)])
+@pytest.mark.parametrize(
+    ("groups", "heads", "keys", "values"), [(1, 4, 3, 1), (4, 4, 3, 1), (3, 3, 2, 5), (1, 1, 1, 1)]
+)
 def test_outputs_state_and_gradients_agree_with_the_loop(length, groups, heads, keys, values):
     inputs = _inputs(length, groups, heads, keys, values)
     measured, expected = recurrence(*inputs), _loop(*inputs)

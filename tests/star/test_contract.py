@@ -1,0 +1,130 @@
+"""The operator contract over every class and over random genomes, and proof that it catches what it should."""
+
+import numpy as np
+import pytest
+import torch
+
+from genome import CLASSES, Genome, Shape, Space, decode, sample
+from star.build import build
+from star.contract import CHECKS, Subject, check, examine
+from star.views import disagreements
+
+SHAPE = Shape(width=64, head_dim=16)
+
+
+def _subject(text, shape=SHAPE, **options):
+    genome = Genome.parse(text)
+    return Subject(decode(genome, Space.of(depth=len(genome.segments), allow_skip=True)), shape, **options)
+
+
+@pytest.mark.parametrize("row", CLASSES, ids=lambda row: row.name)
+def test_every_class_keeps_the_contract(row):
+    report = examine(_subject(f"{row.id}.1.1.1.1-{row.id}.1.1.1.1"))
+    assert report.checked == tuple(CHECKS)
+    assert report.breaches == ()
+
+
+@pytest.mark.parametrize("row", CLASSES[:9], ids=lambda row: row.name)
+@pytest.mark.parametrize("length", [1, 2, 37, 63, 64, 65, 130])
+def test_views_agree_at_awkward_lengths(row, length):
+    model = _subject(f"{row.id}.1.1.1.1").model
+    noise = torch.randn(1, 2, length, SHAPE.width, dtype=torch.float64, generator=torch.Generator().manual_seed(length))
+    with torch.no_grad():
+        ((block, features),) = model.features_of(noise.unbind(0))
+    for _, liv in block.operator.livs():
+        assert list(disagreements(liv.structure, features)) == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_genomes_of_mixed_sharing_keep_the_contract(seed):
+    rng = np.random.default_rng(seed)
+    names = [CLASSES[int(n)].name for n in rng.permutation(len(CLASSES))[:3]]
+    space = Space.of(names, depth=5, allow_skip=True, groups=1)
+    assert check(sample(space, rng).genome, space, SHAPE, seed).breaches == ()
+
+
+@pytest.mark.parametrize("shape", [Shape(16, 4, 5), Shape(24, 3, 2), Shape(8, 1, 3)], ids=str)
+def test_small_and_odd_shapes_keep_the_contract(shape):
+    for row in CLASSES:
+        assert examine(_subject(f"{row.id}.1.1.1.1", shape)).breaches == (), row.name
+
+
+def _faulty(fault):
+    def construct(blueprint, shape, seed):
+        model = build(blueprint, shape, seed)
+        fault(model)
+        return model
+
+    return construct
+
+
+def _mixes_over(axis):
+    def fault(model):
+        block = next(model.stack())
+        block.norm.register_forward_hook(lambda module, args, x_BLD: x_BLD + 1e-6 * x_BLD.mean(axis, keepdim=True))
+
+    return fault
+
+
+def _never_used(model):
+    model.norm.spare = torch.nn.Parameter(torch.zeros(3))
+
+
+def _unseeded(model):
+    with torch.no_grad():
+        model.head.weight.add_(1e-6 * torch.rand(1))
+
+
+def _overflows(model):
+    with torch.no_grad():
+        model.head.weight.mul_(1e30)
+    model.head.weight.register_hook(lambda grad: grad * float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "caught_by"),
+    [
+        (_mixes_over(1), "causal"),
+        (_mixes_over(0), "batch independent"),
+        (_never_used, "trainable"),
+        (_never_used, "parameters exact"),
+        (_unseeded, "seeded"),
+        (_overflows, "trainable"),
+    ],
+)
+def test_a_faulty_model_is_caught(fault, caught_by):
+    report = examine(_subject("7.1.1.1.1-9.1.1.1.1", construct=_faulty(fault)))
+    assert any(breach.startswith(f"{caught_by}:") for breach in report.breaches)
+
+
+def test_a_structure_whose_views_disagree_is_caught(monkeypatch):
+    subject = _subject("5.1.1.1.1")
+    structure = next(liv for block in subject.model.stack() for _, liv in block.operator.livs()).structure
+    honest = structure.fast
+    monkeypatch.setattr(structure, "fast", lambda features: honest(features) * 1.001)
+    assert any("fast differs from mix" in breach for breach in CHECKS["views"](subject))
+
+
+def test_a_cache_that_keeps_more_than_it_says_is_caught(monkeypatch):
+    subject = _subject("1.1.1.1.1")
+    honest = subject.model.new_cache
+
+    def generous(batch=1):
+        cache = honest(batch)
+        cache.stores[0].tensors["hidden"] = torch.zeros(7)
+        return cache
+
+    monkeypatch.setattr(subject.model, "new_cache", generous)
+    assert len(list(CHECKS["cache exact"](subject))) == 3
+
+
+def test_a_state_lost_between_tokens_is_caught(monkeypatch):
+    subject = _subject("5.1.1.1.1")
+    structure = next(liv for block in subject.model.stack() for _, liv in block.operator.livs()).structure
+    monkeypatch.setattr(structure, "step", lambda features, store: structure.fast(features))
+    assert any("token by token" in breach for breach in CHECKS["decoding"](subject))
+
+
+def test_an_illegal_genome_is_refused():
+    with pytest.raises(ValueError, match="segment 1, class: 99 is not in the space"):
+        check(Genome.parse("99.1.1.1.1"), Space.of(depth=1), SHAPE)

@@ -1,0 +1,76 @@
+"""Costs against arithmetic done by hand and against STAR's published figures."""
+
+import pytest
+import torch
+
+import star
+from genome import CLASSES, Genome, Shape, Space, decode
+
+
+def _alternating(depth, width, head_dim):
+    text = "-".join("1.1.1.1.1" if n % 2 == 0 else "9.1.1.1.1" for n in range(depth))
+    return decode(Genome.parse(text), Space.of(depth=depth)), Shape(width, head_dim)
+
+
+@pytest.mark.parametrize(("depth", "width", "published"), [(48, 2048, 805_306_368), (24, 768, 150_994_944)])
+def test_transformer_cache_is_the_published_one(depth, width, published):
+    assert star.cost(*_alternating(depth, width, 64)).cache_bytes == published
+
+
+def _cost(class_id, shape, context=4096):
+    return star.cost(decode(Genome.parse(f"{class_id}.1.1.1.1"), Space.of(depth=1)), shape, context=context).livs[0]
+
+
+def test_parameters_by_hand():
+    d, norm = 64, 64
+    by_name = {row.name: _cost(row.id, Shape(d, 16)).parameters - norm for row in CLASSES}
+    conv = 4
+    recurrent = {n: 2 * n * d + 2 * n * conv + d * n + (d * d + d) + (d * d + d * conv) + d * d for n in (2, 16)}
+    implicit = 17 * 32 + 32 * 32 + d * 32 + 2 * d
+    expected = {
+        "SA-1": 4 * d * d,
+        "SA-2": 4 * d * d + 3 * d * conv,
+        "SA-3": 2 * d * d + 2 * d * d // 4,
+        "SA-4": 2 * d * d + 2 * d * d // 2,
+        "Rec-1": recurrent[16],
+        "Rec-2": recurrent[2],
+        "GConv-1": 4 * d * d + 3 * d,
+        "GConv-2": 4 * d * d + implicit,
+        "GMemless": 3 * d * 176,
+    }
+    expected |= {f"{name}-Diff": 2 * count + 1 for name, count in expected.items() if name != "GMemless"}
+    assert by_name == expected
+
+
+def test_cache_by_hand():
+    d, context = 64, 1000
+    by_name = {row.name: _cost(row.id, Shape(d, 16), context).cache_bytes for row in CLASSES[:9]}
+    assert by_name == {
+        "SA-1": 2 * context * d * 2,
+        "SA-2": 2 * context * d * 2 + 3 * 3 * d * 2,
+        "SA-3": 2 * context * d // 4 * 2,
+        "SA-4": 2 * context * d // 2 * 2,
+        "Rec-1": (16 * d + 3 * (d + 2 * 16)) * 2,
+        "Rec-2": (2 * d + 3 * (d + 2 * 2)) * 2,
+        "GConv-1": 2 * d * 2,
+        "GConv-2": context * d * 2,
+        "GMemless": 0,
+    }
+
+
+def test_the_skeleton_allocates_no_weight():
+    from star.build import skeleton
+
+    blueprint, shape = _alternating(24, 768, 64)
+    assert {parameter.device for parameter in skeleton(blueprint, shape).parameters()} == {torch.device("meta")}
+
+
+def test_a_shape_that_does_not_fit_is_refused_by_name():
+    with pytest.raises(ValueError, match="class 3 SA-3 shares each b head among 4 heads; width 32"):
+        _cost(3, Shape(32, 16))
+
+
+@pytest.mark.parametrize("wrong", [{"context": 0}, {"element_bytes": 0}])
+def test_nonsense_is_refused(wrong):
+    with pytest.raises(ValueError, match="must be 1 or more"):
+        star.cost(*_alternating(2, 64, 16), **wrong)
