@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
+from typer.exceptions import TyperException
 
 from api import commands_jobs, commands_local, commands_server
 
@@ -11,6 +14,7 @@ app = typer.Typer(
     help="Synthesis of tailored architectures: search sequence models, and take the winners out.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 for commands in (commands_server, commands_jobs, commands_local):
@@ -18,7 +22,15 @@ for commands in (commands_server, commands_jobs, commands_local):
 
 
 def main() -> None:
-    app()
+    """Run a command; what is wrong with its arguments is said in one line, too."""
+    try:
+        status = app(standalone_mode=False)
+    except TyperException as error:
+        typer.echo(error.format_message() if len(sys.argv) == 1 else f"star: {error.format_message()}", err=True)
+        status = error.exit_code
+    except typer.Abort:
+        status = 1
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -147,4 +147,4 @@ def _generated(exported: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603 - ours
     if done.returncode:
         fail(f"{exported} does not load: {(done.stderr.splitlines() or ['no reason given'])[-1]}", FAILED)
-    return done.stdout
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "·" for letter in done.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -9,11 +10,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 log = logging.getLogger("star")
 
+PROCESSES = Path("/proc")
 GRACE_SECONDS = 15.0
 LONGEST_BACKOFF = 30.0
 SETTLED_SECONDS = 60.0
@@ -78,31 +81,38 @@ def start(
 
 
 def end(child: subprocess.Popen[bytes], sign: signal.Signals = signal.SIGTERM, grace: float = GRACE_SECONDS) -> int:
-    """Ask a child to end; after `grace` seconds end it and all of its process group. Its exit status."""
+    """Ask a child to end; after `grace` seconds end it and all of its session. Its exit status."""
     if child.poll() is None:
         child.send_signal(sign)
         try:
             child.wait(grace)
         except subprocess.TimeoutExpired:
             log.warning("process %d did not end within %.0f s; killing it", child.pid, grace)
-    kill_group(child.pid)
+    kill_session(child.pid)
     if child.stdin is not None:
         child.stdin.close()
     return child.wait()
 
 
-def kill_group(leader: int) -> None:
-    """Kill what is left of a process group."""
-    try:
-        os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
+def kill_session(leader: int) -> None:
+    """Kill what is left of the session a process began, this process excepted.
+
+    Its group alone would not do: Ray's workers lead groups of their own.
+    """
+    if not PROCESSES.is_dir():  # not Linux
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
         return
+    for name in os.listdir(PROCESSES):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if name.isdecimal() and int(name) != os.getpid() and os.getsid(int(name)) == leader:
+                os.kill(int(name), signal.SIGKILL)
 
 
 def when_orphaned(then: Callable[[], None], grace: float = GRACE_SECONDS) -> None:
     """Call `then` once standard input closes, which is when the supervising process has ended.
 
-    This process leads its group; when it has not ended `grace` seconds later, all of the group is killed.
+    When this process has not ended `grace` seconds later, it is ended with all of the session it leads.
     """
 
     def wait() -> None:
@@ -110,6 +120,7 @@ def when_orphaned(then: Callable[[], None], grace: float = GRACE_SECONDS) -> Non
             pass
         then()
         time.sleep(grace)
-        kill_group(os.getpid())
+        kill_session(os.getpid())
+        os._exit(1)
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
