@@ -35,6 +35,10 @@ def evaluate(request: Request) -> Evaluation:
 
 def _evaluated(request: Request, began: float) -> Evaluation:
     deadline = began + request.budget.seconds
+    if request.shape.vocab != request.task.vocab:
+        raise ValueError(
+            f"vocab of the shape is {request.shape.vocab}; task {request.task.kind} has {request.task.vocab}"
+        )
     blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
     cost = star.cost(blueprint, request.shape, context=request.context)
     task = load(request.task, request.budget)

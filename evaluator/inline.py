@@ -20,8 +20,8 @@ GRACE_SECONDS = 1.0
 class InlineEvaluator:
     """Keeps a submitted request and evaluates it in `collect`, which therefore takes as long as the candidate.
 
-    A candidate that hangs is interrupted when `collect` runs in the main thread, where alarms are delivered;
-    in other threads only the training loop's own limit holds. The process itself is not protected from a
+    A candidate that hangs in Python is interrupted when `collect` runs in the main thread, where alarms are
+    delivered; in other threads only the training loop's own limit holds. The process itself is not protected from a
     candidate that takes all memory: that is what `RayEvaluator` is for.
     """
 

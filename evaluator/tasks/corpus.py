@@ -2,8 +2,8 @@
 
 What is read: regular files with no zero byte near their start (so no archives, images or bytecode), of names and
 directories that do not begin with a dot; symbolic links are never followed. Of a file at most `MAX_FILE_BYTES` are
-taken, of a corpus at most `MAX_CORPUS_BYTES`, files being visited in an order that is random but the same everywhere:
-by the hash of their path inside the corpus.
+taken, of a corpus at most `MAX_FILES` files and `MAX_CORPUS_BYTES`. Files come in an order that is random but the same
+everywhere: by the hash of their path inside the corpus.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STDLIB = "stdlib"
 
 MAX_FILE_BYTES = 16 * 2**20
 MAX_CORPUS_BYTES = 256 * 2**20
-MAX_FILES = 200_000
+MAX_FILES = 100_000
 MIN_FILES = 2
 MIN_BYTES = 64 * 2**10
 VALIDATION_SHARE = 0.1
@@ -121,10 +121,11 @@ def _read(path: Path, most: int) -> bytes:
     """The first bytes of a text file; nothing of a link, a pipe, a device, a binary or an unreadable file."""
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            content = file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            start = file.read(min(most, _SNIFFED_BYTES)) if regular else b""
+            return b"" if b"\0" in start else start + file.read(most - len(start))
     except OSError:
         return b""
-    return b"" if b"\0" in content[:_SNIFFED_BYTES] else content
 
 
 def _path_hash(path: str) -> bytes:

@@ -86,5 +86,6 @@ def _places(rng: np.random.Generator, count: int, places: int, pairs: int) -> np
 
 def _distinct(order: np.ndarray, pairs: int) -> np.ndarray:
     """The columns of the `pairs` smallest entries of each row, smallest first."""
-    columns: np.ndarray = np.argsort(order, axis=1)[:, :pairs]
-    return columns
+    smallest = np.argpartition(order, pairs - 1, axis=1)[:, :pairs]
+    rank = np.argsort(np.take_along_axis(order, smallest, axis=1), axis=1)
+    return np.take_along_axis(smallest, rank, axis=1)

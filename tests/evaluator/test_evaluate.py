@@ -87,10 +87,11 @@ def test_everything_but_time_follows_from_the_request():
         (dataclasses.replace(TEXT, genome="nonsense"), Failure.RAISED, "nonsense"),
         (dataclasses.replace(TEXT, space={}), Failure.RAISED, "classes"),
         (dataclasses.replace(TEXT, task=TextTask(corpus="/no/such/corpus")), Failure.RAISED, "/no/such/corpus"),
+        (dataclasses.replace(TEXT, shape=Shape(16, 8, 32)), Failure.RAISED, "vocab of the shape is 32"),
         (changed(RECALL, length=15), Failure.RAISED, "pairs must be 1 to 3"),
         (changed(TEXT, seconds=1e-6), Failure.TIMED_OUT, "0 of 40 training steps"),
     ],
-    ids=["illegal", "malformed", "space", "corpus", "pairs", "time"],
+    ids=["illegal", "malformed", "space", "corpus", "vocab", "pairs", "time"],
 )
 def test_what_goes_wrong_is_an_outcome_that_says_why(request_, failure, says):
     evaluation = evaluate(request_)

@@ -66,7 +66,7 @@ def takes_all_memory(request: Request) -> Evaluation:
 
 
 def returns_what_cannot_be_sent(request: Request) -> Evaluation:
-    return Evaluation(request.candidate, request.attempt, metrics={"lock": threading.Lock()})  # type: ignore[dict-item]
+    return Evaluation(request.candidate, request.attempt, metrics={"lock": threading.Lock()})
 
 
 def waits_for_the_file(request: Request) -> Evaluation:
