@@ -100,7 +100,7 @@ BASELINES = {
 PRESETS: dict[str, Plan] = {
     "laptop": Plan(
         space=SpacePlan(depth=6),
-        budget=Budget(steps=150, batch=16, length=128, warmup=15, validation=128, seconds=120),
+        budget=Budget(steps=150, batch=16, length=128, warmup=15, validation=256, seconds=120),
         candidates=40,
         population=12,
     ),
