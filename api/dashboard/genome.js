@@ -4,7 +4,7 @@ import { inWords, sameLiv } from "./blueprint.js";
 import { el, svg } from "./dom.js";
 
 const INLINE = { width: 11, height: 18, gap: 2, corner: 2.5, arc: 7, names: "none" };
-const CARD = { width: 30, height: 74, gap: 4, corner: 4, arc: 16, names: "upright", letters: 10 };
+const CARD = { width: 30, height: 88, gap: 4, corner: 4, arc: 16, names: "upright", letters: 10.5 };
 const TALL = { width: 40, height: 112, gap: 6, corner: 6, arc: 34, names: "upright", letters: 12.5 };
 const WIDE = { width: 96, height: 76, gap: 8, corner: 7, arc: 38, names: "level", letters: 13.5 };
 const MOST_CARD_NAMES = 12;

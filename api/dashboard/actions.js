@@ -1,0 +1,71 @@
+// What a person may do with a job: pause, resume, cancel (asked once), download.
+
+import { jobPath, post } from "./api.js";
+import { byId, el, put } from "./dom.js";
+import { asCsv, asJson, saveText, saveUrl } from "./download.js";
+import { plural } from "./format.js";
+
+const OFFERED = { queued: ["pause", "cancel"], running: ["pause", "cancel"], paused: ["resume", "cancel"] };
+const WORDS = { pause: "Pause", resume: "Resume", cancel: "Cancel" };
+
+/**
+ * Draw the buttons that make sense in the job's state.
+ * @param {Object} job
+ * @param {{changed: (job: Object) => void, points: () => Object, png: () => Promise<string>}} page
+ */
+export function drawActions(job, page) {
+  if (byId("actions").dataset.state === job.state) return;
+  byId("actions").dataset.state = job.state;
+  const buttons = (OFFERED[job.state] ?? []).map((action) => {
+    const click = () => (action === "cancel" ? askToCancel(job, page) : act(job, action, page));
+    return el("button", { type: "button", class: action === "cancel" ? "danger" : null, "data-action": action, on: { click } }, WORDS[action]);
+  });
+  put(byId("actions"), buttons, downloads(job, page));
+}
+
+async function act(job, action, page) {
+  try {
+    page.changed(await post(`${jobPath(job.id)}/${action}`));
+    put(byId("fault"));
+  } catch (problem) {
+    put(byId("fault"), el("p", { class: "failure" }, problem.message));
+  }
+}
+
+function askToCancel(job, page) {
+  const dialog = byId("confirm");
+  const answer = (yes) => {
+    dialog.close();
+    if (yes) act(job, "cancel", page);
+  };
+  const lost = job.workers_busy ? `${plural(job.workers_busy, "candidate")} under way will be lost. ` : "";
+  put(
+    dialog,
+    el("h2", { id: "confirm-title" }, "Cancel this search?"),
+    el("p", {}, `${lost}What was found stays. A cancelled search cannot be resumed; a paused one can.`),
+    el(
+      "div",
+      { class: "actions" },
+      el("button", { type: "button", on: { click: () => answer(false) } }, "Keep it"),
+      el("button", { type: "button", class: "danger", "data-action": "confirm", on: { click: () => answer(true) } }, "Cancel the search"),
+    ),
+  );
+  dialog.showModal();
+}
+
+function downloads(job, page) {
+  const name = (ending) => `${(job.name || job.id).replace(/[^\w-]+/g, "-").slice(0, 60)}.${ending}`;
+  const kinds = {
+    "CSV, all candidates": () => saveText(name("csv"), asCsv(page.points()), "text/csv"),
+    "JSON, the frontier": async () => saveText(name("json"), await asJson(job), "application/json"),
+    "PNG, the chart": async () => saveUrl(name("png"), await page.png()),
+  };
+  const items = Object.entries(kinds).map(([says, save]) => {
+    const click = async (event) => {
+      event.target.closest("details").open = false;
+      await Promise.resolve(save()).catch((problem) => put(byId("fault"), el("p", { class: "failure" }, problem.message)));
+    };
+    return el("button", { type: "button", class: "quiet", on: { click } }, says);
+  });
+  return el("details", { class: "menu" }, el("summary", { class: "button" }, "Download"), el("div", { class: "menu-items" }, items));
+}

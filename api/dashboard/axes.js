@@ -1,0 +1,61 @@
+// Which metric lies on which axis, which is the colour, and which are in logarithms.
+
+import { readAddress, writeAddress } from "./address.js";
+import { el, put } from "./dom.js";
+import { metric, offered, spansDecades } from "./metrics.js";
+
+const ROLES = { x: "Across", y: "Up", colour: "Colour" };
+const NO_COLOUR = "none";
+
+/**
+ * The axes a job begins with: quality up, the next objective across, the third as colour.
+ * @returns {{x: string, y: string, colour: string, log: {x: ?boolean, y: ?boolean, colour: ?boolean}}}
+ *   a `log` of null is decided by the data
+ */
+export function firstAxes(objectives) {
+  const address = readAddress();
+  const log = (role) => ({ 1: true, 0: false })[address[`${role}log`]] ?? null;
+  return {
+    x: address.x ?? objectives[1] ?? "number",
+    y: address.y ?? objectives[0],
+    colour: address.colour ?? objectives[2] ?? NO_COLOUR,
+    log: { x: log("x"), y: log("y"), colour: null },
+  };
+}
+
+/** Whether an axis is in logarithms: as chosen, or because its values span decades. */
+export function isLog(axes, role, values) {
+  return axes.log[role] ?? spansDecades(values);
+}
+
+/** Draw the choosers; `changed` is called after `axes` was changed in place. */
+export function drawAxes(place, axes, points, objectives, shownLog, changed) {
+  const names = [...offered(Object.keys(points.columns.metrics), objectives), "number"];
+  put(place, Object.keys(ROLES).map((role) => chooser(role, axes, names, shownLog, changed)));
+}
+
+function chooser(role, axes, names, shownLog, changed) {
+  const pick = (event) => {
+    axes[role] = event.target.value;
+    axes.log[role] = null;
+    writeAddress({ [role]: axes[role], [`${role}log`]: null });
+    changed();
+  };
+  const choices = role === "colour" ? [NO_COLOUR, ...names.filter((name) => name !== "number")] : names;
+  const options = choices.map((name) => el("option", { value: name, selected: name === axes[role] }, title(name)));
+  const select = el("select", { id: `axis-${role}`, on: { change: pick } }, options);
+  const toggle = (event) => {
+    axes.log[role] = event.target.checked;
+    writeAddress({ [`${role}log`]: event.target.checked ? 1 : 0 });
+    changed();
+  };
+  const box = el("input", { type: "checkbox", id: `axis-${role}-log`, checked: shownLog[role], on: { change: toggle } });
+  const log = role !== "colour" && el("label", { class: "log", title: "logarithmic" }, box, "log");
+  return el("div", { class: "axis" }, el("label", { for: `axis-${role}` }, ROLES[role]), select, log);
+}
+
+/** An axis' name. */
+export function title(name) {
+  if (name === NO_COLOUR) return "None";
+  return name === "number" ? "Order of proposal" : metric(name).label;
+}

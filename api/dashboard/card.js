@@ -1,0 +1,69 @@
+// A candidate in brief: drawing, metrics, and where it comes from. For hovering, selecting and comparing.
+
+import { candidatePage } from "./api.js";
+import { el } from "./dom.js";
+import { words } from "./format.js";
+import { drawGenome } from "./genome.js";
+import { metric, offered, written } from "./metrics.js";
+
+/** What a person reads while pointing at a candidate. */
+export function hoverCard(points, row, livs, objectives) {
+  const { number } = points.columns;
+  return [el("strong", {}, `Candidate ${number[row]}`), standing(points, row), drawGenome(livs), figures(points, row, objectives)];
+}
+
+/**
+ * The selected candidate, beside another one when one is pinned for comparing.
+ * @param {{points: import("./points.js").Points, job: Object, read: (genome: string) => Object[], pinned: number|null,
+ *   pin: (number: number|null) => void}} context
+ */
+export function selectedCard(number, { points, job, read, pinned, pin }) {
+  const row = points.row(number);
+  const other = pinned === null || pinned === number ? undefined : points.row(pinned);
+  const livs = read(points.columns.genome[row]);
+  const otherLivs = other === undefined ? null : read(points.columns.genome[other]);
+  const link = el("a", { class: "button primary", href: candidatePage(job.id, number) }, "Open");
+  const text = pinned === number ? "Stop comparing" : "Compare";
+  const compare = el("button", { type: "button", on: { click: () => pin(pinned === number ? null : number) } }, text);
+  return [
+    el("p", { class: "selected-name" }, el("strong", {}, `Candidate ${number}`), standing(points, row)),
+    pinned === number && el("p", { class: "small" }, "Choose the candidate to compare it with."),
+    el("div", { class: "scroll" }, drawGenome(livs, "card", otherLivs)),
+    other !== undefined && [
+      el("p", { class: "selected-name" }, el("strong", {}, `Candidate ${pinned}`), standing(points, other)),
+      el("div", { class: "scroll" }, drawGenome(otherLivs, "card", livs)),
+    ],
+    figures(points, row, job.plan.objectives, other),
+    el("div", { class: "actions" }, link, other === undefined ? compare : unpin(pin)),
+  ];
+}
+
+function unpin(pin) {
+  return el("button", { type: "button", on: { click: () => pin(null) } }, "Stop comparing");
+}
+
+/** In what standing a candidate is, as a word. */
+export function standing(points, row) {
+  const { state, frontier, feasible, failure, baseline } = points.columns;
+  const word =
+    (state[row] !== "succeeded" && words(failure[row] ?? state[row])) ||
+    (frontier[row] && "on the frontier") ||
+    (feasible[row] ? "dominated" : "over a limit");
+  return el("span", { class: `standing${frontier[row] ? " best" : ""}` }, [baseline[row], word].filter(Boolean).join(", "));
+}
+
+function figures(points, row, objectives, other) {
+  const metrics = points.metrics(row);
+  const names = offered(Object.keys(metrics), objectives).filter((name) => name in metrics);
+  if (names.length === 0) return null;
+  const others = other === undefined ? null : points.metrics(other);
+  const line = (name) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, metric(name).label),
+      el("td", { class: "numeric" }, written(name, metrics)),
+      others && el("td", { class: "numeric other" }, written(name, others)),
+    );
+  return el("table", { class: "figures" }, el("tbody", {}, names.map(line)));
+}

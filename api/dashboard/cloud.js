@@ -1,0 +1,129 @@
+// Many points on a canvas: WebGL where there is some, plain canvas drawing where not.
+// plotly.js' own WebGL points compile JavaScript from text, which this service's content policy forbids.
+
+const VERTEX = `
+attribute vec2 place;
+attribute vec4 hue;
+attribute float size;
+attribute float shape;
+uniform vec2 extent;
+uniform float density;
+varying vec4 v_hue;
+varying float v_shape;
+varying float v_size;
+void main() {
+  gl_Position = vec4(place.x / extent.x * 2.0 - 1.0, 1.0 - place.y / extent.y * 2.0, 0.0, 1.0);
+  gl_PointSize = size * density;
+  v_hue = hue;
+  v_shape = shape;
+  v_size = max(1.0, size * density);
+}`;
+
+const FRAGMENT = `
+precision mediump float;
+varying vec4 v_hue;
+varying float v_shape;
+varying float v_size;
+void main() {
+  vec2 at = (gl_PointCoord - 0.5) * v_size;
+  float radius = v_size * 0.5 - 1.0;
+  float away = length(at);
+  float disc = clamp(radius - away + 0.5, 0.0, 1.0);
+  float ring = clamp(1.5 - abs(away - radius + 1.5), 0.0, 1.0);
+  float stroke = min(abs(at.x - at.y), abs(at.x + at.y)) * 0.7071;
+  float cross = clamp(1.6 - stroke, 0.0, 1.0) * step(max(abs(at.x), abs(at.y)), radius * 0.75);
+  float cover = v_shape < 0.5 ? disc : (v_shape < 1.5 ? ring : cross);
+  gl_FragColor = vec4(v_hue.rgb, 1.0) * v_hue.a * cover;
+}`;
+
+const ATTRIBUTES = { place: 2, hue: 4, size: 1, shape: 1 };
+
+/** The shapes a point can have. */
+export const SHAPE = { disc: 0, ring: 1, cross: 2 };
+
+/**
+ * Points to draw, in columns: `place` in CSS pixels, `hue` as bytes with alpha, `size` in CSS pixels (0 hides).
+ * @typedef {{count: number, place: Float32Array, hue: Uint8Array, size: Float32Array, shape: Float32Array}} Dots
+ */
+
+/** A canvas over its parent, drawing dots. */
+export class Cloud {
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.gl = canvas.getContext("webgl", { antialias: false, preserveDrawingBuffer: true });
+    if (this.gl) this.#prepare();
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    canvas.addEventListener("webglcontextrestored", () => {
+      this.#prepare();
+      if (this.dots) this.draw(this.dots);
+    });
+  }
+
+  /** Draw these dots and nothing else. @param {Dots} dots */
+  draw(dots) {
+    this.dots = dots;
+    const density = window.devicePixelRatio || 1;
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    this.canvas.width = Math.round(width * density);
+    this.canvas.height = Math.round(height * density);
+    this.canvas.dataset.dots = dots.count;
+    if (this.gl) this.#drawWith(this.gl, dots, width, height, density);
+    else drawPlainly(this.canvas.getContext("2d"), dots, density);
+  }
+
+  #prepare() {
+    const { gl } = this;
+    const program = gl.createProgram();
+    for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
+      const shader = gl.createShader(kind);
+      gl.shaderSource(shader, source);
+      gl.compileShader(shader);
+      gl.attachShader(program, shader);
+    }
+    gl.linkProgram(program);
+    gl.useProgram(program);
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+    this.program = program;
+    this.buffers = Object.fromEntries(Object.keys(ATTRIBUTES).map((name) => [name, gl.createBuffer()]));
+  }
+
+  #drawWith(gl, dots, width, height, density) {
+    gl.viewport(0, 0, this.canvas.width, this.canvas.height);
+    gl.clearColor(0, 0, 0, 0);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.uniform2f(gl.getUniformLocation(this.program, "extent"), width, height);
+    gl.uniform1f(gl.getUniformLocation(this.program, "density"), density);
+    for (const [name, width_] of Object.entries(ATTRIBUTES)) {
+      const at = gl.getAttribLocation(this.program, name);
+      const bytes = name === "hue";
+      gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
+      gl.bufferData(gl.ARRAY_BUFFER, dots[name], gl.DYNAMIC_DRAW);
+      gl.enableVertexAttribArray(at);
+      gl.vertexAttribPointer(at, width_, bytes ? gl.UNSIGNED_BYTE : gl.FLOAT, bytes, 0, 0);
+    }
+    gl.drawArrays(gl.POINTS, 0, dots.count);
+  }
+}
+
+function drawPlainly(context, { count, place, hue, size, shape }, density) {
+  context.scale(density, density);
+  context.lineWidth = 1.75;
+  for (let n = 0; n < count; n += 1) {
+    if (size[n] === 0) continue;
+    const [x, y, radius] = [place[2 * n], place[2 * n + 1], size[n] / 2 - 0.5];
+    const [red, green, blue, alpha] = hue.subarray(4 * n, 4 * n + 4);
+    context.fillStyle = context.strokeStyle = `rgb(${red} ${green} ${blue} / ${alpha / 255})`;
+    context.beginPath();
+    if (shape[n] === SHAPE.cross) {
+      const arm = radius * 0.75;
+      context.moveTo(x - arm, y - arm);
+      context.lineTo(x + arm, y + arm);
+      context.moveTo(x - arm, y + arm);
+      context.lineTo(x + arm, y - arm);
+    } else context.arc(x, y, radius, 0, 2 * Math.PI);
+    if (shape[n] === SHAPE.disc) context.fill();
+    else context.stroke();
+  }
+}

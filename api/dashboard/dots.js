@@ -1,0 +1,81 @@
+// Which point of the frontier chart is drawn where, how large and in which colour.
+
+import { SHAPE } from "./cloud.js";
+import { Nearest } from "./nearest.js";
+import { colour } from "./theme.js";
+
+const STOPS = ["scale-1", "scale-2", "scale-3", "scale-4", "scale-5"];
+const SIZE = { halo: 16, best: 12.5, dominated: 9, strip: 10 };
+const FAINT = 0.5;
+
+/** The kinds of rows of a job, each in the order it is drawn. */
+export function sortedRows(points, axes) {
+  const { frontier, feasible, baseline, state } = points.columns;
+  const rows = { dominated: [], best: [], baselines: [], failed: [], infeasible: [] };
+  for (let row = 0; row < points.size; row += 1) {
+    if (state[row] === "running") continue;
+    if (state[row] !== "succeeded") rows.failed.push(row);
+    else if (!feasible[row]) rows.infeasible.push(row);
+    else if (points.value(axes.x, row) === null || points.value(axes.y, row) === null) continue;
+    else if (baseline[row] !== null) rows.baselines.push(row);
+    else (frontier[row] ? rows.best : rows.dominated).push(row);
+  }
+  return rows;
+}
+
+/**
+ * Everything the canvas shows, and the index that finds it again.
+ * @param {{place: (row: number) => [number, number]|null, strip: (row: number) => [number, number]}} frame
+ * @param {(row: number) => number[]|null} hueOf red, green, blue; null where there is no third metric
+ */
+export function dotsOf(rows, frame, hueOf) {
+  const count = rows.dominated.length + 2 * rows.best.length + rows.failed.length + rows.infeasible.length;
+  const dots = {
+    count: 0,
+    place: new Float32Array(2 * count),
+    hue: new Uint8Array(4 * count),
+    size: new Float32Array(count),
+    shape: new Float32Array(count),
+  };
+  const nearest = new Nearest();
+  const put = (at, hue, alpha, size, shape) => {
+    const n = dots.count++;
+    dots.place.set(at ?? [-99, -99], 2 * n);
+    dots.hue.set([...hue, 255 * alpha], 4 * n);
+    dots.size[n] = at ? size : 0;
+    dots.shape[n] = shape;
+  };
+  const group = (members, place, size, shape, alpha, hue) => {
+    for (const row of members) {
+      const at = place(row);
+      put(at, hue(row), alpha, size, shape);
+      if (at) nearest.add(at[0], at[1], row);
+    }
+  };
+  const [card, edge, accent] = ["card", "edge", "accent"].map(rgb);
+  const [bad, warn] = ["bad", "warn"].map(rgb);
+  group(rows.failed, frame.strip, SIZE.strip, SHAPE.cross, 1, () => bad);
+  group(rows.infeasible, frame.strip, SIZE.strip, SHAPE.ring, 1, () => warn);
+  group(rows.dominated, frame.place, SIZE.dominated, SHAPE.disc, FAINT, (row) => hueOf(row) ?? edge);
+  group(rows.best, frame.place, SIZE.halo, SHAPE.disc, 1, () => card);
+  group(rows.best, frame.place, SIZE.best, SHAPE.disc, 1, (row) => hueOf(row) ?? accent);
+  for (const row of rows.baselines) {
+    const at = frame.place(row);
+    if (at) nearest.add(at[0], at[1], row);
+  }
+  return { dots, nearest };
+}
+
+/** The colour scale as a function of a share, 0 best and 1 worst. */
+export function scaleColours() {
+  const stops = STOPS.map(rgb);
+  return (share) => {
+    const at = Math.min(1, Math.max(0, share)) * (stops.length - 1);
+    const low = Math.min(stops.length - 2, Math.floor(at));
+    return stops[low].map((channel, n) => Math.round(channel + (stops[low + 1][n] - channel) * (at - low)));
+  };
+}
+
+function rgb(name) {
+  return colour(name).match(/[\d.]+/g).slice(0, 3).map(Number);
+}

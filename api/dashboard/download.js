@@ -1,0 +1,44 @@
+// Taking data out: CSV and JSON of all candidates, PNG of the chart.
+
+import { get, jobPath } from "./api.js";
+import { el } from "./dom.js";
+
+const PLAIN = ["number", "state", "frontier", "feasible", "baseline", "genome", "failure"];
+
+/** All candidates, a line each. */
+export function asCsv(points) {
+  const { columns } = points;
+  const metrics = Object.keys(columns.metrics);
+  const line = (row) => [...PLAIN.map((name) => columns[name][row]), ...metrics.map((name) => columns.metrics[name][row])];
+  const lines = [[...PLAIN, ...metrics], ...columns.number.map((_, row) => line(row))];
+  return lines.map((cells) => cells.map(quoted).join(",")).join("\r\n") + "\r\n";
+}
+
+/** The job and its frontier as the API gives them. */
+export async function asJson(job) {
+  const { candidates } = await get(`${jobPath(job.id)}/frontier`);
+  return JSON.stringify({ job, frontier: candidates }, null, 2);
+}
+
+/** Hand text to the browser as a file. */
+export function saveText(name, text, type) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  saveUrl(name, url);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Hand what lies at a URL to the browser as a file. */
+export function saveUrl(name, url) {
+  const link = el("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+/** A cell; text that a spreadsheet would take for a formula is made plain. */
+function quoted(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value !== "string") return String(value);
+  const plain = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+}

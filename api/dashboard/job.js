@@ -1,0 +1,180 @@
+// The page of one search: its frontier first, everything else around it, one selection for all.
+
+import { drawActions } from "./actions.js";
+import { readAddress, writeAddress } from "./address.js";
+import { get, jobPath } from "./api.js";
+import { drawAxes, firstAxes } from "./axes.js";
+import { readGenome } from "./blueprint.js";
+import { hoverCard, selectedCard } from "./card.js";
+import { byId, el, put } from "./dom.js";
+import { follow, paced } from "./events.js";
+import { drawFailures } from "./failures.js";
+import { duration, percent, whole } from "./format.js";
+import { genomeLegend } from "./genome.js";
+import { drawKey } from "./key.js";
+import { curve } from "./lines.js";
+import { Points } from "./points.js";
+import { Scatter } from "./scatter.js";
+import { isLive, progress, stateWord } from "./state.js";
+import { FrontierTable } from "./table.js";
+import { onThemeChange } from "./theme.js";
+import { ago } from "./time.js";
+
+const id = decodeURIComponent(location.pathname.split("/")[2]);
+const view = { job: null, points: null, history: null, axes: null, selected: null, pinned: null, genomes: new Map() };
+const scatter = new Scatter(byId("scatter"), byId("cloud"), { select, hover });
+const table = new FrontierTable(byId("table"), select);
+
+const load = paced(async () => {
+  try {
+    const job = await get(jobPath(id));
+    showJob(job);
+    const [columns, history] = await Promise.all([get(`${jobPath(id)}/points`), get(`${jobPath(id)}/history`)]);
+    view.points = new Points(columns, job.done);
+    view.history = history;
+    put(byId("fault"));
+    await drawAll();
+  } catch (problem) {
+    put(byId("fault"), el("p", { class: "failure" }, problem.message));
+  }
+});
+const refreshJob = paced(async () => {
+  const job = await get(jobPath(id)).catch(() => null);
+  if (job) showJob(job);
+});
+const drawSoon = paced(async () => drawAll());
+
+function showJob(job) {
+  view.job = job;
+  view.axes ??= firstAxes(job.plan.objectives);
+  document.title = `${job.name || "Search"} · STAR`;
+  put(
+    byId("heading"),
+    el("h1", {}, job.name || job.id),
+    el("p", { class: "under" }, stateWord(job), "begun ", ago(job.started_at ?? job.created_at), job.why && el("span", {}, job.why)),
+  );
+  drawActions(job, { changed, points: () => view.points, png: () => scatter.png() });
+  const facts = [
+    ["Done", progress(job)],
+    ["Frontier", whole(job.frontier_size)],
+    ["Hypervolume", job.done ? job.hypervolume.toFixed(3) : "–"],
+    ["Workers busy", whole(job.workers_busy)],
+    ["Time left", duration(job.seconds_left ?? NaN)],
+    ["Genes repaired", percent(job.repairs)],
+  ];
+  put(byId("facts"), facts.map(([name, value]) => el("div", { class: "fact" }, el("span", { class: "fact-name" }, name), el("span", { class: "fact-value" }, value))));
+}
+
+function changed(job) {
+  showJob({ ...view.job, ...job });
+  refreshJob();
+}
+
+async function drawAll() {
+  const { points, job, history, axes } = view;
+  if (!points) return;
+  table.draw(points, job, read, view.selected);
+  drawFailures(byId("failures"), points);
+  const path = history.done.map((done, n) => [done, history.hypervolume[n]]);
+  const labels = { label: "Hypervolume over candidates", x: "candidates done", y: "hypervolume" };
+  const line = curve(path, { ...labels, steps: true, fromZero: true, write: (value) => value.toFixed(2) });
+  put(byId("hypervolume"), line ?? el("p", { class: "small" }, "Nothing is evaluated yet."));
+  drawSelected();
+  drawAxes(byId("axes"), axes, points, job.plan.objectives, Scatter.logs(points, axes), drawAll);
+  drawKey(byId("key"), points, axes);
+  byId("scatter").setAttribute("aria-label", `${points.frontier().length} candidates on the frontier; arrow keys step along it, Enter opens one`);
+  await scatter.draw(points, axes, view.selected);
+}
+
+function drawSelected() {
+  const { points, selected, pinned, job } = view;
+  if (selected === null || points.row(selected) === undefined) {
+    put(byId("selected"), el("p", { class: "small" }, "Choose a point in the chart or a row of the table."));
+    return;
+  }
+  put(byId("selected"), selectedCard(selected, { points, job, read, pinned, pin }));
+}
+
+/** Genomes are decoded once each with the job's own table of classes. */
+function read(genome) {
+  if (!view.genomes.has(genome)) view.genomes.set(genome, readGenome(genome, view.job.space.classes));
+  return view.genomes.get(genome);
+}
+
+function select(number) {
+  view.selected = number;
+  writeAddress({ selected: number });
+  table.draw(view.points, view.job, read, number);
+  drawSelected();
+  scatter.draw(view.points, view.axes, number);
+}
+
+function pin(number) {
+  view.pinned = number;
+  writeAddress({ compare: number });
+  drawSelected();
+}
+
+function hover(number, at) {
+  const card = byId("hover");
+  card.hidden = number === null;
+  if (number === null) return;
+  const row = view.points.row(number);
+  put(card, hoverCard(view.points, row, read(view.points.columns.genome[row]), view.job.plan.objectives));
+  const stage = card.parentElement.getBoundingClientRect();
+  const left = at.clientX - stage.left + 18;
+  card.style.left = `${Math.max(0, left + card.offsetWidth > stage.width ? left - card.offsetWidth - 36 : left)}px`;
+  card.style.top = `${Math.max(0, Math.min(at.clientY - stage.top - 20, stage.height - card.offsetHeight))}px`;
+}
+
+/** Arrow keys step along the frontier, Enter opens, Escape lets go. */
+function onKey(event) {
+  const { points, axes, selected } = view;
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (event.key === "Enter" && selected !== null) location.assign(`${location.pathname}/candidates/${selected}`);
+  if (event.key === "Escape") select(null);
+  if (!step || !points) return;
+  event.preventDefault();
+  const order = points.frontier().sort((a, b) => points.value(axes.x, a) - points.value(axes.x, b));
+  const at = order.indexOf(points.row(selected));
+  const next = order[at < 0 ? (step > 0 ? 0 : order.length - 1) : Math.min(order.length - 1, Math.max(0, at + step))];
+  if (next !== undefined) select(points.columns.number[next]);
+}
+
+function onEvent(kind, data) {
+  refreshJob();
+  if (!view.points) return;
+  const { history, points } = view;
+  if (kind === "frontier" && history.done.at(-1) === data.done) {
+    history.hypervolume[history.hypervolume.length - 1] = data.hypervolume;
+    history.frontier_size[history.frontier_size.length - 1] = data.size;
+  }
+  if (kind === "frontier") points.standing(data);
+  if (kind === "candidate") {
+    const number = points.candidate(data);
+    if (number !== null) arrived(number, data.done);
+  }
+  if (kind !== "job") drawSoon();
+}
+
+function arrived(number, done) {
+  const { history } = view;
+  if (done > (history.done.at(-1) ?? 0)) {
+    history.done.push(done);
+    history.hypervolume.push(history.hypervolume.at(-1) ?? 0);
+    history.frontier_size.push(history.frontier_size.at(-1) ?? 0);
+  }
+  scatter.flash(number).then(drawSoon);
+}
+
+function begin() {
+  const { selected, compare } = readAddress();
+  view.selected = selected ? Number(selected) : null;
+  view.pinned = compare ? Number(compare) : null;
+  put(byId("legend"), genomeLegend());
+  byId("scatter").addEventListener("keydown", onKey);
+  onThemeChange(drawSoon);
+  load().then(() => view.job && isLive(view.job) && follow(`${jobPath(id)}/events`, onEvent, load));
+}
+
+begin();

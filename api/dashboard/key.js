@@ -1,0 +1,51 @@
+// The key of the frontier chart: what the marks mean, and which end of the colours is better.
+
+import { el, put } from "./dom.js";
+import { plural } from "./format.js";
+import { extent } from "./frame.js";
+import { metric } from "./metrics.js";
+
+/** Draw the key for these points and axes. */
+export function drawKey(place, points, axes) {
+  const { state, feasible, frontier, baseline } = points.columns;
+  const count = (test) => points.select(test).length;
+  const failed = count((row) => state[row] === "failed");
+  const cancelled = count((row) => state[row] === "cancelled");
+  const infeasible = count((row) => state[row] === "succeeded" && !feasible[row]);
+  const running = count((row) => state[row] === "running");
+  const strip = [failed && `${failed} failed`, cancelled && `${cancelled} cancelled`].filter(Boolean).join(", ");
+  put(
+    place,
+    axes.colour !== "none" && gradient(points, axes.colour),
+    el(
+      "ul",
+      { class: "legend" },
+      mark("frontier", `${count((row) => frontier[row])} on the frontier`),
+      mark("dominated", "dominated"),
+      baseline.some(Boolean) && mark("baseline", "baseline"),
+      strip && mark("failed", `${strip}, below`),
+      infeasible > 0 && mark("infeasible", `${infeasible} over a limit, below`),
+      running > 0 && el("li", {}, `${plural(running, "candidate")} under way`),
+    ),
+  );
+}
+
+function mark(kind, text) {
+  return el("li", {}, el("span", { class: `mark mark-${kind}` }), text);
+}
+
+function gradient(points, name) {
+  const { columns } = points;
+  const values = (columns.metrics[name] ?? []).filter((value, row) => value !== null && columns.feasible[row]);
+  if (values.length === 0) return null;
+  const { label, write, better } = metric(name);
+  const [low, high] = extent(values);
+  return el(
+    "div",
+    { class: "gradient" },
+    el("span", { class: "gradient-name" }, label),
+    el("span", {}, el("b", {}, `${better} is better`), ` ${write(low)}`),
+    el("span", { class: "gradient-bar" }),
+    el("span", {}, write(high)),
+  );
+}

@@ -1,0 +1,38 @@
+// Which point is under the pointer: points in square cells, so that only near ones are looked at.
+
+const CELL = 24; // pixels; also how far away a point may be
+
+/** An index over visible points in pixels. */
+export class Nearest {
+  constructor() {
+    this.cells = new Map();
+  }
+
+  /** @param {number} key what `find` gives back */
+  add(x, y, key) {
+    const name = cell(x, y);
+    const found = this.cells.get(name);
+    if (found) found.push(x, y, key);
+    else this.cells.set(name, [x, y, key]);
+  }
+
+  /** The key of the nearest point within a cell's width; null when there is none. Later ones win ties. */
+  find(x, y) {
+    let best = null;
+    let least = CELL * CELL;
+    for (let dx = -CELL; dx <= CELL; dx += CELL) {
+      for (let dy = -CELL; dy <= CELL; dy += CELL) {
+        const found = this.cells.get(cell(x + dx, y + dy)) ?? [];
+        for (let n = 0; n < found.length; n += 3) {
+          const away = (found[n] - x) ** 2 + (found[n + 1] - y) ** 2;
+          if (away <= least) [least, best] = [away, found[n + 2]];
+        }
+      }
+    }
+    return best;
+  }
+}
+
+function cell(x, y) {
+  return Math.floor(x / CELL) * 4096 + Math.floor(y / CELL);
+}

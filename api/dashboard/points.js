@@ -1,0 +1,96 @@
+// All candidates of a job in columns, kept true by events without reading them again.
+
+/**
+ * @typedef {{number: number[], state: string[], frontier: boolean[], feasible: boolean[],
+ *   baseline: (string|null)[], genome: string[], failure: (string|null)[],
+ *   metrics: Object<string, (number|null)[]>}} Columns
+ */
+
+/** The columns of `GET /v1/jobs/{id}/points`, with their rows found by candidate number. */
+export class Points {
+  /** @param {Columns} columns @param {number} done evaluations that had ended when they were read */
+  constructor(columns, done) {
+    this.columns = columns;
+    this.done = done;
+    this.rows = new Map(columns.number.map((number, row) => [number, row]));
+  }
+
+  /** How many candidates there are. */
+  get size() {
+    return this.columns.number.length;
+  }
+
+  /** The row of a candidate, or undefined. */
+  row(number) {
+    return this.rows.get(number);
+  }
+
+  /** A metric of a row, or null; `number` counts as a metric so that it can be an axis. */
+  value(name, row) {
+    if (name === "number") return this.columns.number[row];
+    return this.columns.metrics[name]?.[row] ?? null;
+  }
+
+  /** All metrics of a row by name. */
+  metrics(row) {
+    const known = Object.entries(this.columns.metrics).filter(([, values]) => (values[row] ?? null) !== null);
+    return Object.fromEntries(known.map(([name, values]) => [name, values[row]]));
+  }
+
+  /** Rows for which `test(row)` holds. */
+  select(test) {
+    const found = [];
+    for (let row = 0; row < this.size; row += 1) if (test(row)) found.push(row);
+    return found;
+  }
+
+  /** Rows on the frontier. */
+  frontier() {
+    return this.select((row) => this.columns.frontier[row]);
+  }
+
+  /**
+   * Take in a `candidate` event. What has ended stays ended: a stream may begin with old events.
+   * @returns {number|null} the candidate's number if this ended its evaluation
+   */
+  candidate(told) {
+    const row = this.rows.get(told.number) ?? this.#append(told);
+    const { state, failure, feasible, frontier, metrics } = this.columns;
+    if (row === null || state[row] !== "running" || told.state === "running") return null;
+    state[row] = told.state;
+    failure[row] = told.failure ?? null;
+    feasible[row] = told.feasible ?? false;
+    frontier[row] = told.frontier ?? false;
+    for (const [name, value] of Object.entries(told.metrics ?? {})) {
+      metrics[name] ??= new Array(this.size).fill(null);
+      metrics[name][row] = value;
+    }
+    return told.number;
+  }
+
+  /** Take in a `frontier` event: who entered and who left. */
+  standing(told) {
+    if (told.done <= this.done) return;
+    this.done = told.done;
+    for (const number of told.entered ?? []) this.#mark(number, true);
+    for (const number of told.left ?? []) this.#mark(number, false);
+  }
+
+  #mark(number, on) {
+    const row = this.rows.get(number);
+    if (row !== undefined) this.columns.frontier[row] = on;
+  }
+
+  #append(told) {
+    if (!told.genome) return null;
+    const { columns } = this;
+    const row = columns.number.push(told.number) - 1;
+    const fresh = { state: "running", frontier: false, feasible: false, failure: null };
+    for (const [name, value] of Object.entries({ ...fresh, baseline: told.baseline ?? null, genome: told.genome })) {
+      columns[name].push(value);
+    }
+    for (const values of Object.values(columns.metrics)) values.push(null);
+    this.rows.set(told.number, row);
+    return row;
+  }
+}

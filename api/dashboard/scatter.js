@@ -1,0 +1,131 @@
+// The frontier chart: axes, zoom and marks by plotly, all points on a canvas over it, told apart by candidate number.
+
+import { isLog } from "./axes.js";
+import { Cloud } from "./cloud.js";
+import { dotsOf, scaleColours, sortedRows } from "./dots.js";
+import { el } from "./dom.js";
+import { extent, frameOf, layout } from "./frame.js";
+import { spansDecades } from "./metrics.js";
+import { traces } from "./traces.js";
+import { colour } from "./theme.js";
+
+const FLASH_MS = 1600;
+const CLICK_PIXELS = 5;
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false };
+
+let loading = null;
+
+function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = el("script", { src: "/static/plotly.min.js" });
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", () => reject(new Error("the chart library did not load; reload the page")));
+    document.head.append(script);
+  });
+  return loading;
+}
+
+/** The chart in one element. */
+export class Scatter {
+  /**
+   * @param {HTMLElement} place for plotly
+   * @param {HTMLCanvasElement} canvas over it
+   * @param {{select: (number: number) => void, hover: (number: number|null, at: ?PointerEvent) => void}} listeners
+   */
+  constructor(place, canvas, listeners) {
+    this.place = place;
+    this.cloud = new Cloud(canvas);
+    this.listeners = listeners;
+    this.fresh = new Set();
+    this.turn = 0;
+  }
+
+  /** Which axes are in logarithms with these points. */
+  static logs(points, axes) {
+    const values = (name) => (name === "number" ? [1] : (points.columns.metrics[name] ?? []));
+    const log = (role) => isLog(axes, role, values(axes[role]));
+    return { x: log("x"), y: log("y"), colour: log("colour") };
+  }
+
+  /** Show these points; a zoom is kept while the axes stay. */
+  async draw(points, axes, selected) {
+    const turn = (this.turn += 1);
+    const library = await plotly();
+    if (turn !== this.turn) return;
+    const logs = Scatter.logs(points, axes);
+    const rows = sortedRows(points, axes);
+    const hueOf = huesOf(points, axes.colour, logs.colour, rows);
+    this.shown = { points, axes, logs, rows, hueOf };
+    const first = !this.place.classList.contains("js-plotly-plot");
+    if (first) this.place.replaceChildren();
+    this.place.removeAttribute("aria-busy");
+    const marks = traces(points, axes, rows, this.#ringed(points, rows, selected), hueOf);
+    await library.react(this.place, marks, layout(points, axes, logs, rows), CONFIG);
+    if (first) this.#listen();
+    this.#dots();
+  }
+
+  /** Ring a new point for a moment; draw after this and again after the promise. */
+  flash(number) {
+    this.fresh.add(number);
+    return new Promise((done) => setTimeout(() => done(this.fresh.delete(number)), FLASH_MS));
+  }
+
+  /** The chart as a PNG data URL. */
+  async png() {
+    const { clientWidth: width, clientHeight: height } = this.place;
+    const below = new Image();
+    below.src = await (await plotly()).toImage(this.place, { format: "png", width, height, scale: 2 });
+    await below.decode();
+    const canvas = el("canvas", { width: 2 * width, height: 2 * height });
+    const context = canvas.getContext("2d");
+    context.fillStyle = colour("card");
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(below, 0, 0);
+    context.drawImage(this.cloud.canvas, 0, 0, canvas.width, canvas.height);
+    return canvas.toDataURL("image/png");
+  }
+
+  #ringed(points, rows, selected) {
+    const inChart = new Set([...rows.dominated, ...rows.best, ...rows.baselines]);
+    const marked = [...this.fresh].map((number) => ({ number, fresh: true }));
+    const all = selected === null ? marked : [...marked, { number: selected, fresh: false }];
+    return all.filter(({ number }) => inChart.has(points.row(number)));
+  }
+
+  #dots() {
+    const { points, axes, logs, rows, hueOf } = this.shown;
+    const { dots, nearest } = dotsOf(rows, frameOf(this.place, points, axes, logs), hueOf);
+    this.nearest = nearest;
+    this.cloud.draw(dots);
+  }
+
+  #listen() {
+    const under = (event) => {
+      const box = this.place.getBoundingClientRect();
+      const row = this.nearest.find(event.clientX - box.left, event.clientY - box.top);
+      return row === null ? null : this.shown.points.columns.number[row];
+    };
+    for (const event of ["plotly_afterplot", "plotly_relayouting"]) this.place.on(event, () => this.#dots());
+    this.place.addEventListener("pointermove", (event) => this.listeners.hover(under(event), event));
+    this.place.addEventListener("pointerleave", () => this.listeners.hover(null, null));
+    this.place.addEventListener("pointerdown", (down) => {
+      const number = under(down);
+      const up = (event) => {
+        const moved = Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY);
+        if (number !== null && moved < CLICK_PIXELS) this.listeners.select(number);
+      };
+      window.addEventListener("pointerup", up, { once: true });
+    });
+  }
+}
+
+/** The third metric's colour of a row; null when there is none to show. */
+function huesOf(points, name, log, rows) {
+  if (name === "none") return () => null;
+  const scale = scaleColours();
+  const value = (row) => points.value(name, row);
+  const placed = (v) => (log ? Math.log10(v) : v);
+  const [low, high] = extent([...rows.dominated, ...rows.best, ...rows.baselines].map(value)).map(placed);
+  return (row) => (value(row) === null ? null : scale(high > low ? (placed(value(row)) - low) / (high - low) : 0));
+}

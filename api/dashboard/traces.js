@@ -1,0 +1,81 @@
+// What plotly draws of the frontier chart: staircase, error bars, baselines, rings. The points are on the canvas above.
+
+import { errorOf } from "./metrics.js";
+import { colour } from "./theme.js";
+
+const MOST_ERROR_BARS = 300; // beyond this they hide what they qualify
+
+/**
+ * @param {import("./points.js").Points} points
+ * @param {{x: string, y: string, colour: string}} axes
+ * @param {{best: number[], baselines: number[]}} rows
+ * @param {{number: number, fresh: boolean}[]} ringed
+ * @param {(row: number) => number[]|null} hueOf
+ */
+export function traces(points, axes, rows, ringed, hueOf) {
+  const { frontier } = points.columns;
+  const leaders = [...rows.best, ...rows.baselines.filter((row) => frontier[row])];
+  return [
+    staircase(points, axes, leaders),
+    errorBars(points, axes, leaders),
+    diamonds(points, axes, rows.baselines, hueOf),
+    rings(points, axes, ringed),
+  ].map((trace) => ({ type: "scatter", hoverinfo: "skip", showlegend: false, ...trace }));
+}
+
+function placed(points, axes, rows) {
+  return { x: rows.map((row) => points.value(axes.x, row)), y: rows.map((row) => points.value(axes.y, row)) };
+}
+
+/** The staircase under which, for these two axes, no candidate lies. */
+function staircase(points, axes, rows) {
+  const at = (row) => [points.value(axes.x, row), points.value(axes.y, row)];
+  const sorted = [...rows].sort((a, b) => at(a)[0] - at(b)[0] || at(a)[1] - at(b)[1]);
+  const steps = [];
+  for (const row of sorted) {
+    if (steps.length === 0 || at(row)[1] < at(steps.at(-1))[1]) steps.push(row);
+  }
+  const line = { shape: "hv", width: 1.75, color: colour("edge") };
+  return { name: "staircase", mode: "lines", ...placed(points, axes, steps), line };
+}
+
+function errorBars(points, axes, rows) {
+  const bars = {};
+  for (const side of ["x", "y"]) {
+    const array = rows.map((row) => points.value(errorOf(axes[side]), row) ?? 0);
+    if (rows.length > MOST_ERROR_BARS || !array.some((error) => error > 0)) continue;
+    bars[`error_${side}`] = { type: "data", array, thickness: 1.5, width: 3.5, color: colour("edge") };
+  }
+  return { name: "noise", mode: "markers", ...placed(points, axes, rows), marker: { opacity: 0 }, ...bars };
+}
+
+function diamonds(points, axes, rows, hueOf) {
+  const hues = rows.map((row) => `rgb(${(hueOf(row) ?? [150, 145, 140]).join(",")})`);
+  return {
+    name: "baselines",
+    mode: "markers+text",
+    ...placed(points, axes, rows),
+    text: rows.map((row) => plain(points.columns.baseline[row])),
+    textposition: "top center",
+    textfont: { color: colour("ink"), size: 12.5 },
+    cliponaxis: false,
+    marker: { symbol: "diamond", size: 15, opacity: 1, color: hues, line: { width: 1.75, color: colour("ink") } },
+  };
+}
+
+/** Plotly reads some markup in its texts; a name is shown as it is. */
+function plain(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function rings(points, axes, ringed) {
+  const marker = {
+    symbol: "circle-open",
+    size: ringed.map((ring) => (ring.fresh ? 34 : 25)),
+    opacity: ringed.map((ring) => (ring.fresh ? 0.6 : 1)),
+    line: { width: 2.5 },
+    color: colour("accent"),
+  };
+  const rows = ringed.map((ring) => points.row(ring.number));
+  return { name: "rings", mode: "markers", ...placed(points, axes, rows), marker };
+}
