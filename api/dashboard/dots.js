@@ -6,7 +6,7 @@ import { colour } from "./theme.js";
 
 const STOPS = ["scale-1", "scale-2", "scale-3", "scale-4", "scale-5"];
 const SIZE = { halo: 16, best: 12.5, dominated: 9, strip: 10 };
-const FAINT = 0.5;
+const FAINT = 0.58;
 
 /** The kinds of rows of a job, each in the order it is drawn. */
 export function sortedRows(points, axes) {

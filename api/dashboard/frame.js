@@ -71,7 +71,7 @@ function axis(name, log, range) {
     zeroline: false,
     tickformat: tick ?? undefined,
     ticksuffix: suffix,
-    dtick: log && range[1] - range[0] > 0.8 ? 1 : undefined,
+    dtick: log && range[1] - range[0] > 1.6 ? 1 : undefined,
     nticks: 7,
   };
 }

@@ -6,7 +6,7 @@ import { el, svg } from "./dom.js";
 const INLINE = { width: 11, height: 18, gap: 2, corner: 2.5, arc: 7, names: "none" };
 const CARD = { width: 30, height: 88, gap: 4, corner: 4, arc: 16, names: "upright", letters: 10.5 };
 const TALL = { width: 40, height: 112, gap: 6, corner: 6, arc: 34, names: "upright", letters: 12.5 };
-const WIDE = { width: 96, height: 76, gap: 8, corner: 7, arc: 38, names: "level", letters: 13.5 };
+const WIDE = { width: 108, height: 80, gap: 8, corner: 7, arc: 42, names: "level", letters: 13 };
 const MOST_CARD_NAMES = 12;
 const MOST_WIDE = 10;
 
@@ -18,7 +18,7 @@ const MOST_WIDE = 10;
  * @returns {SVGElement}
  */
 export function drawGenome(livs, size = "inline", against = null) {
-  const form = formFor(size, livs.length);
+  const form = { ...formFor(size, livs.length), longest: longestSpan(livs) };
   const above = room(livs, "weights_from", form);
   const below = room(livs, "features_from", form);
   const width = Math.max(1, livs.length * (form.width + form.gap) - form.gap) + 2;
@@ -102,6 +102,13 @@ function label(liv, form, x, y) {
   return svg("text", at, liv.name);
 }
 
+function longestSpan(livs) {
+  const spans = livs.flatMap(({ position, weights_from: weights, features_from: features }) =>
+    [weights, features].filter((from) => from !== null).map((from) => position - from),
+  );
+  return Math.max(1, ...spans);
+}
+
 /** Height to leave for the arcs of one kind: none when nothing is shared. */
 function room(livs, from, form) {
   const spans = livs.filter((liv) => liv[from] !== null).map((liv) => liv.position - liv[from]);
@@ -109,7 +116,7 @@ function room(livs, from, form) {
 }
 
 function rise(span, form) {
-  return form.arc * (0.45 + 0.55 * Math.min(1, (span - 1) / 6));
+  return form.arc * (0.35 + 0.65 * (span / form.longest));
 }
 
 function weightsArc(liv, form, y) {

@@ -1,0 +1,104 @@
+// The page of one candidate: its genome large, then how good it is, what it costs and where it comes from.
+
+import { get, jobPath } from "./api.js";
+import { readGenome } from "./blueprint.js";
+import { byId, el, put } from "./dom.js";
+import { follow, paced } from "./events.js";
+import { drawExport } from "./export.js";
+import { family } from "./family.js";
+import { duration, words } from "./format.js";
+import { drawGenome, genomeLegend } from "./genome.js";
+import { curve } from "./lines.js";
+import { metric, offered, written } from "./metrics.js";
+import { ordinal, rank } from "./rank.js";
+import { costBars } from "./stack.js";
+import { ago } from "./time.js";
+
+const [, , jobPart, , numberPart] = location.pathname.split("/");
+const id = decodeURIComponent(jobPart);
+const number = Number(numberPart);
+const ORIGINS = { sample: "drawn at random", baseline: "a baseline", mutation: "by mutation", "crossover+mutation": "by crossover and mutation" };
+const drawn = { export: null };
+
+const load = paced(async () => {
+  try {
+    const [job, candidate] = await Promise.all([get(jobPath(id)), get(`${jobPath(id)}/candidates/${number}`)]);
+    draw(job, candidate);
+    const columns = await get(`${jobPath(id)}/points`);
+    drawMetrics(job, candidate, columns);
+    put(byId("fault"));
+    return candidate;
+  } catch (problem) {
+    put(byId("fault"), el("p", { class: "failure" }, problem.message));
+    return null;
+  }
+});
+
+function draw(job, candidate) {
+  drawHeading(job, candidate);
+  put(byId("drawing"), drawGenome(candidate.blueprint, "full"));
+  put(byId("text"), candidate.genome);
+  put(byId("legend"), genomeLegend());
+  drawMetrics(job, candidate, null);
+  drawCurve(candidate);
+  put(byId("cost"), costBars(candidate.cost, candidate.blueprint));
+  const read = (genome) => readGenome(genome, job.space.classes);
+  const tie = { jobId: id, own: read(candidate.genome), read };
+  put(byId("parents"), family(candidate.parent_candidates, "None: it was not bred from others.", tie));
+  put(byId("children"), family(candidate.children, "None yet.", tie));
+  const exportable = `${candidate.state} ${candidate.weights}`;
+  if (drawn.export !== exportable) drawExport(byId("export"), id, candidate);
+  drawn.export = exportable;
+}
+
+function drawHeading(job, candidate) {
+  document.title = `Candidate ${number} · ${job.name || "Search"} · STAR`;
+  const jobLink = el("a", { href: `/jobs/${encodeURIComponent(id)}?selected=${number}` }, job.name || id);
+  put(byId("crumbs"), el("span", {}, el("a", { href: "/" }, "Searches")), el("span", {}, jobLink));
+  const { baseline, state, frontier, feasible, failure, detail, seconds, finished_at, variation } = candidate;
+  const standing = frontier ? "on the frontier" : state === "succeeded" && (feasible ? "dominated" : "over a limit");
+  put(
+    byId("heading"),
+    el("h1", {}, `Candidate ${number}`, baseline && el("span", { class: "baseline" }, baseline)),
+    el(
+      "p",
+      { class: "under" },
+      el("span", { class: `state state-${state}` }, failure ? words(failure) : state),
+      standing && el("span", { class: frontier ? "standing best" : "standing" }, standing),
+      el("span", {}, ORIGINS[variation] ?? variation),
+      finished_at && el("span", {}, ago(finished_at), `, in ${duration(seconds)}`),
+    ),
+    detail && el("p", { class: "failure mono" }, detail),
+  );
+}
+
+function drawMetrics(job, candidate, columns) {
+  const { metrics, cost } = candidate;
+  const predicted = Object.keys(cost).filter((name) => typeof cost[name] === "number");
+  const names = offered([...new Set([...Object.keys(metrics), ...predicted])], job.plan.objectives);
+  const line = (name) => {
+    const at = columns && rank(columns, name, number);
+    return el(
+      "tr",
+      { "data-metric": name },
+      el("th", { scope: "row" }, metric(name).label, job.plan.objectives.includes(name) && el("small", {}, " objective")),
+      el("td", { class: "numeric" }, name in cost ? metric(name).write(cost[name]) : "–"),
+      el("td", { class: "numeric" }, name in metrics ? written(name, metrics) : "–"),
+      el("td", { class: at?.place === 1 ? "numeric best" : "numeric" }, at ? `${ordinal(at.place)} of ${at.of}` : "–"),
+    );
+  };
+  const heads = ["Metric", "Predicted", "Measured", "Rank"].map((name, n) => el("th", { scope: "col", class: n ? "numeric" : null }, name));
+  put(byId("metrics"), el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, names.map(line))));
+}
+
+function drawCurve(candidate) {
+  const write = (value) => String(Number(value.toPrecision(3)));
+  const line = curve(candidate.curve, { label: "Training loss over steps", x: "step", y: "loss", write });
+  put(byId("curve"), line ?? el("p", { class: "small" }, candidate.state === "running" ? "It is being trained." : "None was recorded."));
+}
+
+load().then(() => {
+  if (document.querySelector(".state-running")) {
+    follow(`${jobPath(id)}/events`, (kind, data) => data.number === number && load(), load);
+  }
+});

@@ -1,0 +1,31 @@
+// Parents with the genes that changed since, and children.
+
+import { candidatePage } from "./api.js";
+import { sameLiv } from "./blueprint.js";
+import { el } from "./dom.js";
+import { plural } from "./format.js";
+import { drawGenome } from "./genome.js";
+
+const MOST = 60;
+
+/**
+ * Candidates a family tie away, each drawn with what is equal in grey.
+ * @param {{number: number, genome: string, variation: string}[]} relatives
+ * @param {string} none what to say when there are none
+ */
+export function family(relatives, none, { jobId, own, read }) {
+  if (relatives.length === 0) return el("p", { class: "small" }, none);
+  const shown = relatives.slice(0, MOST).map((relative) => {
+    const livs = read(relative.genome);
+    const changed = Math.max(livs.length, own.length) - livs.filter((liv, n) => sameLiv(liv, own[n])).length;
+    return el(
+      "li",
+      { "data-relative": relative.number },
+      el("a", { href: candidatePage(jobId, relative.number) }, `Candidate ${relative.number}`),
+      el("span", { class: "small" }, changed ? `${plural(changed, "LIV")} differ${changed === 1 ? "s" : ""}` : "the same LIVs"),
+      el("div", { class: "scroll" }, drawGenome(livs, "card", own)),
+    );
+  });
+  const more = relatives.length - shown.length;
+  return [el("ul", { class: "family" }, shown), more > 0 && el("p", { class: "small" }, `and ${more} more`)];
+}

@@ -1,0 +1,20 @@
+// Where a candidate stands among all of its job, metric by metric.
+
+/**
+ * @param {import("./points.js").Columns} columns
+ * @returns {{place: number, of: number}|null} 1 is best; equal values share the better place
+ */
+export function rank(columns, name, number) {
+  const row = columns.number.indexOf(number);
+  const values = columns.metrics[name] ?? [];
+  const own = values[row] ?? null;
+  if (own === null) return null;
+  const measured = values.filter((value) => value !== null);
+  return { place: 1 + measured.filter((value) => value < own).length, of: measured.length };
+}
+
+/** 1st, 2nd, 3rd, 11th. */
+export function ordinal(place) {
+  const ending = { 1: "st", 2: "nd", 3: "rd" }[place % 10] ?? "th";
+  return `${place}${[11, 12, 13].includes(place % 100) ? "th" : ending}`;
+}

@@ -1,0 +1,42 @@
+// What each LIV costs, as stacked bars: a bar per kind of cost, a part per LIV in its structure's hue.
+
+import { el, svg } from "./dom.js";
+import { percent } from "./format.js";
+import { metric } from "./metrics.js";
+
+const KINDS = ["parameters", "cache_bytes", "flops_per_token"];
+const [WIDTH, HEIGHT] = [1000, 30];
+
+/**
+ * @param {{livs: Object[]}} cost `star.cost` as JSON
+ * @param {import("./blueprint.js").Liv[]} livs
+ */
+export function costBars(cost, livs) {
+  return el("div", { class: "stacks" }, KINDS.filter((kind) => cost[kind] > 0).map((kind) => bar(kind, cost, livs)));
+}
+
+function bar(kind, cost, livs) {
+  const { label, write } = metric(kind);
+  const total = cost[kind];
+  const parts = cost.livs.map((liv, n) => [livs[n], liv[kind]]);
+  const rest = total - parts.reduce((sum, [, value]) => sum + value, 0);
+  let at = 0;
+  const drawn = [...parts, [null, Math.max(0, rest)]].map(([liv, value]) => {
+    const left = at;
+    at += (value / total) * WIDTH;
+    return value > 0 && part(liv, left, at - left, `${write(value)}, ${percent(value / total)}`);
+  });
+  const attributes = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" };
+  return el(
+    "div",
+    { class: "stack", "data-kind": kind },
+    el("div", { class: "stack-name" }, label, el("strong", {}, write(total))),
+    svg("svg", { ...attributes, class: "genome stack-bar", "aria-label": `${label} by LIV` }, drawn),
+  );
+}
+
+function part(liv, x, width, says) {
+  const name = liv ? `LIV ${liv.position + 1}: ${liv.name}` : "Embedding, norms and head";
+  const kind = liv ? `block fill-${liv.structure}` : "block rest";
+  return svg("g", { class: kind }, svg("title", {}, `${name}: ${says}`), svg("rect", { x, y: 0, width, height: HEIGHT, class: "face" }));
+}
