@@ -28,7 +28,7 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdecimal() and int(announced) > MAX_BODY:
-            await _drain(receive)
+            await _drain(receive, more=True)
             await problem(Request(scope), 413, TOO_LARGE)(scope, receive, send)
             return
         counted = 0
@@ -38,15 +38,15 @@ class BodyLimit:
             message = await receive()
             counted += len(message.get("body", b""))
             if counted > MAX_BODY:
-                await _drain(receive)
+                await _drain(receive, message.get("more_body", False))
                 raise HTTPException(413, TOO_LARGE)
             return message
 
         await self.app(scope, receive_some, send)
 
 
-async def _drain(receive: Receive) -> None:
-    left, more = DRAINED, True
+async def _drain(receive: Receive, more: bool) -> None:
+    left = DRAINED
     while more and left > 0:
         message = await receive()
         more = message.get("more_body", False)

@@ -1,0 +1,88 @@
+"""A real server over a real SQLite archive, and searches that a real runner worked through without training."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+import star
+from api.app import create_app
+from api.reference import reference
+from api.serve import Server
+from evaluator.evaluation import Evaluation, Failure, Request
+from evaluator.inline import InlineEvaluator
+from genome import Genome, Space, decode
+from search.archive import Archive
+from search.runner import Runner
+from search.settings import Settings
+
+
+class Service(NamedTuple):
+    """A running server and what is behind it."""
+
+    client: httpx.Client
+    url: str
+    archive: Archive
+    settings: Settings
+    server: Server
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Service]:
+    corpora = folder / "corpora"
+    corpora.mkdir()
+    settings = Settings(
+        database_url=f"sqlite:///{folder / 'star.db'}", artifacts=folder / "artifacts", corpora=[corpora]
+    )
+    archive = Archive(settings.database_url)
+    archive.migrate()
+    server = Server(create_app(archive, settings))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+                yield Service(client, url, archive, settings, server)
+        finally:
+            server.handle_exit(2, None)
+            thread.join(timeout=20)
+            archive.close()
+    assert not thread.is_alive()
+
+
+def evaluate(request: Request) -> Evaluation:
+    """What training would give, made up from the genome; every fifth candidate diverges. The weights are real."""
+    if request.candidate % 5 == 0:
+        return Evaluation(request.candidate, request.attempt, failure=Failure.DIVERGED, detail="loss was not finite")
+    blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
+    cost = star.cost(blueprint, request.shape, request.context)
+    metrics = {
+        "bits_per_byte": 3.0 + 1.0 / (1 + cost.flops_per_token) + request.candidate % 3,
+        "bits_per_byte_stderr": 0.01,
+        "parameters": float(cost.parameters),
+        "cache_bytes": float(cost.cache_bytes),
+        "decode_ms": 0.5,
+        "decode_ms_stderr": 0.01,
+        "train_seconds": 1.0,
+    }
+    weights = star.weights(star.build(blueprint, request.shape, request.seed))
+    curve = ((1, 5.5), (2, 3.5))
+    return Evaluation(request.candidate, request.attempt, metrics, curve, seconds=1.0, weights=weights)
+
+
+SMALL = {"width": 16, "head_dim": 4, "space": {"depth": 2}, "candidates": 12, "population": 4}
+
+
+def finish_job(service: Service) -> None:
+    """Submit a small search and work through everything queued, as a runner does but without training."""
+    service.client.post("/v1/jobs", json={"name": "finished", "plan": SMALL}).raise_for_status()
+    evaluators = partial(InlineEvaluator, evaluate)
+    Runner(service.archive, evaluators, service.settings.artifacts, reference, "test").run_until_idle()
