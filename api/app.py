@@ -34,7 +34,7 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.state.closing = threading.Event()
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)  # added last, so outermost
-    handle(app)
+    handle(app, [route for module in ROUTERS for route in module.router.routes])
     for module in ROUTERS:
         app.include_router(module.router)
     app.mount("/static", pages.dashboard(), name="static")

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from api.pointers import legal_fields, pointer
 from search.jobs import ArchiveError, IdempotencyError, IllegalActionError, NotFoundError
@@ -113,8 +114,8 @@ def _fault(error: Mapping[str, Any], location: Sequence[Any], root: type[BaseMod
     return Fault(pointer=prefix + pointer(location), detail=detail)
 
 
-def handle(app: FastAPI) -> None:
-    """Answer every error of this application with a problem."""
+def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error of this application, which offers these routes, with a problem."""
 
     async def refused(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, Refused)
@@ -136,7 +137,8 @@ def handle(app: FastAPI) -> None:
     async def http(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
         detail = _DETAILS.get(exc.status_code, str(exc.detail)).format(method=request.method)
-        return problem(request, exc.status_code, detail, headers=exc.headers)
+        headers = {"allow": _allowed(request, routes)} if exc.status_code == 405 else exc.headers
+        return problem(request, exc.status_code, detail, headers=headers)
 
     async def unexpected(request: Request, exc: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
@@ -156,6 +158,13 @@ _DETAILS = {
     404: "nothing is here",
     405: "{method} is not offered here; the Allow header lists what is",
 }
+
+
+def _allowed(request: Request, routes: Sequence[BaseRoute]) -> str:
+    """Every method an address takes; the framework's own answer knows those of one route only."""
+    partial = [route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    methods = {method for route in partial for method in getattr(route, "methods", None) or ()}
+    return ", ".join(sorted(methods)) or "GET, HEAD"  # no route is a file
 
 
 def _body_model(request: Request) -> type[BaseModel] | None:
