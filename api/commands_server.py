@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,10 +38,8 @@ def serve(
     settings = _settings(host=host, port=port, workers=workers, database_url=database, artifacts=artifacts)
     from api.serve import serve as start
 
-    try:
+    with _told():
         start(settings, runner, supervised, as_json)
-    except (OSError, ValueError) as error:
-        fail(str(error), FAILED)
 
 
 @app.command()
@@ -53,7 +53,8 @@ def run(
     settings = _settings(workers=workers, database_url=database, artifacts=artifacts)
     from api.run import run as start
 
-    start(settings, supervised)
+    with _told():
+        start(settings, supervised)
 
 
 @app.command()
@@ -62,10 +63,8 @@ def migrate(database: Database = None, as_json: AsJson = False) -> None:
     settings = _settings(database_url=database)
     from search.archive import Archive
 
-    try:
+    with _told():
         Archive(settings.database_url).migrate()
-    except (OSError, ValueError) as error:
-        fail(str(error), FAILED)
     if as_json:
         show_json({"migrated": True})
     else:
@@ -85,6 +84,21 @@ def demo(
     from api.demo import demo as start
 
     start(port, workers, candidates, steps, leave, folder)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What stops a command before it does its work, as one line."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except ValueError as error:
+        fail(str(error))
+    except DBAPIError as error:
+        fail(f"the database cannot be used: {error.orig}", FAILED)
+    except OSError as error:
+        fail(str(error), FAILED)
 
 
 def _settings(**given: Any) -> Settings:
