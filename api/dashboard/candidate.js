@@ -20,19 +20,19 @@ const number = Number(numberPart);
 const ORIGINS = { sample: "drawn at random", baseline: "a baseline", mutation: "by mutation", "crossover+mutation": "by crossover and mutation" };
 const drawn = { export: null };
 
-const load = paced(async () => {
+const reload = paced(load);
+
+async function load() {
   try {
     const [job, candidate] = await Promise.all([get(jobPath(id)), get(`${jobPath(id)}/candidates/${number}`)]);
     draw(job, candidate);
     const columns = await get(`${jobPath(id)}/points`);
     drawMetrics(job, candidate, columns);
     put(byId("fault"));
-    return candidate;
   } catch (problem) {
     put(byId("fault"), el("p", { class: "failure" }, problem.message));
-    return null;
   }
-});
+}
 
 function draw(job, candidate) {
   drawHeading(job, candidate);
@@ -99,6 +99,6 @@ function drawCurve(candidate) {
 
 load().then(() => {
   if (document.querySelector(".state-running")) {
-    follow(`${jobPath(id)}/events`, (kind, data) => data.number === number && load(), load);
+    follow(`${jobPath(id)}/events`, (kind, data) => data.number === number && reload(), reload);
   }
 });

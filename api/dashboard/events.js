@@ -3,7 +3,7 @@
 import { byId, el, put } from "./dom.js";
 
 const KINDS = ["job", "candidate", "frontier"];
-const RETRY_MS = 3000;
+const RETRY_MS = 2000;
 const PATIENCE_MS = 1500;
 
 /**
@@ -96,7 +96,7 @@ export function paced(work) {
       wanted = false;
       const began = performance.now();
       await work();
-      await pause(Math.max(250, 4 * (performance.now() - began)));
+      await pause(Math.min(5000, Math.max(250, 4 * (performance.now() - began))));
     }
     busy = false;
   };

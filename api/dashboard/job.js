@@ -9,7 +9,7 @@ import { hoverCard, selectedCard } from "./card.js";
 import { byId, el, put } from "./dom.js";
 import { follow, paced } from "./events.js";
 import { drawFailures } from "./failures.js";
-import { duration, percent, whole } from "./format.js";
+import { digits, duration, percent, whole } from "./format.js";
 import { genomeLegend } from "./genome.js";
 import { drawKey } from "./key.js";
 import { curve } from "./lines.js";
@@ -25,7 +25,14 @@ const view = { job: null, points: null, history: null, axes: null, selected: nul
 const scatter = new Scatter(byId("scatter"), byId("cloud"), { select, hover });
 const table = new FrontierTable(byId("table"), select);
 
-const load = paced(async () => {
+const reload = paced(load);
+const refreshJob = paced(async () => {
+  const job = await get(jobPath(id)).catch(() => null);
+  if (job) showJob(job);
+});
+const drawSoon = paced(drawAll);
+
+async function load() {
   try {
     const job = await get(jobPath(id));
     showJob(job);
@@ -33,16 +40,15 @@ const load = paced(async () => {
     view.points = new Points(columns, job.done);
     view.history = history;
     put(byId("fault"));
-    await drawAll();
+    drawAll();
   } catch (problem) {
-    put(byId("fault"), el("p", { class: "failure" }, problem.message));
+    tellFault(problem);
   }
-});
-const refreshJob = paced(async () => {
-  const job = await get(jobPath(id)).catch(() => null);
-  if (job) showJob(job);
-});
-const drawSoon = paced(async () => drawAll());
+}
+
+function tellFault(problem) {
+  put(byId("fault"), el("p", { class: "failure" }, problem.message));
+}
 
 function showJob(job) {
   view.job = job;
@@ -57,7 +63,7 @@ function showJob(job) {
   const facts = [
     ["Done", progress(job)],
     ["Frontier", whole(job.frontier_size)],
-    ["Hypervolume", job.done ? job.hypervolume.toFixed(3) : "–"],
+    ["Hypervolume", job.done ? digits(job.hypervolume) : "–"],
     ["Workers busy", whole(job.workers_busy)],
     ["Time left", duration(job.seconds_left ?? NaN)],
     ["Genes repaired", percent(job.repairs)],
@@ -77,13 +83,13 @@ async function drawAll() {
   drawFailures(byId("failures"), points);
   const path = history.done.map((done, n) => [done, history.hypervolume[n]]);
   const labels = { label: "Hypervolume over candidates", x: "candidates done", y: "hypervolume" };
-  const line = curve(path, { ...labels, steps: true, fromZero: true, write: (value) => value.toFixed(2) });
+  const line = curve(path, { ...labels, steps: true, fromZero: true, write: (value) => String(Number(value.toPrecision(3))) });
   put(byId("hypervolume"), line ?? el("p", { class: "small" }, "Nothing is evaluated yet."));
   drawSelected();
   drawAxes(byId("axes"), axes, points, job.plan.objectives, Scatter.logs(points, axes), drawAll);
   drawKey(byId("key"), points, axes);
   byId("scatter").setAttribute("aria-label", `${points.frontier().length} candidates on the frontier; arrow keys step along it, Enter opens one`);
-  await scatter.draw(points, axes, view.selected);
+  await scatter.draw(points, axes, view.selected).catch(tellFault);
 }
 
 function drawSelected() {
@@ -174,7 +180,7 @@ function begin() {
   put(byId("legend"), genomeLegend());
   byId("scatter").addEventListener("keydown", onKey);
   onThemeChange(drawSoon);
-  load().then(() => view.job && isLive(view.job) && follow(`${jobPath(id)}/events`, onEvent, load));
+  load().then(() => view.job && isLive(view.job) && follow(`${jobPath(id)}/events`, onEvent, reload));
 }
 
 begin();

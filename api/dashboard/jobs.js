@@ -4,7 +4,7 @@ import { get, jobPath } from "./api.js";
 import { byId, el, put } from "./dom.js";
 import { follow, paced } from "./events.js";
 import { openForm } from "./form.js";
-import { duration, whole } from "./format.js";
+import { digits, duration, whole } from "./format.js";
 import { sparkline } from "./lines.js";
 import { progress, stateWord } from "./state.js";
 import { ago } from "./time.js";
@@ -86,7 +86,7 @@ function cell(label, content, kind = null) {
 function hypervolume(job) {
   const values = shown.histories.get(job.id)?.values;
   const line = values?.length > 1 && sparkline(values, "Hypervolume over candidates");
-  return [line, el("span", { class: "share" }, job.done ? job.hypervolume.toFixed(3) : "–")];
+  return [line, el("span", { class: "share" }, job.done ? digits(job.hypervolume) : "–")];
 }
 
 function newButton(text) {
