@@ -162,6 +162,15 @@ class Archive:
         with self._writing.begin() as session:
             return lifecycle.release(session, claim)
 
+    def hand_back(self, claim: Claim) -> None:
+        """Let another runner take the job at once.
+
+        Raises:
+            LeaseLostError: somebody else has the job, or it has ended.
+        """
+        with self._writing.begin() as session:
+            lifecycle.held(session, claim).lease_until = None
+
     def finish(self, claim: Claim, state: JobState, why: str = "") -> None:
         """End a job; candidates still under way count as cancelled. One cancelled meanwhile stays so.
 

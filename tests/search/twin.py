@@ -1,0 +1,106 @@
+"""The free twin of an evaluator: metrics by formula, at once, so that search is tested without training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from evaluator.evaluation import STDERR_SUFFIX, Evaluation, Failure, Metric, Request
+from genome import Genome
+from search.plan import Plan
+
+
+def analytic(genome: Genome, quality: Metric = Metric.BITS_PER_BYTE) -> dict[str, float]:
+    """Metrics in conflict: a class trades quality for size, differently at every depth, and neighbours matter.
+
+    No stack of one class is good, so what is good has to be put together. Sharing makes a LIV a little smaller and
+    a little worse, so every kind of gene matters.
+    """
+    depth = len(genome.segments)
+    error, size, cache = 0.0, 0.0, 0.0
+    for place, segment in enumerate(genome.segments):
+        following = genome.segments[(place + 1) % depth]
+        trait = (segment.liv_class * 37 + place * 29) % 101 / 100
+        other = (segment.liv_class * 53 + place * 31) % 97 / 96
+        shared = (segment.weights_strategy != 1) + (segment.features_strategy != 1)
+        error += (1 - trait) ** 2 + 0.2 * (segment.liv_class == following.liv_class) + 0.02 * shared
+        size += (0.2 + trait) / (1 + 0.05 * shared)
+        cache += abs(other - trait)
+    return {
+        quality: 1 + error / depth,
+        f"{quality}{STDERR_SUFFIX}": 0.01,
+        Metric.PARAMETERS: 1 + size / depth,
+        Metric.CACHE_BYTES: 1 + cache / depth,
+        Metric.DECODE_MS: 1 + (size + cache) / depth,
+        Metric.TRAIN_SECONDS: 1.0,
+    }
+
+
+def corner(plan: Plan) -> dict[str, float]:
+    """A hypervolume reference that the formulas stay below."""
+    return {metric.value: 3.0 for metric in plan.objectives}
+
+
+class Twin:
+    """Keeps the evaluator protocol. Results come one at a time, oldest first.
+
+    Args:
+        capacity: requests at once.
+        delay: seconds each result takes.
+        fails: why a request fails, or None.
+        upon: called with each request as its result is about to come back.
+        log: a file that gets a line `number attempt` for every request taken on.
+    """
+
+    def __init__(
+        self,
+        capacity: int = 1,
+        *,
+        delay: float = 0.0,
+        fails: Callable[[Request], Failure | None] = lambda request: None,
+        upon: Callable[[Request], None] = lambda request: None,
+        log: Path | None = None,
+    ) -> None:
+        self.capacity = capacity
+        self.requests: list[Request] = []
+        self.closed = False
+        self._delay, self._fails, self._upon, self._log = delay, fails, upon, log
+        self._queue: list[Request] = []
+
+    @property
+    def busy(self) -> int:
+        return len(self._queue)
+
+    def submit(self, request: Request) -> None:
+        if self.closed or self.busy == self.capacity:
+            raise RuntimeError("closed" if self.closed else "full")
+        self._queue.append(request)
+        self.requests.append(request)
+        if self._log:
+            with self._log.open("a") as file:
+                file.write(f"{request.candidate} {request.attempt}\n")
+
+    def collect(self, timeout: float) -> list[Evaluation]:
+        if not self._queue:
+            return []
+        time.sleep(self._delay)
+        request = self._queue.pop(0)
+        self._upon(request)
+        failure = self._fails(request)
+        if failure:
+            return [Evaluation(request.candidate, request.attempt, failure=failure, detail="as asked", seconds=1.0)]
+        return [
+            Evaluation(
+                request.candidate,
+                request.attempt,
+                metrics=analytic(Genome.parse(request.genome), request.task.quality),
+                curve=((1, 5.0), (2, 4.0)),
+                seconds=1.0,
+                weights=f"weights of {request.candidate}, attempt {request.attempt}".encode(),
+            )
+        ]
+
+    def close(self) -> None:
+        self.closed = True
+        self._queue.clear()
