@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genome.alphabet import (
+    GROUP_MEANING,
     GROUPS,
     ChannelMixing,
     Expansion,
@@ -81,8 +82,14 @@ class FeaturizerGenome:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FeaturizerGenome:
-        groups = tuple((str(name), GroupGenome.of(digits)) for name, digits in data["groups"].items())
-        return cls(int(data["id"]), groups)
+        """From `to_json`; the order of a JSON object's keys means nothing."""
+        groups = {str(name): GroupGenome.of(digits) for name, digits in data["groups"].items()}
+        unknown = ", ".join(groups.keys() - GROUP_MEANING.keys())
+        if unknown:
+            raise ValueError(
+                f"featurizer {data['id']}: unknown feature group {unknown}; legal: {', '.join(GROUP_MEANING)}"
+            )
+        return cls(int(data["id"]), tuple((name, groups[name]) for name in GROUP_MEANING if name in groups))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def breaches(genome: Genome, space: Space) -> list[Breach]:
     if all(segment.liv_class == 0 for segment in genome.segments):
         found.append(Breach(0, "class", "every LIV is skipped; at least one must be an operator"))
     for position, segment in enumerate(genome.segments):
-        earlier = genome.segments[:position]
+        earlier = tuple(other for other in genome.segments[:position] if other.liv_class in space and other.liv_class)
         found += [Breach(position, gene, why) for gene, why in _faults(segment, earlier, space)]
     return found
 
@@ -56,15 +56,13 @@ def require_legal(genome: Genome, space: Space) -> None:
 def repair(genome: Genome, space: Space, rng: Generator) -> Repaired:
     """Re-sample each illegal gene among the legal ones; a legal genome comes back as it was."""
     segments: list[Segment] = []
-    changed = 0
     padded = genome.segments[: space.depth] + (Segment(-1),) * (space.depth - len(genome.segments))
     for segment in padded:
-        mended = _mended(segment, tuple(segments), space, rng)
-        changed += sum(a != b for a, b in zip(segment, mended, strict=True))
-        segments.append(mended)
+        segments.append(_mended(segment, tuple(segments), space, rng))
     if all(segment.liv_class == 0 for segment in segments):
         segments[0] = Segment(_pick([c for c in space.choices if c != 0], rng))
-        changed += 1
+    pairs = zip(padded, segments, strict=True)
+    changed = sum(a != b for old, new in pairs for a, b in zip(old, new, strict=True))
     return Repaired(Genome(tuple(segments)), changed)
 
 

@@ -122,13 +122,17 @@ class Space:
             )
         except KeyError as missing:
             raise ValueError(f"the space lacks the field {missing}") from None
-        except TypeError as wrong:
+        except (TypeError, AttributeError) as wrong:
             raise ValueError(f"the space is malformed: {wrong}") from None
 
 
 def digest(genome: Genome, space: Space) -> str:
-    """What a genome is, in 16 hex digits: equal for all genomes of a space that decode alike."""
-    tables = json.dumps([space.to_json()[key] for key in ("classes", "featurizers")], sort_keys=True)
+    """What a genome is, in 16 hex digits: equal for all genomes of a space that decode alike.
+
+    It depends on the digits behind the genes, not on names, sources and descriptions, which may be reworded.
+    """
+    classes = [(row.id, row.operator.digits, row.differential) for row in space.classes]
+    tables = json.dumps([classes, [row.to_json() for row in space.featurizers]], sort_keys=True)
     return hashlib.sha256(f"{genome.canonical()}\n{tables}".encode()).hexdigest()[:16]
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from genome import Blueprint, Shape
 from star.cache import Cache, Store
+from star.features.feature import parameter
 from star.generate import generate
 from star.liv import Operator
 
@@ -47,13 +48,13 @@ class Backbone(nn.Module):
         super().__init__()
         self.blueprint = blueprint
         self.shape = shape
-        self.embedding = nn.Embedding(shape.vocab, shape.width)
+        self.embedding_VD = parameter(shape.vocab, shape.width)
         self.blocks = nn.ModuleList(
             Block(position, operator, shape.width, liv.features_from, liv.taken)
             for position, (operator, liv) in enumerate(zip(operators, blueprint.livs, strict=True))
         )
         self.norm = nn.RMSNorm(shape.width)
-        self.head = nn.Linear(shape.width, shape.vocab, bias=False)
+        self.head_VD = parameter(shape.vocab, shape.width)
         self._lenders = {block.source for block in self.stack() if block.taken}
 
     def stack(self) -> Iterator[Block]:
@@ -63,7 +64,7 @@ class Backbone(nn.Module):
 
     def forward(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits for every token. With a cache, `tokens_BL` continue the sequence the cache has seen."""
-        x_BLD = self.embedding(tokens_BL)
+        x_BLD = nn.functional.embedding(tokens_BL, self.embedding_VD)
         published: dict[int, Mapping[str, Tensor]] = {}
         for position, block in enumerate(self.stack()):
             store = cache.stores[position] if cache is not None else None
@@ -73,8 +74,7 @@ class Backbone(nn.Module):
             x_BLD = x_BLD + block.operator.mix(features, store)
         if cache is not None:
             cache.advance(tokens_BL.shape[1])
-        logits_BLV: Tensor = self.head(self.norm(x_BLD))
-        return logits_BLV
+        return nn.functional.linear(self.norm(x_BLD), self.head_VD)
 
     def features_of(self, inputs_BLD: Sequence[Tensor]) -> Iterator[tuple[Block, dict[str, Tensor]]]:
         """Each block with its features when every block sees an input of its own instead of the residual stream."""
@@ -86,7 +86,7 @@ class Backbone(nn.Module):
 
     def new_cache(self, batch: int = 1) -> Cache:
         """An empty cache for sequences that start now."""
-        weight = self.embedding.weight
+        weight = self.embedding_VD
         stores: list[Store] = []
         for block in self.stack():
             memory = block.operator.memory(0)

@@ -62,8 +62,8 @@ def _featurizer(liv: Placement, shape: Shape, groups: set[str]) -> Featurizer:
 
 
 def _initialise(model: Backbone, generator: torch.Generator) -> None:
-    nn.init.normal_(model.embedding.weight, generator=generator)
-    nn.init.normal_(model.head.weight, std=HEAD_SCALE * model.shape.width**-0.5, generator=generator)
+    nn.init.normal_(model.embedding_VD, generator=generator)
+    nn.init.normal_(model.head_VD, std=HEAD_SCALE * model.shape.width**-0.5, generator=generator)
     for module in model.modules():
         if isinstance(module, nn.RMSNorm):
             module.reset_parameters()

@@ -3,9 +3,11 @@
 B batch, L tokens, D channels, W taps.
 """
 
+from typing import Any
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 DIRECT_TAPS = 16
 """Up to this many taps a sum of shifted products is faster than the FFT."""
@@ -20,13 +22,36 @@ def causal(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
 
 def shifted_sum(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
     """The direct form: exactly causal, O(L W)."""
-    length, taps = x_BLD.shape[1], h_DW.shape[1]
-    padded = F.pad(x_BLD, (0, 0, taps - 1, 0))
-    y_BLD = padded[:, taps - 1 :] * h_DW[:, 0]
-    for w in range(1, taps):
-        start = taps - 1 - w
-        y_BLD = y_BLD + padded[:, start : start + length] * h_DW[:, w]
+    y_BLD: Tensor = _ShiftedSum.apply(x_BLD, h_DW)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
     return y_BLD
+
+
+class _ShiftedSum(torch.autograd.Function):
+    """By hand, forward and backward take half the time that autograd's chain of slices takes."""
+
+    @staticmethod
+    def forward(ctx: Any, x_BLD: Tensor, h_DW: Tensor) -> Tensor:
+        ctx.save_for_backward(x_BLD, h_DW)
+        h_WD, length = h_DW.T.contiguous(), x_BLD.shape[1]
+        y_BLD = x_BLD * h_WD[0]
+        for w in range(1, min(len(h_WD), length)):
+            y_BLD[:, w:].addcmul_(x_BLD[:, : length - w], h_WD[w])
+        return y_BLD
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        (dy_BLD,) = grads
+        x_BLD, h_DW = ctx.saved_tensors
+        h_WD, length = h_DW.T.contiguous(), x_BLD.shape[1]
+        dx_BLD, dh_WD = dy_BLD * h_WD[0], torch.zeros_like(h_WD)
+        scratch = dy_BLD * x_BLD
+        torch.sum(scratch, (0, 1), out=dh_WD[0])
+        for w in range(1, min(len(h_WD), length)):
+            later, earlier = dy_BLD[:, w:], x_BLD[:, : length - w]
+            dx_BLD[:, : length - w].addcmul_(later, h_WD[w])
+            torch.sum(torch.mul(later, earlier, out=scratch[:, : length - w]), (0, 1), out=dh_WD[w])
+        return dx_BLD, dh_WD.T
 
 
 def fft(x_BLD: Tensor, h_DW: Tensor) -> Tensor:

@@ -61,7 +61,5 @@ class SemiSeparable(Structure):
         """Outputs and last state. Decays are computed in float32 at least: they multiply up over tokens."""
         exact = torch.promote_types(features["v"].dtype, torch.float32)
         c_BLGK, b_BLGK, a_HK, d_BLH1, v_BLHV = (features[name].to(exact) for name in self.groups)
-        y_BLHV, last_BHKV = recurrence(
-            c_BLGK, b_BLGK, a_HK, d_BLH1.squeeze(-1), d_BLH1 * v_BLHV, state_BHKV.to(exact)
-        )
+        y_BLHV, last_BHKV = recurrence(c_BLGK, b_BLGK, a_HK, d_BLH1.squeeze(-1), d_BLH1 * v_BLHV, state_BHKV.to(exact))
         return y_BLHV.to(features["v"].dtype), last_BHKV.to(state_BHKV.dtype)

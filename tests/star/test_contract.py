@@ -72,13 +72,13 @@ def _never_used(model):
 
 def _unseeded(model):
     with torch.no_grad():
-        model.head.weight.add_(1e-6 * torch.rand(1))
+        model.head_VD.add_(1e-6 * torch.rand(1))
 
 
 def _overflows(model):
     with torch.no_grad():
-        model.head.weight.mul_(1e30)
-    model.head.weight.register_hook(lambda grad: grad * float("inf"))
+        model.head_VD.mul_(1e30)
+    model.head_VD.register_hook(lambda grad: grad * float("inf"))
 
 
 @pytest.mark.parametrize(
