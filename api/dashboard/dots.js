@@ -7,6 +7,7 @@ import { colour } from "./theme.js";
 const STOPS = ["scale-1", "scale-2", "scale-3", "scale-4", "scale-5"];
 const SIZE = { halo: 16, best: 12.5, dominated: 9, strip: 10 };
 const FAINT = 0.58;
+const CROWD = 3000; // more points than this are drawn fainter, so that the frontier still stands out
 
 /** The kinds of rows of a job, each in the order it is drawn. */
 export function sortedRows(points, axes) {
@@ -56,7 +57,8 @@ export function dotsOf(rows, frame, hueOf) {
   const [bad, warn] = ["bad", "warn"].map(rgb);
   group(rows.failed, frame.strip, SIZE.strip, SHAPE.cross, 1, () => bad);
   group(rows.infeasible, frame.strip, SIZE.strip, SHAPE.ring, 1, () => warn);
-  group(rows.dominated, frame.place, SIZE.dominated, SHAPE.disc, FAINT, (row) => hueOf(row) ?? edge);
+  const faint = FAINT * Math.min(1, CROWD / (rows.dominated.length || 1)) ** 0.3;
+  group(rows.dominated, frame.place, SIZE.dominated, SHAPE.disc, faint, (row) => hueOf(row) ?? edge);
   group(rows.best, frame.place, SIZE.halo, SHAPE.disc, 1, () => card);
   group(rows.best, frame.place, SIZE.best, SHAPE.disc, 1, (row) => hueOf(row) ?? accent);
   for (const row of rows.baselines) {

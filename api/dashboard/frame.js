@@ -77,7 +77,9 @@ function axis(name, log, range) {
 }
 
 function padded(values, log) {
-  const [low, high] = extent(values).map((value) => (log ? Math.log10(value) : value));
+  const known = values.filter((value) => value !== null && (!log || value > 0));
+  if (known.length === 0) return [0, 1];
+  const [low, high] = extent(known).map((value) => (log ? Math.log10(value) : value));
   const pad = (high - low || Math.abs(high) || 1) * PADDING;
   return [low - pad, high + pad];
 }

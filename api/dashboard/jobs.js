@@ -40,13 +40,21 @@ async function load() {
 }
 
 async function loadHistories(jobs) {
-  const stale = jobs.filter((job) => job.done > 0 && shown.histories.get(job.id)?.done !== job.done);
+  for (const job of jobs) prolong(shown.histories.get(job.id), job);
+  const stale = jobs.filter((job) => job.done > 0 && !shown.histories.has(job.id));
   await Promise.all(
     stale.map(async (job) => {
       const history = await get(`${jobPath(job.id)}/history`).catch(() => null);
       if (history) shown.histories.set(job.id, { done: job.done, values: history.hypervolume });
     }),
   );
+}
+
+/** Once read, a history grows by what the job itself says. */
+function prolong(history, job) {
+  if (!history || history.done === job.done) return;
+  history.done = job.done;
+  history.values.push(job.hypervolume);
 }
 
 function draw(jobs) {

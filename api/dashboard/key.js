@@ -1,7 +1,7 @@
 // The key of the frontier chart: what the marks mean, and which end of the colours is better.
 
 import { el, put } from "./dom.js";
-import { plural } from "./format.js";
+import { plural, whole } from "./format.js";
 import { extent } from "./frame.js";
 import { metric } from "./metrics.js";
 
@@ -13,18 +13,18 @@ export function drawKey(place, points, axes) {
   const cancelled = count((row) => state[row] === "cancelled");
   const infeasible = count((row) => state[row] === "succeeded" && !feasible[row]);
   const running = count((row) => state[row] === "running");
-  const strip = [failed && `${failed} failed`, cancelled && `${cancelled} cancelled`].filter(Boolean).join(", ");
+  const strip = [failed && `${whole(failed)} failed`, cancelled && `${whole(cancelled)} cancelled`].filter(Boolean).join(", ");
   put(
     place,
     axes.colour !== "none" && gradient(points, axes.colour),
     el(
       "ul",
       { class: "legend" },
-      mark("frontier", `${count((row) => frontier[row])} on the frontier`),
+      mark("frontier", `${whole(count((row) => frontier[row]))} on the frontier`),
       mark("dominated", "dominated"),
       baseline.some(Boolean) && mark("baseline", "baseline"),
       strip && mark("failed", `${strip}, below`),
-      infeasible > 0 && mark("infeasible", `${infeasible} over a limit, below`),
+      infeasible > 0 && mark("infeasible", `${whole(infeasible)} over a limit, below`),
       running > 0 && el("li", {}, `${plural(running, "candidate")} under way`),
     ),
   );

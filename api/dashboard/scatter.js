@@ -59,7 +59,7 @@ export class Scatter {
     const first = !this.place.classList.contains("js-plotly-plot");
     if (first) this.place.replaceChildren();
     this.place.removeAttribute("aria-busy");
-    const marks = traces(points, axes, rows, this.#ringed(points, rows, selected), hueOf);
+    const marks = traces(points, axes, rows, this.#ringed(points, selected), hueOf);
     await library.react(this.place, marks, layout(points, axes, logs, rows), CONFIG);
     if (first) this.#listen();
     this.#dots();
@@ -86,11 +86,14 @@ export class Scatter {
     return canvas.toDataURL("image/png");
   }
 
-  #ringed(points, rows, selected) {
-    const inChart = new Set([...rows.dominated, ...rows.best, ...rows.baselines]);
+  #ringed(points, selected) {
+    const { axes } = this.shown;
+    const { feasible } = points.columns;
+    const known = (name, row) => points.value(name, row) !== null;
+    const inChart = (row) => row !== undefined && feasible[row] && known(axes.x, row) && known(axes.y, row);
     const marked = [...this.fresh].map((number) => ({ number, fresh: true }));
     const all = selected === null ? marked : [...marked, { number: selected, fresh: false }];
-    return all.filter(({ number }) => inChart.has(points.row(number)));
+    return all.filter(({ number }) => inChart(points.row(number)));
   }
 
   #dots() {

@@ -64,7 +64,7 @@ export class FrontierTable {
     const choose = (event) => event.target.closest("a, button") || this.select(number);
     return el(
       "tr",
-      { "data-number": number, "aria-selected": chosen ? "true" : null, class: chosen ? "chosen" : null, on: { click: choose } },
+      { "data-number": number, "aria-current": chosen ? "true" : null, class: chosen ? "chosen" : null, on: { click: choose } },
       el("th", { scope: "row" }, link, baseline && el("small", {}, ` ${baseline}`)),
       el("td", {}, drawGenome(livs)),
       cells,

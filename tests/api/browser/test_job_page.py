@@ -83,7 +83,7 @@ def test_pointing_shows_a_candidate_and_clicking_selects_it_everywhere(page: Pag
     page.mouse.down()
     page.mouse.up()
     expect(page.locator("#selected")).to_contain_text("Candidate 3")
-    expect(page.locator(".frontier [data-number='3']")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".frontier [data-number='3']")).to_have_attribute("aria-current", "true")
     assert "selected=3" in page.url
     page.reload()
     expect(page.locator("#selected")).to_contain_text("Candidate 3")
