@@ -11,14 +11,18 @@ const WORDS = { pause: "Pause", resume: "Resume", cancel: "Cancel" };
 /**
  * Draw the buttons that make sense in the job's state.
  * @param {Object} job
- * @param {{changed: (job: Object) => void, points: () => Object, png: () => Promise<string>}} page
+ * @param {{changed: (job: Object) => void, job: () => Object, points: () => Object, png: () => Promise<string>}} page
  */
 export function drawActions(job, page) {
   if (byId("actions").dataset.state === job.state) return;
   byId("actions").dataset.state = job.state;
   const buttons = (OFFERED[job.state] ?? []).map((action) => {
-    const click = () => (action === "cancel" ? askToCancel(job, page) : act(job, action, page));
-    return el("button", { type: "button", class: action === "cancel" ? "danger" : null, "data-action": action, on: { click } }, WORDS[action]);
+    const click = () => (action === "cancel" ? askToCancel(page) : act(job, action, page));
+    return el(
+      "button",
+      { type: "button", class: action === "cancel" ? "danger" : null, "data-action": action, on: { click } },
+      WORDS[action],
+    );
   });
   put(byId("actions"), buttons, downloads(job, page));
 }
@@ -32,7 +36,8 @@ async function act(job, action, page) {
   }
 }
 
-function askToCancel(job, page) {
+function askToCancel(page) {
+  const job = page.job();
   const dialog = byId("confirm");
   const answer = (yes) => {
     dialog.close();
@@ -47,7 +52,11 @@ function askToCancel(job, page) {
       "div",
       { class: "actions" },
       el("button", { type: "button", on: { click: () => answer(false) } }, "Keep it"),
-      el("button", { type: "button", class: "danger", "data-action": "confirm", on: { click: () => answer(true) } }, "Cancel the search"),
+      el(
+        "button",
+        { type: "button", class: "danger", "data-action": "confirm", on: { click: () => answer(true) } },
+        "Cancel the search",
+      ),
     ),
   );
   dialog.showModal();
@@ -57,15 +66,22 @@ function downloads(job, page) {
   const name = (ending) => `${(job.name || job.id).replace(/[^\w-]+/g, "-").slice(0, 60)}.${ending}`;
   const kinds = {
     "CSV, all candidates": () => saveText(name("csv"), asCsv(page.points()), "text/csv"),
-    "JSON, the frontier": async () => saveText(name("json"), await asJson(job), "application/json"),
+    "JSON, the frontier": async () => saveText(name("json"), await asJson(page.job()), "application/json"),
     "PNG, the chart": async () => saveUrl(name("png"), await page.png()),
   };
   const items = Object.entries(kinds).map(([says, save]) => {
     const click = async (event) => {
       event.target.closest("details").open = false;
-      await Promise.resolve(save()).catch((problem) => put(byId("fault"), el("p", { class: "failure" }, problem.message)));
+      await Promise.resolve(save()).catch((problem) =>
+        put(byId("fault"), el("p", { class: "failure" }, problem.message)),
+      );
     };
     return el("button", { type: "button", class: "quiet", on: { click } }, says);
   });
-  return el("details", { class: "menu" }, el("summary", { class: "button" }, "Download"), el("div", { class: "menu-items" }, items));
+  return el(
+    "details",
+    { class: "menu" },
+    el("summary", { class: "button" }, "Download"),
+    el("div", { class: "menu-items" }, items),
+  );
 }

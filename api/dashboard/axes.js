@@ -1,7 +1,7 @@
 // Which metric lies on which axis, which is the colour, and which are in logarithms.
 
 import { readAddress, writeAddress } from "./address.js";
-import { el, put } from "./dom.js";
+import { byId, el, put } from "./dom.js";
 import { metric, offered, spansDecades } from "./metrics.js";
 
 const ROLES = { x: "Across", y: "Up", colour: "Colour" };
@@ -31,7 +31,14 @@ export function isLog(axes, role, values) {
 /** Draw the choosers; `changed` is called after `axes` was changed in place. */
 export function drawAxes(place, axes, points, objectives, shownLog, changed) {
   const names = [...offered(Object.keys(points.columns.metrics), objectives), "number"];
-  put(place, Object.keys(ROLES).map((role) => chooser(role, axes, names, shownLog, changed)));
+  // Drawn anew only when something in it changed: a list may be open.
+  const shown = JSON.stringify([axes, names, shownLog]);
+  if (place.dataset.shown === shown) return;
+  place.dataset.shown = shown;
+  const focus = document.activeElement?.id;
+  const choosers = Object.keys(ROLES).map((role) => chooser(role, axes, names, shownLog, changed));
+  put(place, choosers);
+  if (focus?.startsWith("axis-")) byId(focus)?.focus();
 }
 
 function chooser(role, axes, names, shownLog, changed) {
@@ -49,7 +56,12 @@ function chooser(role, axes, names, shownLog, changed) {
     writeAddress({ [`${role}log`]: event.target.checked ? 1 : 0 });
     changed();
   };
-  const box = el("input", { type: "checkbox", id: `axis-${role}-log`, checked: shownLog[role], on: { change: toggle } });
+  const box = el("input", {
+    type: "checkbox",
+    id: `axis-${role}-log`,
+    checked: shownLog[role],
+    on: { change: toggle },
+  });
   const log = role !== "colour" && el("label", { class: "log", title: "logarithmic" }, box, "log");
   return el("div", { class: "axis" }, el("label", { for: `axis-${role}` }, ROLES[role]), select, log);
 }

@@ -17,7 +17,12 @@ import { ago } from "./time.js";
 const [, , jobPart, , numberPart] = location.pathname.split("/");
 const id = decodeURIComponent(jobPart);
 const number = Number(numberPart);
-const ORIGINS = { sample: "drawn at random", baseline: "a baseline", mutation: "by mutation", "crossover+mutation": "by crossover and mutation" };
+const ORIGINS = {
+  sample: "drawn at random",
+  baseline: "a baseline",
+  mutation: "by mutation",
+  "crossover+mutation": "by crossover and mutation",
+};
 const drawn = { export: null };
 
 const reload = paced(load);
@@ -81,20 +86,30 @@ function drawMetrics(job, candidate, columns) {
     return el(
       "tr",
       { "data-metric": name },
-      el("th", { scope: "row" }, metric(name).label, job.plan.objectives.includes(name) && el("small", {}, " objective")),
+      el(
+        "th",
+        { scope: "row" },
+        metric(name).label,
+        job.plan.objectives.includes(name) && el("small", {}, " objective"),
+      ),
       el("td", { class: "numeric" }, name in cost ? metric(name).write(cost[name]) : "–"),
       el("td", { class: "numeric" }, name in metrics ? written(name, metrics) : "–"),
-      el("td", { class: at?.place === 1 ? "numeric best" : "numeric" }, at ? `${ordinal(at.place)} of ${at.of}` : "–"),
+      el("td", { class: `numeric${at?.place === 1 ? " best" : ""}` }, at ? `${ordinal(at.place)} of ${at.of}` : "–"),
     );
   };
-  const heads = ["Metric", "Predicted", "Measured", "Rank"].map((name, n) => el("th", { scope: "col", class: n ? "numeric" : null }, name));
+  const heads = ["Metric", "Predicted", "Measured", "Rank"].map((name, n) =>
+    el("th", { scope: "col", class: n ? "numeric" : null }, name),
+  );
   put(byId("metrics"), el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, names.map(line))));
 }
 
 function drawCurve(candidate) {
   const write = (value) => String(Number(value.toPrecision(3)));
   const line = curve(candidate.curve, { label: "Training loss over steps", x: "step", y: "loss", write });
-  put(byId("curve"), line ?? el("p", { class: "small" }, candidate.state === "running" ? "It is being trained." : "None was recorded."));
+  put(
+    byId("curve"),
+    line ?? el("p", { class: "small" }, candidate.state === "running" ? "It is being trained." : "None was recorded."),
+  );
 }
 
 load().then(() => {

@@ -9,7 +9,12 @@ import { metric, offered, written } from "./metrics.js";
 /** What a person reads while pointing at a candidate. */
 export function hoverCard(points, row, livs, objectives) {
   const { number } = points.columns;
-  return [el("strong", {}, `Candidate ${number[row]}`), standing(points, row), drawGenome(livs), figures(points, row, objectives)];
+  return [
+    el("strong", {}, `Candidate ${number[row]}`),
+    standing(points, row),
+    drawGenome(livs),
+    figures(points, row, objectives),
+  ];
 }
 
 /**
@@ -49,7 +54,11 @@ export function standing(points, row) {
     (state[row] !== "succeeded" && words(failure[row] ?? state[row])) ||
     (frontier[row] && "on the frontier") ||
     (feasible[row] ? "dominated" : "over a limit");
-  return el("span", { class: `standing${frontier[row] ? " best" : ""}` }, [baseline[row], word].filter(Boolean).join(", "));
+  return el(
+    "span",
+    { class: `standing${frontier[row] ? " best" : ""}` },
+    [baseline[row], word].filter(Boolean).join(", "),
+  );
 }
 
 function figures(points, row, objectives, other) {

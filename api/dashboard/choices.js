@@ -6,7 +6,11 @@ import { metric } from "./metrics.js";
 
 const TASKS = {
   text: { says: "Text", more: "predict the bytes of real files", plan: { kind: "text", corpus: "stdlib" } },
-  recall: { says: "Recall", more: "find the value that belongs to a key", plan: { kind: "recall", symbols: 64, pairs: 8 } },
+  recall: {
+    says: "Recall",
+    more: "find the value that belongs to a key",
+    plan: { kind: "recall", symbols: 64, pairs: 8 },
+  },
 };
 const COSTS = ["parameters", "cache_bytes", "decode_ms", "train_seconds"];
 const MOST_OBJECTIVES = 4;
@@ -28,7 +32,13 @@ export function taskChoice(plan, changed) {
   const cards = Object.entries(TASKS).map(([kind, { says, more }]) =>
     card("task", kind, says, more, kind === plan.task.kind, choose),
   );
-  return el("fieldset", { class: "cards", "data-path": "task" }, el("legend", { class: "hidden-text" }, "Task"), cards, fault());
+  return el(
+    "fieldset",
+    { class: "cards", "data-path": "task" },
+    el("legend", { class: "hidden-text" }, "Task"),
+    cards,
+    fault(),
+  );
 }
 
 /** A row per metric: whether it is an objective, and the most it may be. */

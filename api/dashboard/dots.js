@@ -79,5 +79,8 @@ export function scaleColours() {
 }
 
 function rgb(name) {
-  return colour(name).match(/[\d.]+/g).slice(0, 3).map(Number);
+  return colour(name)
+    .match(/[\d.]+/g)
+    .slice(0, 3)
+    .map(Number);
 }

@@ -9,7 +9,10 @@ const PLAIN = ["number", "state", "frontier", "feasible", "baseline", "genome", 
 export function asCsv(points) {
   const { columns } = points;
   const metrics = Object.keys(columns.metrics);
-  const line = (row) => [...PLAIN.map((name) => columns[name][row]), ...metrics.map((name) => columns.metrics[name][row])];
+  const line = (row) => [
+    ...PLAIN.map((name) => columns[name][row]),
+    ...metrics.map((name) => columns.metrics[name][row]),
+  ];
   const lines = [[...PLAIN, ...metrics], ...columns.number.map((_, row) => line(row))];
   return lines.map((cells) => cells.map(quoted).join(",")).join("\r\n") + "\r\n";
 }

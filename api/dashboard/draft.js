@@ -53,9 +53,13 @@ export const IN_SHORT = {
     objectives.map((name) => metric(name).label.toLowerCase()).join(", ") +
     (constraints.length ? `; ${plural(constraints.length, "limit")}` : ""),
   budget: ({ candidates, budget }) => `${plural(candidates, "candidate")}, ${plural(budget.steps, "step")} each`,
-  space: ({ space, width }) =>
-    `${plural(space.depth, "LIV")} of ${space.classes ? plural(space.classes.length, "class").replace("classs", "classes") : "all classes"}, width ${width}`,
+  space: ({ space, width }) => `${plural(space.depth, "LIV")} of ${allowed(space.classes)}, width ${width}`,
 };
+
+function allowed(classes) {
+  if (classes === null) return "all classes";
+  return classes.length === 1 ? classes[0] : `${classes.length} classes`;
+}
 
 function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -5,7 +5,11 @@ import { el, put } from "./dom.js";
 
 /** Draw the export button into `place`. */
 export function drawExport(place, jobId, candidate) {
-  const button = el("button", { type: "button", class: "primary", id: "export-button", disabled: !candidate.weights }, "Export the model");
+  const button = el(
+    "button",
+    { type: "button", class: "primary", id: "export-button", disabled: !candidate.weights },
+    "Export the model",
+  );
   const said = el("p", { class: "small", role: "status" });
   if (!candidate.weights) said.textContent = "Its weights were not kept: only the frontier and baselines keep theirs.";
   button.addEventListener("click", async () => {
@@ -13,7 +17,15 @@ export function drawExport(place, jobId, candidate) {
     said.textContent = "Preparing the files…";
     try {
       const made = await post(`${jobPath(jobId)}/candidates/${candidate.number}/export`);
-      put(place, el("a", { class: "button primary", id: "download", href: localPath(made.download), download: true }, "Download (zip)"), contents(made));
+      put(
+        place,
+        el(
+          "a",
+          { class: "button primary", id: "download", href: localPath(made.download), download: true },
+          "Download (zip)",
+        ),
+        contents(made),
+      );
     } catch (problem) {
       button.disabled = false;
       said.textContent = problem.message;

@@ -16,6 +16,12 @@ export function drawFailures(place, points) {
   const sorted = [...counts].sort((a, b) => b[1] - a[1]);
   const most = sorted[0][1];
   const line = ([reason, number]) =>
-    el("tr", {}, el("th", { scope: "row" }, reason), el("td", {}, el("meter", { max: most, value: number, "aria-label": reason })), el("td", { class: "numeric" }, whole(number)));
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, reason),
+      el("td", {}, el("meter", { max: most, value: number, "aria-label": reason })),
+      el("td", { class: "numeric" }, whole(number)),
+    );
   return put(place, el("table", { class: "failures" }, el("tbody", {}, sorted.map(line))));
 }

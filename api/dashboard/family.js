@@ -22,7 +22,11 @@ export function family(relatives, none, { jobId, own, read }) {
       "li",
       { "data-relative": relative.number },
       el("a", { href: candidatePage(jobId, relative.number) }, `Candidate ${relative.number}`),
-      el("span", { class: "small" }, changed ? `${plural(changed, "LIV")} differ${changed === 1 ? "s" : ""}` : "the same LIVs"),
+      el(
+        "span",
+        { class: "small" },
+        changed ? `${plural(changed, "LIV")} differ${changed === 1 ? "s" : ""}` : "the same LIVs",
+      ),
       el("div", { class: "scroll" }, drawGenome(livs, "card", own)),
     );
   });

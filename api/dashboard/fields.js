@@ -81,7 +81,12 @@ const KINDS = {
     return place;
   },
   text(row, plan, known, changed) {
-    const input = el("input", { type: "text", value: valueAt(plan, row.path), autocomplete: "off", spellcheck: "false" });
+    const input = el("input", {
+      type: "text",
+      value: valueAt(plan, row.path),
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     const place = labelled(row.path, row.label, input, known.description);
     input.addEventListener("input", () => {
       tell(place, input.value.trim() ? "" : "must not be empty");

@@ -19,7 +19,10 @@ export async function openForm() {
   if (draft.preset) return;
   put(dialog, el("div", { class: "skeleton form-skeleton" }));
   try {
-    const [{ presets, plan_schema: schema }, { classes }] = await Promise.all([get("/v1/presets"), get("/v1/catalogue")]);
+    const [{ presets, plan_schema: schema }, { classes }] = await Promise.all([
+      get("/v1/presets"),
+      get("/v1/catalogue"),
+    ]);
     Object.assign(draft, { presets, schema, catalogue: classes });
     start(Object.keys(presets)[0]);
     put(dialog, form());
@@ -37,7 +40,12 @@ function form() {
     start(preset);
     put(byId("sections"), sections());
   };
-  const name = el("input", { type: "text", maxlength: 200, placeholder: "What is this search for?", autocomplete: "off" });
+  const name = el("input", {
+    type: "text",
+    maxlength: 200,
+    placeholder: "What is this search for?",
+    autocomplete: "off",
+  });
   name.addEventListener("input", touched);
   return el(
     "form",
@@ -49,7 +57,12 @@ function form() {
       labelled("name", "Name", name),
       presetChoice(draft.presets, draft.preset, choose),
       el("div", { id: "sections" }, sections()),
-      el("details", {}, el("summary", {}, el("b", {}, "Genome"), el("span", {}, "try one: its drawing, parameters and cache")), genomePreview(() => draft.plan)),
+      el(
+        "details",
+        {},
+        el("summary", {}, el("b", {}, "Genome"), el("span", {}, "try one: its drawing, parameters and cache")),
+        genomePreview(() => draft.plan),
+      ),
     ),
     el(
       "footer",

@@ -23,7 +23,11 @@ export function layout(points, axes, logs, rows) {
   const narrow = document.documentElement.clientWidth < 560;
   const strip = rows.failed.length + rows.infeasible.length > 0;
   const shown = [...rows.dominated, ...rows.best, ...rows.baselines];
-  const range = (role) => padded(shown.map((row) => points.value(axes[role], row)), logs[role]);
+  const range = (role) =>
+    padded(
+      shown.map((row) => points.value(axes[role], row)),
+      logs[role],
+    );
   return {
     uirevision: `${axes.x} ${axes.y} ${logs.x} ${logs.y}`,
     paper_bgcolor: "rgba(0,0,0,0)",

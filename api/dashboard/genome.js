@@ -23,7 +23,13 @@ export function drawGenome(livs, size = "inline", against = null) {
   const below = room(livs, "features_from", form);
   const width = Math.max(1, livs.length * (form.width + form.gap) - form.gap) + 2;
   const height = above + form.height + below + 2;
-  const attributes = { class: `genome genome-${size}`, role: "img", width, height, viewBox: `-1 -1 ${width} ${height}` };
+  const attributes = {
+    class: `genome genome-${size}`,
+    role: "img",
+    width,
+    height,
+    viewBox: `-1 -1 ${width} ${height}`,
+  };
   const links = livs.flatMap((liv) => [weightsArc(liv, form, above), featuresArc(liv, form, above + form.height)]);
   return svg(
     "svg",
@@ -98,7 +104,14 @@ function describe(liv) {
 function label(liv, form, x, y) {
   if (form.names === "none") return null;
   const turned = form.names === "upright" ? `rotate(-90 ${x} ${y})` : null;
-  const at = { x, y, "font-size": form.letters, transform: turned, "text-anchor": "middle", "dominant-baseline": "central" };
+  const at = {
+    x,
+    y,
+    "font-size": form.letters,
+    transform: turned,
+    "text-anchor": "middle",
+    "dominant-baseline": "central",
+  };
   return svg("text", at, liv.name);
 }
 
@@ -144,7 +157,11 @@ function arc(liv, from, kind, form, y, direction, says) {
     svg("path", { d: `M${start} ${y}C${start} ${control} ${end} ${control} ${end} ${y}` }),
     form.names !== "none" && svg("circle", { cx: end, cy: y, r: 2.5 }),
     form.arc > 20 && liv.taken.length && kind === "features"
-      ? svg("text", { x: (start + end) / 2, y: y + rise(liv.position - from, form) - 5, "text-anchor": "middle" }, liv.taken.join(" "))
+      ? svg(
+          "text",
+          { x: (start + end) / 2, y: y + rise(liv.position - from, form) - 5, "text-anchor": "middle" },
+          liv.taken.join(" "),
+        )
       : null,
   );
 }
@@ -159,6 +176,10 @@ function patterns() {
       { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
       svg("line", { x1: 0, y1: 0, x2: 0, y2: 6, class: "hatch-line" }),
     ),
-    svg("pattern", { id: "dots", width: 6, height: 6, patternUnits: "userSpaceOnUse" }, svg("circle", { cx: 3, cy: 3, r: 1, class: "dot" })),
+    svg(
+      "pattern",
+      { id: "dots", width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+      svg("circle", { cx: 3, cy: 3, r: 1, class: "dot" }),
+    ),
   );
 }

@@ -9,16 +9,15 @@ import { hoverCard, selectedCard } from "./card.js";
 import { byId, el, put } from "./dom.js";
 import { follow, paced } from "./events.js";
 import { drawFailures } from "./failures.js";
-import { digits, duration, percent, whole } from "./format.js";
 import { genomeLegend } from "./genome.js";
+import { drawHead } from "./head.js";
 import { drawKey } from "./key.js";
 import { curve } from "./lines.js";
 import { Points } from "./points.js";
 import { Scatter } from "./scatter.js";
-import { isLive, progress, stateWord } from "./state.js";
+import { isLive } from "./state.js";
 import { FrontierTable } from "./table.js";
 import { onThemeChange } from "./theme.js";
-import { ago } from "./time.js";
 
 const id = decodeURIComponent(location.pathname.split("/")[2]);
 const view = { job: null, points: null, history: null, axes: null, selected: null, pinned: null, genomes: new Map() };
@@ -53,22 +52,8 @@ function tellFault(problem) {
 function showJob(job) {
   view.job = job;
   view.axes ??= firstAxes(job.plan.objectives);
-  document.title = `${job.name || "Search"} · STAR`;
-  put(
-    byId("heading"),
-    el("h1", {}, job.name || job.id),
-    el("p", { class: "under" }, stateWord(job), "begun ", ago(job.started_at ?? job.created_at), job.why && el("span", {}, job.why)),
-  );
-  drawActions(job, { changed, points: () => view.points, png: () => scatter.png() });
-  const facts = [
-    ["Done", progress(job)],
-    ["Frontier", whole(job.frontier_size)],
-    ["Hypervolume", job.done ? digits(job.hypervolume) : "–"],
-    ["Workers busy", whole(job.workers_busy)],
-    ["Time left", duration(job.seconds_left ?? NaN)],
-    ["Genes repaired", percent(job.repairs)],
-  ];
-  put(byId("facts"), facts.map(([name, value]) => el("div", { class: "fact" }, el("span", { class: "fact-name" }, name), el("span", { class: "fact-value" }, value))));
+  drawHead(job);
+  drawActions(job, { changed, job: () => view.job, points: () => view.points, png: () => scatter.png() });
 }
 
 function changed(job) {
@@ -81,19 +66,34 @@ async function drawAll() {
   if (!points) return;
   table.draw(points, job, read, view.selected);
   drawFailures(byId("failures"), points);
-  const path = history.done.map((done, n) => [done, history.hypervolume[n]]);
-  const labels = { label: "Hypervolume over candidates", x: "candidates done", y: "hypervolume" };
-  const line = curve(path, { ...labels, steps: true, fromZero: true, write: (value) => String(Number(value.toPrecision(3))) });
-  put(byId("hypervolume"), line ?? el("p", { class: "small" }, "Nothing is evaluated yet."));
+  drawHypervolume(history);
   drawSelected();
   drawAxes(byId("axes"), axes, points, job.plan.objectives, Scatter.logs(points, axes), drawAll);
   drawKey(byId("key"), points, axes);
-  byId("scatter").setAttribute("aria-label", `${points.frontier().length} candidates on the frontier; arrow keys step along it, Enter opens one`);
+  byId("scatter").setAttribute(
+    "aria-label",
+    `${points.frontier().length} candidates on the frontier; arrow keys step along it, Enter opens one`,
+  );
   await scatter.draw(points, axes, view.selected).catch(tellFault);
 }
 
+function drawHypervolume({ done, hypervolume }) {
+  const labels = { label: "Hypervolume over candidates", x: "candidates done", y: "hypervolume" };
+  const write = (value) => String(Number(value.toPrecision(3)));
+  const path = done.map((count, n) => [count, hypervolume[n]]);
+  const line = curve(path, { ...labels, steps: true, fromZero: true, write });
+  put(byId("hypervolume"), line ?? el("p", { class: "small" }, "Nothing is evaluated yet."));
+}
+
+/** What is selected is drawn anew only when it changed: a reader may be in the middle of it. */
 function drawSelected() {
   const { points, selected, pinned, job } = view;
+  const known = [selected, pinned]
+    .map((number) => points.row(number))
+    .map((row) => [row, points.columns.state[row], points.columns.frontier[row]]);
+  const shown = JSON.stringify([selected, pinned, known]);
+  if (byId("selected").dataset.shown === shown) return;
+  byId("selected").dataset.shown = shown;
   if (selected === null || points.row(selected) === undefined) {
     put(byId("selected"), el("p", { class: "small" }, "Choose a point in the chart or a row of the table."));
     return;

@@ -69,7 +69,10 @@ function draw(jobs) {
     byId("jobs"),
     el("table", { class: "jobs" }, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, jobs.map(row))),
   );
-  if (focused) byId("jobs").querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  if (focused)
+    byId("jobs")
+      .querySelector(`a[href="${CSS.escape(focused)}"]`)
+      ?.focus();
 }
 
 function row(job) {

@@ -13,7 +13,9 @@ export function drawKey(place, points, axes) {
   const cancelled = count((row) => state[row] === "cancelled");
   const infeasible = count((row) => state[row] === "succeeded" && !feasible[row]);
   const running = count((row) => state[row] === "running");
-  const strip = [failed && `${whole(failed)} failed`, cancelled && `${whole(cancelled)} cancelled`].filter(Boolean).join(", ");
+  const strip = [failed && `${whole(failed)} failed`, cancelled && `${whole(cancelled)} cancelled`]
+    .filter(Boolean)
+    .join(", ");
   put(
     place,
     axes.colour !== "none" && gradient(points, axes.colour),

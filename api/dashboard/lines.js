@@ -52,7 +52,9 @@ export function curve(points, { label, x, y, write, steps = false, fromZero = fa
 }
 
 function stepped(points) {
-  return points.map(([a, b], n) => (n ? `H${a.toFixed(1)}V${b.toFixed(1)}` : `M${a.toFixed(1)} ${b.toFixed(1)}`)).join("");
+  return points
+    .map(([a, b], n) => (n ? `H${a.toFixed(1)}V${b.toFixed(1)}` : `M${a.toFixed(1)} ${b.toFixed(1)}`))
+    .join("");
 }
 
 /** At most `MOST_POINTS` of them, evenly, the last one kept. */

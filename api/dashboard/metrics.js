@@ -6,9 +6,28 @@ const METRICS = {
   bits_per_byte: { label: "Bits per byte", write: (v, e) => measured(v, e), better: "fewer" },
   recall_error: { label: "Recall error", write: (v, e) => share(v, e), better: "lower", tick: ".0%" },
   parameters: { label: "Parameters", write: (v) => scaled(v), better: "fewer", tick: "~s" },
-  cache_bytes: { label: "Cache", write: (v) => scaled(v, "B"), better: "smaller", tick: "~s", suffix: "B", unit: "bytes" },
-  decode_ms: { label: "Decode time", write: (v, e) => measured(v, e, "ms"), better: "faster", suffix: " ms", unit: "ms" },
-  train_seconds: { label: "Training time", write: (v) => duration(v), better: "shorter", suffix: " s", unit: "seconds" },
+  cache_bytes: {
+    label: "Cache",
+    write: (v) => scaled(v, "B"),
+    better: "smaller",
+    tick: "~s",
+    suffix: "B",
+    unit: "bytes",
+  },
+  decode_ms: {
+    label: "Decode time",
+    write: (v, e) => measured(v, e, "ms"),
+    better: "faster",
+    suffix: " ms",
+    unit: "ms",
+  },
+  train_seconds: {
+    label: "Training time",
+    write: (v) => duration(v),
+    better: "shorter",
+    suffix: " s",
+    unit: "seconds",
+  },
   flops_per_token: { label: "FLOPs per token", write: (v) => scaled(v), better: "fewer", tick: "~s" },
 };
 const SUFFIX = "_stderr";

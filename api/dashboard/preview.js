@@ -43,7 +43,9 @@ export function genomePreview(plan) {
 }
 
 function drawn(cost) {
-  const facts = SHOWN.map((name) => el("div", {}, el("dt", {}, metric(name).label), el("dd", {}, metric(name).write(cost[name]))));
+  const facts = SHOWN.map((name) =>
+    el("div", {}, el("dt", {}, metric(name).label), el("dd", {}, metric(name).write(cost[name]))),
+  );
   const drawing = el("div", { class: "scroll", tabindex: 0 }, drawGenome(cost.blueprint, "card"));
   return [drawing, el("dl", { class: "facts" }, facts), genomeLegend()];
 }

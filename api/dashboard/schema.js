@@ -40,6 +40,9 @@ export function numberFault(text, field) {
   if (!wrong) return "";
   const kind = field.multipleOf === 2 ? "an even number" : integer ? "a whole number" : "a number";
   const from = field.minimum === undefined ? "above" : "from";
-  const range = [low !== undefined && `${from} ${low.toLocaleString("en")}`, high !== undefined && `to ${high.toLocaleString("en")}`];
+  const range = [
+    low !== undefined && `${from} ${low.toLocaleString("en")}`,
+    high !== undefined && `to ${high.toLocaleString("en")}`,
+  ];
   return `must be ${[kind, ...range].filter(Boolean).join(" ")}`;
 }

@@ -12,7 +12,11 @@ const [WIDTH, HEIGHT] = [1000, 30];
  * @param {import("./blueprint.js").Liv[]} livs
  */
 export function costBars(cost, livs) {
-  return el("div", { class: "stacks" }, KINDS.filter((kind) => cost[kind] > 0).map((kind) => bar(kind, cost, livs)));
+  return el(
+    "div",
+    { class: "stacks" },
+    KINDS.filter((kind) => cost[kind] > 0).map((kind) => bar(kind, cost, livs)),
+  );
 }
 
 function bar(kind, cost, livs) {
@@ -38,5 +42,10 @@ function bar(kind, cost, livs) {
 function part(liv, x, width, says) {
   const name = liv ? `LIV ${liv.position + 1}: ${liv.name}` : "Embedding, norms and head";
   const kind = liv ? `block fill-${liv.structure}` : "block rest";
-  return svg("g", { class: kind }, svg("title", {}, `${name}: ${says}`), svg("rect", { x, y: 0, width, height: HEIGHT, class: "face" }));
+  return svg(
+    "g",
+    { class: kind },
+    svg("title", {}, `${name}: ${says}`),
+    svg("rect", { x, y: 0, width, height: HEIGHT, class: "face" }),
+  );
 }

@@ -29,9 +29,20 @@ export class FrontierTable {
     const body = sorted.slice(0, this.limit).map((row) => {
       const number = points.columns.number[row];
       const cells = metrics.map((name) => this.#figure(points, row, name, best[name]));
-      return this.#row(number, job, points.columns.baseline[row], read(points.columns.genome[row]), cells, number === selected);
+      return this.#row(
+        number,
+        job,
+        points.columns.baseline[row],
+        read(points.columns.genome[row]),
+        cells,
+        number === selected,
+      );
     });
-    const heads = [this.#head("number", "Candidate"), el("th", { scope: "col" }, "Genome"), metrics.map((name) => this.#head(name, metric(name).label))];
+    const heads = [
+      this.#head("number", "Candidate"),
+      el("th", { scope: "col" }, "Genome"),
+      metrics.map((name) => this.#head(name, metric(name).label)),
+    ];
     const focus = document.activeElement?.dataset?.focus;
     put(
       this.place,
@@ -55,8 +66,16 @@ export class FrontierTable {
       this.sort = { name, down: active && !this.sort.down };
       this.redraw();
     };
-    const button = el("button", { type: "button", class: "sort", "data-focus": `sort-${name}`, on: { click: turn } }, label);
-    return el("th", { scope: "col", class: name === "number" ? null : "numeric", "aria-sort": active ? direction : "none" }, button);
+    const button = el(
+      "button",
+      { type: "button", class: "sort", "data-focus": `sort-${name}`, on: { click: turn } },
+      label,
+    );
+    return el(
+      "th",
+      { scope: "col", class: name === "number" ? null : "numeric", "aria-sort": active ? direction : "none" },
+      button,
+    );
   }
 
   #row(number, job, baseline, livs, cells, chosen) {
@@ -64,7 +83,12 @@ export class FrontierTable {
     const choose = (event) => event.target.closest("a, button") || this.select(number);
     return el(
       "tr",
-      { "data-number": number, "aria-current": chosen ? "true" : null, class: chosen ? "chosen" : null, on: { click: choose } },
+      {
+        "data-number": number,
+        "aria-current": chosen ? "true" : null,
+        class: chosen ? "chosen" : null,
+        on: { click: choose },
+      },
       el("th", { scope: "row" }, link, baseline && el("small", {}, ` ${baseline}`)),
       el("td", {}, drawGenome(livs)),
       cells,

@@ -169,3 +169,14 @@ def test_a_lost_connection_says_so_and_comes_back(page: Page, search: Hand, tole
     expect(page.locator("#notice")).to_contain_text("connection was lost")
     page.unroute("**/events")
     expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_an_open_choice_survives_new_candidates(page: Page, site: Service) -> None:
+    hand = Hand(site.archive, "busy")
+    hand.add("1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1", 3.0)
+    open_job(page, hand, "?selected=1")
+    page.get_by_label("Across").focus()
+    page.evaluate("window.chooser = document.activeElement")
+    hand.add("3.1.1.1.1-9.1.1.1.1-3.1.1.1.1-9.1.1.1.1", 2.9)
+    expect(page.locator(".frontier [data-number='2']")).to_be_visible()
+    assert page.evaluate("window.chooser.isConnected && window.chooser === document.activeElement")

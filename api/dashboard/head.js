@@ -1,0 +1,31 @@
+// The top of a search's page: its name, its state, and the numbers that change.
+
+import { byId, el, put } from "./dom.js";
+import { digits, duration, percent, whole } from "./format.js";
+import { progress, stateWord } from "./state.js";
+import { ago } from "./time.js";
+
+/** Draw the heading and the facts of a job. */
+export function drawHead(job) {
+  document.title = `${job.name || "Search"} · STAR`;
+  const begun = el("span", {}, job.started_at ? "begun " : "asked for ", ago(job.started_at ?? job.created_at));
+  put(
+    byId("heading"),
+    el("h1", {}, job.name || job.id),
+    el("p", { class: "under" }, stateWord(job), begun, job.why && el("span", {}, job.why)),
+  );
+  const facts = [
+    ["Done", progress(job)],
+    ["Frontier", whole(job.frontier_size)],
+    ["Hypervolume", job.done ? digits(job.hypervolume) : "–"],
+    ["Workers busy", whole(job.workers_busy)],
+    ["Time left", duration(job.seconds_left ?? NaN)],
+    ["Genes repaired", percent(job.repairs)],
+  ];
+  put(byId("facts"), facts.map(fact));
+}
+
+function fact([name, value]) {
+  const parts = [el("span", { class: "fact-name" }, name), el("span", { class: "fact-value" }, value)];
+  return el("div", { class: "fact" }, parts);
+}
