@@ -25,8 +25,8 @@ from search.plan import Plan
 Reference = Callable[[Plan], dict[str, float]]
 """The hypervolume reference of a plan: a value for each objective, worse than what the search should find."""
 
-LAST_ATTEMPT = 5
-"""A candidate that was under way when so many runners died is not begun again."""
+LAST_ATTEMPT = 10
+"""A candidate begun so often without an outcome is taken to kill its runners, and not begun again."""
 
 
 class Flight(NamedTuple):
@@ -138,7 +138,7 @@ class Course:
             if flight.attempt < LAST_ATTEMPT:
                 return flight._replace(attempt=self._archive.retry(self._claim, flight.number))
             self.in_flight[flight.number] = flight
-            detail = f"{flight.attempt} runners died while it was under way"
+            detail = f"begun {flight.attempt} times, and no runner lived to see it end"
             self.conclude(Evaluation(flight.number, flight.attempt, failure=Failure.KILLED, detail=detail))
         return None
 

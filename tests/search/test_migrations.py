@@ -22,7 +22,7 @@ from search.records import Record
 def difference(url: str) -> list[object]:
     engine = sa.create_engine(database_url(url))
     with engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection), Record.metadata)
+        found = list(compare_metadata(MigrationContext.configure(connection), Record.metadata))
     engine.dispose()
     return found
 
