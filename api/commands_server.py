@@ -89,14 +89,16 @@ def demo(
 @contextmanager
 def _told() -> Iterator[None]:
     """What stops a command before it does its work, as one line."""
+    import sqlite3
+
     from sqlalchemy.exc import DBAPIError
 
     try:
         yield
     except ValueError as error:
         fail(str(error))
-    except DBAPIError as error:
-        fail(f"the database cannot be used: {error.orig}", FAILED)
+    except (DBAPIError, sqlite3.Error) as error:  # the latter when the file is none
+        fail(f"the database cannot be used: {getattr(error, 'orig', error)}", FAILED)
     except OSError as error:
         fail(str(error), FAILED)
 

@@ -23,6 +23,7 @@ from api.watch import watch
 
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
+INTERRUPTED = 130
 PROMPT = "def "
 
 GENERATE = """
@@ -37,7 +38,8 @@ print(bytes(tokens_BL[0].tolist()).decode(errors="replace"))
 def demo(port: int, workers: int, candidates: int | None, steps: int | None, leave: bool, folder: Path) -> None:
     """Serve, search, export two winners, generate with them; then end (`leave`) or serve on until Ctrl-C.
 
-    Everything is kept in a new directory below `folder`. Exits with 1 when the search does not succeed.
+    Everything is kept in a new directory below `folder`. Exits with 1 when the search does not
+    succeed, with 130 when it is interrupted.
     """
     home = folder / time.strftime("%Y%m%d-%H%M%S")
     home.mkdir(parents=True)
@@ -50,12 +52,17 @@ def demo(port: int, workers: int, candidates: int | None, steps: int | None, lea
                 fail(f"the search {job['state']}: {job['why'] or 'no reason given'}", FAILED)
             _show_winners(client, job, home)
             if not leave:
-                typer.echo(f"serving on at {client.url}/jobs/{job['id']}; Ctrl-C ends it")
-                signal.pause()
+                _serve_on(f"{client.url}/jobs/{job['id']}")
     except ServiceError as error:
         fail(f"{error}; the service's own words are in {home / 'serve.log'}", FAILED)
     except KeyboardInterrupt:
-        typer.echo("stopped; nothing is left running", err=True)
+        fail("stopped before the search was done; nothing is left running", INTERRUPTED)
+
+
+def _serve_on(page: str) -> None:
+    typer.echo(f"serving on at {page}; Ctrl-C ends it")
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 def _interrupt(sig: int, frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from served import SMALL, Service
@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 import star
 from api.cli import app
-from genome import CLASSES
+from genome import CLASSES, Genome, Space, require_legal
 
 SERVER = ("serve", "run", "migrate", "demo")
 CLIENT = ("submit", "jobs", "frontier", "candidate", "export", "pause", "resume", "cancel")
@@ -90,6 +90,47 @@ def test_bad_input_is_one_line_and_status_2(arguments: list[str], told: str) -> 
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+class Report(NamedTuple):
+    """What `star.check` gives, for a genome that holds one property and breaks another if it has an SA-1 in it."""
+
+    checked: tuple[str, ...]
+    breaches: tuple[str, ...]
+
+
+def test_a_breach_is_told_with_its_genome_and_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(genome: Genome, *_: Any, **__: Any) -> Report:
+        broken = any(segment.liv_class == 1 for segment in genome.segments)
+        return Report(("causality", "decoding"), ("decoding differs by 0.1",) if broken else ())
+
+    monkeypatch.setattr(star, "check", check, raising=False)
+
+    sound = json.loads(run("check", "91111-51111", "--json").stdout)
+    broken = run("check", "91111-11111", "--json", status=1)
+
+    assert sound == {"genomes": 1, "ok": True, "checked": {"causality": 1, "decoding": 1}, "breaches": []}
+    breaches = json.loads(broken.stdout)["breaches"]
+    assert breaches == [{"genome": "9.1.1.1.1-1.1.1.1.1", "breach": "decoding differs by 0.1"}]
+    assert "1 breaches" in broken.stderr
+
+
+def test_random_genomes_are_legal_and_decided_by_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def check(genome: Genome, space: Space, *_: Any, **__: Any) -> Report:
+        require_legal(genome, space)
+        seen.append(str(genome))
+        return Report(("legality",), ())
+
+    monkeypatch.setattr(star, "check", check, raising=False)
+    for seed in (3, 3, 4):
+        result = run("check", "--random", 20, "--seed", seed, "--depth", 5)
+        assert "held by 20 of 20" in result.stdout
+        assert "20/20 genomes checked" in result.stderr
+
+    assert seen[:20] == seen[20:40] != seen[40:]
+    assert {len(text.split("-")) for text in seen} == {5}
 
 
 def test_a_search_from_the_command_line(ask: Callable[..., Any], tmp_path: Path) -> None:
