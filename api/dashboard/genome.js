@@ -8,7 +8,7 @@ const CARD = { width: 30, height: 88, gap: 4, corner: 4, arc: 16, names: "uprigh
 const TALL = { width: 40, height: 112, gap: 6, corner: 6, arc: 34, names: "upright", letters: 12.5 };
 const WIDE = { width: 108, height: 80, gap: 8, corner: 7, arc: 42, names: "level", letters: 13 };
 const MOST_CARD_NAMES = 12;
-const MOST_WIDE = 10;
+const AROUND = 120; // pixels of a page beside a full drawing
 
 /**
  * Draw a genome.
@@ -68,7 +68,8 @@ export const STRUCTURE_WORDS = {
 function formFor(size, count) {
   if (size === "inline") return INLINE;
   if (size === "card") return count <= MOST_CARD_NAMES ? CARD : { ...CARD, ...INLINE, width: 12, height: 34, arc: 12 };
-  return count <= MOST_WIDE ? WIDE : TALL;
+  const fits = count * (WIDE.width + WIDE.gap) <= Math.min(1240, document.documentElement.clientWidth) - AROUND;
+  return fits ? WIDE : TALL;
 }
 
 function block(liv, form, top, faded) {
