@@ -1,0 +1,86 @@
+"""The README cannot drift: files, commands and presets that exist are named in it, and its example holds."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typer
+
+from api.cli import app
+from genome import CLASSES, FEATURIZERS, FeaturizerGenome, Genome, LIVClass, OperatorGenome, Shape, Space
+from genome.alphabet import FeatureTokenMixing, Repeat, Sparsity
+from genome.operator import GroupGenome
+from search.plan import PRESETS
+from star import check
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PACKAGES = ("genome", "star", "evaluator", "search", "api", "migrations", "benchmarks")
+SHOWN = {".py", ".js", ".css", ".html", ".mako"}
+
+
+def _tree():
+    """Paths of the README's tree: indentation says which folder a line is in."""
+    block = re.search(r"## The tree.*?```text\n(.*?)```", README, re.DOTALL)
+    assert block
+    folders, paths = [], set()
+    for line in block[1].splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        name = line.split()[0]
+        folders = [*folders[:depth], name.rstrip("/")]
+        if not name.endswith("/"):
+            paths.add("/".join(folders))
+            assert line.split()[1:], f"{name} has no word about it"
+    return paths
+
+
+def test_the_tree_is_the_tree():
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in SHOWN and path.name != "__init__.py" and "__pycache__" not in path.parts
+    }
+    assert _tree() == files
+
+
+def test_every_command_is_shown():
+    names = typer.main.get_command(app).commands
+    assert [name for name in names if not re.search(rf"^(\S*bin/)?star {name}\b", README, re.MULTILINE)] == []
+
+
+def test_every_preset_and_class_is_named():
+    missing = {name for name in PRESETS if name not in README}
+    missing |= {row.name for row in CLASSES if not row.differential and row.name not in README}
+    assert missing == set()
+
+
+def test_the_picture_is_there():
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    assert pictures
+    assert [path for path in pictures if not (ROOT / path).is_file()] == []
+
+
+@pytest.fixture
+def example():
+    """The two rows of "Add a class", as the README writes them."""
+    rows = re.search(r"```python\n(FeaturizerGenome.*?\))\n(LIVClass.*?\))\n```", README, re.DOTALL)
+    assert rows
+    convolved = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
+    names = {
+        "FeaturizerGenome": FeaturizerGenome,
+        "LIVClass": LIVClass,
+        "OperatorGenome": OperatorGenome,
+        "Repeat": Repeat,
+        "replace": replace,
+        "_CONVOLVED": convolved,
+    }
+    return [eval(row, names) for row in rows.groups()]  # the README's own example
+
+
+def test_a_class_is_one_row(example):
+    featurizer, liv_class = example
+    space = Space((*CLASSES, liv_class), (*FEATURIZERS, featurizer), depth=2)
+    genome = Genome.parse(f"{liv_class.id}.1.2.1.1-{liv_class.id}.1.2.1.1")
+    assert check(genome, space, Shape()).breaches == ()
