@@ -14,6 +14,7 @@ class TokenMixing(IntEnum):
     LOW_RANK = 2
     TOEPLITZ = 3
     SEMI_SEPARABLE = 4
+    DELTA = 5
 
 
 class Sparsity(IntEnum):
@@ -30,6 +31,7 @@ class Nonlinearity(IntEnum):
     SOFTMAX = 2
     RELU = 3
     SILU = 4
+    SIGMOID = 5
 
 
 class ChannelMixing(IntEnum):
@@ -56,20 +58,34 @@ class Source(IntEnum):
 
 
 class Generator(IntEnum):
-    """How a feature that is a function of position is written down (ours)."""
+    """How a feature that is not projected from the input is written down (ours).
+
+    Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model
+    with real or complex modes. Constants: zero or fixed decays, unit steps.
+    """
 
     NONE = 1
     EXPLICIT_3 = 2
     IMPLICIT = 3
+    ZERO = 4
+    FIXED = 5
+    ONES = 6
+    EXPLICIT_7 = 7
+    DECAYING_128 = 8
+    REAL_MODAL_16 = 9
+    COMPLEX_MODAL_16 = 10
 
 
 class Expansion(IntEnum):
-    """Channels of a feature group: as the input, the MLP ratio 8/3 rounded up to 16, or a state size."""
+    """Channels of a feature group: as the input, the MLP ratio 8/3 rounded up to 16, a state size, one a head."""
 
     SAME = 1
     MLP = 2
     STATE_2 = 3
     STATE_16 = 4
+    STATE_64 = 5
+    STATE_128 = 6
+    PER_HEAD = 7
 
 
 class Repeat(IntEnum):
@@ -80,19 +96,34 @@ class Repeat(IntEnum):
     FOUR = 4
 
 
-TAPS: dict[Generator, int | None] = {Generator.EXPLICIT_3: 3, Generator.IMPLICIT: None}
+class Normalisation(IntEnum):
+    """How a feature is normalised (ours): not at all, or to unit length per head."""
+
+    NONE = 1
+    L2 = 2
+
+
+TAPS: dict[Generator, int | None] = {
+    Generator.EXPLICIT_3: 3,
+    Generator.IMPLICIT: None,
+    Generator.EXPLICIT_7: 7,
+    Generator.DECAYING_128: 128,
+    Generator.REAL_MODAL_16: None,
+    Generator.COMPLEX_MODAL_16: None,
+}
 """Taps of a generated filter; None where it reaches back to the first token."""
 
 SHORT_CONV_TAPS = 4
 """Taps of a feature's own short convolution, as in Mamba."""
 
-STATE_SIZES = {Expansion.STATE_2: 2, Expansion.STATE_16: 16}
+STATE_SIZES = {Expansion.STATE_2: 2, Expansion.STATE_16: 16, Expansion.STATE_64: 64, Expansion.STATE_128: 128}
 
 GROUPS: dict[TokenMixing, tuple[str, ...]] = {
     TokenMixing.DIAGONAL: ("c", "v"),
     TokenMixing.LOW_RANK: ("c", "b", "v"),
     TokenMixing.TOEPLITZ: ("c", "b", "h", "v"),
     TokenMixing.SEMI_SEPARABLE: ("c", "b", "a", "d", "v"),
+    TokenMixing.DELTA: ("c", "b", "a", "d", "v"),
 }
 """The feature groups each structure mixes, in the order of its formula."""
 
@@ -110,6 +141,7 @@ STRATEGIES: dict[TokenMixing, tuple[tuple[str, ...], ...]] = {
     TokenMixing.LOW_RANK: ((), ("b",), ("v",), ("b", "v")),
     TokenMixing.TOEPLITZ: ((), ("b",), ("v",), ("b", "v"), ("h",)),
     TokenMixing.SEMI_SEPARABLE: ((), ("b",), ("b", "v"), ("b", "a", "d", "v")),
+    TokenMixing.DELTA: ((), ("b",), ("b", "v"), ("b", "a", "d", "v")),
 }
 """Feature-sharing strategies 1, 2, ...: the computed groups that later members take from the first."""
 

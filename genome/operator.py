@@ -8,12 +8,12 @@ from typing import Any
 
 from genome.alphabet import (
     GROUP_MEANING,
-    GROUPS,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
     Generator,
     Nonlinearity,
+    Normalisation,
     Repeat,
     Source,
     Sparsity,
@@ -33,17 +33,19 @@ class GroupGenome:
     expansion: Expansion = Expansion.SAME
     repeat: Repeat = Repeat.ONE
     generator: Generator = Generator.NONE
+    normalisation: Normalisation = Normalisation.NONE
 
     @classmethod
     def of(cls, digits: Sequence[int]) -> GroupGenome:
-        """From eight integers, in the order of the fields.
+        """From integers in the order of the fields; the ninth, added later, may be missing in what was stored before.
 
         Raises:
-            ValueError: not eight, or one is no digit of its alphabet; the message lists the legal ones.
+            ValueError: not eight or nine, or one is no digit of its alphabet; the message lists the legal ones.
         """
-        if len(digits) != len(_GROUP_ALPHABETS):
-            raise ValueError(f"a feature group has {len(_GROUP_ALPHABETS)} digits, not {len(digits)}")
-        read = zip(_GROUP_ALPHABETS.items(), digits, strict=True)
+        most = len(_GROUP_ALPHABETS)
+        if not most - 1 <= len(digits) <= most:
+            raise ValueError(f"a feature group has {most} digits, not {len(digits)}")
+        read = zip(_GROUP_ALPHABETS.items(), digits, strict=False)
         return cls(**{name: _digit(alphabet, digit, name) for (name, alphabet), digit in read})
 
     @property
@@ -60,6 +62,7 @@ _GROUP_ALPHABETS: dict[str, Any] = {
     "expansion": Expansion,
     "repeat": Repeat,
     "generator": Generator,
+    "normalisation": Normalisation,
 }
 
 
@@ -166,45 +169,6 @@ class LIVClass:
             str(data["source"]),
             str(data["says"]),
         )
-
-
-def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
-    """Why this operator cannot be built, as a sentence, or None when it can."""
-    mixing = operator.token_mixing
-    if set(featurizer.names) != set(GROUPS[mixing]):
-        return (
-            f"{mixing.name.lower()} mixes the feature groups {', '.join(GROUPS[mixing])}; "
-            f"featurizer {featurizer.id} computes {', '.join(featurizer.names)}"
-        )
-    if operator.sparsity is not Sparsity.NONE:
-        return f"sparsity {operator.sparsity.value} (banded) is reserved: no structure is banded yet"
-    if operator.nonlinearity not in _NONLINEARITIES[mixing]:
-        legal = ", ".join(str(n.value) for n in _NONLINEARITIES[mixing])
-        return f"{mixing.name.lower()} takes nonlinearity {legal}, not {operator.nonlinearity.value}"
-    for name, group in featurizer.groups:
-        reason = _illegal_group(name, group)
-        if reason:
-            return f"featurizer {featurizer.id}, group {name}: {reason}"
-    return None
-
-
-_NONLINEARITIES = {
-    TokenMixing.DIAGONAL: (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU),
-    TokenMixing.LOW_RANK: (Nonlinearity.SOFTMAX,),
-    TokenMixing.TOEPLITZ: (Nonlinearity.NONE,),
-    TokenMixing.SEMI_SEPARABLE: (Nonlinearity.NONE,),
-}
-
-
-def _illegal_group(name: str, group: GroupGenome) -> str | None:
-    wanted = {"a": Source.CONSTANT, "h": Source.POSITION}.get(name, Source.PROJECTED)
-    if group.source is not wanted:
-        return f"the source must be {wanted.value} ({wanted.name.lower()}), not {group.source.value}"
-    if (group.source is Source.POSITION) != (group.generator is not Generator.NONE):
-        return "a function of position needs a generator, and nothing else may have one"
-    if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
-        return "a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
-    return None
 
 
 def _digit(alphabet: Any, value: Any, name: str) -> Any:

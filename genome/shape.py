@@ -65,7 +65,9 @@ class Shape:
                     f"width {self.width} with head_dim {self.head_dim} gives {heads} heads, no multiple of it"
                 )
             if name == "a":
-                extents[name] = Heads(heads, STATE_SIZES.get(state, size))
+                extents[name] = Heads(
+                    heads, 1 if group.expansion is Expansion.PER_HEAD else STATE_SIZES.get(state, size)
+                )
             elif name in ("d", "h"):
                 extents[name] = Heads(heads, 1)
             elif group.expansion in STATE_SIZES:

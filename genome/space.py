@@ -11,7 +11,8 @@ from typing import Any
 
 from genome.catalogue import CLASSES, FEATURIZERS, named
 from genome.genome import Genome
-from genome.operator import FeaturizerGenome, LIVClass, illegal
+from genome.legality import illegal
+from genome.operator import FeaturizerGenome, LIVClass
 
 MAX_DEPTH = 256
 

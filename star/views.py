@@ -81,9 +81,7 @@ def _stepped(structure: Structure, features: Mapping[str, Tensor]) -> Tensor:
     store = Store({name: v_BLHV.new_zeros(v_BLHV.shape[0], *sizes) for name, sizes in memory.items()}, {})
     outputs = []
     for t in range(v_BLHV.shape[1]):
-        token = {
-            name: value[:, t : t + 1] if name in structure.per_token else value for name, value in features.items()
-        }
+        token = {name: value[:, t : t + 1] if value.dim() == 4 else value for name, value in features.items()}
         outputs.append(structure.step(token, store))
         store.position += 1
     return torch.cat(outputs, dim=1)

@@ -6,17 +6,24 @@ B batch, L tokens, D model width, H heads, K state channels per head.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
+from genome.alphabet import Nonlinearity
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.features.projection import Projection
 
 SHORTEST_STEP, LONGEST_STEP = 1e-3, 1e-1
+GATE_DIVISOR = 16
+"""GLA's divisor of the gate's logarithm: decays start near 0.96 a token instead of a half."""
+
+_STEP: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {Nonlinearity.NONE: F.softplus, Nonlinearity.SIGMOID: F.sigmoid}
 
 
 class LogDecay(Feature):
@@ -37,18 +44,68 @@ class LogDecay(Feature):
         return 0
 
 
-class StepSize(Projection):
-    """d_BLH1 = softplus(projection + bias); the bias starts where steps are log-uniform in [0.001, 0.1]."""
+class NoDecay(Feature):
+    """a_HK = 0: the state forgets nothing (linear attention)."""
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        return x_BLD.new_zeros(self.extent)
+
+    def initialise(self, generator: Generator) -> None:
+        """There is nothing to draw."""
+
+
+class FixedDecay(Feature):
+    """a_HK = log(1 - 2^(-5-h)): fixed, one a head (RetNet, Sun et al. 2023, eq. 8)."""
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        heads = torch.arange(self.extent.heads, device=x_BLD.device, dtype=x_BLD.dtype)
+        return torch.log1p(-(2.0 ** (-5 - heads))).unsqueeze(1).expand(self.extent)
+
+    def initialise(self, generator: Generator) -> None:
+        """There is nothing to draw."""
+
+
+class GateDecay(Projection):
+    """a_BLHK = logsigmoid(projection + bias) / 16, per key channel or per head (GLA, Yang et al. 2024, eq. 4)."""
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
-        self.bias_H = parameter(extent.heads)
+        self.bias_HK = parameter(*extent)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        return F.softplus(super().forward(x_BLD, length, store) + self.bias_H.unsqueeze(1))
+        return F.logsigmoid(super().forward(x_BLD, length, store) + self.bias_HK) / GATE_DIVISOR
 
     def initialise(self, generator: Generator) -> None:
         super().initialise(generator)
+        torch.nn.init.zeros_(self.bias_HK)
+
+
+class UnitStep(Feature):
+    """d_BLH1 = 1: every token moves the state fully."""
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        return x_BLD.new_ones(*x_BLD.shape[:2], *self.extent)
+
+    def initialise(self, generator: Generator) -> None:
+        """There is nothing to draw."""
+
+
+class StepSize(Projection):
+    """d_BLH1 = softplus(projection + bias), starting log-uniform in [0.001, 0.1]; or a sigmoid, starting at a half."""
+
+    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, extent, replace(group, nonlinearity=Nonlinearity.NONE))
+        self.nonlinearity = group.nonlinearity
+        self.bias_H = parameter(extent.heads)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        return _STEP[self.nonlinearity](super().forward(x_BLD, length, store) + self.bias_H.unsqueeze(1))
+
+    def initialise(self, generator: Generator) -> None:
+        super().initialise(generator)
+        if self.nonlinearity is Nonlinearity.SIGMOID:
+            torch.nn.init.zeros_(self.bias_H)
+            return
         with torch.no_grad():
             steps = self.bias_H.uniform_(math.log(SHORTEST_STEP), math.log(LONGEST_STEP), generator=generator).exp()
             self.bias_H.copy_(steps.expm1().log())

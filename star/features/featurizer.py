@@ -12,16 +12,25 @@ from torch import Tensor, nn
 from genome import FeaturizerGenome, Heads
 from genome.alphabet import Generator, Source
 from star.cache import Store
-from star.features.decay import LogDecay, StepSize
+from star.features.decay import FixedDecay, GateDecay, LogDecay, NoDecay, StepSize, UnitStep
 from star.features.feature import Feature
 from star.features.filters import ExplicitFilter, ImplicitFilter
 from star.features.projection import Projection
 
-_BY_GROUP: dict[str, type[Feature]] = {"a": LogDecay, "d": StepSize}
-_BY_GENERATOR: dict[Generator, type[Feature]] = {
-    Generator.EXPLICIT_3: ExplicitFilter,
-    Generator.IMPLICIT: ImplicitFilter,
+KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
+    ("c", Source.PROJECTED, Generator.NONE): Projection,
+    ("b", Source.PROJECTED, Generator.NONE): Projection,
+    ("v", Source.PROJECTED, Generator.NONE): Projection,
+    ("a", Source.CONSTANT, Generator.NONE): LogDecay,
+    ("a", Source.CONSTANT, Generator.ZERO): NoDecay,
+    ("a", Source.CONSTANT, Generator.FIXED): FixedDecay,
+    ("a", Source.PROJECTED, Generator.NONE): GateDecay,
+    ("d", Source.PROJECTED, Generator.NONE): StepSize,
+    ("d", Source.CONSTANT, Generator.ONES): UnitStep,
+    ("h", Source.POSITION, Generator.EXPLICIT_3): ExplicitFilter,
+    ("h", Source.POSITION, Generator.IMPLICIT): ImplicitFilter,
 }
+"""What computes a group, by its name, source and generator."""
 
 
 class Featurizer(nn.Module):
@@ -41,8 +50,7 @@ class Featurizer(nn.Module):
         self.groups = nn.ModuleDict()
         for name, group in genome.groups:
             if name in groups:
-                kind = _BY_GENERATOR[group.generator] if group.source is Source.POSITION else None
-                kind = kind or _BY_GROUP.get(name, Projection)
+                kind = KINDS[name, group.source, group.generator]
                 self.groups[name] = kind(name, width, extents[name], group)
 
     def __getitem__(self, name: str) -> Feature:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.alphabet import SHORT_CONV_TAPS, ChannelMixing, FeatureTokenMixing, Nonlinearity
+from genome.alphabet import SHORT_CONV_TAPS, ChannelMixing, FeatureTokenMixing, Nonlinearity, Normalisation
 from star.cache import Store
 from star.convolution import causal
 from star.features.feature import Feature, parameter
@@ -21,6 +21,11 @@ _SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
     Nonlinearity.NONE: torch.positive,
     Nonlinearity.RELU: F.relu,
     Nonlinearity.SILU: F.silu,
+}
+
+_NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
+    Normalisation.NONE: torch.positive,
+    Normalisation.L2: lambda x_BLHK: F.normalize(x_BLHK, dim=-1),
 }
 
 
@@ -36,8 +41,8 @@ class Projection(Feature):
         y_BLC = _PROJECT[self.group.channel](x_BLD, self.weight)
         if self.taps is not None:
             y_BLC = self._convolved(y_BLC, self.taps, store)
-        y_BLC = _SIGMA[self.group.nonlinearity](y_BLC)
-        return torch.unflatten(y_BLC, 2, self.extent)
+        y_BLHK = torch.unflatten(_SIGMA[self.group.nonlinearity](y_BLC), 2, self.extent)
+        return _NORMALISE[self.group.normalisation](y_BLHK)
 
     def initialise(self, generator: Generator) -> None:
         torch.nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5, generator=generator)

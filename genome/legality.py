@@ -1,0 +1,154 @@
+"""Which digits may stand together. What cannot be built is refused here, by a stated rule, never by a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from genome.alphabet import (
+    GROUPS,
+    STATE_SIZES,
+    ChannelMixing,
+    Expansion,
+    FeatureTokenMixing,
+    Generator,
+    Nonlinearity,
+    Normalisation,
+    Repeat,
+    Source,
+    Sparsity,
+    TokenMixing,
+)
+from genome.operator import FeaturizerGenome, GroupGenome, OperatorGenome
+
+Rule = Callable[[OperatorGenome, FeaturizerGenome], Iterator[str]]
+
+_PLAIN = (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU)
+_RECURRENT = (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)
+
+SPARSITIES = {
+    TokenMixing.DIAGONAL: (Sparsity.NONE,),
+    TokenMixing.LOW_RANK: (Sparsity.NONE,),
+    TokenMixing.TOEPLITZ: (Sparsity.NONE,),
+    TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE,),
+    TokenMixing.DELTA: (),
+}
+"""The sparsities each structure can be built with; none at all while a structure is reserved."""
+
+NONLINEARITIES = {
+    TokenMixing.DIAGONAL: _PLAIN,
+    TokenMixing.LOW_RANK: (Nonlinearity.SOFTMAX,),
+    TokenMixing.TOEPLITZ: (Nonlinearity.NONE,),
+    TokenMixing.SEMI_SEPARABLE: (Nonlinearity.NONE,),
+    TokenMixing.DELTA: (Nonlinearity.NONE,),
+}
+
+GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
+    ("c", Source.PROJECTED): (Generator.NONE,),
+    ("b", Source.PROJECTED): (Generator.NONE,),
+    ("v", Source.PROJECTED): (Generator.NONE,),
+    ("d", Source.PROJECTED): (Generator.NONE,),
+    ("d", Source.CONSTANT): (Generator.ONES,),
+    ("a", Source.CONSTANT): (Generator.NONE, Generator.ZERO, Generator.FIXED),
+    ("a", Source.PROJECTED): (Generator.NONE,),
+    ("h", Source.POSITION): (Generator.EXPLICIT_3, Generator.IMPLICIT),
+}
+"""Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
+
+FEATURE_NONLINEARITIES = {**dict.fromkeys("cbv", _PLAIN), "d": (Nonlinearity.NONE, Nonlinearity.SIGMOID)}
+"""Other groups have a nonlinearity of their own and take no other: digit 1. Steps are softplus by default."""
+
+EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
+    TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.SAME, Expansion.MLP)),
+    TokenMixing.LOW_RANK: {},
+    TokenMixing.TOEPLITZ: {},
+    **{
+        structure: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES))
+        | {"a": (Expansion.SAME, *STATE_SIZES, Expansion.PER_HEAD)}
+        for structure in _RECURRENT
+    },
+}
+"""Expansions beside 1 (as the input), where there is a choice."""
+
+REPEATS = {TokenMixing.LOW_RANK: "bv"}
+"""The groups whose heads may be shared by several heads."""
+
+
+def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
+    """Why this operator cannot be built, as a sentence, or None when it can."""
+    for rule in RULES:
+        for reason in rule(operator, featurizer):
+            return reason
+    return None
+
+
+def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    wanted = GROUPS[operator.token_mixing]
+    if set(featurizer.names) != set(wanted):
+        yield (
+            f"{operator.token_mixing.name.lower()} mixes the feature groups {', '.join(wanted)}; "
+            f"featurizer {featurizer.id} computes {', '.join(featurizer.names)}"
+        )
+
+
+def _operator_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    structure = operator.token_mixing
+    yield from _choice(structure.name.lower(), "sparsity", operator.sparsity, SPARSITIES[structure])
+    yield from _choice(structure.name.lower(), "nonlinearity", operator.nonlinearity, NONLINEARITIES[structure])
+
+
+def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    for name, group in featurizer.groups:
+        where = f"featurizer {featurizer.id}, group {name}"
+        sources = tuple(source for known, source in GENERATORS if known == name)
+        yield from _choice(where, "source", group.source, sources)
+        yield from _choice(where, "generator", group.generator, GENERATORS[name, group.source])
+        nonlinearities = FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,))
+        yield from _choice(where, "nonlinearity", group.nonlinearity, nonlinearities)
+        expansions = EXPANSIONS[operator.token_mixing].get(name, (Expansion.SAME,))
+        yield from _choice(where, "expansion", group.expansion, expansions)
+        repeats = tuple(Repeat) if name in REPEATS.get(operator.token_mixing, "") else (Repeat.ONE,)
+        yield from _choice(where, "repeat", group.repeat, repeats)
+        yield from _projection(where, name, group)
+
+
+def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
+    if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
+        yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
+    if group.source is not Source.PROJECTED and group.token is not FeatureTokenMixing.NONE:
+        yield f"{where}: only a feature projected from the input can be convolved over tokens"
+    if group.source is not Source.PROJECTED and group.channel is not ChannelMixing.DIAGONAL:
+        yield f"{where}: a feature that is not projected has channel mixing 1 (diagonal), not {group.channel.value}"
+    if group.source is Source.PROJECTED and group.channel is not ChannelMixing.DENSE:
+        alike = group.expansion is Expansion.SAME and group.repeat is Repeat.ONE and name not in "ad"
+        if not alike:
+            yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
+    if group.normalisation is not Normalisation.NONE and name not in ("c", "b"):
+        yield f"{where}: only c and b are normalised; normalisation must be 1"
+
+
+def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Groups that are multiplied with each other have the same channels."""
+    pairs = {
+        TokenMixing.DIAGONAL: [("c", "v", "expansion")],
+        TokenMixing.LOW_RANK: [("b", "v", "repeat")],
+        TokenMixing.TOEPLITZ: [],
+        TokenMixing.SEMI_SEPARABLE: [("c", "b", "expansion")],
+        TokenMixing.DELTA: [("c", "b", "expansion")],
+    }
+    for one, other, digit in pairs[operator.token_mixing]:
+        if getattr(featurizer[one], digit) is not getattr(featurizer[other], digit):
+            yield f"featurizer {featurizer.id}: groups {one} and {other} must have the same {digit}"
+    if operator.token_mixing in _RECURRENT:
+        decay, keys = featurizer["a"].expansion, featurizer["b"].expansion
+        if decay not in (keys, Expansion.PER_HEAD):
+            yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
+
+
+RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _alike)
+
+
+def _choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:
+    if value not in legal:
+        named = ", ".join(f"{one.value} ({one.name.lower()})" for one in legal) or "none yet: it is reserved"
+        yield f"{where}: {what} {value.value} ({value.name.lower()}) cannot be built; legal: {named}"
