@@ -1,7 +1,7 @@
 """Architectures as integers: pure values and pure functions. Knows no torch."""
 
 from genome.blueprint import Blueprint, Placement, decode, encode
-from genome.catalogue import CLASSES, FEATURIZERS, named
+from genome.catalogue import CLASSES, FEATURIZERS, STAR_CLASSES, named
 from genome.genome import Genome, Segment
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.repair import Breach, Repaired, breaches, repair, require_legal
@@ -12,6 +12,7 @@ from genome.variation import mutate, recombine, sample
 __all__ = [
     "CLASSES",
     "FEATURIZERS",
+    "STAR_CLASSES",
     "Blueprint",
     "Breach",
     "FeaturizerGenome",

@@ -113,7 +113,10 @@ def _differential(liv_class: LIVClass) -> LIVClass:
     )
 
 
-CLASSES = _STAR + tuple(_differential(row) for row in _STAR[:8])
+STAR_CLASSES = _STAR + tuple(_differential(row) for row in _STAR[:8])
+"""The seventeen of the paper."""
+
+CLASSES = STAR_CLASSES
 
 
 def named(name: str) -> LIVClass:
