@@ -89,8 +89,9 @@ class Expansion(IntEnum):
 
 
 class Repeat(IntEnum):
-    """How many heads share one head of this group, as in grouped-query attention."""
+    """How many heads share one head of this group, as in grouped-query attention; 0: all of them."""
 
+    ALL = 0
     ONE = 1
     TWO = 2
     FOUR = 4

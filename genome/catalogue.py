@@ -14,6 +14,7 @@ _CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BA
 _ACTIVATED = replace(_CONVOLVED, nonlinearity=Nonlinearity.SILU)
 _QUARTER = GroupGenome(repeat=Repeat.FOUR)
 _HALF = GroupGenome(repeat=Repeat.TWO)
+_ONE_HEAD = GroupGenome(repeat=Repeat.ALL)
 _MLP = GroupGenome(expansion=Expansion.MLP)
 
 
@@ -42,6 +43,7 @@ FEATURIZERS = (
     FeaturizerGenome(7, _gated(Generator.EXPLICIT_3)),
     FeaturizerGenome(8, _gated(Generator.IMPLICIT)),
     FeaturizerGenome(9, (("c", _MLP), ("v", _MLP))),
+    FeaturizerGenome(20, (("c", _DENSE), ("b", _ONE_HEAD), ("v", _ONE_HEAD))),
 )
 
 
@@ -116,7 +118,27 @@ def _differential(liv_class: LIVClass) -> LIVClass:
 STAR_CLASSES = _STAR + tuple(_differential(row) for row in _STAR[:8])
 """The seventeen of the paper."""
 
-CLASSES = STAR_CLASSES
+_ATTENTION = (
+    LIVClass(
+        20, "MQA", OperatorGenome.of((20, 2, 1, 2, 3)), source="Shazeer 2019", says="one key and value head for all"
+    ),
+    LIVClass(
+        21,
+        "SWA",
+        OperatorGenome.of((1, 2, 2, 2, 3)),
+        source="Beltagy et al. 2020",
+        says="attention to the last `window` tokens, the token itself included",
+    ),
+    LIVClass(
+        22,
+        "SWA-MQA",
+        OperatorGenome.of((20, 2, 2, 2, 3)),
+        source="Shazeer 2019; Beltagy et al. 2020",
+        says="sliding-window attention with one key and value head",
+    ),
+)
+
+CLASSES = STAR_CLASSES + _ATTENTION
 
 
 def named(name: str) -> LIVClass:

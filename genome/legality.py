@@ -28,7 +28,7 @@ _RECURRENT = (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)
 
 SPARSITIES = {
     TokenMixing.DIAGONAL: (Sparsity.NONE,),
-    TokenMixing.LOW_RANK: (Sparsity.NONE,),
+    TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED),
     TokenMixing.TOEPLITZ: (Sparsity.NONE,),
     TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE,),
     TokenMixing.DELTA: (),

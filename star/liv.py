@@ -106,4 +106,4 @@ def _structure(placement: Placement, shape: Shape) -> Structure:
     operator, featurizer = placement.liv_class.operator, placement.featurizer
     extents = shape.groups(placement.liv_class, featurizer)
     taps = TAPS[featurizer["h"].generator] if "h" in featurizer.names else None
-    return STRUCTURES[operator.token_mixing](operator, extents, taps)
+    return STRUCTURES[operator.token_mixing](operator, extents, taps, shape.window)

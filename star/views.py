@@ -83,5 +83,5 @@ def _stepped(structure: Structure, features: Mapping[str, Tensor]) -> Tensor:
     for t in range(v_BLHV.shape[1]):
         token = {name: value[:, t : t + 1] if value.dim() == 4 else value for name, value in features.items()}
         outputs.append(structure.step(token, store))
-        store.position += 1
+        store.advance(1)
     return torch.cat(outputs, dim=1)

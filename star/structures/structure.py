@@ -12,7 +12,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from genome import Heads, OperatorGenome
-from genome.alphabet import GROUPS, TokenMixing
+from genome.alphabet import GROUPS, Sparsity, TokenMixing
 from star.cache import Store
 
 Features = Mapping[str, Tensor]
@@ -26,15 +26,19 @@ class Structure(ABC):
         operator: the digits.
         extents: heads and channels of each feature group.
         taps: length of the generated filter, None for as long as the input.
+        window: tokens that a banded operator reaches, its own included.
     """
 
     digit: ClassVar[TokenMixing]
     per_token: ClassVar[tuple[str, ...]]
 
-    def __init__(self, operator: OperatorGenome, extents: Mapping[str, Heads], taps: int | None = None) -> None:
+    def __init__(
+        self, operator: OperatorGenome, extents: Mapping[str, Heads], taps: int | None = None, window: int = 1
+    ) -> None:
         self.operator = operator
         self.extents = extents
         self.taps = taps
+        self.window = window if operator.sparsity is Sparsity.BANDED else None
         self.heads = max(extents[name].heads for name in self.per_token)
 
     @property
