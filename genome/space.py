@@ -93,6 +93,12 @@ class Space:
         """The legal values of a class gene."""
         return ((0,) if self.allow_skip else ()) + tuple(self._by_id)
 
+    @cached_property
+    def tables(self) -> str:
+        """The digits behind the genes, as text."""
+        classes = [(row.id, row.operator.digits, row.differential) for row in self.classes]
+        return json.dumps([classes, [row.to_json() for row in self.featurizers]], sort_keys=True)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "classes": [row.to_json() for row in self.classes],
@@ -132,9 +138,7 @@ def digest(genome: Genome, space: Space) -> str:
 
     It depends on the digits behind the genes, not on names, sources and descriptions, which may be reworded.
     """
-    classes = [(row.id, row.operator.digits, row.differential) for row in space.classes]
-    tables = json.dumps([classes, [row.to_json() for row in space.featurizers]], sort_keys=True)
-    return hashlib.sha256(f"{genome.canonical()}\n{tables}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{genome.canonical()}\n{space.tables}".encode()).hexdigest()[:16]
 
 
 def _reject_clashes(rows: list[tuple[int, str]]) -> None:
