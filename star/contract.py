@@ -83,7 +83,13 @@ def check(genome: Genome, space: Space, shape: Shape, seed: int = 0) -> Report:
 
 
 def examine(subject: Subject) -> Report:
-    breaches = [f"{name}: {breach}" for name, run in CHECKS.items() for breach in run(subject)]
+    """The whole contract; a check that crashes is a breach like any other, for what is legal must build and run."""
+    breaches: list[str] = []
+    for name, run in CHECKS.items():
+        try:
+            breaches += [f"{name}: {breach}" for breach in run(subject)]
+        except Exception as error:
+            breaches.append(f"{name}: {type(error).__name__}: {error}")
     return Report(tuple(CHECKS), tuple(breaches))
 
 
