@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genome.levels import Level
 from api.output import BAD_INPUT, FAILED, duration, fail, scaled, show_facts, show_json, show_table
+from genome.levels import Level
 
 if TYPE_CHECKING:
     from genome import Genome, Shape, Space
@@ -36,10 +36,7 @@ def cost(
     context: Annotated[int, typer.Option(min=1, max=2**24, help="Tokens at which the cache is counted.")] = 4096,
     head_dim: HeadDim = None,
     vocab: Vocab = 256,
-    as_json: NEW_CLASSES = 3
-"""Classes drawn for each random genome when operator or featurizer digits vary."""
-
-AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """What a genome costs: parameters, cache, FLOPs. Nothing is built."""
     from api.costs import priced
@@ -59,10 +56,7 @@ AsJson = False,
 
 
 @app.command()
-def catalogue(as_json: NEW_CLASSES = 3
-"""Classes drawn for each random genome when operator or featurizer digits vary."""
-
-AsJson = False) -> None:
+def catalogue(as_json: AsJson = False) -> None:
     """The LIV classes that genomes are written in."""
     from api.routes.catalogue import rows
 
@@ -87,10 +81,7 @@ def check(
     width: Width = 64,
     head_dim: HeadDim = None,
     vocab: Vocab = 256,
-    as_json: NEW_CLASSES = 3
-"""Classes drawn for each random genome when operator or featurizer digits vary."""
-
-AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build genomes and check that all views of every operator agree. Exits with 1 on a breach."""
     if (genome is None) == (random == 0):
@@ -113,7 +104,7 @@ AsJson = False,
 
 
 def _sampled(level: Level, depth: int, shape: Shape, count: int, seed: int) -> Iterator[tuple[Genome, Space]]:
-    """Random genomes with their spaces: one space of all classes, or below the backbone's level one of new classes each."""
+    """Random genomes with their spaces: that of all classes, or, below the backbone's level, one of new classes."""
     from numpy.random import default_rng
 
     from api.costs import open_space
@@ -161,6 +152,7 @@ def _show_report(report: dict[str, Any], as_json: bool) -> None:
     else:
         show_facts((name, f"held by {count} of {report['genomes']}") for name, count in report["checked"].items())
         for breach in report["breaches"]:
-            typer.echo(f"BREACH {breach['genome']}: {breach['breach']}; its classes: {', '.join(breach['classes'].values())}")
+            names = ", ".join(breach["classes"].values())
+            typer.echo(f"BREACH {breach['genome']} ({names}): {breach['breach']}")
     if not report["ok"]:
         fail(f"{len(report['breaches'])} breaches in {report['genomes']} genomes", FAILED)
