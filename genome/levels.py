@@ -54,7 +54,7 @@ def random_space(level: Level, depth: int, classes: int, shape: Shape, rng: Gene
     """
     if level is Level.BACKBONE:
         rows = [CLASSES[int(n)] for n in rng.permutation(len(CLASSES))]
-        fitting = [row for row in rows if _fits(row, _featurizer(row.operator.featurizer), shape)]
+        fitting = [row for row in rows if shape.fits(row, _featurizer(row.operator.featurizer))]
         return Space.of([row.name for row in fitting[:classes]], depth=depth, **options)
     drawn = [random_class(number, level, shape, rng) for number in range(1, classes + 1)]
     featurizers = {featurizer.id: featurizer for _, featurizer in drawn}
@@ -76,7 +76,7 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
         differential = bool(rng.integers(2))
         digits = "".join(map(str, operator.digits[1:]))
         row = LIVClass(number, f"class {number} ({structure.name.lower()} {digits})", operator, differential)
-        if illegal(operator, featurizer) is None and _fits(row, featurizer, shape):
+        if illegal(operator, featurizer) is None and shape.fits(row, featurizer):
             return row, featurizer
 
 
@@ -103,14 +103,6 @@ def _random_group(structure: TokenMixing, name: str, shared: Expansion, rng: Gen
         generator=_pick(generators, rng),
         normalisation=_pick(list(Normalisation), rng),
     )
-
-
-def _fits(row: LIVClass, featurizer: FeaturizerGenome, shape: Shape) -> bool:
-    try:
-        shape.groups(row, featurizer)
-    except ValueError:
-        return False
-    return True
 
 
 def _named(rng: Generator) -> FeaturizerGenome:

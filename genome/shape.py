@@ -80,6 +80,14 @@ class Shape:
                 extents[name] = Heads(heads // repeat, size)
         return extents
 
+    def fits(self, liv_class: LIVClass, featurizer: FeaturizerGenome) -> bool:
+        """Whether `groups` has an answer."""
+        try:
+            self.groups(liv_class, featurizer)
+        except ValueError:
+            return False
+        return True
+
     def to_json(self) -> dict[str, int]:
         return asdict(self)
 

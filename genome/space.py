@@ -93,11 +93,10 @@ class Space:
         """The legal values of a class gene."""
         return ((0,) if self.allow_skip else ()) + tuple(self._by_id)
 
-    @cached_property
-    def tables(self) -> str:
-        """The digits behind the genes, as text."""
-        classes = [(row.id, row.operator.digits, row.differential) for row in self.classes]
-        return json.dumps([classes, [row.to_json() for row in self.featurizers]], sort_keys=True)
+    def digits(self, class_id: int) -> list[Any]:
+        """Everything that a class's gene means."""
+        row = self[class_id]
+        return [row.id, row.operator.digits, row.differential, self.featurizer(row).to_json()]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -134,11 +133,14 @@ class Space:
 
 
 def digest(genome: Genome, space: Space) -> str:
-    """What a genome is, in 16 hex digits: equal for all genomes of a space that decode alike.
+    """What a genome is, in 16 hex digits: equal for all genomes that decode alike, also when the space has grown.
 
     It depends on the digits behind the genes, not on names, sources and descriptions, which may be reworded.
     """
-    return hashlib.sha256(f"{genome.canonical()}\n{space.tables}".encode()).hexdigest()[:16]
+    canonical = genome.canonical()
+    used = sorted({segment.liv_class for segment in canonical.segments} - {0})
+    tables = json.dumps([space.digits(number) for number in used])
+    return hashlib.sha256(f"{canonical}\n{tables}".encode()).hexdigest()[:16]
 
 
 def _reject_clashes(rows: list[tuple[int, str]]) -> None:

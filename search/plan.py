@@ -9,6 +9,7 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from evaluator.evaluation import Budget, Metric, RecallTask, Task, TextTask, Value
 from genome import Genome, Shape, Space, named, require_legal
+from genome.levels import Level
 
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
@@ -23,6 +24,10 @@ class SpacePlan(Value):
     share_weights: bool = True
     share_features: bool = True
     groups: int = Field(default=3, ge=1, le=256, description="largest sharing-group label drawn")
+    levels: Level = Field(
+        default=Level.BACKBONE,
+        description="down to which digits evolve: backbone (the classes are fixed), operator or featurizer",
+    )
 
 
 class Constraint(Value):
@@ -67,7 +72,7 @@ class Plan(Value):
 
     @cached_property
     def liv_space(self) -> Space:
-        options = self.space.model_dump(exclude={"classes", "depth"})
+        options = self.space.model_dump(exclude={"classes", "depth", "levels"})
         return Space.of(self.space.classes, depth=self.space.depth, **options)
 
     @cached_property
