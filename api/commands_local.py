@@ -64,11 +64,12 @@ def catalogue(as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
         return
-    cells = [
-        [str(row["id"]), row["name"], ".".join(map(str, row["digits"])), row["structure"], row["says"], row["source"]]
+    columns = ("id", "name", "digits", "structure", "state", "decode_flops", "says", "source")
+    shown = [
+        row | {"digits": ".".join(map(str, row["digits"])), "decode_flops": scaled(row["decode_flops"])}
         for row in found
     ]
-    show_table("LIV classes", ("id", "name", "digits", "structure", "says", "source"), cells)
+    show_table("LIV classes", columns, [[str(row[column]) for column in columns] for row in shown])
 
 
 @app.command()
