@@ -6,7 +6,8 @@ from pathlib import Path
 from api.routes.catalogue import rows
 
 README = Path(__file__).parent.parent / "README.md"
-HEAD = "| id | class | digits | structure | state | FLOPs a token | what makes it so | source |\n|---|---|---|---|---|---|---|---|\n"
+COLUMNS = ("id", "class", "digits", "structure", "state", "FLOPs a token", "what makes it so", "source")
+HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
 
 
 def table() -> str:
