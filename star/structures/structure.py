@@ -12,7 +12,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from genome import Heads, OperatorGenome
-from genome.alphabet import GROUPS, TokenMixing
+from genome.alphabet import GROUPS, TAPS, Generator, TokenMixing
 from star.cache import Store
 
 Features = Mapping[str, Tensor]
@@ -25,16 +25,19 @@ class Structure(ABC):
     Args:
         operator: the digits.
         extents: heads and channels of each feature group.
-        taps: length of the generated filter, None for as long as the input.
+        generator: how the filter is written down, None for a structure without one.
     """
 
     digit: ClassVar[TokenMixing]
     per_token: ClassVar[tuple[str, ...]]
 
-    def __init__(self, operator: OperatorGenome, extents: Mapping[str, Heads], taps: int | None = None) -> None:
+    def __init__(
+        self, operator: OperatorGenome, extents: Mapping[str, Heads], generator: Generator | None = None
+    ) -> None:
         self.operator = operator
         self.extents = extents
-        self.taps = taps
+        self.generator = generator
+        self.taps = None if generator is None else TAPS[generator]
         self.heads = max(extents[name].heads for name in self.per_token)
 
     @property
