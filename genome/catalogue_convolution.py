@@ -51,13 +51,19 @@ def _row(number: int, name: str, digits: tuple[int, int], source: str, says: str
 
 CONVOLUTIONS = (
     _row(90, "LFM2", (7, 1), "LFM2, arXiv 2511.23404", "gated convolution of 3 taps; decodes from a bounded tail"),
-    _row(91, "Hyena", (91, 1), "Poli et al. 2023", "implicit filter, gates convolved; decodes from the whole history"),
+    _row(
+        91,
+        "Hyena",
+        (91, 1),
+        "Poli et al. 2023",
+        "implicit filter, groups convolved by 4 taps; decodes from the whole history",
+    ),
     _row(
         92,
         "Hyena-Heads",
         (91, 3),
         "Ku et al. 2025",
-        "Hyena with one filter a head, gates channel by channel; decodes from the whole history",
+        "Hyena with one filter a head, gates channel by channel (no outer product); decodes from the whole history",
     ),
     _row(93, "Hyena-SE", (93, 3), "Ku et al. 2025", "7 taps, one filter a head; decodes from a bounded tail"),
     _row(

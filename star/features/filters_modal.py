@@ -84,7 +84,7 @@ class ComplexModalFilter(Feature):
 
     def _input(self, pole_HN: Tensor, a_HN: Tensor) -> Tensor:
         """B of the discrete system: zero-order hold of B = 1."""
-        return (pole_HN.exp() - 1) / a_HN
+        return torch.expm1(pole_HN) / a_HN
 
     def _frequencies(self) -> Tensor:
         return math.pi * torch.arange(self.frequency_HN.shape[1]).expand_as(self.frequency_HN)
@@ -98,7 +98,7 @@ class NormalisedModalFilter(ComplexModalFilter):
     """
 
     def _input(self, pole_HN: Tensor, a_HN: Tensor) -> Tensor:
-        return (1 - pole_HN.exp()) / a_HN
+        return -torch.expm1(pole_HN) / a_HN
 
     def _frequencies(self) -> Tensor:
         return _legs_frequencies(2 * self.frequency_HN.shape[1]).expand_as(self.frequency_HN)

@@ -16,6 +16,9 @@ from star.kernels import kernel
 from star.state_space import FORMS, StateSpace
 from star.structures.structure import Features, Structure
 
+CHUNK = 1024
+"""Tokens of a prompt that a recurrence takes at once: it needs N numbers for each of them, channel by channel."""
+
 
 class Toeplitz(Structure):
     """The groups are the gates c and b, the filter h (taps h_HW or a form of `star.state_space`), and v."""
@@ -89,14 +92,16 @@ class Toeplitz(Structure):
     def _advanced(self, form: StateSpace, h: Tensor, inputs_BLHV: Tensor, store: Store) -> Tensor:
         """The state is kept in the cache's dtype and advanced in float32 at least: errors would add up over tokens."""
         h = _precise(h)
-        kept_BHVN, inputs = store["state"], inputs_BLHV.to(h.dtype)
-        if inputs.shape[1] == 1:
-            y_BHV, state = form.step(h, kept_BHVN.to(h.dtype), inputs.squeeze(1))
-            y_BLHV = y_BHV.unsqueeze(1)
-        else:
-            y_BLHV, state = form.advance(h, kept_BHVN.to(h.dtype), inputs)
-        store["state"] = state.to(kept_BHVN.dtype)
-        return y_BLHV.to(inputs_BLHV.dtype)
+        state_BHVN, outputs = store["state"].to(h.dtype), []
+        for u_BLHV in torch.split(inputs_BLHV.to(h.dtype), CHUNK, dim=1):
+            if u_BLHV.shape[1] == 1:
+                y_BHV, state_BHVN = form.step(h, state_BHVN, u_BLHV.squeeze(1))
+                outputs.append(y_BHV.unsqueeze(1))
+            else:
+                y_BLHV, state_BHVN = form.advance(h, state_BHVN, u_BLHV)
+                outputs.append(y_BLHV)
+        store["state"] = state_BHVN.to(store["state"].dtype)
+        return torch.cat(outputs, dim=1).to(inputs_BLHV.dtype)
 
 
 def _recurred(form: StateSpace, h: Tensor, inputs_BLHV: Tensor, order: int) -> Tensor:

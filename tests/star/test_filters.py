@@ -8,12 +8,13 @@ import torch
 
 from genome import CLASSES, FEATURIZERS, Genome, Heads, Shape, Space, breaches, decode
 from genome.alphabet import STATES, TAPS, Generator, Source
+from genome.catalogue_convolution import CONVOLUTIONS
 from star.build import build, skeleton
 from star.cost import cost
 from star.features.featurizer import KINDS
 from star.features.hippo import legs, normal_plus_rank_one
 from star.state_space import FORMS
-from star.views import relative_rms
+from star.views import disagreements, relative_rms
 
 HEADS = 6
 SHAPE = Shape(width=32, head_dim=8)
@@ -208,8 +209,20 @@ def test_state_space_rows_keep_a_state_that_does_not_grow(row):
     assert elements == SHAPE.width * STATES[_group(row.name).generator] + convolved
 
 
-@pytest.mark.parametrize("row", [row for row in CLASSES if 90 <= row.id < 130], ids=lambda row: row.name)
-@pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 130, 1000])
+@pytest.mark.parametrize("row", CONVOLUTIONS, ids=lambda row: row.name)
+def test_views_agree_with_gradients_where_blocks_and_ffts_begin(row):
+    model = build(_blueprint(row), SHAPE).double().eval()
+    for length in (63, 64, 65, 130):
+        draw = torch.Generator().manual_seed(length)
+        noise = torch.randn(1, 1, length, SHAPE.width, dtype=torch.float64, generator=draw)
+        with torch.no_grad():
+            ((block, features),) = model.features_of(noise.unbind(0))
+        for _, liv in block.operator.livs():
+            assert list(disagreements(liv.structure, features)) == []
+
+
+@pytest.mark.parametrize("row", CONVOLUTIONS, ids=lambda row: row.name)
+@pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 130, 1000, 1025, 2100])
 def test_a_prompt_and_then_tokens_give_what_the_whole_gives(row, length):
     model = build(_blueprint(row), SHAPE).double().eval()
     tokens = torch.randint(SHAPE.vocab, (1, length + 3), generator=torch.Generator().manual_seed(length))
