@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from genome.alphabet import ChannelMixing as Channel
 from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlinearity, Repeat, Source, Sparsity
+from genome.catalogue_convolution import CONVOLUTIONS, FILTERS
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _DENSE = GroupGenome()
@@ -33,7 +34,7 @@ def _gated(generator: Generator) -> tuple[tuple[str, GroupGenome], ...]:
     return (("c", _DENSE), ("b", _DENSE), ("h", kernel), ("v", _DENSE))
 
 
-FEATURIZERS = (
+_STAR_FEATURIZERS = (
     FeaturizerGenome(1, (("c", _DENSE), ("b", _DENSE), ("v", _DENSE))),
     FeaturizerGenome(2, (("c", _CONVOLVED), ("b", _CONVOLVED), ("v", _CONVOLVED))),
     FeaturizerGenome(3, (("c", _DENSE), ("b", _QUARTER), ("v", _QUARTER))),
@@ -45,6 +46,8 @@ FEATURIZERS = (
     FeaturizerGenome(9, (("c", _MLP), ("v", _MLP))),
     FeaturizerGenome(20, (("c", _DENSE), ("b", _ONE_HEAD), ("v", _ONE_HEAD))),
 )
+
+FEATURIZERS = (*_STAR_FEATURIZERS, *FILTERS)
 
 
 _STAR = (
@@ -138,7 +141,7 @@ _ATTENTION = (
     ),
 )
 
-CLASSES = STAR_CLASSES + _ATTENTION
+CLASSES = (*STAR_CLASSES, *_ATTENTION, *CONVOLUTIONS)
 
 
 def named(name: str) -> LIVClass:

@@ -8,6 +8,7 @@ from typing import Any
 from genome.alphabet import (
     GROUPS,
     STATE_SIZES,
+    TAPS,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -51,7 +52,9 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("d", Source.CONSTANT): (Generator.ONES,),
     ("a", Source.CONSTANT): (Generator.NONE, Generator.ZERO, Generator.FIXED),
     ("a", Source.PROJECTED): (Generator.NONE,),
-    ("h", Source.POSITION): (Generator.EXPLICIT_3, Generator.IMPLICIT),
+    ("c", Source.CONSTANT): (Generator.ONES,),
+    ("b", Source.CONSTANT): (Generator.ONES,),
+    ("h", Source.POSITION): tuple(TAPS),
 }
 """Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
 
@@ -145,7 +148,19 @@ def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[s
             yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
 
 
-RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _alike)
+def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A filter alone is an operator; queries and keys that are all ones are not."""
+    for name, group in featurizer.groups:
+        if name not in "cb" or group.source is not Source.CONSTANT:
+            continue
+        where = f"featurizer {featurizer.id}, group {name}"
+        if operator.token_mixing is not TokenMixing.TOEPLITZ:
+            yield f"{where}: only toeplitz can do without this gate; its source must be 1 (projected)"
+        if group.nonlinearity is not Nonlinearity.NONE or group.normalisation is not Normalisation.NONE:
+            yield f"{where}: a unit gate has nonlinearity 1 and normalisation 1"
+
+
+RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _unit_gates, _alike)
 
 
 def _choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from genome import Blueprint, Genome, Shape, Space, decode
 from star.backbone import Backbone
 from star.build import build
+from star.convolution import DIRECT_TAPS
 from star.cost import cost
 from star.export import weights
 from star.views import disagreements, relative_rms
@@ -67,7 +68,7 @@ class Subject:
     def exactly_causal(self) -> bool:
         """Whether no filter of the model is long enough to be applied by FFT."""
         return all(
-            liv.structure.taps is not None or "h" not in liv.structure.groups
+            "h" not in liv.structure.groups or (liv.structure.taps or LENGTH) <= DIRECT_TAPS
             for block in self.model.stack()
             for _, liv in block.operator.livs()
         )

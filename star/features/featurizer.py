@@ -14,8 +14,10 @@ from genome.alphabet import Generator, Source
 from star.cache import Store
 from star.features.decay import FixedDecay, GateDecay, LogDecay, NoDecay, StepSize, UnitStep
 from star.features.feature import Feature
-from star.features.filters import ExplicitFilter, ImplicitFilter
-from star.features.projection import Projection
+from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
+from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
+from star.features.filters_system import CompanionFilter, DenseFilter, DiagonalPlusLowRankFilter, RationalFilter
+from star.features.projection import Projection, UnitGate
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("c", Source.PROJECTED, Generator.NONE): Projection,
@@ -27,8 +29,20 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("a", Source.PROJECTED, Generator.NONE): GateDecay,
     ("d", Source.PROJECTED, Generator.NONE): StepSize,
     ("d", Source.CONSTANT, Generator.ONES): UnitStep,
+    ("c", Source.CONSTANT, Generator.ONES): UnitGate,
+    ("b", Source.CONSTANT, Generator.ONES): UnitGate,
     ("h", Source.POSITION, Generator.EXPLICIT_3): ExplicitFilter,
+    ("h", Source.POSITION, Generator.EXPLICIT_7): ExplicitFilter,
+    ("h", Source.POSITION, Generator.DECAYING_128): DecayingFilter,
     ("h", Source.POSITION, Generator.IMPLICIT): ImplicitFilter,
+    ("h", Source.POSITION, Generator.REAL_MODAL_16): RealModalFilter,
+    ("h", Source.POSITION, Generator.COMPLEX_MODAL_16): ComplexModalFilter,
+    ("h", Source.POSITION, Generator.NORMALISED_MODAL_16): NormalisedModalFilter,
+    ("h", Source.POSITION, Generator.COMPLEX_MODAL_2): PairFilter,
+    ("h", Source.POSITION, Generator.DPLR_16): DiagonalPlusLowRankFilter,
+    ("h", Source.POSITION, Generator.DENSE_16): DenseFilter,
+    ("h", Source.POSITION, Generator.COMPANION_16): CompanionFilter,
+    ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
 }
 """What computes a group, by its name, source and generator."""
 
