@@ -94,7 +94,7 @@ _STAR = (
         "GConv-1",
         OperatorGenome.of((7, 3, 1, 1, 1)),
         source="LFM2, arXiv 2511.23404",
-        says="gated convolution of 3 taps",
+        says="gated convolution of 3 taps, the short convolution of LFM2",
     ),
     LIVClass(
         8,

@@ -50,7 +50,6 @@ def _row(number: int, name: str, digits: tuple[int, int], source: str, says: str
 
 
 CONVOLUTIONS = (
-    _row(90, "LFM2", (7, 1), "LFM2, arXiv 2511.23404", "gated convolution of 3 taps; decodes from a bounded tail"),
     _row(
         91,
         "Hyena",

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from genome.catalogue import CLASSES, FEATURIZERS, named
@@ -58,12 +58,12 @@ class Space:
 
     @classmethod
     def of(cls, names: Sequence[str] | None = None, *, depth: int, **options: Any) -> Space:
-        """The space over these catalogue classes; by default all, an operator with two names under its first.
+        """The space over these catalogue classes, all of them by default.
 
         Raises:
             ValueError: an unknown class name; the message lists the legal ones.
         """
-        classes = _distinct() if names is None else tuple(named(name) for name in names)
+        classes = CLASSES if names is None else tuple(named(name) for name in names)
         used = {row.operator.featurizer for row in classes}
         return cls(classes, tuple(f for f in FEATURIZERS if f.id in used), depth, **options)
 
@@ -141,15 +141,6 @@ def digest(genome: Genome, space: Space) -> str:
     used = sorted({segment.liv_class for segment in canonical.segments} - {0})
     tables = json.dumps([space.digits(number) for number in used])
     return hashlib.sha256(f"{canonical}\n{tables}".encode()).hexdigest()[:16]
-
-
-@cache
-def _distinct() -> tuple[LIVClass, ...]:
-    groups = {featurizer.id: featurizer.groups for featurizer in FEATURIZERS}
-    first: dict[object, LIVClass] = {}
-    for row in CLASSES:
-        first.setdefault((row.operator.digits[1:], row.differential, groups[row.operator.featurizer]), row)
-    return tuple(first.values())
 
 
 def _reject_clashes(rows: list[tuple[int, str]]) -> None:
