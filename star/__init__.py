@@ -6,6 +6,7 @@ from star.contract import CHECKS, Report, check
 from star.cost import Cost, LIVCost, cost
 from star.export import export, load, weights
 from star.generate import generate
+from star.state_size import StateSize, state_sizes
 
 __all__ = [
     "CHECKS",
@@ -13,11 +14,13 @@ __all__ = [
     "Cost",
     "LIVCost",
     "Report",
+    "StateSize",
     "build",
     "check",
     "cost",
     "export",
     "generate",
     "load",
+    "state_sizes",
     "weights",
 ]
