@@ -1,7 +1,7 @@
 """How much of its state an operator uses: effective state size (Parnichkun et al. 2025, arXiv 2504.19561).
 
 Everything the outputs from token i on know of the tokens before i has passed through the block T[i:, :i], so its rank
-is the state that T needs at i. Two ways to count the rank of a matrix of real numbers: singular values above a tolerance
+is the state that T needs at i. The rank of measured numbers is counted in two ways: singular values above a tolerance
 (tolerance-ESS), and the exponential of the entropy of the normalised singular values (entropy-ESS).
 
 What an operator *has* is counted in the same unit, that of one matrix of T (a head or a channel): what
