@@ -35,7 +35,9 @@ def analyse(
         typer.Option(min=1, max=4096, help="Channels of a head; by default up to 64, as many as leave four heads."),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Decides the fresh weights; 0 if not given.")] = None,
-    length: Annotated[int, typer.Option(min=2, max=512, help="Tokens of a sequence.")] = 128,
+    length: Annotated[
+        int, typer.Option(min=2, max=512, help="Tokens of a sequence; memory grows with its square.")
+    ] = 128,
     batch: Annotated[int, typer.Option(min=1, max=256, help="Sequences.")] = 2,
     tolerance: Annotated[float, typer.Option(min=0, help="Singular values above this count as state in use.")] = 1e-4,
     as_json: AsJson = False,
