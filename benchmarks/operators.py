@@ -52,6 +52,10 @@ SHAPE = Shape(width=64, head_dim=16)
 LARGE, LARGE_DEPTH = Shape(width=768, head_dim=64), 24
 
 
+EXACT_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
+"""For the processes memory is measured in: glibc gives every freed tensor back at once, so peaks repeat to a percent."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What is measured and how long.
@@ -160,24 +164,24 @@ def decoding(row: LIVClass, position: int, sizes: Sizes) -> float:
     return seconds_of(lambda: advance(token), sizes)
 
 
-def peak_bytes() -> int:
-    """The most memory this process has had. Not by getrusage, whose peak a child inherits from its parent."""
+def process_bytes(field: str) -> int:
+    """A size that Linux keeps of this process. Not getrusage, whose peak a child inherits from its parent."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
-    raise OSError("/proc/self/status has no VmHWM")
+    raise OSError(f"/proc/self/status has no {field}")
 
 
-def memory(class_id: int, batch: int, lengths: Sequence[int]) -> list[int]:
-    """Peak bytes above those of a warm process at each of the ascending lengths. To be called in a fresh process."""
+def memory(class_id: int, batch: int, length: int) -> int:
+    """Peak bytes above those in use when warm. To be called in a fresh process, whose allocator holds nothing back."""
     torch.set_num_threads(1)
     block = block_of(next(row for row in CLASSES if row.id == class_id))
-    peaks = []
-    for length in (16, *lengths):
-        structure, features = structure_of(block, inputs(batch, length))
-        forward_backward(structure.fast, features)
-        peaks.append(peak_bytes())
-    return [peak - peaks[0] for peak in peaks[1:]]
+    structure, features = structure_of(block, inputs(1, 16))
+    forward_backward(structure.fast, features)
+    before = process_bytes("VmRSS")
+    structure, features = structure_of(block, inputs(batch, length))
+    forward_backward(structure.fast, features)
+    return process_bytes("VmHWM") - before
 
 
 def gemm_rate(size: int, sizes: Sizes) -> float:
@@ -206,7 +210,7 @@ def measured(row: LIVClass, sizes: Sizes, rate: float, pool: ProcessPoolExecutor
     slow = once(lambda: forward_backward(structure.mix, features))
     early, late = (decoding(row, position, sizes) for position in (sizes.early, sizes.late))
     lengths = [length for length in sizes.lengths if length in times][-2:]
-    peaks = pool.submit(memory, row.id, sizes.batch, lengths).result() if pool else None
+    peaks = [pool.submit(memory, row.id, sizes.batch, length).result() for length in lengths] if pool else None
     return {
         "id": row.id,
         "class": row.name,
@@ -284,6 +288,7 @@ def table(rows: Sequence[LIVClass], sizes: Sizes, rate: float) -> list[dict[str,
     print("  ".join(f"{name:{width}}" for name, width, _ in COLUMNS).rstrip())
     results = []
     linux = Path("/proc/self/status").is_file()
+    os.environ.update(EXACT_ALLOCATION)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as fresh:
         for row in rows:
             try:
