@@ -53,7 +53,7 @@ LARGE, LARGE_DEPTH = Shape(width=768, head_dim=64), 24
 
 
 EXACT_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
-"""For the processes memory is measured in: glibc gives every freed tensor back at once, so peaks repeat to a percent."""
+"""For the processes memory is measured in: glibc gives freed tensors back at once, so peaks repeat to a percent."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Sizes:
     lengths: tuple[int, ...] = (1024, 2048, 4096, 8192)
     early: int = 128
     late: int = 4096
-    seconds: float = 0.6
+    seconds: float = 1.0
     fewest: int = 3
     limit: float = 4.0
     gemm: int = 1024
