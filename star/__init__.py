@@ -7,6 +7,7 @@ from star.cost import Cost, LIVCost, cost
 from star.export import export, load, weights
 from star.footprint import Footprint, footprint
 from star.generate import generate
+from star.state_size import StateSize, state_sizes
 
 __all__ = [
     "CHECKS",
@@ -15,6 +16,7 @@ __all__ = [
     "Footprint",
     "LIVCost",
     "Report",
+    "StateSize",
     "build",
     "check",
     "cost",
@@ -22,5 +24,6 @@ __all__ = [
     "footprint",
     "generate",
     "load",
+    "state_sizes",
     "weights",
 ]
