@@ -61,7 +61,8 @@ class Generator(IntEnum):
     """How a feature that is not projected from the input is written down (ours).
 
     Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model
-    with real or complex modes. Constants: zero or fixed decays, unit steps.
+    with real or complex modes. Constants: zero or fixed decays, unit steps. Tied: what is written is what is forgotten;
+    decays that make it a softmax over time.
     """
 
     NONE = 1
@@ -74,6 +75,8 @@ class Generator(IntEnum):
     DECAYING_128 = 8
     REAL_MODAL_16 = 9
     COMPLEX_MODAL_16 = 10
+    COMPLEMENT = 20
+    SOFTMAX = 21
 
 
 class Expansion(IntEnum):

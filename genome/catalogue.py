@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from genome.alphabet import ChannelMixing as Channel
 from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlinearity, Repeat, Source, Sparsity
+from genome.catalogue_recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _DENSE = GroupGenome()
@@ -32,7 +33,7 @@ def _gated(generator: Generator) -> tuple[tuple[str, GroupGenome], ...]:
     return (("c", _DENSE), ("b", _DENSE), ("h", kernel), ("v", _DENSE))
 
 
-FEATURIZERS = (
+_STAR_FEATURIZERS = (
     FeaturizerGenome(1, (("c", _DENSE), ("b", _DENSE), ("v", _DENSE))),
     FeaturizerGenome(2, (("c", _CONVOLVED), ("b", _CONVOLVED), ("v", _CONVOLVED))),
     FeaturizerGenome(3, (("c", _DENSE), ("b", _QUARTER), ("v", _QUARTER))),
@@ -43,6 +44,8 @@ FEATURIZERS = (
     FeaturizerGenome(8, _gated(Generator.IMPLICIT)),
     FeaturizerGenome(9, (("c", _MLP), ("v", _MLP))),
 )
+
+FEATURIZERS = _STAR_FEATURIZERS + RECURRENT_FEATURIZERS
 
 
 _STAR = (
@@ -116,7 +119,7 @@ def _differential(liv_class: LIVClass) -> LIVClass:
 STAR_CLASSES = _STAR + tuple(_differential(row) for row in _STAR[:8])
 """The seventeen of the paper."""
 
-CLASSES = STAR_CLASSES
+CLASSES = STAR_CLASSES + RECURRENT_CLASSES
 
 
 def named(name: str) -> LIVClass:

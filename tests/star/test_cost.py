@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import star
-from genome import CLASSES, Genome, Shape, Space, decode
+from genome import CLASSES, STAR_CLASSES, Genome, Shape, Space, decode
 
 
 def _alternating(depth, width, head_dim):
@@ -23,7 +23,7 @@ def _cost(class_id, shape, context=4096):
 
 def test_parameters_by_hand():
     d, norm = 64, 64
-    by_name = {row.name: _cost(row.id, Shape(d, 16)).parameters - norm for row in CLASSES}
+    by_name = {row.name: _cost(row.id, Shape(d, 16)).parameters - norm for row in STAR_CLASSES}
     conv = 4
     recurrent = {n: 2 * n * d + 2 * n * conv + d * n + (d * d + d) + (d * d + d * conv) + d * d for n in (2, 16)}
     implicit = 17 * 32 + 32 * 32 + d * 32 + 2 * d
