@@ -16,6 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+STEP_ELEMENTS = 1 << 18
+"""Elements a step works on: 1 MiB in float32."""
+
+FEWEST_BLOCKS = 16
+
 
 def recurrence(
     c_BLGK: Tensor, b_BLGK: Tensor, a: Tensor, d_BLH: Tensor, w_BLHV: Tensor, initial_BHKV: Tensor
@@ -25,6 +30,26 @@ def recurrence(
     Args:
         a: log decay per unit step, a_HK or a_BLHK; K may be 1 for all state channels alike.
     """
+    pieces = []
+    state_BHKV = initial_BHKV
+    size = _piece(initial_BHKV.numel())
+    per_token = [torch.split(x, size, dim=1) for x in (c_BLGK, b_BLGK, d_BLH, w_BLHV)]
+    rates = torch.split(a, size, dim=1) if a.dim() > 2 else [a] * len(per_token[0])
+    for c, b, d, w, rate in zip(*per_token, rates, strict=True):
+        y_BLHV, state_BHKV = _advanced(c, b, rate, d, w, state_BHKV)
+        pieces.append(y_BLHV)
+    return torch.cat(pieces, dim=1), state_BHKV
+
+
+def _piece(state_elements: int) -> int:
+    """Tokens to advance at a time, so that the states of all blocks stay in the processor's cache."""
+    blocks = max(FEWEST_BLOCKS, STEP_ELEMENTS // state_elements)
+    return blocks * blocks
+
+
+def _advanced(
+    c_BLGK: Tensor, b_BLGK: Tensor, a: Tensor, d_BLH: Tensor, w_BLHV: Tensor, initial_BHKV: Tensor
+) -> tuple[Tensor, Tensor]:
     length = w_BLHV.shape[1]
     block = max(1, round(length**0.5))
     c = _blocked(c_BLGK, block).unsqueeze(-1)
