@@ -53,33 +53,30 @@ class _Chunked(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         *inputs, state_BHKV = tensors
         ctx.chunk, ctx.slab, ctx.slabs = chunk, slab, []
-        outputs = []
-        for parts in zip(*(torch.split(x, slab, dim=1) for x in inputs), strict=True):
-            c, b, log_decay, w = (_cut(x, chunk) for x in parts)
+        y_BLHV = torch.empty_like(inputs[3], memory_format=torch.contiguous_format)
+        for *parts, y_BTHV in zip(*(torch.split(x, slab, dim=1) for x in (*inputs, y_BLHV)), strict=True):
+            c, b, log_decay, w = (_cut(x, chunk).contiguous() for x in parts)
             work = form(c, b, log_decay, w, state_BHKV)
-            outputs.append(_joined(work.outputs()))
+            _cut(y_BTHV, chunk).copy_(work.outputs())
             state_BHKV = work.last_BHKV
             if any(ctx.needs_input_grad):
                 ctx.slabs.append(work)
-        return torch.cat(outputs, 1), state_BHKV
+        ctx.save_for_backward(*inputs)
+        return y_BLHV, state_BHKV
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         grad_y_BLHV, adjoint_BHKV = grads
-        gradients: list[tuple[Tensor, ...]] = []
-        for work, grad_y_BTHV in zip(ctx.slabs[::-1], torch.split(grad_y_BLHV, ctx.slab, dim=1)[::-1], strict=True):
-            *found, adjoint_BHKV = work.gradients(_cut(grad_y_BTHV, ctx.chunk), adjoint_BHKV)
-            gradients.append(tuple(map(_joined, found)))
-        whole = (torch.cat(pieces[::-1], 1) for pieces in zip(*gradients, strict=True))
+        whole = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in ctx.saved_tensors]
+        pieces = zip(*(torch.split(x, ctx.slab, dim=1) for x in (*whole, grad_y_BLHV)), ctx.slabs, strict=True)
+        for *parts, grad_y_BTHV, work in reversed(list(pieces)):
+            *found, adjoint_BHKV = work.gradients(_cut(grad_y_BTHV, ctx.chunk).contiguous(), adjoint_BHKV)
+            for part, gradient in zip(parts, found, strict=True):
+                _cut(part, ctx.chunk).copy_(gradient)
         return (None, None, None, *whole, adjoint_BHKV)
 
 
 def _cut(x_BTHK: Tensor, chunk: int) -> Tensor:
-    """(B, N, H, C, K)"""
-    return torch.unflatten(x_BTHK, 1, (-1, chunk)).transpose(2, 3).contiguous()
-
-
-def _joined(x_BNHCK: Tensor) -> Tensor:
-    """(B, T, H, K)"""
-    return x_BNHCK.transpose(2, 3).flatten(1, 2)
+    """A view (B, N, H, C, K)."""
+    return torch.unflatten(x_BTHK, 1, (-1, chunk)).transpose(2, 3)

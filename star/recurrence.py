@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-STEP_ELEMENTS = 1 << 18
-"""Elements a step works on: 1 MiB in float32."""
+STEP_ELEMENTS = 1 << 15
+"""Elements a step works on where the state allows it: 128 KiB in float32."""
 
 FEWEST_BLOCKS = 16
 
