@@ -62,7 +62,8 @@ class Generator(IntEnum):
 
     Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model:
     real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational. Constants: zero or
-    fixed decays, unit steps and gates.
+    fixed decays, unit steps and gates. Tied: what is written is what is forgotten;
+    decays that make it a softmax over time.
     """
 
     NONE = 1
@@ -81,6 +82,8 @@ class Generator(IntEnum):
     DENSE_16 = 14
     NORMALISED_MODAL_16 = 15
     COMPLEX_MODAL_2 = 16
+    COMPLEMENT = 20
+    SOFTMAX = 21
 
 
 class Expansion(IntEnum):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from genome.alphabet import ChannelMixing as Channel
 from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlinearity, Repeat, Source, Sparsity
 from genome.catalogue_convolution import CONVOLUTIONS, FILTERS
+from genome.catalogue_recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _DENSE = GroupGenome()
@@ -47,7 +48,7 @@ _STAR_FEATURIZERS = (
     FeaturizerGenome(20, (("c", _DENSE), ("b", _ONE_HEAD), ("v", _ONE_HEAD))),
 )
 
-FEATURIZERS = (*_STAR_FEATURIZERS, *FILTERS)
+FEATURIZERS = (*_STAR_FEATURIZERS, *RECURRENT_FEATURIZERS, *FILTERS)
 
 
 _STAR = (
@@ -141,7 +142,7 @@ _ATTENTION = (
     ),
 )
 
-CLASSES = (*STAR_CLASSES, *_ATTENTION, *CONVOLUTIONS)
+CLASSES = (*STAR_CLASSES, *_ATTENTION, *RECURRENT_CLASSES, *CONVOLUTIONS)
 
 
 def named(name: str) -> LIVClass:

@@ -46,12 +46,12 @@ NONLINEARITIES = {
 
 GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.PROJECTED): (Generator.NONE,),
-    ("b", Source.PROJECTED): (Generator.NONE,),
+    ("b", Source.PROJECTED): (Generator.NONE, Generator.COMPLEMENT),
     ("v", Source.PROJECTED): (Generator.NONE,),
     ("d", Source.PROJECTED): (Generator.NONE,),
     ("d", Source.CONSTANT): (Generator.ONES,),
     ("a", Source.CONSTANT): (Generator.NONE, Generator.ZERO, Generator.FIXED),
-    ("a", Source.PROJECTED): (Generator.NONE,),
+    ("a", Source.PROJECTED): (Generator.NONE, Generator.SOFTMAX),
     ("c", Source.CONSTANT): (Generator.ONES,),
     ("b", Source.CONSTANT): (Generator.ONES,),
     ("h", Source.POSITION): tuple(TAPS),
@@ -160,7 +160,27 @@ def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
             yield f"{where}: a unit gate has nonlinearity 1 and normalisation 1"
 
 
-RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _unit_gates, _alike)
+def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """What is written is tied to what is forgotten, key channel by key channel, where both belong to the same head."""
+    where = f"featurizer {featurizer.id}, group b"
+    if "b" not in featurizer.names:
+        return
+    keys = featurizer["b"]
+    if keys.generator is not Generator.COMPLEMENT:
+        if "a" in featurizer.names and featurizer["a"].generator is Generator.SOFTMAX:
+            yield f"{where}: a softmax over time (generator 21 of a) needs generator 20 (complement)"
+        return
+    if operator.token_mixing is not TokenMixing.SEMI_SEPARABLE:
+        yield f"{where}: generator 20 (complement of the decay) belongs to token mixing 4 (semi-separable)"
+    elif keys != GroupGenome(generator=Generator.COMPLEMENT):
+        yield f"{where}: generator 20 (complement of the decay) computes nothing else: its other digits are the default"
+    elif featurizer["a"].source is not Source.PROJECTED or featurizer["a"].expansion is not Expansion.SAME:
+        yield f"{where}: generator 20 (complement of the decay) needs a projected a with expansion 1"
+    elif featurizer["d"].generator is not Generator.ONES:
+        yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
+
+
+RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _unit_gates, _alike, _tied)
 
 
 def _choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:

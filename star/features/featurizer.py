@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from genome import FeaturizerGenome, Heads
 from genome.alphabet import Generator, Source
 from star.cache import Store
-from star.features.decay import FixedDecay, GateDecay, LogDecay, NoDecay, StepSize, UnitStep
+from star.features.decay import Complement, FixedDecay, GateDecay, LogDecay, NoDecay, SoftmaxDecay, StepSize, UnitStep
 from star.features.feature import Feature
 from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
 from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
@@ -22,11 +22,13 @@ from star.features.projection import Projection, UnitGate
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("c", Source.PROJECTED, Generator.NONE): Projection,
     ("b", Source.PROJECTED, Generator.NONE): Projection,
+    ("b", Source.PROJECTED, Generator.COMPLEMENT): Complement,
     ("v", Source.PROJECTED, Generator.NONE): Projection,
     ("a", Source.CONSTANT, Generator.NONE): LogDecay,
     ("a", Source.CONSTANT, Generator.ZERO): NoDecay,
     ("a", Source.CONSTANT, Generator.FIXED): FixedDecay,
     ("a", Source.PROJECTED, Generator.NONE): GateDecay,
+    ("a", Source.PROJECTED, Generator.SOFTMAX): SoftmaxDecay,
     ("d", Source.PROJECTED, Generator.NONE): StepSize,
     ("d", Source.CONSTANT, Generator.ONES): UnitStep,
     ("c", Source.CONSTANT, Generator.ONES): UnitGate,
@@ -75,4 +77,5 @@ class Featurizer(nn.Module):
     def forward(self, x_BLD: Tensor, names: Collection[str], store: Store | None) -> dict[str, Tensor]:
         """The named groups; with a store, x are the next tokens of a sequence."""
         length = x_BLD.shape[1] + (store.position if store is not None else 0)
-        return {name: self[name](x_BLD, length, store) for name in names}
+        features = {name: self[name](x_BLD, length, store) for name in names}
+        return {name: self[name].tied(feature, features) for name, feature in features.items()}
