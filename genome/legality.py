@@ -126,8 +126,18 @@ def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
         alike = group.expansion is Expansion.SAME and group.repeat is Repeat.ONE and name not in "ad"
         if not alike:
             yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
-    if group.normalisation is not Normalisation.NONE and name not in ("c", "b"):
-        yield f"{where}: only c and b are normalised; normalisation must be 1"
+
+
+def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Queries and keys may have unit length; of a single channel that would be its sign, which has no gradient."""
+    for name, group in featurizer.groups:
+        if group.normalisation is Normalisation.NONE:
+            continue
+        where = f"featurizer {featurizer.id}, group {name}"
+        if name not in "cb" or operator.token_mixing not in (TokenMixing.LOW_RANK, *_RECURRENT):
+            yield f"{where}: only queries and keys (c and b of token mixing 2, 4 and 5) are normalised; use 1"
+        if operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME:
+            yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
 
 
 def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -180,7 +190,7 @@ def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[st
         yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
 
 
-RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _unit_gates, _alike, _tied)
+RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _unit_gates, _normalised, _alike, _tied)
 
 
 def _choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:
