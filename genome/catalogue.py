@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from genome.alphabet import ChannelMixing as Channel
 from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlinearity, Repeat, Source, Sparsity
+from genome.catalogue_delta import DELTA_CLASSES, DELTA_FEATURIZERS
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _DENSE = GroupGenome()
@@ -42,6 +43,7 @@ FEATURIZERS = (
     FeaturizerGenome(7, _gated(Generator.EXPLICIT_3)),
     FeaturizerGenome(8, _gated(Generator.IMPLICIT)),
     FeaturizerGenome(9, (("c", _MLP), ("v", _MLP))),
+    *DELTA_FEATURIZERS,
 )
 
 
@@ -116,7 +118,7 @@ def _differential(liv_class: LIVClass) -> LIVClass:
 STAR_CLASSES = _STAR + tuple(_differential(row) for row in _STAR[:8])
 """The seventeen of the paper."""
 
-CLASSES = STAR_CLASSES
+CLASSES = (*STAR_CLASSES, *DELTA_CLASSES)
 
 
 def named(name: str) -> LIVClass:

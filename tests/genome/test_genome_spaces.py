@@ -150,7 +150,7 @@ def test_a_space_that_cannot_be_is_refused_naming_both_sides(changes: dict[str, 
 
 
 def test_an_unknown_class_is_refused_with_the_legal_names() -> None:
-    with pytest.raises(ValueError, match=r"class 'SA-9' is unknown; legal: SA-1, SA-2, .*GConv-2-Diff$"):
+    with pytest.raises(ValueError, match=r"class 'SA-9' is unknown; legal: SA-1, SA-2, .*GConv-2-Diff"):
         Space.of(["SA-9"], depth=2)
 
 
