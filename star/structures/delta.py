@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genome.alphabet import TokenMixing
 from star.cache import Store
-from star.delta_rule import decay_between, delta_rule
+from star.delta_rule import delta_rule
 from star.structures.structure import Features, Structure
 
 
@@ -41,7 +41,8 @@ class Delta(Structure):
 
     def matrix(self, features: Features) -> Tensor:
         c_BHLK, b_BHLK, a_BHL1, d_BHL1, _ = (group.transpose(1, 2) for group in self._exact(features))
-        reach_BHLL = decay_between(a_BHL1.squeeze(-1))
+        earlier_LL = torch.ones(a_BHL1.shape[2], a_BHL1.shape[2], dtype=torch.bool, device=a_BHL1.device).tril(-1)
+        reach_BHLL = a_BHL1.masked_fill(~earlier_LL, 0).cumsum(-2).exp().tril()
         corrected_BHLL = (d_BHL1 * (b_BHLK @ b_BHLK.mT) * reach_BHLL).tril(-1)
         eye_LL = torch.eye(c_BHLK.shape[2], dtype=c_BHLK.dtype, device=c_BHLK.device)
         written_BHLL = torch.linalg.solve(eye_LL + corrected_BHLL, d_BHL1 * eye_LL)
