@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from genome import FEATURIZERS, Genome, Heads, LIVClass, OperatorGenome, Shape, Space, decode, named
 from genome.alphabet import Expansion, Generator, Nonlinearity, Normalisation, Source
 from star.contract import Subject, examine
-from star.delta_rule import CHUNK, delta_rule
+from star.delta_rule import CHUNK, SEGMENT, delta_rule
 from star.structures.delta import Delta
 from star.views import disagreements, relative_rms
 
@@ -59,7 +59,7 @@ def _agree(inputs, **tolerances):
         torch.testing.assert_close(ours, theirs, **tolerances)
 
 
-@pytest.mark.parametrize("length", [*range(1, 2 * CHUNK + 2), 37, 63, 64, 65, 127, 128, 129, 130])
+@pytest.mark.parametrize("length", range(1, 131))
 def test_outputs_state_and_gradients_agree_with_the_loop(length):
     _agree(_inputs(length))
 
@@ -108,6 +108,11 @@ def test_small_decays_behind_a_large_one_are_not_lost():
     inputs = [x.detach() for x in _inputs(60)]
     inputs[2][:, 7] = -1e13
     _agree([x.requires_grad_() for x in inputs])
+
+
+@pytest.mark.parametrize("length", [SEGMENT - 1, SEGMENT, SEGMENT + 1])
+def test_segments_hand_their_state_on(length):
+    _agree(_inputs(length, 4, 2))
 
 
 @pytest.mark.parametrize("first", [1, 21, CHUNK, CHUNK + 1])
