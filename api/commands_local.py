@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.output import BAD_INPUT, FAILED, duration, fail, scaled, show_facts, show_json, show_table
+from genome.levels import Level
 
 if TYPE_CHECKING:
     from genome import Genome, Shape, Space
 
 app = typer.Typer()
+
+NEW_CLASSES = 3
+"""Classes drawn for each random genome when operator or featurizer digits vary."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 GenomeArgument = Annotated[str, typer.Argument(metavar="GENOME", help="As in 1.1.1.1.1-9.1.1.1.1 or 11111-91111.")]
@@ -59,11 +64,12 @@ def catalogue(as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
         return
-    cells = [
-        [str(row["id"]), row["name"], ".".join(map(str, row["digits"])), row["structure"], row["says"], row["source"]]
+    columns = ("id", "name", "digits", "structure", "state", "decode_flops", "says", "source")
+    shown = [
+        row | {"digits": ".".join(map(str, row["digits"])), "decode_flops": scaled(row["decode_flops"])}
         for row in found
     ]
-    show_table("LIV classes", ("id", "name", "digits", "structure", "says", "source"), cells)
+    show_table("LIV classes", columns, [[str(row[column]) for column in columns] for row in shown])
 
 
 @app.command()
@@ -71,6 +77,7 @@ def check(
     genome: Annotated[str | None, typer.Argument(metavar="[GENOME]", help="The genome to check.")] = None,
     random: Annotated[int, typer.Option(metavar="N", min=0, help="Check this many random legal genomes instead.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Decides which.")] = 0,
+    levels: Annotated[Level, typer.Option(help="Which digits of random genomes vary, down to these.")] = Level.BACKBONE,
     depth: Annotated[int, typer.Option(min=1, max=256, help="LIVs in a random genome.")] = 8,
     width: Width = 64,
     head_dim: HeadDim = None,
@@ -86,42 +93,49 @@ def check(
     try:
         shape = Shape(width, head_dim or head_dim_for(width), vocab)
         if genome is None:
-            space = open_space(depth)
-            genomes = _sampled(space, random, seed)
+            report = _checked(_sampled(levels, depth, shape, random, seed), random, shape, seed)
         else:
-            genomes = [Genome.parse(genome)]
-            space = open_space(len(genomes[0].segments))
-            require_legal(genomes[0], space)
-        report = _checked(genomes, space, shape, seed)
+            given = Genome.parse(genome)
+            space = open_space(len(given.segments))
+            require_legal(given, space)
+            report = _checked([(given, space)], 1, shape, seed)
     except ValueError as error:
         fail(str(error), BAD_INPUT)
     _show_report(report, as_json)
 
 
-def _sampled(space: Space, count: int, seed: int) -> list[Genome]:
+def _sampled(level: Level, depth: int, shape: Shape, count: int, seed: int) -> Iterator[tuple[Genome, Space]]:
+    """Random genomes with their spaces: that of all classes, or, below the backbone's level, one of new classes."""
     from numpy.random import default_rng
 
+    from api.costs import open_space
     from genome import sample
+    from genome.levels import random_space
 
     rng = default_rng(seed)
-    return [sample(space, rng).genome for _ in range(count)]
+    for _ in range(count):
+        named = level is Level.BACKBONE
+        space = open_space(depth) if named else random_space(level, depth, NEW_CLASSES, shape, rng, allow_skip=True)
+        yield sample(space, rng).genome, space
 
 
-def _checked(genomes: list[Genome], space: Space, shape: Shape, seed: int) -> dict[str, Any]:
+def _checked(genomes: Iterable[tuple[Genome, Space]], total: int, shape: Shape, seed: int) -> dict[str, Any]:
     from time import monotonic
 
     import star
 
     began = monotonic()
     checked: dict[str, int] = {}
-    breaches: list[dict[str, str]] = []
-    for done, genome in enumerate(genomes, 1):
+    breaches: list[dict[str, Any]] = []
+    for done, (genome, space) in enumerate(genomes, 1):
         report = star.check(genome, space, shape, seed=seed)
         for name in report.checked:
             checked[name] = checked.get(name, 0) + 1
-        breaches += [{"genome": str(genome), "breach": breach} for breach in report.breaches]
-        _progress(done, len(genomes), len(breaches), monotonic() - began)
-    return {"genomes": len(genomes), "ok": not breaches, "checked": checked, "breaches": breaches}
+        named = {str(n): space[n].name for n in {segment.liv_class for segment in genome.segments} - {0}}
+        facts = {"genome": str(genome), "classes": named, "space": space.to_json()}
+        breaches += [{"breach": breach, **facts} for breach in report.breaches]
+        _progress(done, total, len(breaches), monotonic() - began)
+    return {"genomes": total, "ok": not breaches, "checked": checked, "breaches": breaches}
 
 
 def _progress(done: int, total: int, breaches: int, seconds: float) -> None:
@@ -139,6 +153,7 @@ def _show_report(report: dict[str, Any], as_json: bool) -> None:
     else:
         show_facts((name, f"held by {count} of {report['genomes']}") for name, count in report["checked"].items())
         for breach in report["breaches"]:
-            typer.echo(f"BREACH {breach['genome']}: {breach['breach']}")
+            names = ", ".join(breach["classes"].values())
+            typer.echo(f"BREACH {breach['genome']} ({names}): {breach['breach']}")
     if not report["ok"]:
         fail(f"{len(report['breaches'])} breaches in {report['genomes']} genomes", FAILED)

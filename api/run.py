@@ -21,6 +21,9 @@ from search.settings import Settings
 OBJECT_STORE_BYTES = 100 * 2**20
 """Requests and trained weights pass through it, a few megabytes each at most."""
 
+MEMORY_SHARE = 0.8
+"""Of this machine's memory, for all workers together."""
+
 ADDRESS = "STAR_RAY_ADDRESS"
 """Names a Ray cluster to use; without it one is started on this machine when the first job comes up."""
 
@@ -39,7 +42,7 @@ def run(settings: Settings, supervised: bool) -> None:
     def evaluators() -> RayEvaluator:
         _start_ray(settings.workers)
         _stop_on_signals(stop)  # Ray has put a handler of its own in their place
-        return RayEvaluator(settings.workers)
+        return RayEvaluator(settings.workers, memory_bytes=_memory_share(settings.workers))
 
     runner = Runner(
         archive,
@@ -64,6 +67,13 @@ def _start_ray(workers: int) -> None:
     address = os.environ.get(ADDRESS)
     own = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
     ray.init(**({"address": address} if address else own), logging_level="ERROR", log_to_driver=False)
+
+
+def _memory_share(workers: int) -> int | None:
+    """Bytes each worker of this machine may use, so that one candidate cannot take the others down with it."""
+    if os.environ.get(ADDRESS):
+        return None
+    return int(MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / workers)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -182,6 +182,8 @@ class CatalogueClass(Sent):
     digits: list[int]
     structure: str
     differential: bool
+    state: str = Field(description="elements kept while decoding, at width 64 with heads of 16")
+    decode_flops: int = Field(description="to decode one token at position 4,096, at the same shape")
     source: str
     says: str
 

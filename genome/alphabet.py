@@ -60,8 +60,10 @@ class Source(IntEnum):
 class Generator(IntEnum):
     """How a feature that is not projected from the input is written down (ours).
 
-    Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model
-    with real or complex modes. Constants: zero or fixed decays, unit steps.
+    Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model:
+    real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational. Constants: zero or
+    fixed decays, unit steps and gates. Tied: what is written is what is forgotten;
+    decays that make it a softmax over time.
     """
 
     NONE = 1
@@ -74,6 +76,14 @@ class Generator(IntEnum):
     DECAYING_128 = 8
     REAL_MODAL_16 = 9
     COMPLEX_MODAL_16 = 10
+    DPLR_16 = 11
+    COMPANION_16 = 12
+    RATIONAL_16 = 13
+    DENSE_16 = 14
+    NORMALISED_MODAL_16 = 15
+    COMPLEX_MODAL_2 = 16
+    COMPLEMENT = 20
+    SOFTMAX = 21
 
 
 class Expansion(IntEnum):
@@ -89,8 +99,9 @@ class Expansion(IntEnum):
 
 
 class Repeat(IntEnum):
-    """How many heads share one head of this group, as in grouped-query attention."""
+    """How many heads share one head of this group, as in grouped-query attention; 0: all of them."""
 
+    ALL = 0
     ONE = 1
     TWO = 2
     FOUR = 4
@@ -103,13 +114,24 @@ class Normalisation(IntEnum):
     L2 = 2
 
 
+STATES = {
+    Generator.REAL_MODAL_16: 16,
+    Generator.COMPLEX_MODAL_16: 16,
+    Generator.DPLR_16: 16,
+    Generator.COMPANION_16: 16,
+    Generator.RATIONAL_16: 16,
+    Generator.DENSE_16: 16,
+    Generator.NORMALISED_MODAL_16: 16,
+    Generator.COMPLEX_MODAL_2: 2,
+}
+"""Filters that are the impulse response of a state, and how many real numbers that state has for each channel."""
+
 TAPS: dict[Generator, int | None] = {
     Generator.EXPLICIT_3: 3,
     Generator.IMPLICIT: None,
     Generator.EXPLICIT_7: 7,
     Generator.DECAYING_128: 128,
-    Generator.REAL_MODAL_16: None,
-    Generator.COMPLEX_MODAL_16: None,
+    **dict.fromkeys(STATES),
 }
 """Taps of a generated filter; None where it reaches back to the first token."""
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from genome.alphabet import ChannelMixing as Channel
 from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlinearity, Repeat, Source, Sparsity
+from genome.catalogue_convolution import CONVOLUTIONS, FILTERS
 from genome.catalogue_delta import DELTA_CLASSES, DELTA_FEATURIZERS
+from genome.catalogue_recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _DENSE = GroupGenome()
@@ -15,6 +17,7 @@ _CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BA
 _ACTIVATED = replace(_CONVOLVED, nonlinearity=Nonlinearity.SILU)
 _QUARTER = GroupGenome(repeat=Repeat.FOUR)
 _HALF = GroupGenome(repeat=Repeat.TWO)
+_ONE_HEAD = GroupGenome(repeat=Repeat.ALL)
 _MLP = GroupGenome(expansion=Expansion.MLP)
 
 
@@ -33,7 +36,7 @@ def _gated(generator: Generator) -> tuple[tuple[str, GroupGenome], ...]:
     return (("c", _DENSE), ("b", _DENSE), ("h", kernel), ("v", _DENSE))
 
 
-FEATURIZERS = (
+_STAR_FEATURIZERS = (
     FeaturizerGenome(1, (("c", _DENSE), ("b", _DENSE), ("v", _DENSE))),
     FeaturizerGenome(2, (("c", _CONVOLVED), ("b", _CONVOLVED), ("v", _CONVOLVED))),
     FeaturizerGenome(3, (("c", _DENSE), ("b", _QUARTER), ("v", _QUARTER))),
@@ -43,8 +46,10 @@ FEATURIZERS = (
     FeaturizerGenome(7, _gated(Generator.EXPLICIT_3)),
     FeaturizerGenome(8, _gated(Generator.IMPLICIT)),
     FeaturizerGenome(9, (("c", _MLP), ("v", _MLP))),
-    *DELTA_FEATURIZERS,
+    FeaturizerGenome(20, (("c", _DENSE), ("b", _ONE_HEAD), ("v", _ONE_HEAD))),
 )
+
+FEATURIZERS = (*_STAR_FEATURIZERS, *RECURRENT_FEATURIZERS, *DELTA_FEATURIZERS, *FILTERS)
 
 
 _STAR = (
@@ -91,7 +96,7 @@ _STAR = (
         "GConv-1",
         OperatorGenome.of((7, 3, 1, 1, 1)),
         source="LFM2, arXiv 2511.23404",
-        says="gated convolution of 3 taps",
+        says="gated convolution of 3 taps, the short convolution of LFM2",
     ),
     LIVClass(
         8,
@@ -118,7 +123,27 @@ def _differential(liv_class: LIVClass) -> LIVClass:
 STAR_CLASSES = _STAR + tuple(_differential(row) for row in _STAR[:8])
 """The seventeen of the paper."""
 
-CLASSES = (*STAR_CLASSES, *DELTA_CLASSES)
+_ATTENTION = (
+    LIVClass(
+        20, "MQA", OperatorGenome.of((20, 2, 1, 2, 3)), source="Shazeer 2019", says="one key and value head for all"
+    ),
+    LIVClass(
+        21,
+        "SWA",
+        OperatorGenome.of((1, 2, 2, 2, 3)),
+        source="Beltagy et al. 2020",
+        says="attention to the last `window` tokens, the token itself included",
+    ),
+    LIVClass(
+        22,
+        "SWA-MQA",
+        OperatorGenome.of((20, 2, 2, 2, 3)),
+        source="Shazeer 2019; Beltagy et al. 2020",
+        says="sliding-window attention with one key and value head",
+    ),
+)
+
+CLASSES = (*STAR_CLASSES, *_ATTENTION, *RECURRENT_CLASSES, *DELTA_CLASSES, *CONVOLUTIONS)
 
 
 def named(name: str) -> LIVClass:

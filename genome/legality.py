@@ -8,6 +8,7 @@ from typing import Any
 from genome.alphabet import (
     GROUPS,
     STATE_SIZES,
+    TAPS,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -28,7 +29,7 @@ _RECURRENT = (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)
 
 SPARSITIES = {
     TokenMixing.DIAGONAL: (Sparsity.NONE,),
-    TokenMixing.LOW_RANK: (Sparsity.NONE,),
+    TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED),
     TokenMixing.TOEPLITZ: (Sparsity.NONE,),
     TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE,),
     TokenMixing.DELTA: (Sparsity.NONE,),
@@ -45,13 +46,15 @@ NONLINEARITIES = {
 
 GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.PROJECTED): (Generator.NONE,),
-    ("b", Source.PROJECTED): (Generator.NONE,),
+    ("b", Source.PROJECTED): (Generator.NONE, Generator.COMPLEMENT),
     ("v", Source.PROJECTED): (Generator.NONE,),
     ("d", Source.PROJECTED): (Generator.NONE,),
     ("d", Source.CONSTANT): (Generator.ONES,),
     ("a", Source.CONSTANT): (Generator.NONE, Generator.ZERO, Generator.FIXED),
-    ("a", Source.PROJECTED): (Generator.NONE,),
-    ("h", Source.POSITION): (Generator.EXPLICIT_3, Generator.IMPLICIT),
+    ("a", Source.PROJECTED): (Generator.NONE, Generator.SOFTMAX),
+    ("c", Source.CONSTANT): (Generator.ONES,),
+    ("b", Source.CONSTANT): (Generator.ONES,),
+    ("h", Source.POSITION): tuple(TAPS),
 }
 """Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
 
@@ -158,7 +161,39 @@ def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iter
         )
 
 
-RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _alike, _contraction)
+def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A filter alone is an operator; queries and keys that are all ones are not."""
+    for name, group in featurizer.groups:
+        if name not in "cb" or group.source is not Source.CONSTANT:
+            continue
+        where = f"featurizer {featurizer.id}, group {name}"
+        if operator.token_mixing is not TokenMixing.TOEPLITZ:
+            yield f"{where}: only toeplitz can do without this gate; its source must be 1 (projected)"
+        if group.nonlinearity is not Nonlinearity.NONE or group.normalisation is not Normalisation.NONE:
+            yield f"{where}: a unit gate has nonlinearity 1 and normalisation 1"
+
+
+def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """What is written is tied to what is forgotten, key channel by key channel, where both belong to the same head."""
+    where = f"featurizer {featurizer.id}, group b"
+    if "b" not in featurizer.names:
+        return
+    keys = featurizer["b"]
+    if keys.generator is not Generator.COMPLEMENT:
+        if "a" in featurizer.names and featurizer["a"].generator is Generator.SOFTMAX:
+            yield f"{where}: a softmax over time (generator 21 of a) needs generator 20 (complement)"
+        return
+    if operator.token_mixing is not TokenMixing.SEMI_SEPARABLE:
+        yield f"{where}: generator 20 (complement of the decay) belongs to token mixing 4 (semi-separable)"
+    elif keys != GroupGenome(generator=Generator.COMPLEMENT):
+        yield f"{where}: generator 20 (complement of the decay) computes nothing else: its other digits are the default"
+    elif featurizer["a"].source is not Source.PROJECTED or featurizer["a"].expansion is not Expansion.SAME:
+        yield f"{where}: generator 20 (complement of the decay) needs a projected a with expansion 1"
+    elif featurizer["d"].generator is not Generator.ONES:
+        yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
+
+
+RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _unit_gates, _alike, _tied, _contraction)
 
 
 def _choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:

@@ -42,18 +42,20 @@ class GroupGenome:
         Raises:
             ValueError: not eight or nine, or one is no digit of its alphabet; the message lists the legal ones.
         """
-        most = len(_GROUP_ALPHABETS)
+        most = len(GROUP_ALPHABETS)
         if not most - 1 <= len(digits) <= most:
             raise ValueError(f"a feature group has {most} digits, not {len(digits)}")
-        read = zip(_GROUP_ALPHABETS.items(), digits, strict=False)
+        read = zip(GROUP_ALPHABETS.items(), digits, strict=False)
         return cls(**{name: _digit(alphabet, digit, name) for (name, alphabet), digit in read})
 
     @property
     def digits(self) -> tuple[int, ...]:
-        return tuple(int(getattr(self, name)) for name in _GROUP_ALPHABETS)
+        """In the order of the fields; the ninth only where it says something, so that older text stays as it was."""
+        digits = tuple(int(getattr(self, name)) for name in GROUP_ALPHABETS)
+        return digits[:-1] if self.normalisation is Normalisation.NONE else digits
 
 
-_GROUP_ALPHABETS: dict[str, Any] = {
+GROUP_ALPHABETS: dict[str, Any] = {
     "source": Source,
     "channel": ChannelMixing,
     "token": FeatureTokenMixing,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from genome.alphabet import STRATEGIES
+from genome.alphabet import STRATEGIES, Source
 from genome.genome import SKIPPED, Genome, Segment, features_genes, weights_genes
 from genome.operator import LIVClass
 from genome.space import Space
@@ -103,8 +103,14 @@ def _features_fault(segment: Segment, earlier: tuple[Segment, ...], space: Space
         return None
     if first.features_strategy != strategy:
         return ("feature-sharing strategy", f"group {label} has strategy {first.features_strategy}, not {strategy}")
+    taken = strategies[strategy - 1]
+    if not _sees_its_input(own, taken, space):
+        return (
+            "feature-sharing strategy",
+            f"{strategy} takes {', '.join(taken)}, all that {own.name} computes from its own input",
+        )
     other = space[first.liv_class]
-    if not _interchangeable(own, other, strategies[strategy - 1], space):
+    if not _interchangeable(own, other, taken, space):
         return (
             "feature-sharing group",
             f"group {label} holds features of {other.name}; those of {own.name} differ in structure, heads or widths",
@@ -123,6 +129,12 @@ def _range_fault(what: str, label: int, strategy: int, strategies: int, space: S
 
 def _first(label: int, sharing: list[Segment], group: Callable[[Segment], int]) -> Segment | None:
     return next((segment for segment in sharing if group(segment) == label), None)
+
+
+def _sees_its_input(liv_class: LIVClass, taken: tuple[str, ...], space: Space) -> bool:
+    """Whether any group is still projected: an operator without gates that takes its values is blind."""
+    groups = space.featurizer(liv_class).groups
+    return any(group.source is Source.PROJECTED for name, group in groups if name not in taken)
 
 
 def _interchangeable(own: LIVClass, other: LIVClass, taken: tuple[str, ...], space: Space) -> bool:

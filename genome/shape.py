@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from genome.alphabet import STATE_SIZES, ChannelMixing, Expansion
+from genome.alphabet import STATE_SIZES, ChannelMixing, Expansion, Repeat
 from genome.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 
@@ -23,7 +23,7 @@ class Heads(NamedTuple):
 
 @dataclass(frozen=True)
 class Shape:
-    """Width of the residual stream, channels per head, and vocabulary size.
+    """Width of the residual stream, channels per head, vocabulary size, and the window of banded operators.
 
     Raises:
         ValueError: a size is not positive or the width is no multiple of the head size.
@@ -32,6 +32,7 @@ class Shape:
     width: int = 64
     head_dim: int = 16
     vocab: int = 256
+    window: int = 64
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -59,9 +60,10 @@ class Shape:
         state = featurizer["b"].expansion if "b" in featurizer.names else Expansion.SAME
         extents = {}
         for name, group in featurizer.groups:
-            if heads % group.repeat:
+            repeat = heads if group.repeat is Repeat.ALL else int(group.repeat)
+            if heads % repeat:
                 raise ValueError(
-                    f"class {liv_class.id} {liv_class.name} shares each {name} head among {group.repeat.value} heads; "
+                    f"class {liv_class.id} {liv_class.name} shares each {name} head among {repeat} heads; "
                     f"width {self.width} with head_dim {self.head_dim} gives {heads} heads, no multiple of it"
                 )
             if name == "a":
@@ -75,15 +77,24 @@ class Shape:
             elif group.expansion is Expansion.MLP:
                 extents[name] = Heads(1, mlp_width(heads * size))
             else:
-                extents[name] = Heads(heads // group.repeat, size)
+                extents[name] = Heads(heads // repeat, size)
         return extents
+
+    def fits(self, liv_class: LIVClass, featurizer: FeaturizerGenome) -> bool:
+        """Whether `groups` has an answer."""
+        try:
+            self.groups(liv_class, featurizer)
+        except ValueError:
+            return False
+        return True
 
     def to_json(self) -> dict[str, int]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Shape:
-        return cls(int(data["width"]), int(data["head_dim"]), int(data["vocab"]))
+        """The inverse of `to_json`; a description from before there was a window has the default one."""
+        return cls(int(data["width"]), int(data["head_dim"]), int(data["vocab"]), int(data.get("window", cls.window)))
 
 
 def mlp_width(width: int) -> int:

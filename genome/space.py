@@ -58,7 +58,7 @@ class Space:
 
     @classmethod
     def of(cls, names: Sequence[str] | None = None, *, depth: int, **options: Any) -> Space:
-        """The space over these catalogue classes (all of them by default).
+        """The space over these catalogue classes, all of them by default.
 
         Raises:
             ValueError: an unknown class name; the message lists the legal ones.
@@ -92,6 +92,11 @@ class Space:
     def choices(self) -> tuple[int, ...]:
         """The legal values of a class gene."""
         return ((0,) if self.allow_skip else ()) + tuple(self._by_id)
+
+    def digits(self, class_id: int) -> list[Any]:
+        """Everything that a class's gene means."""
+        row = self[class_id]
+        return [row.id, row.operator.digits, row.differential, self.featurizer(row).to_json()]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -128,13 +133,14 @@ class Space:
 
 
 def digest(genome: Genome, space: Space) -> str:
-    """What a genome is, in 16 hex digits: equal for all genomes of a space that decode alike.
+    """What a genome is, in 16 hex digits: equal for all genomes that decode alike, also when the space has grown.
 
     It depends on the digits behind the genes, not on names, sources and descriptions, which may be reworded.
     """
-    classes = [(row.id, row.operator.digits, row.differential) for row in space.classes]
-    tables = json.dumps([classes, [row.to_json() for row in space.featurizers]], sort_keys=True)
-    return hashlib.sha256(f"{genome.canonical()}\n{tables}".encode()).hexdigest()[:16]
+    canonical = genome.canonical()
+    used = sorted({segment.liv_class for segment in canonical.segments} - {0})
+    tables = json.dumps([space.digits(number) for number in used])
+    return hashlib.sha256(f"{canonical}\n{tables}".encode()).hexdigest()[:16]
 
 
 def _reject_clashes(rows: list[tuple[int, str]]) -> None:

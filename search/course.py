@@ -158,7 +158,7 @@ class Course:
             candidate=flight.number,
             attempt=flight.attempt,
             genome=str(flight.genome),
-            space=self._claim.space,
+            space=self._evolution.space.to_json(),
             shape=self.plan.shape,
             task=self.plan.task,
             budget=self.plan.budget,

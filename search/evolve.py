@@ -8,7 +8,7 @@ past is the population, and that fits in a page of JSON, so a search resumes exa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +26,8 @@ from pymoo.operators.selection.tournament import TournamentSelection
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
 from genome import Genome, Repaired, Space, digest, mutate, recombine, sample
+from genome.invention import invent
+from genome.levels import Level
 from search.plan import Plan
 
 GENES = 5
@@ -48,6 +50,7 @@ class Proposal:
         baseline: the name of the reference architecture it is, or None.
         genes: genes handled to make it, those of rejected duplicates included.
         repaired: how many of them had to be repaired.
+        space: the space with the classes invented for this genome, or None when it needs none.
     """
 
     genome: Genome
@@ -57,6 +60,7 @@ class Proposal:
     baseline: str | None
     genes: int
     repaired: int
+    space: Space | None = None
 
 
 class Tally:
@@ -137,13 +141,13 @@ class Evolution:
 
     def __init__(self, plan: Plan, rng: Generator, space: Space | None = None, seen: Iterable[str] = ()) -> None:
         self._plan = plan
-        self._space = space or plan.liv_space
+        self.space = space or plan.liv_space
         self._rng = rng
         self._tally = Tally()
-        self._sampling = RandomGenomes(self._space, self._tally)
+        self._sampling = RandomGenomes(self.space, self._tally)
         self._selection = TournamentSelection(func_comp=binary_tournament)
-        self._crossover = Recombination(self._space, self._tally)
-        self._unseen = SeenElimination(self._space, seen)
+        self._crossover = Recombination(self.space, self._tally)
+        self._unseen = SeenElimination(self.space, seen)
         self._survival = RankAndCrowding()
         self._problem = Problem(n_var=1, n_obj=len(plan.objectives), n_ieq_constr=1)
         self._population = Population()
@@ -224,9 +228,30 @@ class Evolution:
         else:
             child = self._individuals([mating[0][0].X[0]])
         rate = min(1.0, max(self._plan.mutation, 0.01 if pressure > 1 else 0.0) * pressure)
-        mutation = GeneMutation(self._space, self._tally, rate)
+        mutation = GeneMutation(self.space, self._tally, rate)
         child = mutation(self._problem, child, random_state=self._rng)
-        return self._fresh(child, parents, "crossover+mutation" if len(parents) == 2 else "mutation")
+        variation = "crossover+mutation" if len(parents) == 2 else "mutation"
+        if self._plan.space.levels is Level.BACKBONE:
+            return self._fresh(child, parents, variation)
+        return self._with_inventions(child, parents, variation, rate)
+
+    def _with_inventions(
+        self, child: Population, parents: tuple[int, ...], variation: str, rate: float
+    ) -> Proposal | None:
+        """Let classes change too; the space grows only if the genome that needs it is proposed."""
+        old, levels = self.space, self._plan.space.levels
+        made, space = invent(child[0].X[0], old, levels, self._plan.shape, self._rng, rate)
+        self._adopt(space)
+        proposal = self._fresh(self._individuals([self._tally.genome(made)]), parents, variation)
+        if proposal is None:
+            self._adopt(old)
+            return None
+        return replace(proposal, space=None if space is old else space)
+
+    def _adopt(self, space: Space) -> None:
+        for operator in (self._sampling, self._crossover, self._unseen):
+            operator.space = space
+        self.space = space
 
     def _pool(self) -> Population:
         """Those who may become parents: the feasible, or everybody while nobody is."""
@@ -244,7 +269,7 @@ class Evolution:
         if len(left) == 0:
             return None
         genome = left[0].X[0]
-        key = digest(genome, self._space)
+        key = digest(genome, self.space)
         self._unseen.seen.add(key)
         self._proposed += 1
         return Proposal(genome, key, parents, variation, baseline, self._tally.genes, self._tally.repaired)

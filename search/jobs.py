@@ -68,7 +68,7 @@ class Job:
 
     Attributes:
         plan: `Plan` as JSON.
-        space: `genome.Space` as JSON, as it was when the job was created.
+        space: `genome.Space` as JSON, with the classes the search has invented so far.
         candidates_total: evaluations the plan asks for.
         done: candidates with an outcome, failed ones included.
         failed: those of `done` that failed.

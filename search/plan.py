@@ -8,7 +8,8 @@ from typing import Any, Self
 from pydantic import Field, FiniteFloat, model_validator
 
 from evaluator.evaluation import Budget, Metric, RecallTask, Task, TextTask, Value
-from genome import Genome, Shape, Space, named, require_legal
+from genome import STAR_CLASSES, Genome, Shape, Space, named, require_legal
+from genome.levels import Level
 
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
@@ -23,6 +24,10 @@ class SpacePlan(Value):
     share_weights: bool = True
     share_features: bool = True
     groups: int = Field(default=3, ge=1, le=256, description="largest sharing-group label drawn")
+    levels: Level = Field(
+        default=Level.BACKBONE,
+        description="down to which digits evolve: backbone (the classes are fixed), operator or featurizer",
+    )
 
 
 class Constraint(Value):
@@ -67,7 +72,7 @@ class Plan(Value):
 
     @cached_property
     def liv_space(self) -> Space:
-        options = self.space.model_dump(exclude={"classes", "depth"})
+        options = self.space.model_dump(exclude={"classes", "depth", "levels"})
         return Space.of(self.space.classes, depth=self.space.depth, **options)
 
     @cached_property
@@ -97,15 +102,18 @@ BASELINES = {
 }
 """Each baseline repeats its pattern to the depth of the space (STAR, section 4)."""
 
+PAPER = tuple(row.name for row in STAR_CLASSES)
+"""The classes of the paper, which the presets search over; a plan without `classes` has the whole catalogue."""
+
 PRESETS: dict[str, Plan] = {
     "laptop": Plan(
-        space=SpacePlan(depth=6),
+        space=SpacePlan(classes=PAPER, depth=6),
         budget=Budget(steps=150, batch=16, length=128, warmup=15, validation=256, seconds=120),
         candidates=40,
         population=12,
     ),
     "star-125m": Plan(
-        space=SpacePlan(depth=24, groups=8),
+        space=SpacePlan(classes=PAPER, depth=24, groups=8),
         width=768,
         head_dim=64,
         objectives=(Metric.BITS_PER_BYTE, Metric.CACHE_BYTES),

@@ -26,6 +26,8 @@ def propose(session: Session, claim: Claim, proposal: Proposal, evolution: dict[
     row.proposed += 1
     row.genes += proposal.genes
     row.repaired += proposal.repaired
+    if proposal.space is not None:
+        row.space = proposal.space.to_json()
     mother, father = (*proposal.parents, None, None)[:2]
     values = {
         "job_id": row.id,

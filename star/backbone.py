@@ -64,7 +64,20 @@ class Backbone(nn.Module):
 
     def forward(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits for every token. With a cache, `tokens_BL` continue the sequence the cache has seen."""
-        x_BLD = nn.functional.embedding(tokens_BL, self.embedding_VD)
+        embedded_BLD = x_BLD = nn.functional.embedding(tokens_BL, self.embedding_VD)
+        for _, _, behind_BLD in self._walk(embedded_BLD, cache):
+            x_BLD = behind_BLD
+        if cache is not None:
+            cache.advance(tokens_BL.shape[1])
+        return nn.functional.linear(self.norm(x_BLD), self.head_VD)
+
+    def trace(self, tokens_BL: Tensor) -> Iterator[tuple[Block, dict[str, Tensor]]]:
+        """Each block with the features it has in `forward` on these tokens: those of the real residual stream."""
+        for block, features, _ in self._walk(nn.functional.embedding(tokens_BL, self.embedding_VD)):
+            yield block, features
+
+    def _walk(self, x_BLD: Tensor, cache: Cache | None = None) -> Iterator[tuple[Block, dict[str, Tensor], Tensor]]:
+        """Each block with its features and the residual stream behind it."""
         published: dict[int, Mapping[str, Tensor]] = {}
         for position, block in enumerate(self.stack()):
             store = cache.stores[position] if cache is not None else None
@@ -72,9 +85,7 @@ class Backbone(nn.Module):
             if position in self._lenders:
                 published[position] = features
             x_BLD = x_BLD + block.operator.mix(features, store)
-        if cache is not None:
-            cache.advance(tokens_BL.shape[1])
-        return nn.functional.linear(self.norm(x_BLD), self.head_VD)
+            yield block, features, x_BLD
 
     def features_of(self, inputs_BLD: Sequence[Tensor]) -> Iterator[tuple[Block, dict[str, Tensor]]]:
         """Each block with its features when every block sees an input of its own instead of the residual stream."""

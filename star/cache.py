@@ -18,6 +18,7 @@ class Store:
         self.tensors = tensors
         self.lent = lent
         self.position = position
+        self._limits: dict[str, int] = {}
 
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
@@ -26,12 +27,21 @@ class Store:
         self.tensors[name] = value
 
     def append(self, name: str, new_BL: Tensor, keep: int | None = None) -> Tensor:
-        """All tokens kept so far with the new ones behind them; afterwards the last `keep` stay (all if None)."""
+        """All tokens kept so far with the new ones behind them; once all LIVs are done the last `keep` stay."""
         if name in self.lent:
             return self.lent[name].tensors[name]
         whole_BL = torch.cat([self.tensors[name], new_BL.to(self.tensors[name].dtype)], dim=1)
-        self.tensors[name] = whole_BL if keep is None else whole_BL[:, whole_BL.shape[1] - keep :]
+        self.tensors[name] = whole_BL
+        if keep is not None:
+            self._limits[name] = keep
         return whole_BL
+
+    def advance(self, tokens: int) -> None:
+        """The step is over: count its tokens, forget what lies too far back."""
+        self.position += tokens
+        for name, keep in self._limits.items():
+            whole_BL = self.tensors[name]
+            self.tensors[name] = whole_BL[:, max(0, whole_BL.shape[1] - keep) :]
 
     def branch(self, prefix: str) -> Store:
         """A view of the names under `prefix.`, as one copy of a differential LIV sees them."""
@@ -64,7 +74,7 @@ class Cache:
     def advance(self, tokens: int) -> None:
         self.position += tokens
         for store in self.stores:
-            store.position = self.position
+            store.advance(tokens)
 
     @property
     def bytes(self) -> int:

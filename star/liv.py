@@ -12,7 +12,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from genome import Placement, Shape
-from genome.alphabet import TAPS
 from star.cache import Store
 from star.features import Featurizer
 from star.features.feature import parameter
@@ -105,5 +104,5 @@ class LIV(Operator):
 def _structure(placement: Placement, shape: Shape) -> Structure:
     operator, featurizer = placement.liv_class.operator, placement.featurizer
     extents = shape.groups(placement.liv_class, featurizer)
-    taps = TAPS[featurizer["h"].generator] if "h" in featurizer.names else None
-    return STRUCTURES[operator.token_mixing](operator, extents, taps)
+    generator = featurizer["h"].generator if "h" in featurizer.names else None
+    return STRUCTURES[operator.token_mixing](operator, extents, generator, shape.window)

@@ -5,7 +5,7 @@ B batch, L tokens, H heads, V value channels per head.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -25,16 +25,20 @@ def relative_rms(measured: Tensor, expected: Tensor) -> float:
     return float((measured - expected).square().mean().sqrt() / scale)
 
 
-def disagreements(structure: Structure, features: Mapping[str, Tensor]) -> Iterator[str]:
-    """Breaches of the agreement for these float64 features, as sentences."""
+def disagreements(
+    structure: Structure, features: Mapping[str, Tensor], views: Collection[str] | None = None
+) -> Iterator[str]:
+    """Breaches of the agreement for these float64 features, as sentences; of all views unless some are named."""
     expected, expected_grads = _with_gradients(structure.mix, features, torch.float64)
-    views: dict[str, tuple[Mix, torch.dtype, float, float]] = {
+    table: dict[str, tuple[Mix, torch.dtype, float, float]] = {
         "fast": (structure.fast, torch.float64, EXACT, EXACT),
         "fast in float32": (structure.fast, torch.float32, structure.tolerance, GRADIENT_TOLERANCE),
         "matrix @ v": (lambda f: _through_matrix(structure, f), torch.float64, EXACT, EXACT),
         "step by step": (lambda f: _stepped(structure, f), torch.float64, EXACT, EXACT),
     }
-    for name, (view, dtype, output_allowed, gradient_allowed) in views.items():
+    for name, (view, dtype, output_allowed, gradient_allowed) in table.items():
+        if views is not None and name not in views:
+            continue
         output, grads = _with_gradients(view, features, dtype)
         error = relative_rms(output, expected)
         if not error <= output_allowed:
@@ -83,5 +87,5 @@ def _stepped(structure: Structure, features: Mapping[str, Tensor]) -> Tensor:
     for t in range(v_BLHV.shape[1]):
         token = {name: value[:, t : t + 1] if value.dim() == 4 else value for name, value in features.items()}
         outputs.append(structure.step(token, store))
-        store.position += 1
+        store.advance(1)
     return torch.cat(outputs, dim=1)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter
 
 from api.schemas import Catalogue, Presets
-from genome import CLASSES
+from genome import CLASSES, LIVClass
 from search.plan import PRESETS, Plan
+from star import footprint
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
+@cache
 def rows() -> list[dict[str, Any]]:
-    """Every LIV class as JSON, its token-mixing structure by name."""
-    return [row.to_json() | {"structure": row.operator.token_mixing.name.lower()} for row in CLASSES]
+    """Every LIV class as JSON, with its token-mixing structure by name, what it keeps and what a token costs."""
+    return [row.to_json() | _facts(row) for row in CLASSES]
+
+
+def _facts(row: LIVClass) -> dict[str, Any]:
+    needs = footprint(row)
+    return {
+        "structure": row.operator.token_mixing.name.lower(),
+        "state": needs.state,
+        "decode_flops": needs.decode_flops,
+    }
 
 
 @router.get("/catalogue", response_model=Catalogue)

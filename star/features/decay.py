@@ -6,7 +6,7 @@ B batch, L tokens, D model width, H heads, K state channels per head.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -14,12 +14,16 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.alphabet import Nonlinearity
+from genome.alphabet import Expansion, Nonlinearity
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.features.projection import Projection
 
 SHORTEST_STEP, LONGEST_STEP = 1e-3, 1e-1
+FASTEST_RATE = 16.0
+"""Mamba-2 draws the rates of its heads from 1 to 16."""
+FIRST_LOG_DECAY = -100.0
+"""Of the first token under a softmax over time: nothing of an empty state is kept."""
 GATE_DIVISOR = 16
 """GLA's divisor of the gate's logarithm: decays start near 0.96 a token instead of a half."""
 
@@ -27,7 +31,7 @@ _STEP: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {Nonlinearity.NONE: F.so
 
 
 class LogDecay(Feature):
-    """a_HK = -exp(p), a learned constant; p starts at log 1 ... log K."""
+    """a_HK = -exp(p), a learned constant; rates exp(p) start at 1 ... K, or at 1 ... 16 over heads of one each."""
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
@@ -38,7 +42,10 @@ class LogDecay(Feature):
 
     def initialise(self, generator: Generator) -> None:
         with torch.no_grad():
-            self.log_rate_HK.copy_(torch.arange(1, self.extent.size + 1).log().expand_as(self.log_rate_HK))
+            if self.group.expansion is Expansion.PER_HEAD:
+                self.log_rate_HK.copy_(torch.linspace(1, FASTEST_RATE, self.extent.heads).log().unsqueeze(1))
+            else:
+                self.log_rate_HK.copy_(torch.arange(1, self.extent.size + 1).log().expand_as(self.log_rate_HK))
 
     def flops(self) -> int:
         return 0
@@ -78,6 +85,43 @@ class GateDecay(Projection):
     def initialise(self, generator: Generator) -> None:
         super().initialise(generator)
         torch.nn.init.zeros_(self.bias_HK)
+
+
+class SoftmaxDecay(Projection):
+    """a_BLHK = z_{t-1} - z_t with z_t = log(exp k_0 + ... + exp k_t), k the projection.
+
+    With b = 1 - exp(a) a token writes exp(k_t - z_t): the state is a softmax over time (LightNet, Qin et al. 2024).
+    """
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        exact = torch.promote_types(x_BLD.dtype, torch.float32)
+        k_BLHK = super().forward(x_BLD, length, store).to(exact)
+        if store is None or length == k_BLHK.shape[1]:
+            mass_BLHK = torch.logcumsumexp(k_BLHK, dim=1)
+            before_BLHK = torch.cat([k_BLHK[:, :1] + FIRST_LOG_DECAY, mass_BLHK[:, :-1]], dim=1)
+        else:
+            kept_B1HK = store[f"{self.name}.mass"].unsqueeze(1).to(exact)
+            mass_BLHK = torch.logcumsumexp(torch.cat([kept_B1HK, k_BLHK], dim=1), dim=1)
+            before_BLHK, mass_BLHK = mass_BLHK[:, :-1], mass_BLHK[:, 1:]
+        if store is not None:
+            store[f"{self.name}.mass"] = mass_BLHK[:, -1].to(store[f"{self.name}.mass"].dtype)
+        return F.logsigmoid(before_BLHK - k_BLHK).to(x_BLD.dtype)
+
+    def memory(self) -> dict[str, tuple[int, ...]]:
+        return {**super().memory(), f"{self.name}.mass": tuple(self.extent)}
+
+
+class Complement(Feature):
+    """b_BLHK = 1 - exp(a_BLHK): a token writes what the state forgets (HGRN, Qin et al. 2023, eq. 3)."""
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        return x_BLD.new_ones(self.extent)
+
+    def tied(self, feature: Tensor, features: Mapping[str, Tensor]) -> Tensor:
+        return -torch.expm1(features["a"])
+
+    def initialise(self, generator: Generator) -> None:
+        """There is nothing to draw."""
 
 
 class UnitStep(Feature):

@@ -6,6 +6,7 @@ B batch, L tokens, D model width, H heads, K channels per head.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Generator, Tensor, nn
@@ -34,6 +35,10 @@ class Feature(nn.Module):
     @abstractmethod
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
         """The feature of tokens x; `length` counts all tokens so far, `store` keeps a convolution's tail."""
+
+    def tied(self, feature: Tensor, features: Mapping[str, Tensor]) -> Tensor:
+        """The feature once all groups of the LIV are computed: as it is, unless it follows from another."""
+        return feature
 
     @abstractmethod
     def initialise(self, generator: Generator) -> None:

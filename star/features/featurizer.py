@@ -12,23 +12,39 @@ from torch import Tensor, nn
 from genome import FeaturizerGenome, Heads
 from genome.alphabet import Generator, Source
 from star.cache import Store
-from star.features.decay import FixedDecay, GateDecay, LogDecay, NoDecay, StepSize, UnitStep
+from star.features.decay import Complement, FixedDecay, GateDecay, LogDecay, NoDecay, SoftmaxDecay, StepSize, UnitStep
 from star.features.feature import Feature
-from star.features.filters import ExplicitFilter, ImplicitFilter
-from star.features.projection import Projection
+from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
+from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
+from star.features.filters_system import CompanionFilter, DenseFilter, DiagonalPlusLowRankFilter, RationalFilter
+from star.features.projection import Projection, UnitGate
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("c", Source.PROJECTED, Generator.NONE): Projection,
     ("b", Source.PROJECTED, Generator.NONE): Projection,
+    ("b", Source.PROJECTED, Generator.COMPLEMENT): Complement,
     ("v", Source.PROJECTED, Generator.NONE): Projection,
     ("a", Source.CONSTANT, Generator.NONE): LogDecay,
     ("a", Source.CONSTANT, Generator.ZERO): NoDecay,
     ("a", Source.CONSTANT, Generator.FIXED): FixedDecay,
     ("a", Source.PROJECTED, Generator.NONE): GateDecay,
+    ("a", Source.PROJECTED, Generator.SOFTMAX): SoftmaxDecay,
     ("d", Source.PROJECTED, Generator.NONE): StepSize,
     ("d", Source.CONSTANT, Generator.ONES): UnitStep,
+    ("c", Source.CONSTANT, Generator.ONES): UnitGate,
+    ("b", Source.CONSTANT, Generator.ONES): UnitGate,
     ("h", Source.POSITION, Generator.EXPLICIT_3): ExplicitFilter,
+    ("h", Source.POSITION, Generator.EXPLICIT_7): ExplicitFilter,
+    ("h", Source.POSITION, Generator.DECAYING_128): DecayingFilter,
     ("h", Source.POSITION, Generator.IMPLICIT): ImplicitFilter,
+    ("h", Source.POSITION, Generator.REAL_MODAL_16): RealModalFilter,
+    ("h", Source.POSITION, Generator.COMPLEX_MODAL_16): ComplexModalFilter,
+    ("h", Source.POSITION, Generator.NORMALISED_MODAL_16): NormalisedModalFilter,
+    ("h", Source.POSITION, Generator.COMPLEX_MODAL_2): PairFilter,
+    ("h", Source.POSITION, Generator.DPLR_16): DiagonalPlusLowRankFilter,
+    ("h", Source.POSITION, Generator.DENSE_16): DenseFilter,
+    ("h", Source.POSITION, Generator.COMPANION_16): CompanionFilter,
+    ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
 }
 """What computes a group, by its name, source and generator."""
 
@@ -61,4 +77,5 @@ class Featurizer(nn.Module):
     def forward(self, x_BLD: Tensor, names: Collection[str], store: Store | None) -> dict[str, Tensor]:
         """The named groups; with a store, x are the next tokens of a sequence."""
         length = x_BLD.shape[1] + (store.position if store is not None else 0)
-        return {name: self[name](x_BLD, length, store) for name in names}
+        features = {name: self[name](x_BLD, length, store) for name in names}
+        return {name: self[name].tied(feature, features) for name, feature in features.items()}

@@ -39,6 +39,21 @@ class ExplicitFilter(Feature):
         return 0
 
 
+class DecayingFilter(ExplicitFilter):
+    """h_HW = w exp(-rate_h t), t in tokens (Hyena-MR, Ku et al. 2025); rates are fixed, log-spaced over the heads.
+
+    The published filter counts t in shares of the training length, so that decay within its taps is weak; here the
+    slowest filter has fallen to 1/e at its last tap.
+    """
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        exact = torch.promote_types(self.taps_HW.dtype, torch.float32)
+        heads, taps = self.taps_HW.shape
+        t_W = torch.arange(taps, device=self.taps_HW.device, dtype=exact)
+        reach_H = torch.logspace(math.log2(SHORTEST_REACH), math.log2(taps), heads, 2, dtype=exact, device=t_W.device)
+        return self.taps_HW.to(exact) * torch.exp(-t_W / reach_H.unsqueeze(1))
+
+
 class ImplicitFilter(Feature):
     """h_HT = MLP(position) * exp(-rate_h t) + skip at t = 0 (Poli et al. 2023, section 3.3).
 

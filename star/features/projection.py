@@ -61,6 +61,16 @@ class Projection(Feature):
         return causal(store.append(f"{self.name}.conv", y_BLC, keep=SHORT_CONV_TAPS - 1), taps_CW)[:, -length:]
 
 
+class UnitGate(Feature):
+    """c or b = 1: a filter without gates, as state-space models have it."""
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        return x_BLD.new_ones(*x_BLD.shape[:2], *self.extent)
+
+    def initialise(self, generator: Generator) -> None:
+        """There is nothing to draw."""
+
+
 def _convolves(group: GroupGenome) -> bool:
     return group.token is FeatureTokenMixing.TOEPLITZ
 

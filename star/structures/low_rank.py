@@ -1,6 +1,9 @@
 """T_ij = softmax_j(q_i . k_j / sqrt K), j <= i: attention (Vaswani et al. 2017) on rotated queries and keys.
 
-B batch, L new tokens, T tokens so far, H heads, G key heads (H / repeat), K key and V value channels per head.
+Banded, a token sees the last W tokens, its own included (sliding-window attention, Beltagy et al. 2020).
+
+B batch, L new tokens, T tokens so far, H heads, G key heads (H / repeat), K key and V value channels per head,
+W window, N blocks of W tokens.
 """
 
 import torch
@@ -24,32 +27,37 @@ class LowRank(Structure):
         scale = q_BLHK.shape[-1] ** -0.5
         outputs = []
         for i in range(q_BLHK.shape[1]):
-            scores_BHT = torch.einsum("bhk,bthk->bht", q_BLHK[:, i], k_BLHK[:, : i + 1]) * scale
-            outputs.append(torch.einsum("bht,bthv->bhv", scores_BHT.softmax(-1), v_BLHV[:, : i + 1]))
+            seen = slice(0 if self.window is None else max(0, i + 1 - self.window), i + 1)
+            scores_BHT = torch.einsum("bhk,bthk->bht", q_BLHK[:, i], k_BLHK[:, seen]) * scale
+            outputs.append(torch.einsum("bht,bthv->bhv", scores_BHT.softmax(-1), v_BLHV[:, seen]))
         return torch.stack(outputs, dim=1)
 
     def fast(self, features: Features) -> Tensor:
         q_BLHK, k_BLGK, v_BLGV = rotate(features["c"]), rotate(features["b"]), features["v"]
-        return self._attend(q_BLHK, k_BLGK, v_BLGV)
+        if self.window is None or q_BLHK.shape[1] <= self.window:
+            return _attend(q_BLHK, k_BLGK, v_BLGV)
+        return _attend_in_blocks(q_BLHK, k_BLGK, v_BLGV, self.window)
 
     def step(self, features: Features, store: Store) -> Tensor:
         q_BLHK = rotate(features["c"], store.position)
-        k_BTGK = store.append("b", rotate(features["b"], store.position))
-        v_BTGV = store.append("v", features["v"])
-        return self._attend(q_BLHK, k_BTGK, v_BTGV)
+        k_BTGK = store.append("b", rotate(features["b"], store.position), self.window)
+        v_BTGV = store.append("v", features["v"], self.window)
+        return _attend(q_BLHK, k_BTGK, v_BTGV, self.window)
 
     def matrix(self, features: Features) -> Tensor:
         q_BLHK, k_BLHK, _ = self._rotated(features)
         length = q_BLHK.shape[1]
         scores_BHLL = torch.einsum("bihk,bjhk->bhij", q_BLHK, k_BLHK) * q_BLHK.shape[-1] ** -0.5
-        future = torch.ones(length, length, dtype=torch.bool, device=q_BLHK.device).triu(1)
-        return torch.softmax(scores_BHLL.masked_fill(future, float("-inf")), dim=-1)
+        seen_LL = _band(length, length, self.window, q_BLHK)
+        return torch.softmax(scores_BHLL.masked_fill(~seen_LL, float("-inf")), dim=-1)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        return {name: (tokens, *self.extents[name]) for name in ("b", "v")}
+        kept = tokens if self.window is None else min(tokens, self.window)
+        return {name: (kept, *self.extents[name]) for name in ("b", "v")}
 
     def flops(self, context: int) -> int:
-        return 2 * context * self.heads * (self.extents["b"].size + self.extents["v"].size)
+        seen = context if self.window is None else min(context, self.window)
+        return 2 * seen * self.heads * (self.extents["b"].size + self.extents["v"].size)
 
     def _rotated(self, features: Features) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values with one key and value head for each query head."""
@@ -58,18 +66,46 @@ class LowRank(Structure):
         v_BLHV = v_BLGV.repeat_interleave(self.heads // v_BLGV.shape[2], dim=2)
         return rotate(features["c"]), k_BLHK, v_BLHV
 
-    def _attend(self, q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor) -> Tensor:
-        """The new queries are the last L of the T tokens that keys and values cover."""
-        length, total = q_BLHK.shape[1], k_BTGK.shape[1]
-        mask = None
-        if 1 < length < total:
-            mask = torch.ones(length, total, dtype=torch.bool, device=q_BLHK.device).tril(total - length)
-        y_BHLV = F.scaled_dot_product_attention(
-            q_BLHK.transpose(1, 2),
-            k_BTGK.transpose(1, 2),
-            v_BTGV.transpose(1, 2),
-            attn_mask=mask,
-            is_causal=length == total,
-            enable_gqa=k_BTGK.shape[2] != q_BLHK.shape[2],
-        )
-        return y_BHLV.transpose(1, 2)
+
+def _attend(q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor, window: int | None = None) -> Tensor:
+    """The new queries are the last L of the T tokens that keys and values cover."""
+    length, total = q_BLHK.shape[1], k_BTGK.shape[1]
+    banded = window is not None and total > window
+    mask = _band(length, total, window, q_BLHK) if banded or 1 < length < total else None
+    y_BHLV = F.scaled_dot_product_attention(
+        q_BLHK.transpose(1, 2),
+        k_BTGK.transpose(1, 2),
+        v_BTGV.transpose(1, 2),
+        attn_mask=mask,
+        is_causal=mask is None and length == total,
+        enable_gqa=k_BTGK.shape[2] != q_BLHK.shape[2],
+    )
+    return y_BHLV.transpose(1, 2)
+
+
+def _attend_in_blocks(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: int) -> Tensor:
+    """A block of W queries needs its own W keys and those of the block before: O(L W) time and memory."""
+    batch, length = q_BLHK.shape[:2]
+    q_BNWHK, k_BNWGK, v_BNWGV = (_blocks(x, window) for x in (q_BLHK, k_BLGK, v_BLGV))
+    k_BNTGK, v_BNTGV = (torch.cat([F.pad(x[:, :-1], (0,) * 6 + (1, 0)), x], dim=2) for x in (k_BNWGK, v_BNWGV))
+    seen_WT = _band(window, 2 * window, window, q_BLHK)
+    seen_N1WT = seen_WT.repeat(q_BNWHK.shape[1], 1, 1, 1)
+    seen_N1WT[0, :, :, :window] = False  # before the first block there is only padding
+    y_MHWV = F.scaled_dot_product_attention(
+        q_BNWHK.flatten(0, 1).transpose(1, 2),
+        k_BNTGK.flatten(0, 1).transpose(1, 2),
+        v_BNTGV.flatten(0, 1).transpose(1, 2),
+        attn_mask=seen_N1WT.repeat(batch, 1, 1, 1),
+        enable_gqa=k_BLGK.shape[2] != q_BLHK.shape[2],
+    )
+    return torch.unflatten(y_MHWV.transpose(1, 2), 0, (batch, -1)).flatten(1, 2)[:, :length]
+
+
+def _blocks(x_BLHK: Tensor, window: int) -> Tensor:
+    return torch.unflatten(F.pad(x_BLHK, (0, 0, 0, 0, 0, -x_BLHK.shape[1] % window)), 1, (-1, window))
+
+
+def _band(length: int, total: int, window: int | None, like: Tensor) -> Tensor:
+    """(L, T), true where the last L of T tokens may look: not ahead, and no further back than the window."""
+    seen_LT = torch.ones(length, total, dtype=torch.bool, device=like.device).tril(total - length)
+    return seen_LT if window is None else seen_LT.triu(total - length + 1 - window)

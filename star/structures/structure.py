@@ -12,7 +12,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from genome import Heads, OperatorGenome
-from genome.alphabet import GROUPS, TokenMixing
+from genome.alphabet import GROUPS, TAPS, Generator, Sparsity, TokenMixing
 from star.cache import Store
 
 Features = Mapping[str, Tensor]
@@ -25,7 +25,8 @@ class Structure(ABC):
     Args:
         operator: the digits.
         extents: heads and channels of each feature group.
-        taps: length of the generated filter, None for as long as the input.
+        generator: how the filter is written down, None for a structure without one.
+        window: tokens that a banded operator reaches, its own included.
     """
 
     digit: ClassVar[TokenMixing]
@@ -33,10 +34,18 @@ class Structure(ABC):
     tolerance: ClassVar[float] = 1e-5
     """Relative RMS error allowed to float32 outputs against float64."""
 
-    def __init__(self, operator: OperatorGenome, extents: Mapping[str, Heads], taps: int | None = None) -> None:
+    def __init__(
+        self,
+        operator: OperatorGenome,
+        extents: Mapping[str, Heads],
+        generator: Generator | None = None,
+        window: int = 1,
+    ) -> None:
         self.operator = operator
         self.extents = extents
-        self.taps = taps
+        self.generator = generator
+        self.taps = None if generator is None else TAPS[generator]
+        self.window = window if operator.sparsity is Sparsity.BANDED else None
         self.heads = max(extents[name].heads for name in self.per_token)
 
     @property

@@ -1,70 +1,124 @@
-"""T_ij = c_i h_{i-j} b_j: gated convolutions (Hyena, Poli et al. 2023; LFM2's short convolution).
+"""T_ij = c_i h_{i-j} b_j: gated convolutions (Hyena, Poli et al. 2023; LFM2's short convolution; S4 and its kin).
 
-B batch, L tokens, H heads (one filter each), V channels per head, D = H V channels, W taps.
+The filter is given as taps or, where it is the impulse response of a state-space model, as that model: then training
+convolves with its taps and decoding runs its recurrence, with a state that does not grow.
+
+B batch, L tokens, H heads (one filter each), V channels per head, D = H V channels, W taps, N numbers of state.
 """
 
 import torch
 from torch import Tensor
 
-from genome.alphabet import TokenMixing
+from genome.alphabet import STATES, TokenMixing
 from star.cache import Store
 from star.convolution import causal
 from star.kernels import kernel
+from star.state_space import FORMS, StateSpace
 from star.structures.structure import Features, Structure
+
+CHUNK = 1024
+"""Tokens of a prompt that a recurrence takes at once: it needs N numbers for each of them, channel by channel."""
 
 
 class Toeplitz(Structure):
-    """The groups are the gates c and b, the filter h_HW, and v."""
+    """The groups are the gates c and b, the filter h (taps h_HW or a form of `star.state_space`), and v."""
 
     digit = TokenMixing.TOEPLITZ
     per_token = ("c", "b", "v")
 
+    @property
+    def form(self) -> StateSpace | None:
+        """How the filter's state-space model is written; None for a filter of taps."""
+        return None if self.generator is None else FORMS.get(self.generator)
+
+    @property
+    def order(self) -> int:
+        """Numbers of state for each channel; 0 for a filter of taps."""
+        return 0 if self.generator is None else STATES.get(self.generator, 0)
+
     def mix(self, features: Features) -> Tensor:
-        c_BLHV, v_BLHV = features["c"], features["v"]
-        inputs = (features["b"] * v_BLHV).unbind(1)
-        taps = features["h"].to(v_BLHV.dtype).unbind(1)
+        inputs_BLHV = features["b"] * features["v"]
+        if self.form is not None:
+            return features["c"] * _recurred(self.form, features["h"], inputs_BLHV, self.order)
+        h_HW = features["h"].to(inputs_BLHV.dtype)
         outputs = []
-        for i in range(v_BLHV.shape[1]):
-            reach = min(i + 1, len(taps))
-            outputs.append(c_BLHV[:, i] * sum(taps[w].unsqueeze(-1) * inputs[i - w] for w in range(reach)))
+        for i, c_BHV in enumerate(features["c"].unbind(1)):
+            reach = min(i + 1, h_HW.shape[1])
+            recent_BWHV = inputs_BLHV[:, i + 1 - reach : i + 1].flip(1)
+            outputs.append(c_BHV * torch.einsum("hw,bwhv->bhv", h_HW[:, :reach], recent_BWHV))
         return torch.stack(outputs, dim=1)
 
     def fast(self, features: Features) -> Tensor:
         c_BLD, b_BLD, v_BLD = (features[name].flatten(2) for name in ("c", "b", "v"))
-        h_DW = self._per_channel(features["h"])
+        h_DW = self._per_channel(features["h"], c_BLD.shape[1])
         run = kernel("toeplitz", c_BLD, b_BLD, v_BLD, h_DW)
         y_BLD = run(c_BLD, b_BLD, v_BLD, h_DW) if run else c_BLD * causal(b_BLD * v_BLD, h_DW)
         return torch.unflatten(y_BLD, 2, (self.heads, -1))
 
     def step(self, features: Features, store: Store) -> Tensor:
-        c_BLD, b_BLD, v_BLD = (features[name].flatten(2) for name in ("c", "b", "v"))
+        inputs_BLHV = features["b"] * features["v"]
+        if self.form is not None:
+            return features["c"] * self._advanced(self.form, features["h"], inputs_BLHV, store)
+        length = inputs_BLHV.shape[1]
         keep = None if self.taps is None else self.taps - 1
-        inputs_BTD = store.append("tail", b_BLD * v_BLD, keep)
-        h_DW = self._per_channel(features["h"]).to(inputs_BTD.dtype)
-        recent_BLD = [_window(inputs_BTD, h_DW, back) for back in range(c_BLD.shape[1] - 1, -1, -1)]
-        return torch.unflatten(c_BLD * torch.stack(recent_BLD, dim=1), 2, (self.heads, -1))
+        inputs_BTD = store.append("tail", inputs_BLHV.flatten(2), keep)
+        h_DW = self._per_channel(features["h"], inputs_BTD.shape[1]).to(inputs_BTD.dtype)
+        y_BLD = _latest(inputs_BTD, h_DW) if length == 1 else causal(inputs_BTD, h_DW)[:, -length:]
+        return features["c"] * y_BLD.view_as(inputs_BLHV)
 
     def matrix(self, features: Features) -> Tensor:
         c_BLD, b_BLD = features["c"].flatten(2), features["b"].flatten(2)
-        h_DW = self._per_channel(features["h"]).to(c_BLD.dtype)
         length = c_BLD.shape[1]
+        h_DW = self._per_channel(features["h"], length).to(c_BLD.dtype)
         distance = torch.arange(length).unsqueeze(1) - torch.arange(length)
         inside = (distance >= 0) & (distance < h_DW.shape[1])
         k_DLL = h_DW[:, distance.clamp(0, h_DW.shape[1] - 1)] * inside
         return c_BLD.transpose(1, 2).unsqueeze(3) * k_DLL * b_BLD.transpose(1, 2).unsqueeze(2)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
+        if self.order:
+            return {"state": (self.heads, self.extents["v"].size, self.order)}
         return {"tail": (tokens if self.taps is None else self.taps - 1, self.channels)}
 
     def flops(self, context: int) -> int:
+        if self.form is not None:
+            return self.channels * (self.form.flops(self.order) + 2)
         return 2 * self.channels * (context if self.taps is None else self.taps) + 2 * self.channels
 
-    def _per_channel(self, h_HW: Tensor) -> Tensor:
+    def _per_channel(self, h: Tensor, length: int) -> Tensor:
+        """Taps of every channel, as many as the filter has or, where it is endless, as the input has tokens."""
+        h_HW = h if self.form is None else self.form.taps(_precise(h), length)
         return h_HW.repeat_interleave(self.extents["v"].size, dim=0)
 
+    def _advanced(self, form: StateSpace, h: Tensor, inputs_BLHV: Tensor, store: Store) -> Tensor:
+        """The state is kept in the cache's dtype and advanced in float32 at least: errors would add up over tokens."""
+        h = _precise(h)
+        state_BHVN, outputs = store["state"].to(h.dtype), []
+        for u_BLHV in torch.split(inputs_BLHV.to(h.dtype), CHUNK, dim=1):
+            if u_BLHV.shape[1] == 1:
+                y_BHV, state_BHVN = form.step(h, state_BHVN, u_BLHV.squeeze(1))
+                outputs.append(y_BHV.unsqueeze(1))
+            else:
+                y_BLHV, state_BHVN = form.advance(h, state_BHVN, u_BLHV)
+                outputs.append(y_BLHV)
+        store["state"] = state_BHVN.to(store["state"].dtype)
+        return torch.cat(outputs, dim=1).to(inputs_BLHV.dtype)
 
-def _window(inputs_BTD: Tensor, h_DW: Tensor, back: int) -> Tensor:
-    """The filter's output at `back` tokens before the last."""
-    end = inputs_BTD.shape[1] - back
-    taps = min(end, h_DW.shape[1])
-    return torch.einsum("btd,dt->bd", inputs_BTD[:, end - taps : end], h_DW[:, :taps].flip(1))
+
+def _recurred(form: StateSpace, h: Tensor, inputs_BLHV: Tensor, order: int) -> Tensor:
+    state_BHVN = inputs_BLHV[:, 0].unsqueeze(-1).new_zeros(*inputs_BLHV[:, 0].shape, order)
+    outputs = []
+    for u_BHV in inputs_BLHV.unbind(1):
+        y_BHV, state_BHVN = form.step(h.to(u_BHV.dtype), state_BHVN, u_BHV)
+        outputs.append(y_BHV)
+    return torch.stack(outputs, dim=1)
+
+
+def _precise(h: Tensor) -> Tensor:
+    return h.to(torch.promote_types(h.dtype, torch.float32))
+
+
+def _latest(inputs_BTD: Tensor, h_DW: Tensor) -> Tensor:
+    """The filter's output at the last token, (B, 1, D)."""
+    taps = min(inputs_BTD.shape[1], h_DW.shape[1])
+    return torch.einsum("btd,dt->bd", inputs_BTD[:, -taps:], h_DW[:, :taps].flip(1)).unsqueeze(1)

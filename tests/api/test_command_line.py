@@ -19,7 +19,7 @@ from genome import CLASSES, Genome, Space, require_legal
 
 SERVER = ("serve", "run", "migrate", "demo")
 CLIENT = ("submit", "jobs", "frontier", "candidate", "export", "pause", "resume", "cancel")
-LOCAL = ("cost", "catalogue", "check")
+LOCAL = ("cost", "catalogue", "check", "analyse")
 STAR = [sys.executable, "-m", "api.cli"]
 
 

@@ -120,8 +120,9 @@ def test_sampling_reaches_every_class_strategy_and_depth() -> None:
     segments = [segment for genome in drawn for segment in genome.segments]
     assert {segment.liv_class for segment in segments} == set(space.choices)
     assert {segment.weights_strategy for segment in segments} == {1, 2}
+    mixings = {row.operator.token_mixing for row in space.classes}
     shared = {(space[s.liv_class].operator.token_mixing, s.features_strategy) for s in segments if s.liv_class}
-    assert shared == {(mixing, n) for mixing, rows in STRATEGIES.items() for n in range(1, len(rows) + 1)}
+    assert shared == {(mixing, n) for mixing in mixings for n in range(1, len(STRATEGIES[mixing]) + 1)}
     assert {sum(s.liv_class != 0 for s in genome.segments) for genome in drawn} == set(range(1, 7))
 
 

@@ -20,7 +20,7 @@ def test_processes_migrate_at_once_and_claim_every_job_once(url: str, plan: Plan
     context.set_forkserver_preload(["search.archive", "search.evolve"])
     archive = Archive(url)
     with context.Manager() as manager, ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
-        barrier = manager.Barrier(PROCESSES + 1)
+        barrier = manager.Barrier(PROCESSES + 1, timeout=60)  # or a process that fails would keep all others
         futures = [pool.submit(claim_all, url, f"process {n}", barrier.wait) for n in range(PROCESSES)]
         barrier.wait()
         barrier.wait()

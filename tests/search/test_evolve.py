@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from twin import analytic, corner
 
 from evaluator.evaluation import Metric
-from genome import Genome, require_legal
+from genome import Genome, Space, decode, require_legal
+from genome.levels import Level
 from search.evolve import Evolution, Proposal
 from search.objectives import Frontier, objectives
 from search.plan import Plan, SpacePlan
 
 PLAN = Plan(space=SpacePlan(depth=5), population=6, candidates=60)
+INVENTIVE = Plan(space=SpacePlan(depth=4, levels=Level.FEATURIZER), population=4, candidates=60, mutation=0.4)
 
 
 def begun(plan: Plan, seed: int = 0) -> Evolution:
@@ -33,8 +35,9 @@ def asked(evolution: Evolution) -> Proposal:
 class Journey:
     """Follows a script of asks, tells, failures and infeasible outcomes, in any order."""
 
-    def __init__(self, evolution: Evolution) -> None:
+    def __init__(self, evolution: Evolution, plan: Plan = PLAN) -> None:
         self.evolution = evolution
+        self.plan = plan
         self.in_flight: list[tuple[int, Genome]] = []
         self.seen: list[str] = []
         self.made: list[tuple[str, tuple[int, ...], str, int, int]] = []
@@ -54,7 +57,8 @@ class Journey:
 
     def resumed(self) -> Journey:
         state = json.loads(json.dumps(self.evolution.state(), allow_nan=False))
-        copy = Journey(Evolution.restore(PLAN, state, list(self.seen)))
+        space = Space.from_json(json.loads(json.dumps(self.evolution.space.to_json())))
+        copy = Journey(Evolution.restore(self.plan, state, list(self.seen), space), self.plan)
         copy.in_flight, copy.seen, copy.made = list(self.in_flight), list(self.seen), list(self.made)
         return copy
 
@@ -64,9 +68,10 @@ class Journey:
     seed=st.integers(0, 1000),
     script=st.lists(st.integers(0, 11), min_size=10, max_size=60),
     cut=st.integers(0, 60),
+    plan=st.sampled_from([PLAN, INVENTIVE]),
 )
-def test_an_interrupted_search_goes_on_bit_for_bit(seed: int, script: list[int], cut: int) -> None:
-    whole = Journey(begun(PLAN, seed))
+def test_an_interrupted_search_goes_on_bit_for_bit(seed: int, script: list[int], cut: int, plan: Plan) -> None:
+    whole = Journey(begun(plan, seed), plan)
     for choice in script[:cut]:
         whole.step(choice)
     other = whole.resumed()
@@ -76,6 +81,22 @@ def test_an_interrupted_search_goes_on_bit_for_bit(seed: int, script: list[int],
         other = other.resumed()
     assert other.made == whole.made
     assert other.evolution.state() == whole.evolution.state()
+
+
+def test_a_search_invents_classes_and_keeps_what_their_genes_mean() -> None:
+    evolution = begun(INVENTIVE)
+    kept = evolution.space
+    for number in range(1, 60):
+        proposal = asked(evolution)
+        kept = proposal.space or kept  # what the archive stores
+        assert kept == evolution.space
+        require_legal(proposal.genome, kept)
+        assert decode(proposal.genome, kept).livs
+        evolution.tell(number, proposal.genome, objectives(analytic(proposal.genome), PLAN))
+    invented = kept.classes[len(INVENTIVE.liv_space.classes) :]
+    assert len(invented) > 10
+    assert {row.id > 1000 and row.source == "found by search" for row in invented} == {True}
+    assert kept.classes[: len(INVENTIVE.liv_space.classes)] == INVENTIVE.liv_space.classes
 
 
 def told(evolution: Evolution, count: int) -> Iterator[tuple[int, Proposal]]:

@@ -126,5 +126,5 @@ def test_a_state_lost_between_tokens_is_caught(monkeypatch):
 
 
 def test_an_illegal_genome_is_refused():
-    with pytest.raises(ValueError, match="segment 1, class: 99 is not in the space"):
-        check(Genome.parse("99.1.1.1.1"), Space.of(depth=1), SHAPE)
+    with pytest.raises(ValueError, match="segment 1, class: 999 is not in the space"):
+        check(Genome.parse("999.1.1.1.1"), Space.of(depth=1), SHAPE)

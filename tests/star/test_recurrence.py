@@ -3,21 +3,22 @@
 import pytest
 import torch
 
+from star import recurrence as module
 from star.recurrence import recurrence
 
 
 def _loop(c, b, a, d, w, state):
     outputs = []
     for t in range(w.shape[1]):
-        decay = torch.exp(d[:, t, :, None] * a)[..., None]
+        decay = torch.exp(d[:, t, :, None] * (a[:, t] if a.dim() == 4 else a))[..., None]
         state = decay * state + b[:, t, :, :, None] * w[:, t, :, None, :]
         outputs.append((c[:, t, :, :, None] * state).sum(-2))
     return torch.stack(outputs, 1), state
 
 
-def _inputs(length, groups, heads, keys, values, dtype=torch.float64):
+def _inputs(length, groups, heads, keys, values, dtype=torch.float64, decays=None):
     torch.manual_seed(length)
-    sizes = [(2, length, groups, keys)] * 2 + [(heads, keys), (2, length, heads), (2, length, heads, values)]
+    sizes = [(2, length, groups, keys)] * 2 + [decays or (heads, keys), (2, length, heads), (2, length, heads, values)]
     tensors = [torch.randn(size, dtype=dtype) for size in (*sizes, (2, heads, keys, values))]
     tensors[2] = -tensors[2].exp()
     tensors[3] = tensors[3].exp()
@@ -28,8 +29,18 @@ def _inputs(length, groups, heads, keys, values, dtype=torch.float64):
 @pytest.mark.parametrize(
     ("groups", "heads", "keys", "values"), [(1, 4, 3, 1), (4, 4, 3, 1), (3, 3, 2, 5), (1, 1, 1, 1)]
 )
-def test_outputs_state_and_gradients_agree_with_the_loop(length, groups, heads, keys, values):
-    inputs = _inputs(length, groups, heads, keys, values)
+def test_outputs_state_and_gradients_agree_with_the_loop(length, groups, heads, keys, values, monkeypatch):
+    monkeypatch.setattr(module, "STEP_ELEMENTS", 1)
+    monkeypatch.setattr(module, "FEWEST_BLOCKS", 6)
+    _agrees(_inputs(length, groups, heads, keys, values))
+
+
+@pytest.mark.parametrize("decays", [(2, 65, 4, 3), (2, 65, 4, 1), (4, 1)])
+def test_decays_may_come_with_every_token_or_one_a_head(decays):
+    _agrees(_inputs(65, 1, 4, 3, 1, decays=decays))
+
+
+def _agrees(inputs):
     measured, expected = recurrence(*inputs), _loop(*inputs)
     weights = [torch.randn_like(part) for part in expected]
     for ours, theirs in zip(measured, expected, strict=True):

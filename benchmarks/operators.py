@@ -1,0 +1,335 @@
+"""How fast every class of the catalogue is on this machine, and how that grows with the length.
+
+    python benchmarks/operators.py [--json var/benchmarks/operators.json] [--quick] [--classes SA-1,Rec-1]
+
+One thread, width 64, 4 heads, batch 8, float32, medians of one run. `structure` is the token mixing alone, forward and
+backward on features as a fresh LIV computes them; of a differential class it is one branch. `LIV` is the whole
+operator with features and projections (and both branches). The columns:
+
+    ms            structure, 1,024 tokens
+    LIV ms        the whole LIV, 1,024 tokens
+    x loop        how many times faster the structure is than `mix`, the loop over tokens, on the same features
+    growth        exponent fitted to the structure's time from 1,024 to 8,192 tokens; `to N` where it was stopped since
+                  the next length would have taken longer than the limit
+    step ms       one token of the LIV at position 4,096 and batch 1, after a prefill by one call
+    / early       that against the same at position 128
+    memory        growth of the peak memory of the structure from 4,096 to 8,192 tokens, in a fresh process: 2 is linear
+    matmul        share of the matrix-multiplication rate measured in this run that the structure reaches at 1,024
+                  tokens. Its work is three times what decoding those tokens takes by `Structure.flops`; a form that
+                  computes more than that (a masked triangle) shows less, one that computes less (an FFT) more
+    cost ms       `star.cost` of 24 such LIVs at width 768
+
+B batch, L tokens, D model width.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import os
+import platform
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import star
+from genome import CLASSES, Genome, LIVClass, Shape, Space, decode
+from star.backbone import Block
+from star.structures import Structure
+
+SHAPE = Shape(width=64, head_dim=16)
+LARGE, LARGE_DEPTH = Shape(width=768, head_dim=64), 24
+
+
+EXACT_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
+"""For the processes memory is measured in: glibc gives freed tensors back at once, so peaks repeat to a percent."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is measured and how long.
+
+    Attributes:
+        lengths: tokens; the first is the one that ms and ratios are of.
+        early, late: positions at which a decoding step is timed.
+        seconds: spent on repeating one measurement, once it has been repeated `fewest` times.
+        limit: seconds; a length expected to take longer is left out, together with all above it.
+        gemm: size of the square matrices that the rate is measured on.
+    """
+
+    batch: int = 8
+    lengths: tuple[int, ...] = (1024, 2048, 4096, 8192)
+    early: int = 128
+    late: int = 4096
+    seconds: float = 1.0
+    fewest: int = 3
+    limit: float = 4.0
+    gemm: int = 1024
+
+
+FULL = Sizes()
+QUICK = Sizes(batch=2, lengths=(64, 128, 256), early=16, late=64, seconds=0.0, fewest=2, gemm=128)
+
+
+def block_of(row: LIVClass) -> Block:
+    """A LIV of this class alone, freshly initialised."""
+    blueprint = decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of(depth=1))
+    return next(star.build(blueprint, SHAPE).stack())
+
+
+def inputs(batch: int, length: int) -> Tensor:
+    return torch.randn(batch, length, SHAPE.width, generator=torch.Generator().manual_seed(length))
+
+
+def structure_of(block: Block, x_BLD: Tensor) -> tuple[Structure, dict[str, Tensor]]:
+    """The structure, or that of the first branch, with leaves for features."""
+    with torch.no_grad():
+        features = block.operator.features(x_BLD)
+    prefix, liv = next(block.operator.livs())
+    start = f"{prefix}." if prefix else ""
+    return liv.structure, {name: features[start + name].clone().requires_grad_() for name in liv.structure.groups}
+
+
+def forward_backward(mix: Callable[[Mapping[str, Tensor]], Tensor], features: dict[str, Tensor]) -> None:
+    y_BLHV = mix(features)
+    torch.autograd.grad(y_BLHV, list(features.values()), torch.ones_like(y_BLHV), allow_unused=True)
+
+
+def whole(block: Block, x_BLD: Tensor) -> None:
+    y_BLD = block.operator(x_BLD)
+    leaves = [x_BLD, *block.operator.parameters()]
+    torch.autograd.grad(y_BLD, leaves, torch.ones_like(y_BLD), allow_unused=True)
+
+
+def once(work: Callable[[], Any]) -> float:
+    began = perf_counter()
+    work()
+    return perf_counter() - began
+
+
+def seconds_of(work: Callable[[], Any], sizes: Sizes) -> float:
+    """Median after one run that does not count."""
+    first = once(work)
+    repeats = max(sizes.fewest, min(50, int(sizes.seconds / max(first, 1e-6))))
+    return statistics.median(once(work) for _ in range(repeats))
+
+
+def growth(block: Block, sizes: Sizes) -> dict[int, float]:
+    """Seconds of the structure's forward and backward by length, up to the limit."""
+    measured: dict[int, float] = {}
+    steepest = 1.0
+    for length in sizes.lengths:
+        if measured:
+            shorter = max(measured)
+            if measured[shorter] * (length / shorter) ** steepest > sizes.limit:
+                break
+        structure, features = structure_of(block, inputs(sizes.batch, length))
+        measured[length] = seconds_of(partial(forward_backward, structure.fast, features), sizes)
+        if len(measured) > 1:
+            steepest = max(1.0, exponent(measured))
+    return measured
+
+
+def exponent(measured: Mapping[int, float]) -> float:
+    """Least-squares slope of log time over log length; nan for a single length."""
+    if len(measured) < 2:
+        return math.nan
+    fit = statistics.linear_regression([math.log(n) for n in measured], [math.log(t) for t in measured.values()])
+    return fit.slope
+
+
+@torch.inference_mode()
+def decoding(row: LIVClass, position: int, sizes: Sizes) -> float:
+    """Seconds of one token after a prefill of `position` tokens. The cache grows by the repeats, which are few."""
+    model = star.build(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of(depth=1)), SHAPE).eval()
+    block, cache = next(model.stack()), model.new_cache(1)
+
+    def advance(x_BLD: Tensor) -> None:
+        block.operator(x_BLD, None, cache.stores[0])
+        cache.advance(x_BLD.shape[1])
+
+    advance(inputs(1, position))
+    token = inputs(1, 1)
+    return seconds_of(lambda: advance(token), sizes)
+
+
+def process_bytes(field: str) -> int:
+    """A size that Linux keeps of this process. Not getrusage, whose peak a child inherits from its parent."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {field}")
+
+
+def memory(class_id: int, batch: int, length: int) -> int:
+    """Peak bytes above those in use when warm. To be called in a fresh process, whose allocator holds nothing back."""
+    torch.set_num_threads(1)
+    block = block_of(next(row for row in CLASSES if row.id == class_id))
+    structure, features = structure_of(block, inputs(1, 16))
+    forward_backward(structure.fast, features)
+    before = process_bytes("VmRSS")
+    structure, features = structure_of(block, inputs(batch, length))
+    forward_backward(structure.fast, features)
+    return process_bytes("VmHWM") - before
+
+
+def gemm_rate(size: int, sizes: Sizes) -> float:
+    """FLOPs a second of float32 matrix multiplication on one thread."""
+    a, b = torch.randn(2, size, size).unbind(0)
+    return 2 * size**3 / seconds_of(lambda: torch.mm(a, b), sizes)
+
+
+def work(structure: Structure, batch: int, length: int) -> int:
+    """FLOPs of forward and backward: a backward pass counts as two forward passes."""
+    return 3 * batch * sum(structure.flops(context) for context in range(1, length + 1))
+
+
+def cost_seconds(row: LIVClass, sizes: Sizes) -> float:
+    text = "-".join([f"{row.id}.1.1.1.1"] * LARGE_DEPTH)
+    blueprint = decode(Genome.parse(text), Space.of(depth=LARGE_DEPTH))
+    return seconds_of(lambda: star.cost(blueprint, LARGE), sizes)
+
+
+def measured(row: LIVClass, sizes: Sizes, rate: float, pool: ProcessPoolExecutor | None) -> dict[str, Any]:
+    """One row of the table; times in milliseconds."""
+    block, first = block_of(row), sizes.lengths[0]
+    x_BLD = inputs(sizes.batch, first).requires_grad_()
+    structure, features = structure_of(block, x_BLD.detach())
+    times = growth(block, sizes)
+    slow = once(lambda: forward_backward(structure.mix, features))
+    early, late = (decoding(row, position, sizes) for position in (sizes.early, sizes.late))
+    lengths = [length for length in sizes.lengths if length in times][-2:]
+    peaks = [pool.submit(memory, row.id, sizes.batch, length).result() for length in lengths] if pool else None
+    return {
+        "id": row.id,
+        "class": row.name,
+        "structure": structure.digit.name.lower(),
+        "structure_ms": 1e3 * times[first],
+        "liv_ms": 1e3 * seconds_of(lambda: whole(block, x_BLD), sizes),
+        "loop_ms": 1e3 * slow,
+        "times_faster_than_loop": slow / times[first],
+        "ms_by_length": {str(length): 1e3 * seconds for length, seconds in times.items()},
+        "longest": max(times),
+        "growth_exponent": exponent(times) if len(times) > 1 else None,
+        "step_ms": 1e3 * late,
+        "step_late_over_early": late / early,
+        "memory_lengths": lengths,
+        "memory_bytes": peaks,
+        "memory_growth": peaks[-1] / peaks[0] if peaks and len(peaks) == 2 and peaks[0] > 0 else None,
+        "matmul_share": work(structure, sizes.batch, first) / rate / times[first],
+        "cost_ms": 1e3 * cost_seconds(row, sizes),
+    }
+
+
+def machine() -> dict[str, Any]:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {"processor": models[0] if models else platform.processor() or platform.machine(), "cores": os.cpu_count()}
+
+
+COLUMNS: tuple[tuple[str, int, Callable[[dict[str, Any]], str]], ...] = (
+    ("class", 16, lambda row: row["class"]),
+    ("structure", 15, lambda row: row["structure"]),
+    ("ms", 8, lambda row: f"{row['structure_ms']:.2f}"),
+    ("LIV ms", 8, lambda row: f"{row['liv_ms']:.2f}"),
+    ("x loop", 8, lambda row: f"{row['times_faster_than_loop']:.1f}"),
+    ("growth", 16, lambda row: _growth_text(row)),
+    ("step ms", 8, lambda row: f"{row['step_ms']:.3f}"),
+    ("/ early", 8, lambda row: f"{row['step_late_over_early']:.2f}"),
+    ("memory", 14, lambda row: _memory_text(row)),
+    ("matmul", 8, lambda row: f"{100 * row['matmul_share']:.1f} %"),
+    ("cost ms", 8, lambda row: f"{row['cost_ms']:.1f}"),
+)
+
+
+def _growth_text(row: dict[str, Any]) -> str:
+    exponent_text = "-" if row["growth_exponent"] is None else f"{row['growth_exponent']:.2f}"
+    return f"{exponent_text} to {row['longest']}"
+
+
+def _memory_text(row: dict[str, Any]) -> str:
+    return "-" if row["memory_growth"] is None else f"{row['memory_growth']:.2f} at {row['memory_lengths'][-1]}"
+
+
+def line(row: dict[str, Any]) -> str:
+    if "not_measured" in row:
+        return f"{row['class']:16}  not measured: {row['not_measured']}"
+    return "  ".join(f"{text(row):{width}}" for _, width, text in COLUMNS).rstrip()
+
+
+def chosen(names: str | None) -> list[LIVClass]:
+    """Raises:
+    ValueError: a name is not in the catalogue; the message lists the legal ones.
+    """
+    if names is None:
+        return list(CLASSES)
+    by_name = {row.name: row for row in CLASSES}
+    wanted = [name.strip() for name in names.split(",")]
+    unknown = [name for name in wanted if name not in by_name]
+    if unknown:
+        raise ValueError(f"unknown classes: {', '.join(unknown)}; legal: {', '.join(by_name)}")
+    return [by_name[name] for name in wanted]
+
+
+def table(rows: Sequence[LIVClass], sizes: Sizes, rate: float) -> list[dict[str, Any]]:
+    """Prints each line as soon as it is there. A class that does not fit these sizes says so and is passed over."""
+    print("  ".join(f"{name:{width}}" for name, width, _ in COLUMNS).rstrip())
+    results = []
+    linux = Path("/proc/self/status").is_file()
+    os.environ.update(EXACT_ALLOCATION)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as fresh:
+        for row in rows:
+            try:
+                results.append(measured(row, sizes, rate, fresh if linux else None))
+            except (ValueError, NotImplementedError) as error:
+                results.append({"id": row.id, "class": row.name, "not_measured": str(error)})
+            print(line(results[-1]), flush=True)
+    return results
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--json", type=Path, default=Path("var/benchmarks/operators.json"), help="where results go")
+    options.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing")
+    options.add_argument("--classes", metavar="NAMES", help="names with commas between them; all if not given")
+    asked = options.parse_args()
+    try:
+        rows = chosen(asked.classes)
+    except ValueError as error:
+        options.error(str(error))
+    torch.set_num_threads(1)
+    sizes = QUICK if asked.quick else FULL
+    rate = gemm_rate(sizes.gemm, sizes)
+    about = {
+        **machine(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "gemm_gflops": rate / 1e9,
+        "quick": asked.quick,
+        "sizes": {**SHAPE.to_json(), **asdict(sizes)},
+    }
+    print(
+        f"{about['processor']}, {about['cores']} cores, one thread; torch {about['torch']}; {about['date']}; "
+        f"matrix multiplication {about['gemm_gflops']:.1f} GFLOP/s"
+    )
+    results = table(rows, sizes, rate)
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    asked.json.write_text(json.dumps({**about, "rows": results}, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print(f"Written: {asked.json}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The scaled-Toeplitz rows: gated convolutions and state-space models whose filter depends on the distance alone.
+
+Filters are functions of the distance in tokens, never of the input's length. How a row decodes follows from its
+filter: explicit taps keep a bounded tail, state-space filters the state of an exact recurrence, implicit ones the
+whole history.
+"""
+
+from genome.alphabet import ChannelMixing as Channel
+from genome.alphabet import FeatureTokenMixing, Generator, Source, Sparsity
+from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+
+_DENSE = GroupGenome()
+_ITSELF = GroupGenome(channel=Channel.DIAGONAL)
+_CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
+_UNIT = GroupGenome(source=Source.CONSTANT, channel=Channel.DIAGONAL, generator=Generator.ONES)
+
+
+def _filter(generator: Generator) -> tuple[str, GroupGenome]:
+    return "h", GroupGenome(source=Source.POSITION, channel=Channel.DIAGONAL, generator=generator)
+
+
+def _hyena(number: int, generator: Generator) -> FeaturizerGenome:
+    """Gates and values from short convolutions (4 taps here, 3 in the papers)."""
+    return FeaturizerGenome(number, (("c", _CONVOLVED), ("b", _CONVOLVED), _filter(generator), ("v", _CONVOLVED)))
+
+
+def _ungated(number: int, generator: Generator, values: GroupGenome = _ITSELF) -> FeaturizerGenome:
+    return FeaturizerGenome(number, (("c", _UNIT), ("b", _UNIT), _filter(generator), ("v", values)))
+
+
+FILTERS = (
+    _hyena(91, Generator.IMPLICIT),
+    _hyena(93, Generator.EXPLICIT_7),
+    _hyena(94, Generator.DECAYING_128),
+    _hyena(95, Generator.REAL_MODAL_16),
+    _ungated(96, Generator.COMPLEX_MODAL_16),
+    _ungated(97, Generator.NORMALISED_MODAL_16),
+    _ungated(98, Generator.DPLR_16),
+    _ungated(99, Generator.DENSE_16),
+    _ungated(100, Generator.COMPLEX_MODAL_2, _DENSE),
+    _ungated(101, Generator.COMPANION_16),
+    _ungated(102, Generator.RATIONAL_16),
+)
+
+
+def _row(number: int, name: str, digits: tuple[int, int], source: str, says: str) -> LIVClass:
+    """Digits: the featurizer and the channel mixing; the others are those of a scaled Toeplitz without a band."""
+    featurizer, channel = digits
+    return LIVClass(number, name, OperatorGenome.of((featurizer, 3, 1, 1, channel)), source=source, says=says)
+
+
+CONVOLUTIONS = (
+    _row(
+        91,
+        "Hyena",
+        (91, 1),
+        "Poli et al. 2023",
+        "implicit filter, groups convolved by 4 taps; decodes from the whole history",
+    ),
+    _row(
+        92,
+        "Hyena-Heads",
+        (91, 3),
+        "Ku et al. 2025",
+        "Hyena with one filter a head, gates channel by channel (no outer product); decodes from the whole history",
+    ),
+    _row(93, "Hyena-SE", (93, 3), "Ku et al. 2025", "7 taps, one filter a head; decodes from a bounded tail"),
+    _row(
+        94, "Hyena-MR", (94, 3), "Ku et al. 2025", "128 decaying taps, one filter a head; decodes from a bounded tail"
+    ),
+    _row(95, "Hyena-LI", (95, 1), "Ku et al. 2025", "16 real modes a channel; decodes by exact recurrence"),
+    _row(96, "S4D", (96, 1), "Gu et al. 2022", "8 conjugate pairs a channel, S4D-Lin; decodes by exact recurrence"),
+    _row(
+        97,
+        "DSS",
+        (97, 1),
+        "Gupta et al. 2022",
+        "8 pairs, softmax over all distances to infinity instead of the input's; decodes by exact recurrence",
+    ),
+    _row(98, "S4", (98, 1), "Gu et al. 2022", "diagonal plus rank one from HiPPO-LegS; decodes by exact recurrence"),
+    _row(99, "LSSL", (99, 1), "Gu et al. 2021", "fixed dense HiPPO-LegS, learned steps; decodes by exact recurrence"),
+    _row(
+        100,
+        "S5-style",
+        (100, 1),
+        "Smith et al. 2023",
+        "dense input map, one conjugate pair a channel, dense output map; decodes by exact recurrence",
+    ),
+    _row(101, "SpaceTime", (101, 1), "Zhang et al. 2023", "companion matrix, L1 norm 1; decodes by exact recurrence"),
+    _row(
+        102,
+        "RTF",
+        (102, 1),
+        "Parnichkun et al. 2024",
+        "rational transfer function of order 16, coefficients within Montel's bound; decodes by exact recurrence",
+    ),
+)

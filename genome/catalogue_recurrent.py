@@ -1,0 +1,119 @@
+"""Linear recurrences of the literature as data: featurizers 40-69 and classes 40-69, all semi-separable."""
+
+from dataclasses import replace
+
+from genome.alphabet import ChannelMixing as Channel
+from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlinearity, Source, Sparsity
+from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+
+_DENSE = GroupGenome()
+_SILU = GroupGenome(nonlinearity=Nonlinearity.SILU)
+_RELU = GroupGenome(nonlinearity=Nonlinearity.RELU)
+_CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
+_ACTIVATED = replace(_CONVOLVED, nonlinearity=Nonlinearity.SILU)
+_STATE_16 = replace(_CONVOLVED, expansion=Expansion.STATE_16)
+_STATE_128 = replace(_ACTIVATED, expansion=Expansion.STATE_128)
+
+_LEARNED = GroupGenome(source=Source.CONSTANT, channel=Channel.DIAGONAL)
+_PER_HEAD = replace(_LEARNED, expansion=Expansion.PER_HEAD)
+_NONE = replace(_PER_HEAD, generator=Generator.ZERO)
+_FIXED = replace(_PER_HEAD, generator=Generator.FIXED)
+_HEAD_GATE = GroupGenome(expansion=Expansion.PER_HEAD)
+_OVER_TIME = GroupGenome(generator=Generator.SOFTMAX)
+
+_COMPLEMENT = GroupGenome(generator=Generator.COMPLEMENT)
+_UNIT = GroupGenome(source=Source.CONSTANT, channel=Channel.DIAGONAL, generator=Generator.ONES)
+
+
+def _featurizer(
+    number: int, c: GroupGenome, b: GroupGenome, a: GroupGenome, d: GroupGenome, v: GroupGenome
+) -> FeaturizerGenome:
+    return FeaturizerGenome(number, (("c", c), ("b", b), ("a", a), ("d", d), ("v", v)))
+
+
+RECURRENT_FEATURIZERS = (
+    _featurizer(40, _RELU, _RELU, _NONE, _UNIT, _DENSE),
+    _featurizer(41, _DENSE, _DENSE, _FIXED, _UNIT, _DENSE),
+    _featurizer(42, _DENSE, _DENSE, _HEAD_GATE, _UNIT, _DENSE),
+    _featurizer(43, _DENSE, _DENSE, _DENSE, _UNIT, _DENSE),
+    _featurizer(44, _STATE_128, _STATE_128, _PER_HEAD, _DENSE, _ACTIVATED),
+    _featurizer(45, _STATE_16, _STATE_16, replace(_LEARNED, expansion=Expansion.STATE_16), _DENSE, _ACTIVATED),
+    _featurizer(46, _SILU, _COMPLEMENT, _DENSE, _UNIT, _SILU),
+    _featurizer(47, _SILU, _COMPLEMENT, _DENSE, _UNIT, _DENSE),
+    _featurizer(48, _SILU, _COMPLEMENT, _OVER_TIME, _UNIT, _DENSE),
+)
+
+
+RECURRENT_CLASSES = (
+    LIVClass(
+        40,
+        "LinearAttention",
+        OperatorGenome.of((40, 4, 1, 1, 3)),
+        source="Katharopoulos et al. 2020; Kasai et al. 2021",
+        says="linear attention without normaliser, ReLU as the feature map of queries and keys",
+    ),
+    LIVClass(
+        41,
+        "RetNet",
+        OperatorGenome.of((41, 4, 1, 1, 3)),
+        source="Sun et al. 2023, eq. 8",
+        says="retention: decay fixed per head, 1 - 2^(-5-h), without rotation",
+    ),
+    LIVClass(
+        42,
+        "SimpleGLA",
+        OperatorGenome.of((42, 4, 1, 1, 3)),
+        source="Yang et al. 2024; Sun et al. 2024",
+        says="gated retention: one decay a head, computed for every token",
+    ),
+    LIVClass(
+        43,
+        "GLA",
+        OperatorGenome.of((43, 4, 1, 1, 3)),
+        source="Yang et al. 2024, eq. 4",
+        says="gated linear attention: one decay a key channel, computed for every token",
+    ),
+    LIVClass(
+        44,
+        "Mamba-2",
+        OperatorGenome.of((44, 4, 1, 1, 3)),
+        source="Dao & Gu 2024",
+        says="selective state space, one learned rate a head, state 128, one B and C for all heads",
+    ),
+    LIVClass(
+        45,
+        "Mamba-1",
+        OperatorGenome.of((45, 4, 1, 1, 1)),
+        source="Gu & Dao 2023",
+        says="selective state space per channel, state 16; as Rec-1, but B and C are not activated",
+    ),
+    LIVClass(
+        46,
+        "HGRN",
+        OperatorGenome.of((46, 4, 1, 1, 1)),
+        source="Qin et al. 2023, eq. 3",
+        says="one gated state a channel: f h + (1 - f) i, with an output gate",
+    ),
+    LIVClass(
+        47,
+        "HGRN2",
+        OperatorGenome.of((47, 4, 1, 1, 3)),
+        source="Qin et al. 2024 (HGRN2), eq. 3",
+        says="gated linear attention whose keys are 1 minus the decay",
+    ),
+    LIVClass(
+        48,
+        "LightNet",
+        OperatorGenome.of((48, 4, 1, 1, 3)),
+        source="Qin et al. 2024 (You Only Scan Once)",
+        says="additive recurrence: keys softmaxed over time, channel by channel",
+    ),
+    LIVClass(
+        49,
+        "GLA-Diff",
+        OperatorGenome.of((43, 4, 1, 1, 3)),
+        differential=True,
+        source="Yang et al. 2024; Ye et al. 2024",
+        says="two copies of GLA, y1 - lambda * y2",
+    ),
+)
