@@ -32,9 +32,9 @@ SPARSITIES = {
     TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED),
     TokenMixing.TOEPLITZ: (Sparsity.NONE,),
     TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE,),
-    TokenMixing.DELTA: (),
+    TokenMixing.DELTA: (Sparsity.NONE,),
 }
-"""The sparsities each structure can be built with; none at all while a structure is reserved."""
+"""The sparsities each structure can be built with; a structure that were reserved would have none."""
 
 NONLINEARITIES = {
     TokenMixing.DIAGONAL: _PLAIN,
@@ -65,11 +65,9 @@ EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.SAME, Expansion.MLP)),
     TokenMixing.LOW_RANK: {},
     TokenMixing.TOEPLITZ: {},
-    **{
-        structure: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES))
-        | {"a": (Expansion.SAME, *STATE_SIZES, Expansion.PER_HEAD)}
-        for structure in _RECURRENT
-    },
+    TokenMixing.SEMI_SEPARABLE: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES))
+    | {"a": (Expansion.SAME, *STATE_SIZES, Expansion.PER_HEAD)},
+    TokenMixing.DELTA: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES)) | {"a": (Expansion.PER_HEAD,)},
 }
 """Expansions beside 1 (as the input), where there is a choice."""
 
@@ -158,6 +156,21 @@ def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[s
             yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
 
 
+def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """I - beta k k^T never lengthens a state: the length of k is one and beta at most one."""
+    if operator.token_mixing is not TokenMixing.DELTA:
+        return
+    where, (keys, shares) = f"featurizer {featurizer.id}, group", (featurizer["b"], featurizer["d"])
+    yield from _choice(f"{where} b of a delta rule", "normalisation", keys.normalisation, (Normalisation.L2,))
+    if shares.source is Source.PROJECTED:
+        yield from _choice(f"{where} d of a delta rule", "nonlinearity", shares.nonlinearity, (Nonlinearity.SIGMOID,))
+    if operator.channel_mixing is ChannelMixing.DIAGONAL and keys.expansion is Expansion.SAME:
+        yield (
+            "delta: a normalised key of one channel is a sign; with channel mixing 1 (diagonal) "
+            f"group b of featurizer {featurizer.id} needs the expansion of a state size"
+        )
+
+
 def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     """A filter alone is an operator; queries and keys that are all ones are not."""
     for name, group in featurizer.groups:
@@ -190,7 +203,16 @@ def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[st
         yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
 
 
-RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, _unit_gates, _normalised, _alike, _tied)
+RULES: tuple[Rule, ...] = (
+    _groups,
+    _operator_digits,
+    _group_digits,
+    _unit_gates,
+    _normalised,
+    _alike,
+    _tied,
+    _contraction,
+)
 
 
 def _choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:

@@ -31,6 +31,8 @@ class Structure(ABC):
 
     digit: ClassVar[TokenMixing]
     per_token: ClassVar[tuple[str, ...]]
+    tolerance: ClassVar[float] = 1e-5
+    """Relative RMS error allowed to float32 outputs against float64."""
 
     def __init__(
         self,

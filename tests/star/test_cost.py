@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import star
-from genome import CLASSES, STAR_CLASSES, Genome, Shape, Space, decode
+from genome import STAR_CLASSES, Genome, Shape, Space, decode
 
 
 def _alternating(depth, width, head_dim):
@@ -44,7 +44,7 @@ def test_parameters_by_hand():
 
 def test_cache_by_hand():
     d, context = 64, 1000
-    by_name = {row.name: _cost(row.id, Shape(d, 16), context).cache_bytes for row in CLASSES[:9]}
+    by_name = {row.name: _cost(row.id, Shape(d, 16), context).cache_bytes for row in STAR_CLASSES[:9]}
     assert by_name == {
         "SA-1": 2 * context * d * 2,
         "SA-2": 2 * context * d * 2 + 3 * 3 * d * 2,
