@@ -19,7 +19,8 @@ check: $(STAMP) ## format, lint, types, import contracts
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-benchmark: $(STAMP) ## kernels, where there is a GPU
+benchmark: $(STAMP) ## every operator on this CPU; kernels, where there is a GPU
+	.venv/bin/python benchmarks/operators.py
 	.venv/bin/python benchmarks/kernels.py
 
 $(STAMP): pyproject.toml constraints.txt

@@ -127,7 +127,7 @@ def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
 
 
 def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Queries and keys may have unit length; of a single channel that would be its sign, which has no gradient."""
+    """Queries and keys may have unit length; of a single channel that is its sign, which has no gradient."""
     for name, group in featurizer.groups:
         if group.normalisation is Normalisation.NONE:
             continue
@@ -164,11 +164,6 @@ def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iter
     yield from _choice(f"{where} b of a delta rule", "normalisation", keys.normalisation, (Normalisation.L2,))
     if shares.source is Source.PROJECTED:
         yield from _choice(f"{where} d of a delta rule", "nonlinearity", shares.nonlinearity, (Nonlinearity.SIGMOID,))
-    if operator.channel_mixing is ChannelMixing.DIAGONAL and keys.expansion is Expansion.SAME:
-        yield (
-            "delta: a normalised key of one channel is a sign; with channel mixing 1 (diagonal) "
-            f"group b of featurizer {featurizer.id} needs the expansion of a state size"
-        )
 
 
 def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from genome.alphabet import STATE_SIZES, ChannelMixing, Expansion, Repeat
+from genome.alphabet import STATE_SIZES, ChannelMixing, Expansion, Normalisation, Repeat
 from genome.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 
@@ -54,7 +54,7 @@ class Shape:
         """The extent of every feature group of a class.
 
         Raises:
-            ValueError: a group's heads do not divide by its repeat; the message names the class.
+            ValueError: a group's heads do not divide by its repeat, or heads too small; the message names the class.
         """
         heads, size = self.heads(liv_class.operator)
         state = featurizer["b"].expansion if "b" in featurizer.names else Expansion.SAME
@@ -65,6 +65,12 @@ class Shape:
                 raise ValueError(
                     f"class {liv_class.id} {liv_class.name} shares each {name} head among {repeat} heads; "
                     f"width {self.width} with head_dim {self.head_dim} gives {heads} heads, no multiple of it"
+                )
+            normalised = group.normalisation is not Normalisation.NONE
+            if normalised and size == 1 and group.expansion not in STATE_SIZES:
+                raise ValueError(
+                    f"class {liv_class.id} {liv_class.name} normalises the {name} of each head; "
+                    f"heads of one channel (head_dim {self.head_dim}) would be left with its sign"
                 )
             if name == "a":
                 extents[name] = Heads(

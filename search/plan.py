@@ -43,6 +43,7 @@ class Plan(Value):
     space: SpacePlan = SpacePlan()
     width: int = Field(default=64, ge=1, le=65536, description="channels of the residual stream")
     head_dim: int = Field(default=16, ge=1, le=4096, description="channels of an attention head")
+    window: int = Field(default=64, ge=1, le=1_048_576, description="tokens that a banded operator reaches")
     task: Task = TextTask()
     objectives: tuple[Metric, ...] = (Metric.BITS_PER_BYTE, Metric.PARAMETERS, Metric.CACHE_BYTES)
     constraints: tuple[Constraint, ...] = ()
@@ -77,7 +78,7 @@ class Plan(Value):
 
     @cached_property
     def shape(self) -> Shape:
-        return Shape(self.width, self.head_dim, self.task.vocab)
+        return Shape(self.width, self.head_dim, self.task.vocab, self.window)
 
     def baseline_genomes(self) -> dict[str, Genome]:
         """The reference architectures this space can express, by name."""

@@ -62,14 +62,24 @@ def test_the_catalogue() -> None:
     rows = json.loads(run("catalogue", "--json").stdout)
 
     assert [row["id"] for row in rows] == [row.id for row in CLASSES]
-    assert set(rows[0]) == {"id", "name", "digits", "structure", "differential", "source", "says"}
+    assert set(rows[0]) == {
+        "id",
+        "name",
+        "digits",
+        "structure",
+        "differential",
+        "state",
+        "decode_flops",
+        "source",
+        "says",
+    }
     assert all(row.name in run("catalogue").stdout for row in CLASSES)
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["cost", "99.1.1.1.1"], "99 is not in the space; legal: 0, 1"),
+        (["cost", "999.1.1.1.1"], "999 is not in the space; legal: 0, 1"),
         (["cost", "hello"], "five integers"),
         (["cost", "1.1.1.1.1", "--width", "10", "--head-dim", "4"], "multiple of head_dim 4"),
         (["cost", "1.1.1.1.1", "--width", "0"], "--width"),
@@ -118,8 +128,10 @@ def test_a_breach_is_told_with_its_genome_and_status_1(monkeypatch: pytest.Monke
     broken = run("check", "91111-11111", "--json", status=1)
 
     assert sound == {"genomes": 1, "ok": True, "checked": {"causality": 1, "decoding": 1}, "breaches": []}
-    breaches = json.loads(broken.stdout)["breaches"]
-    assert breaches == [{"genome": "9.1.1.1.1-1.1.1.1.1", "breach": "decoding differs by 0.1"}]
+    (breach,) = json.loads(broken.stdout)["breaches"]
+    assert (breach["genome"], breach["breach"]) == ("9.1.1.1.1-1.1.1.1.1", "decoding differs by 0.1")
+    assert breach["classes"] == {"1": "SA-1", "9": "GMemless"}
+    assert Space.from_json(breach["space"])[9].name == "GMemless"
     assert "1 breaches" in broken.stderr
 
 

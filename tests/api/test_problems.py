@@ -141,7 +141,7 @@ def test_an_allowed_corpus_is_stored_as_its_resolved_path(service: Service) -> N
 @pytest.mark.parametrize(
     ("body", "pointer", "legal"),
     [
-        ({"genome": "99.1.1.1.1"}, "/genome", "segment 1, class: 99 is not in the space; legal: 0, 1, 2"),
+        ({"genome": "999.1.1.1.1"}, "/genome", "segment 1, class: 999 is not in the space; legal: 0, 1, 2"),
         ({"genome": "1.1.2.1.1-9.1.2.1.1"}, "/genome", "group 1 belongs to class 1"),
         ({"genome": "1.1.1.1.9"}, "/genome", "legal here: 1 to 4"),
         ({"genome": "0.1.1.1.1"}, "/genome", "at least one must be an operator"),

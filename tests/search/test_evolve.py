@@ -16,7 +16,7 @@ from genome import Genome, Space, decode, require_legal
 from genome.levels import Level
 from search.evolve import Evolution, Proposal
 from search.objectives import Frontier, objectives
-from search.plan import Plan, SpacePlan
+from search.plan import PAPER, Plan, SpacePlan
 
 PLAN = Plan(space=SpacePlan(depth=5), population=6, candidates=60)
 INVENTIVE = Plan(space=SpacePlan(depth=4, levels=Level.FEATURIZER), population=4, candidates=60, mutation=0.4)
@@ -159,7 +159,8 @@ def test_failures_and_the_infeasible_have_no_children_while_something_is_feasibl
 
 def test_while_nothing_is_feasible_the_less_infeasible_have_the_children() -> None:
     """The violation counts how many LIVs are not class 1, so a search towards it must bring it down."""
-    plan = Plan(space=SpacePlan(depth=8, share_weights=False, share_features=False), population=8, baselines=False)
+    space = SpacePlan(depth=8, classes=PAPER, share_weights=False, share_features=False)
+    plan = Plan(space=space, population=8, baselines=False)
     excess = []
     evolution = begun(plan)
     for number in range(1, 201):

@@ -45,7 +45,9 @@ def test_random_genomes_of_mixed_sharing_keep_the_contract(seed):
 
 @pytest.mark.parametrize("shape", [Shape(16, 4, 5), Shape(24, 3, 2), Shape(8, 1, 3)], ids=str)
 def test_small_and_odd_shapes_keep_the_contract(shape):
-    for row in CLASSES:
+    fitting = [row for row in CLASSES if shape.fits(row, Space.of([row.name], depth=1).featurizer(row))]
+    assert len(fitting) > len(CLASSES) // 2
+    for row in fitting:
         assert examine(_subject(f"{row.id}.1.1.1.1", shape)).breaches == (), row.name
 
 
