@@ -22,6 +22,7 @@ class Sparsity(IntEnum):
 
     NONE = 1
     BANDED = 2
+    ROUTED = 3
 
 
 class Nonlinearity(IntEnum):
@@ -149,6 +150,9 @@ GROUPS: dict[TokenMixing, tuple[str, ...]] = {
 }
 """The feature groups each structure mixes, in the order of its formula."""
 
+ROUTES = "r"
+"""One more, behind the others, where the structure is routed."""
+
 GROUP_MEANING = {
     "c": "reads the past: queries, output gates",
     "b": "writes the present: keys, input gates",
@@ -156,6 +160,7 @@ GROUP_MEANING = {
     "d": "step size: how far a token moves the state",
     "h": "the filter K over distances",
     "v": "values",
+    ROUTES: "routes: the experts or memories a token meets, and how much each counts",
 }
 
 STRATEGIES: dict[TokenMixing, tuple[tuple[str, ...], ...]] = {

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from genome.alphabet import (
-    GROUPS,
     STATE_SIZES,
     TAPS,
     ChannelMixing,
@@ -84,10 +83,11 @@ def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | Non
 
 
 def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    wanted = GROUPS[operator.token_mixing]
+    wanted = operator.groups
     if set(featurizer.names) != set(wanted):
         yield (
-            f"{operator.token_mixing.name.lower()} mixes the feature groups {', '.join(wanted)}; "
+            f"{operator.token_mixing.name.lower()} ({operator.sparsity.name.lower()}) mixes the feature groups "
+            f"{', '.join(wanted)}; "
             f"featurizer {featurizer.id} computes {', '.join(featurizer.names)}"
         )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genome.alphabet import (
-    GROUPS,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -65,14 +65,15 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
     """A class of this id, with its featurizer, that the rules admit and the shape fits."""
     while True:
         structure = _pick([structure for structure, sparsities in SPARSITIES.items() if sparsities], rng)
-        featurizer = _named(rng) if level is Level.OPERATOR else _random_featurizer(number, structure, rng)
         operator = OperatorGenome(
-            featurizer.id,
+            number,
             structure,
             _pick(SPARSITIES[structure], rng),
             _pick(NONLINEARITIES[structure], rng),
             _pick(list(ChannelMixing), rng),
         )
+        featurizer = _named(rng) if level is Level.OPERATOR else _random_featurizer(number, operator, rng)
+        operator = replace(operator, featurizer=featurizer.id)
         differential = bool(rng.integers(2))
         digits = "".join(map(str, operator.digits[1:]))
         name = f"class {number} ({structure.name.lower()} {digits})"
@@ -81,10 +82,11 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
             return row, featurizer
 
 
-def _random_featurizer(number: int, structure: TokenMixing, rng: Generator) -> FeaturizerGenome:
+def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) -> FeaturizerGenome:
+    structure = operator.token_mixing
     shared = _pick(EXPANSIONS[structure].get("c", (Expansion.SAME,)), rng)
     return FeaturizerGenome(
-        number, tuple((name, _random_group(structure, name, shared, rng)) for name in GROUPS[structure])
+        number, tuple((name, _random_group(structure, name, shared, rng)) for name in operator.groups)
     )
 
 

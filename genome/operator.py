@@ -8,6 +8,8 @@ from typing import Any
 
 from genome.alphabet import (
     GROUP_MEANING,
+    GROUPS,
+    ROUTES,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -124,6 +126,12 @@ class OperatorGenome:
             _digit(Nonlinearity, nonlinearity, "nonlinearity"),
             _digit(ChannelMixing, channel, "channel_mixing"),
         )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The feature groups it mixes."""
+        groups = GROUPS[self.token_mixing]
+        return (*groups, ROUTES) if self.sparsity is Sparsity.ROUTED else groups
 
     @property
     def digits(self) -> tuple[int, ...]:

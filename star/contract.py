@@ -8,7 +8,7 @@ B batch, L tokens, D model width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,9 +17,8 @@ from safetensors.torch import load as read_tensors
 from torch import Tensor
 
 from genome import Blueprint, Genome, Shape, Space, decode
-from star.backbone import Backbone, Block
+from star.backbone import Backbone
 from star.build import build
-from star.convolution import DIRECT_TAPS
 from star.cost import cost
 from star.export import weights
 from star.views import disagreements, relative_rms
@@ -73,11 +72,8 @@ class Subject:
     @property
     def exactly_causal(self) -> bool:
         """Whether no filter of the model is long enough to be applied by FFT."""
-        return all(
-            "h" not in liv.structure.groups or (liv.structure.taps or LENGTH) <= DIRECT_TAPS
-            for block in self.model.stack()
-            for _, liv in block.operator.livs()
-        )
+        livs = (liv for block in self.model.stack() for _, liv in block.operator.livs())
+        return not any(liv.structure.transforms(LENGTH) for liv in livs)
 
 
 def check(genome: Genome, space: Space, shape: Shape, seed: int = 0) -> Report:
@@ -228,10 +224,6 @@ CHECKS: dict[str, Callable[[Subject], Iterator[str]]] = {
         seeded,
     )
 }
-
-
-def _output(block: Block, features: Mapping[str, Tensor]) -> Tensor:
-    return block.operator.mix(features)
 
 
 def _largest(x: Tensor) -> float:

@@ -104,5 +104,5 @@ class LIV(Operator):
 def _structure(placement: Placement, shape: Shape) -> Structure:
     operator, featurizer = placement.liv_class.operator, placement.featurizer
     extents = shape.groups(placement.liv_class, featurizer)
-    generator = featurizer["h"].generator if "h" in featurizer.names else None
-    return STRUCTURES[operator.token_mixing](operator, extents, generator, shape.window)
+    kind = STRUCTURES[operator.token_mixing, operator.sparsity]
+    return kind(operator, featurizer, extents, shape.window)

@@ -71,7 +71,7 @@ def _with_gradients(view: Mix, features: Mapping[str, Tensor], dtype: torch.dtyp
 
 def _through_matrix(structure: Structure, features: Mapping[str, Tensor]) -> Tensor:
     """T has a row of matrices per head or, where T differs by channel, per channel."""
-    v_BLHV = features["v"].repeat_interleave(structure.heads // features["v"].shape[2], dim=2)
+    v_BLHV = structure.values(features)
     t_BHLL = structure.matrix(features)
     if t_BHLL.shape[1] == structure.heads:
         return torch.einsum("bhij,bjhv->bihv", t_BHLL, v_BLHV)

@@ -10,36 +10,42 @@ B batch, L tokens, H heads, G heads of c and b (1 or H), K state and V value cha
 import torch
 from torch import Tensor
 
-from genome.alphabet import TokenMixing
-from star.cache import Store
+from genome.alphabet import Source, TokenMixing
 from star.chunked import chunked
 from star.recurrence import recurrence
-from star.structures.structure import Features, Structure
+from star.structures.recurrent import Recurrent
+from star.structures.structure import Features
 
 
-class SemiSeparable(Structure):
-    """The groups are c_BLGK, b_BLGK, a (0 or less; HK or BLHK, K may be 1), d_BLH1 (step sizes) and v_BLHV."""
+class SemiSeparable(Recurrent):
+    """d_BLH1 are step sizes: they multiply the log decays and what is written."""
 
     digit = TokenMixing.SEMI_SEPARABLE
-    per_token = ("c", "b", "d", "v")
 
-    def mix(self, features: Features) -> Tensor:
-        c_BLGK, b_BLGK, a, d_BLH1, v_BLHV = (features[name] for name in self.groups)
-        state_BHKV = v_BLHV.new_zeros(v_BLHV.shape[0], *self.memory(0)["state"])
-        outputs = []
-        tokens = (feature.unbind(1) for feature in (c_BLGK, b_BLGK, d_BLH1 * a, d_BLH1 * v_BLHV))
-        for c_BGK, b_BGK, log_decay_BHK, w_BHV in zip(*tokens, strict=True):
-            y_BHV, state_BHKV = _token(c_BGK, b_BGK, log_decay_BHK, w_BHV, state_BHKV)
-            outputs.append(y_BHV)
-        return torch.stack(outputs, dim=1)
+    def token(
+        self, state_BHKV: Tensor, c_BGK: Tensor, b_BGK: Tensor, a_BHK: Tensor, d_BH1: Tensor, v_BHV: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        kept_BHKV = torch.exp(d_BH1 * a_BHK).unsqueeze(-1) * state_BHKV
+        state_BHKV = kept_BHKV + b_BGK.unsqueeze(-1) * (d_BH1 * v_BHV).unsqueeze(-2)
+        return (c_BGK.unsqueeze(-1) * state_BHKV).sum(-2), state_BHKV
 
-    def fast(self, features: Features) -> Tensor:
-        v_BLHV = features["v"]
-        return self._advance(features, v_BLHV.new_zeros(v_BLHV.shape[0], *self.memory(0)["state"]))[0]
+    def advance(
+        self, state_BHKV: Tensor, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The one place that chooses a form.
 
-    def step(self, features: Features, store: Store) -> Tensor:
-        y_BLHV, store["state"] = self._advance(features, store["state"])
-        return y_BLHV
+        A single token needs none; states of one value channel are advanced side by side, as there is no product to
+        make of them; wider ones in chunks of matrix products.
+        """
+        if v_BLHV.shape[1] == 1:
+            token = (x_BL.squeeze(1) for x_BL in (c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV))
+            y_BHV, state_BHKV = self.token(state_BHKV, *token)
+            return y_BHV.unsqueeze(1), state_BHKV
+        w_BLHV = d_BLH1 * v_BLHV
+        if v_BLHV.shape[-1] > 1:
+            return chunked(c_BLGK, b_BLGK, d_BLH1 * a_BLHK, w_BLHV, state_BHKV)
+        rate = a_BLHK[0, 0] if self.featurizer["a"].source is Source.CONSTANT else a_BLHK
+        return recurrence(c_BLGK, b_BLGK, rate, d_BLH1.squeeze(-1), w_BLHV, state_BHKV)
 
     def matrix(self, features: Features) -> Tensor:
         c_BLGK, b_BLGK, a, d_BLH1, _ = (features[name] for name in self.groups)
@@ -51,34 +57,5 @@ class SemiSeparable(Structure):
         written_BLHK = d_BLH1 * b_BLGK
         return (c_BLGK.unsqueeze(2) * reach_BLLHK * written_BLHK.unsqueeze(1)).sum(-1).permute(0, 3, 1, 2)
 
-    def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        return {"state": (self.heads, self.extents["b"].size, self.extents["v"].size)}
-
     def flops(self, context: int) -> int:
         return 8 * self.heads * self.extents["b"].size * self.extents["v"].size
-
-    def _advance(self, features: Features, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs and last state. Decays are computed in float32 at least: they multiply up over tokens.
-
-        The one place that chooses a form: a single token needs none; states of one value channel are advanced side
-        by side, as there is no product to make of them; wider ones in chunks of matrix products.
-        """
-        exact = torch.promote_types(features["v"].dtype, torch.float32)
-        c_BLGK, b_BLGK, a, d_BLH1, v_BLHV = (features[name].to(exact) for name in self.groups)
-        w_BLHV, initial_BHKV = d_BLH1 * v_BLHV, state_BHKV.to(exact)
-        if v_BLHV.shape[1] == 1:
-            y_BHV, last_BHKV = _token(c_BLGK[:, 0], b_BLGK[:, 0], (d_BLH1 * a)[:, 0], w_BLHV[:, 0], initial_BHKV)
-            y_BLHV = y_BHV.unsqueeze(1)
-        elif self.extents["v"].size == 1:
-            y_BLHV, last_BHKV = recurrence(c_BLGK, b_BLGK, a, d_BLH1.squeeze(-1), w_BLHV, initial_BHKV)
-        else:
-            y_BLHV, last_BHKV = chunked(c_BLGK, b_BLGK, d_BLH1 * a, w_BLHV, initial_BHKV)
-        return y_BLHV.to(features["v"].dtype), last_BHKV.to(state_BHKV.dtype)
-
-
-def _token(
-    c_BGK: Tensor, b_BGK: Tensor, log_decay_BHK: Tensor, w_BHV: Tensor, state_BHKV: Tensor
-) -> tuple[Tensor, Tensor]:
-    """What one token reads, y_BHV, and the state it leaves."""
-    state_BHKV = torch.exp(log_decay_BHK).unsqueeze(-1) * state_BHKV + b_BGK.unsqueeze(-1) * w_BHV.unsqueeze(-2)
-    return (c_BGK.unsqueeze(-1) * state_BHKV).sum(-2), state_BHKV

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from genome import Heads, OperatorGenome
-from genome.alphabet import GROUPS, TAPS, Generator, Sparsity, TokenMixing
+from genome import FeaturizerGenome, Heads, OperatorGenome
+from genome.alphabet import Sparsity, TokenMixing
 from star.cache import Store
 
 Features = Mapping[str, Tensor]
@@ -24,8 +24,8 @@ class Structure(ABC):
 
     Args:
         operator: the digits.
+        featurizer: the digits of the feature groups.
         extents: heads and channels of each feature group.
-        generator: how the filter is written down, None for a structure without one.
         window: tokens that a banded operator reaches, its own included.
     """
 
@@ -35,22 +35,17 @@ class Structure(ABC):
     """Relative RMS error allowed to float32 outputs against float64."""
 
     def __init__(
-        self,
-        operator: OperatorGenome,
-        extents: Mapping[str, Heads],
-        generator: Generator | None = None,
-        window: int = 1,
+        self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
     ) -> None:
         self.operator = operator
+        self.featurizer = featurizer
         self.extents = extents
-        self.generator = generator
-        self.taps = None if generator is None else TAPS[generator]
         self.window = window if operator.sparsity is Sparsity.BANDED else None
         self.heads = max(extents[name].heads for name in self.per_token)
 
     @property
     def groups(self) -> tuple[str, ...]:
-        return GROUPS[self.digit]
+        return self.operator.groups
 
     @property
     def channels(self) -> int:
@@ -72,6 +67,14 @@ class Structure(ABC):
     @abstractmethod
     def matrix(self, features: Features) -> Tensor:
         """T written out, (B, H, L, L) or (B, channels, L, L): y = T v."""
+
+    def transforms(self, length: int) -> bool:
+        """Whether `fast` uses a Fourier transform over this many tokens, which leaks rounding errors."""
+        return False
+
+    def values(self, features: Features) -> Tensor:
+        """The v that `matrix` acts on, one head for each of the mixing: v_BLHV."""
+        return features["v"].repeat_interleave(self.heads // features["v"].shape[2], dim=2)
 
     @abstractmethod
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:

@@ -9,9 +9,9 @@ B batch, L tokens, H heads (one filter each), V channels per head, D = H V chann
 import torch
 from torch import Tensor
 
-from genome.alphabet import STATES, TokenMixing
+from genome.alphabet import STATES, TAPS, Generator, TokenMixing
 from star.cache import Store
-from star.convolution import causal
+from star.convolution import DIRECT_TAPS, causal
 from star.kernels import kernel
 from star.state_space import FORMS, StateSpace
 from star.structures.structure import Features, Structure
@@ -27,14 +27,27 @@ class Toeplitz(Structure):
     per_token = ("c", "b", "v")
 
     @property
+    def generator(self) -> Generator:
+        """How the filter is written down."""
+        return self.featurizer["h"].generator
+
+    @property
+    def taps(self) -> int | None:
+        """None where the filter reaches back to the first token."""
+        return TAPS[self.generator]
+
+    @property
     def form(self) -> StateSpace | None:
         """How the filter's state-space model is written; None for a filter of taps."""
-        return None if self.generator is None else FORMS.get(self.generator)
+        return FORMS.get(self.generator)
 
     @property
     def order(self) -> int:
         """Numbers of state for each channel; 0 for a filter of taps."""
-        return 0 if self.generator is None else STATES.get(self.generator, 0)
+        return STATES.get(self.generator, 0)
+
+    def transforms(self, length: int) -> bool:
+        return (self.taps or length) > DIRECT_TAPS
 
     def mix(self, features: Features) -> Tensor:
         inputs_BLHV = features["b"] * features["v"]

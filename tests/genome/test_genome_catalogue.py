@@ -108,7 +108,7 @@ def test_feature_sharing_strategies_keep_their_numbers(mixing: a.TokenMixing) ->
 
 def test_every_structure_has_groups_with_a_meaning_and_strategies_that_begin_with_none() -> None:
     assert set(a.GROUPS) == set(a.STRATEGIES) == set(a.TokenMixing)
-    assert {name for names in a.GROUPS.values() for name in names} == set(a.GROUP_MEANING)
+    assert {name for names in a.GROUPS.values() for name in names} | {a.ROUTES} == set(a.GROUP_MEANING)
     assert all(rows[0] == () and len(set(rows)) == len(rows) for rows in a.STRATEGIES.values())
     assert a.WEIGHT_STRATEGIES == (1, 2)
 
@@ -123,7 +123,7 @@ def test_a_class_id_of_zero_is_refused() -> None:
     [
         ((1, 2, 1, 2), "an operator has five digits, not 4"),
         ((1, 6, 1, 2, 3), "token_mixing 6 is not a digit; legal: 1 diagonal, 2 low_rank, 3 toeplitz, 4 semi_separable"),
-        ((1, 2, 3, 2, 3), "sparsity 3 is not a digit; legal: 1 none, 2 banded"),
+        ((1, 2, 9, 2, 3), "sparsity 9 is not a digit; legal: 1 none, 2 banded, 3 routed"),
         ((1, 2, 1, 0, 3), "nonlinearity 0 is not a digit; legal: 1 none, 2 softmax"),
         ((1, 2, 1, 2, "x"), "channel_mixing 'x' is not a digit; legal: 1 diagonal"),
     ],

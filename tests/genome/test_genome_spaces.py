@@ -135,7 +135,7 @@ ROW = SPACE.classes[0]
         ({"featurizers": (FEATURIZERS[1],)}, "class 1 SA-1 uses featurizer 1; the space has 2"),
         (
             {"classes": (LIVClass(1, "Odd", OperatorGenome.of((1, 3, 1, 1, 1))),)},
-            "class 1 Odd: toeplitz mixes the feature groups c, b, h, v; featurizer 1 computes c, b, v",
+            r"class 1 Odd: toeplitz \(none\) mixes the feature groups c, b, h, v; featurizer 1 computes c, b, v",
         ),
         (
             {"classes": (LIVClass(1, "Odd", OperatorGenome.of((1, 2, 1, 3, 3))),)},

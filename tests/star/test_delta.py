@@ -127,7 +127,8 @@ def test_a_state_handed_on_continues_the_sequence(first):
 
 def _delta(keys, values, heads=1):
     extents = {name: Heads(heads, keys) for name in "cb"} | {name: Heads(heads, 1) for name in "ad"}
-    return Delta(named("DeltaNet").operator, extents | {"v": Heads(heads, values)})
+    (featurizer,) = (one for one in FEATURIZERS if one.id == named("DeltaNet").operator.featurizer)
+    return Delta(named("DeltaNet").operator, featurizer, extents | {"v": Heads(heads, values)}, window=1)
 
 
 VIEWS = {

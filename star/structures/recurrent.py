@@ -1,0 +1,72 @@
+"""What the structures with a state have in common: a meaning token by token, and a fast form that carries the state on.
+
+B batch, L tokens, H heads, G heads of c and b (1 or H), K state and V value channels per head.
+"""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from star.cache import Store
+from star.structures.structure import Features, Structure
+
+
+class Recurrent(Structure):
+    """One (key, value) state a head, of the same size whatever the length.
+
+    The groups are c_BLGK, b_BLGK, a (log decay, 0 or less; HK or BLHK, K may be 1), d_BLH1 (steps) and v_BLHV.
+    """
+
+    per_token = ("c", "b", "d", "v")
+
+    @abstractmethod
+    def token(
+        self, state_BHKV: Tensor, c_BGK: Tensor, b_BGK: Tensor, a_BHK: Tensor, d_BH1: Tensor, v_BHV: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The meaning: what one token reads, y_BHV, and the state it leaves."""
+
+    @abstractmethod
+    def advance(
+        self, state_BHKV: Tensor, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The same for all tokens at once: y_BLHV and the last state; differentiable in everything."""
+
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """(H, K, V)."""
+        return self.heads, self.extents["b"].size, self.extents["v"].size
+
+    def inputs(self, features: Features) -> tuple[Tensor, ...]:
+        """All groups per token, in float32 at least: errors of the state add up over tokens."""
+        c_BLGK, b_BLGK, a, d_BLH1, v_BLHV = (features[name].to(exact(features[name])) for name in self.groups)
+        a_BLHK = a if a.dim() == v_BLHV.dim() else a.expand(1, v_BLHV.shape[1], *a.shape)
+        return c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV
+
+    def nothing(self, v_BLHV: Tensor) -> Tensor:
+        """The state before the first token."""
+        return v_BLHV.new_zeros(v_BLHV.shape[0], *self.state, dtype=exact(v_BLHV))
+
+    def mix(self, features: Features) -> Tensor:
+        state_BHKV, outputs = self.nothing(features["v"]), []
+        for token in zip(*(x_BL.unbind(1) for x_BL in self.inputs(features)), strict=True):
+            y_BHV, state_BHKV = self.token(state_BHKV, *token)
+            outputs.append(y_BHV)
+        return torch.stack(outputs, dim=1).to(features["v"].dtype)
+
+    def fast(self, features: Features) -> Tensor:
+        return self.advance(self.nothing(features["v"]), *self.inputs(features))[0].to(features["v"].dtype)
+
+    def step(self, features: Features, store: Store) -> Tensor:
+        kept_BHKV = store["state"]
+        y_BLHV, state_BHKV = self.advance(kept_BHKV.to(exact(kept_BHKV)), *self.inputs(features))
+        store["state"] = state_BHKV.to(kept_BHKV.dtype)
+        return y_BLHV.to(features["v"].dtype)
+
+    def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
+        return {"state": self.state}
+
+
+def exact(x: Tensor) -> torch.dtype:
+    """float32, or wider where the tensor is."""
+    return torch.promote_types(x.dtype, torch.float32)
