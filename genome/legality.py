@@ -32,6 +32,7 @@ SPARSITIES = {
     TokenMixing.TOEPLITZ: (Sparsity.NONE,),
     TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE,),
     TokenMixing.DELTA: (Sparsity.NONE,),
+    TokenMixing.MEMORY_CELL: (Sparsity.NONE,),
 }
 """The sparsities each structure can be built with; a structure that were reserved would have none."""
 
@@ -41,6 +42,7 @@ NONLINEARITIES = {
     TokenMixing.TOEPLITZ: (Nonlinearity.NONE,),
     TokenMixing.SEMI_SEPARABLE: (Nonlinearity.NONE,),
     TokenMixing.DELTA: (Nonlinearity.NONE,),
+    TokenMixing.MEMORY_CELL: (Nonlinearity.NONE,),
 }
 
 GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
@@ -54,6 +56,8 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.CONSTANT): (Generator.ONES,),
     ("b", Source.CONSTANT): (Generator.ONES,),
     ("h", Source.POSITION): tuple(TAPS),
+    ("f", Source.PROJECTED): (Generator.NONE,),
+    ("m", Source.CONSTANT): (Generator.NONE,),
 }
 """Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
 
@@ -67,6 +71,7 @@ EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.SEMI_SEPARABLE: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES))
     | {"a": (Expansion.SAME, *STATE_SIZES, Expansion.PER_HEAD)},
     TokenMixing.DELTA: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES)) | {"a": (Expansion.PER_HEAD,)},
+    TokenMixing.MEMORY_CELL: {},
 }
 """Expansions beside 1 (as the input), where there is a choice."""
 
@@ -146,6 +151,7 @@ def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[s
         TokenMixing.TOEPLITZ: [],
         TokenMixing.SEMI_SEPARABLE: [("c", "b", "expansion")],
         TokenMixing.DELTA: [("c", "b", "expansion")],
+        TokenMixing.MEMORY_CELL: [],
     }
     for one, other, digit in pairs[operator.token_mixing]:
         if getattr(featurizer[one], digit) is not getattr(featurizer[other], digit):

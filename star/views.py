@@ -36,6 +36,8 @@ def disagreements(
         "matrix @ v": (lambda f: _through_matrix(structure, f), torch.float64, EXACT, EXACT),
         "step by step": (lambda f: _stepped(structure, f), torch.float64, EXACT, EXACT),
     }
+    if not structure.linear:
+        del table["matrix @ v"]
     for name, (view, dtype, output_allowed, gradient_allowed) in table.items():
         if views is not None and name not in views:
             continue

@@ -4,6 +4,7 @@ from genome.alphabet import Sparsity, TokenMixing
 from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
 from star.structures.low_rank import LowRank
+from star.structures.memory_cell import MemoryCell
 from star.structures.semi_separable import SemiSeparable
 from star.structures.structure import Features, Structure
 from star.structures.toeplitz import Toeplitz
@@ -15,6 +16,7 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
     (TokenMixing.TOEPLITZ, Sparsity.NONE): Toeplitz,
     (TokenMixing.SEMI_SEPARABLE, Sparsity.NONE): SemiSeparable,
     (TokenMixing.DELTA, Sparsity.NONE): Delta,
+    (TokenMixing.MEMORY_CELL, Sparsity.NONE): MemoryCell,
 }
 """What mixes tokens, by the operator's second and third digit; `genome.legality.SPARSITIES` admits just these."""
 
