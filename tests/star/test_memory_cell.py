@@ -15,9 +15,9 @@ SHAPE = Shape(width=16, head_dim=4, vocab=8)
 (FEATURIZER,) = (one for one in FEATURIZERS if one.id == ROW.operator.featurizer)
 
 
-def _features(length, heads=2, size=3, scale=1.0):
+def _features(length, heads=2, size=3):
     torch.manual_seed(length)
-    features = {name: scale * torch.randn(2, length, heads, size, dtype=torch.float64) for name in "cbfv"}
+    features = {name: torch.randn(2, length, heads, size, dtype=torch.float64) for name in "cbfv"}
     return features | {"m": torch.randn(heads, 4 * size * size, dtype=torch.float64)}
 
 
@@ -53,14 +53,6 @@ def test_the_cell_is_the_published_one(length):
 @pytest.mark.parametrize("length", [1, 2, 37])
 def test_views_agree_where_the_feedback_is_not_zero(length):
     assert list(disagreements(_cell(), _features(length))) == []
-
-
-def test_gates_far_out_stay_finite_over_a_long_sequence():
-    features = {name: value.float().requires_grad_() for name, value in _features(16_384, scale=30.0).items()}
-    output = _cell().fast(features)
-    assert output.isfinite().all()
-    grads = torch.autograd.grad(output.square().sum(), list(features.values()))
-    assert all(grad.isfinite().all() for grad in grads)
 
 
 def test_it_has_no_matrix_and_says_so():
