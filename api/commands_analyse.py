@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-DEFAULT_WIDTH = 64
+DEFAULT_WIDTH, DEFAULT_WINDOW = 64, 64
 
 
 @app.command()
@@ -34,6 +34,10 @@ def analyse(
         int | None,
         typer.Option(min=1, max=4096, help="Channels of a head; by default up to 64, as many as leave four heads."),
     ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(min=1, max=2**20, help=f"Tokens that a banded operator reaches; {DEFAULT_WINDOW} if not given."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Decides the fresh weights; 0 if not given.")] = None,
     length: Annotated[
         int, typer.Option(min=2, max=512, help="Tokens of a sequence; memory grows with its square.")
@@ -45,10 +49,12 @@ def analyse(
     """How much of its state every operator uses on real text, of what it has (effective state size)."""
     if (genome is None) == (export is None):
         fail("give either a GENOME or --export FOLDER")
-    if export is not None and (width, head_dim, seed) != (None, None, None):
-        fail("--width, --head-dim and --seed are for a GENOME; an exported model has its own sizes and weights")
+    if export is not None and {width, head_dim, window, seed} != {None}:
+        fail(
+            "--width, --head-dim, --window and --seed are for a GENOME; an exported model has its own sizes and weights"
+        )
     try:
-        model = _trained(export) if export is not None else _fresh(str(genome), width, head_dim, seed or 0)
+        model = _trained(export) if export is not None else _fresh(str(genome), width, head_dim, window, seed)
         found = _analysed(model, length, batch, tolerance)
     except (ValueError, OSError) as error:
         fail(str(error))
@@ -58,15 +64,15 @@ def analyse(
         _show(found)
 
 
-def _fresh(text: str, width: int | None, head_dim: int | None, seed: int) -> Backbone:
+def _fresh(text: str, width: int | None, head_dim: int | None, window: int | None, seed: int | None) -> Backbone:
     import star  # takes seconds, like all of torch
-    from api.costs import head_dim_for, open_space
+    from api.costs import open_space, shape_for
     from genome import Genome, Shape, decode
 
     genome = Genome.parse(text)
     blueprint = decode(genome, open_space(len(genome.segments)))
-    width = width or DEFAULT_WIDTH
-    return star.build(blueprint, Shape(width, head_dim or head_dim_for(width)), seed)
+    shape = shape_for(width or DEFAULT_WIDTH, head_dim, Shape.vocab, window or DEFAULT_WINDOW)
+    return star.build(blueprint, shape, seed or 0)
 
 
 def _trained(folder: Path) -> Backbone:

@@ -19,6 +19,9 @@ app = typer.Typer()
 NEW_CLASSES = 3
 """Classes drawn for each random genome when operator or featurizer digits vary."""
 
+CHECKED_WINDOW = 8
+"""Shorter than the contract's sequences, so that bands are seen to end."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 GenomeArgument = Annotated[str, typer.Argument(metavar="GENOME", help="As in 1.1.1.1.1-9.1.1.1.1 or 11111-91111.")]
 Width = Annotated[int, typer.Option(min=1, max=65536, help="Channels of the residual stream.")]
@@ -26,6 +29,7 @@ HeadDim = Annotated[
     int | None,
     typer.Option(min=1, max=4096, help="Channels of a head; by default up to 64, as many as leave four heads."),
 ]
+Window = Annotated[int, typer.Option(min=1, max=2**20, help="Tokens that a banded operator reaches.")]
 Vocab = Annotated[int, typer.Option(min=1, max=1_000_000, help="Size of the vocabulary.")]
 
 
@@ -36,19 +40,20 @@ def cost(
     context: Annotated[int, typer.Option(min=1, max=2**24, help="Tokens at which the cache is counted.")] = 4096,
     head_dim: HeadDim = None,
     vocab: Vocab = 256,
+    window: Window = 64,
     as_json: AsJson = False,
 ) -> None:
     """What a genome costs: parameters, cache, FLOPs. Nothing is built."""
-    from api.costs import priced
+    from api.costs import priced, shape_for
 
     try:
-        found = priced(genome, width, head_dim, vocab, context)
+        found = priced(genome, shape_for(width, head_dim, vocab, window), context)
     except ValueError as error:
         fail(str(error))
     if as_json:
         show_json(found)
         return
-    show_facts((name, str(found[name])) for name in ("genome", "width", "head_dim", "vocab", "context"))
+    show_facts((name, str(found[name])) for name in ("genome", "width", "head_dim", "vocab", "window", "context"))
     keys = ("parameters", "cache_bytes", "flops_per_token")
     rows = [[str(n), liv["name"], *(scaled(liv[key]) for key in keys)] for n, liv in enumerate(found["livs"], 1)]
     total = ["", "in all", *(scaled(found[key]) for key in keys)]
@@ -82,16 +87,17 @@ def check(
     width: Width = 64,
     head_dim: HeadDim = None,
     vocab: Vocab = 256,
+    window: Window = CHECKED_WINDOW,
     as_json: AsJson = False,
 ) -> None:
     """Build genomes and check that all views of every operator agree. Exits with 1 on a breach."""
     if (genome is None) == (random == 0):
         fail("give either a GENOME or --random N")
-    from api.costs import head_dim_for, open_space
-    from genome import Genome, Shape, require_legal
+    from api.costs import open_space, shape_for
+    from genome import Genome, require_legal
 
     try:
-        shape = Shape(width, head_dim or head_dim_for(width), vocab)
+        shape = shape_for(width, head_dim, vocab, window)
         if genome is None:
             report = _checked(_sampled(levels, depth, shape, random, seed), random, shape, seed)
         else:

@@ -17,6 +17,15 @@ def head_dim_for(width: int) -> int:
     return next(size for size in HEAD_DIMS if size == 1 or width % (4 * size) == 0)
 
 
+def shape_for(width: int, head_dim: int | None, vocab: int, window: int) -> Shape:
+    """A shape with the head size that was given, or the one for this width.
+
+    Raises:
+        ValueError: the sizes do not fit; the message names them.
+    """
+    return Shape(width, head_dim or head_dim_for(width), vocab, window)
+
+
 def cost_of(blueprint: Blueprint, shape: Shape, context: int) -> dict[str, Any]:
     """Parameters, cache bytes and FLOPs, in all and by LIV, as JSON; allocates no weights."""
     import star  # torch takes seconds to import, and `star --help` must not wait for it
@@ -25,7 +34,7 @@ def cost_of(blueprint: Blueprint, shape: Shape, context: int) -> dict[str, Any]:
     return cost
 
 
-def priced(text: str, width: int, head_dim: int | None, vocab: int, context: int) -> dict[str, Any]:
+def priced(text: str, shape: Shape, context: int) -> dict[str, Any]:
     """The cost of a genome of any length, any catalogue class in it, skips allowed.
 
     Raises:
@@ -35,7 +44,6 @@ def priced(text: str, width: int, head_dim: int | None, vocab: int, context: int
     genome = Genome.parse(text)
     space = open_space(len(genome.segments))
     blueprint = decode(genome, space)
-    shape = Shape(width, head_dim or head_dim_for(width), vocab)
     return {
         "genome": str(genome.canonical()),
         **shape.to_json(),

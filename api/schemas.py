@@ -47,6 +47,7 @@ class CostRequest(Received):
     width: int = Field(default=64, ge=1, le=65536, description="channels of the residual stream")
     head_dim: int | None = Field(default=None, ge=1, le=4096, description="channels of a head; chosen when absent")
     vocab: int = Field(default=256, ge=1, le=1_000_000)
+    window: int = Field(default=64, ge=1, le=1_048_576, description="tokens that a banded operator reaches")
     context: int = Field(default=4096, ge=1, le=16_777_216, description="tokens at which the cache is counted")
 
 

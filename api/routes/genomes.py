@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.costs import priced
+from api.costs import priced, shape_for
 from api.deps import problems
 from api.problems import refuse_fault
 from api.schemas import CostRequest, CostView
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/genomes", tags=["genomes"])
 def cost(body: CostRequest) -> dict[str, Any]:
     """Parameters, cache and FLOPs of a genome of any length over the whole catalogue; nothing is built."""
     try:
-        return priced(body.genome, body.width, body.head_dim, body.vocab, body.context)
+        return priced(body.genome, shape_for(body.width, body.head_dim, body.vocab, body.window), body.context)
     except ValueError as error:
         where = "/head_dim" if "head_dim" in str(error) else "/genome"
         raise refuse_fault(str(error), where) from None

@@ -56,6 +56,8 @@ def test_the_cost_of_a_genome() -> None:
     assert found["cache_bytes"] == 2 * 2 * 32 * 10  # keys and values of 2 bytes
     assert found["parameters"] > sum(liv["parameters"] for liv in found["livs"]) > 0
     assert "SA-1" in run("cost", "11111-91111").stdout
+    banded = json.loads(run("cost", "21.1.1.1.1", "--window", 16, "--json").stdout)
+    assert banded["cache_bytes"] == 2 * 2 * 16 * banded["width"]
 
 
 def test_the_catalogue() -> None:
