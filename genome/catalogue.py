@@ -10,6 +10,7 @@ from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlineari
 from genome.catalogue_convolution import CONVOLUTIONS, FILTERS
 from genome.catalogue_delta import DELTA_CLASSES, DELTA_FEATURIZERS
 from genome.catalogue_recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
+from genome.catalogue_routed import ROUTED_CLASSES, ROUTED_FEATURIZERS
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _DENSE = GroupGenome()
@@ -49,7 +50,7 @@ _STAR_FEATURIZERS = (
     FeaturizerGenome(20, (("c", _DENSE), ("b", _ONE_HEAD), ("v", _ONE_HEAD))),
 )
 
-FEATURIZERS = (*_STAR_FEATURIZERS, *RECURRENT_FEATURIZERS, *DELTA_FEATURIZERS, *FILTERS)
+FEATURIZERS = (*_STAR_FEATURIZERS, *RECURRENT_FEATURIZERS, *DELTA_FEATURIZERS, *FILTERS, *ROUTED_FEATURIZERS)
 
 
 _STAR = (
@@ -143,7 +144,7 @@ _ATTENTION = (
     ),
 )
 
-CLASSES = (*STAR_CLASSES, *_ATTENTION, *RECURRENT_CLASSES, *DELTA_CLASSES, *CONVOLUTIONS)
+CLASSES = (*STAR_CLASSES, *_ATTENTION, *RECURRENT_CLASSES, *DELTA_CLASSES, *CONVOLUTIONS, *ROUTED_CLASSES)
 
 
 def named(name: str) -> LIVClass:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from genome.alphabet import (
+    CHOICES,
+    ROUTE_COUNTS,
+    ROUTES,
     STATE_SIZES,
     TAPS,
     ChannelMixing,
@@ -27,13 +30,16 @@ _PLAIN = (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU)
 _RECURRENT = (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)
 
 SPARSITIES = {
-    TokenMixing.DIAGONAL: (Sparsity.NONE,),
-    TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED),
+    TokenMixing.DIAGONAL: (Sparsity.NONE, Sparsity.ROUTED),
+    TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED, Sparsity.ROUTED),
     TokenMixing.TOEPLITZ: (Sparsity.NONE,),
-    TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE,),
-    TokenMixing.DELTA: (Sparsity.NONE,),
+    TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE, Sparsity.ROUTED),
+    TokenMixing.DELTA: (Sparsity.NONE, Sparsity.ROUTED),
 }
-"""The sparsities each structure can be built with; a structure that were reserved would have none."""
+"""The sparsities each structure can be built with; a structure that were reserved would have none.
+
+A filter over distances counts every token, so a toeplitz operator cannot be routed.
+"""
 
 NONLINEARITIES = {
     TokenMixing.DIAGONAL: _PLAIN,
@@ -54,6 +60,7 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.CONSTANT): (Generator.ONES,),
     ("b", Source.CONSTANT): (Generator.ONES,),
     ("h", Source.POSITION): tuple(TAPS),
+    (ROUTES, Source.PROJECTED): tuple(CHOICES),
 }
 """Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
 
@@ -70,8 +77,19 @@ EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
 }
 """Expansions beside 1 (as the input), where there is a choice."""
 
+ROUTED_EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
+    TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.EXPERT,))
+}
+"""What routing puts in their place: experts exist where tokens are led to them, and nowhere else."""
+
 REPEATS = {TokenMixing.LOW_RANK: "bv"}
 """The groups whose heads may be shared by several heads."""
+
+CHANNELS = {ROUTES: (ChannelMixing.DENSE,)}
+"""The channel mixings of a projected group, where not all of them mean something."""
+
+FEATURE_TOKENS = {ROUTES: (FeatureTokenMixing.NONE,)}
+"""The same of its convolution over tokens: a token is routed by itself."""
 
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
@@ -80,6 +98,16 @@ def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | Non
         for reason in rule(operator, featurizer):
             return reason
     return None
+
+
+def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
+    """The legal expansions of a feature group of this operator."""
+    if group == ROUTES:
+        return tuple(ROUTE_COUNTS)
+    plain = EXPANSIONS[operator.token_mixing]
+    routed = operator.sparsity is Sparsity.ROUTED
+    table = ROUTED_EXPANSIONS.get(operator.token_mixing, plain) if routed else plain
+    return table.get(group, (Expansion.SAME,))
 
 
 def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -106,14 +134,16 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
         yield from _choice(where, "generator", group.generator, GENERATORS[name, group.source])
         nonlinearities = FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,))
         yield from _choice(where, "nonlinearity", group.nonlinearity, nonlinearities)
-        expansions = EXPANSIONS[operator.token_mixing].get(name, (Expansion.SAME,))
-        yield from _choice(where, "expansion", group.expansion, expansions)
+        yield from _choice(where, "expansion", group.expansion, expansions(operator, name))
         repeats = tuple(Repeat) if name in REPEATS.get(operator.token_mixing, "") else (Repeat.ONE,)
         yield from _choice(where, "repeat", group.repeat, repeats)
         yield from _projection(where, name, group)
 
 
 def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
+    if group.source is Source.PROJECTED:
+        yield from _choice(where, "channel mixing", group.channel, CHANNELS.get(name, tuple(ChannelMixing)))
+        yield from _choice(where, "token mixing", group.token, FEATURE_TOKENS.get(name, tuple(FeatureTokenMixing)))
     if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
         yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
     if group.source is not Source.PROJECTED and group.token is not FeatureTokenMixing.NONE:
@@ -154,6 +184,19 @@ def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[s
         decay, keys = featurizer["a"].expansion, featurizer["b"].expansion
         if decay not in (keys, Expansion.PER_HEAD):
             yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
+
+
+def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A gate is one route; a choice needs several. An expert works token by token."""
+    if operator.sparsity is not Sparsity.ROUTED:
+        return
+    routes = featurizer[ROUTES]
+    counts = (Expansion.SAME,) if routes.generator is Generator.GATE else (Expansion.FOUR, Expansion.EIGHT)
+    where = f"featurizer {featurizer.id}, group {ROUTES} with generator {routes.generator.value}"
+    yield from _choice(where, "expansion", routes.expansion, counts)
+    for name, group in featurizer.groups:
+        if group.expansion is Expansion.EXPERT and group.token is not FeatureTokenMixing.NONE:
+            yield f"featurizer {featurizer.id}, group {name}: an expert sees no neighbours; its token mixing must be 1"
 
 
 def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -206,6 +249,7 @@ RULES: tuple[Rule, ...] = (
     _normalised,
     _alike,
     _tied,
+    _routed,
     _contraction,
 )
 
