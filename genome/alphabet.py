@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 
 class TokenMixing(IntEnum):
-    """The structure of T: how one token reaches another."""
+    """The structure of T: how one token reaches another. A memory cell has no T: it is the exception, no LIV."""
 
     DIAGONAL = 1
     LOW_RANK = 2
     TOEPLITZ = 3
     SEMI_SEPARABLE = 4
     DELTA = 5
+    MEMORY_CELL = 6
 
 
 class Sparsity(IntEnum):
@@ -182,6 +183,7 @@ GROUPS: dict[TokenMixing, tuple[str, ...]] = {
     TokenMixing.TOEPLITZ: ("c", "b", "h", "v"),
     TokenMixing.SEMI_SEPARABLE: ("c", "b", "a", "d", "v"),
     TokenMixing.DELTA: ("c", "b", "a", "d", "v"),
+    TokenMixing.MEMORY_CELL: ("c", "b", "f", "m", "v"),
 }
 """The feature groups each structure mixes, in the order of its formula."""
 
@@ -194,6 +196,8 @@ GROUP_MEANING = {
     "a": "log decay per step of the state",
     "d": "step size: how far a token moves the state",
     "h": "the filter K over distances",
+    "f": "logit of what a memory cell keeps",
+    "m": "feedback of a memory cell's output to its gates",
     "v": "values",
     ROUTES: "routes: the experts or memories a token meets, and how much each counts",
 }
@@ -204,6 +208,7 @@ STRATEGIES: dict[TokenMixing, tuple[tuple[str, ...], ...]] = {
     TokenMixing.TOEPLITZ: ((), ("b",), ("v",), ("b", "v"), ("h",)),
     TokenMixing.SEMI_SEPARABLE: ((), ("b",), ("b", "v"), ("b", "a", "d", "v")),
     TokenMixing.DELTA: ((), ("b",), ("b", "v"), ("b", "a", "d", "v")),
+    TokenMixing.MEMORY_CELL: ((), ("b",), ("b", "v"), ("b", "f", "v")),
 }
 """Feature-sharing strategies 1, 2, ...: the computed groups that later members take from the first."""
 

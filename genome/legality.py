@@ -35,6 +35,7 @@ SPARSITIES = {
     TokenMixing.TOEPLITZ: (Sparsity.NONE,),
     TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE, Sparsity.ROUTED),
     TokenMixing.DELTA: (Sparsity.NONE, Sparsity.ROUTED),
+    TokenMixing.MEMORY_CELL: (Sparsity.NONE,),
 }
 """The sparsities each structure can be built with; a structure that were reserved would have none.
 
@@ -47,6 +48,7 @@ NONLINEARITIES = {
     TokenMixing.TOEPLITZ: (Nonlinearity.NONE,),
     TokenMixing.SEMI_SEPARABLE: (Nonlinearity.NONE,),
     TokenMixing.DELTA: (Nonlinearity.NONE,),
+    TokenMixing.MEMORY_CELL: (Nonlinearity.NONE,),
 }
 
 GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
@@ -60,6 +62,8 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.CONSTANT): (Generator.ONES,),
     ("b", Source.CONSTANT): (Generator.ONES,),
     ("h", Source.POSITION): tuple(TAPS),
+    ("f", Source.PROJECTED): (Generator.NONE,),
+    ("m", Source.CONSTANT): (Generator.NONE,),
     (ROUTES, Source.PROJECTED): tuple(CHOICES),
 }
 """Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
@@ -74,6 +78,7 @@ EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.SEMI_SEPARABLE: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES))
     | {"a": (Expansion.SAME, *STATE_SIZES, Expansion.PER_HEAD)},
     TokenMixing.DELTA: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES)) | {"a": (Expansion.PER_HEAD,)},
+    TokenMixing.MEMORY_CELL: {},
 }
 """Expansions beside 1 (as the input), where there is a choice."""
 
@@ -176,6 +181,7 @@ def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[s
         TokenMixing.TOEPLITZ: [],
         TokenMixing.SEMI_SEPARABLE: [("c", "b", "expansion")],
         TokenMixing.DELTA: [("c", "b", "expansion")],
+        TokenMixing.MEMORY_CELL: [],
     }
     for one, other, digit in pairs[operator.token_mixing]:
         if getattr(featurizer[one], digit) is not getattr(featurizer[other], digit):

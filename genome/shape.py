@@ -83,6 +83,8 @@ class Shape:
                 extents[name] = Heads(met, expert_width(heads * size))
             elif name in ("d", "h"):
                 extents[name] = Heads(heads, 1)
+            elif name == "m":
+                extents[name] = Heads(heads, 4 * size * size)
             elif group.expansion in STATE_SIZES:
                 extents[name] = Heads(1, STATE_SIZES[group.expansion])
             elif group.expansion is Expansion.MLP:

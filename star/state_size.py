@@ -88,7 +88,7 @@ class StateSize:
 def state_sizes(
     model: Backbone, tokens_BL: Tensor, positions: Sequence[int] | None = None, tolerance: float = TOLERANCE
 ) -> tuple[StateSize, ...]:
-    """The effective state size of every LIV on the features it computes from these tokens.
+    """The effective state size of every LIV on the features it computes from these tokens; what has no T is left out.
 
     T is written out in float64, one sequence after the other: O(N L^2) memory (times K for a recurrence) and
     O(N L^3) work a position, so a hundred or two tokens are what this is for.
@@ -147,6 +147,8 @@ def state_of(structure: Structure, tokens: int) -> tuple[float, bool]:
 
 def _parts(block: Block, features: Mapping[str, Tensor]) -> Iterator[tuple[str, str, Structure, dict[str, Tensor]]]:
     for prefix, liv in block.operator.livs():
+        if not liv.structure.linear:
+            continue
         start = f"{prefix}." if prefix else ""
         own = {name: features[start + name].double() for name in liv.structure.groups}
         yield prefix, liv.label, liv.structure, own

@@ -1,4 +1,4 @@
-"""The README's table of classes is the catalogue: `python tests/test_catalogue_table.py` writes it anew."""
+"""The README's table of classes is the catalogue: `python -P tests/test_catalogue_table.py` writes it anew."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def table() -> str:
 
 
 def test_the_table_in_the_readme_is_the_catalogue():
-    assert table() in README.read_text(encoding="utf-8")
+    assert table() in README.read_text(encoding="utf-8"), "stale: run python -P tests/test_catalogue_table.py"
 
 
 if __name__ == "__main__":

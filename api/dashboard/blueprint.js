@@ -1,6 +1,6 @@
 // Reading a genome's text into what is drawn, and telling two genomes apart.
 
-const STRUCTURES = { 1: "diagonal", 2: "low_rank", 3: "toeplitz", 4: "semi_separable", 5: "delta" };
+const STRUCTURES = { 1: "diagonal", 2: "low_rank", 3: "toeplitz", 4: "semi_separable", 5: "delta", 6: "memory_cell" };
 const SPARSITIES = { 2: "banded", 3: "routed" };
 
 /**

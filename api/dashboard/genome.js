@@ -62,6 +62,7 @@ export const STRUCTURE_WORDS = {
   semi_separable: "semi-separable (recurrence)",
   toeplitz: "Toeplitz (convolution)",
   delta: "delta rule",
+  memory_cell: "memory cell (no LIV)",
   diagonal: "diagonal (no memory)",
 };
 

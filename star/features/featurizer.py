@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from genome import FeaturizerGenome, Heads
 from genome.alphabet import CHOICES, ROUTES, Expansion, Generator, Source
 from star.cache import Store
+from star.features.cell import Feedback, ForgetGate
 from star.features.decay import Complement, FixedDecay, GateDecay, LogDecay, NoDecay, SoftmaxDecay, StepSize, UnitStep
 from star.features.feature import Feature
 from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
@@ -46,6 +47,8 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("h", Source.POSITION, Generator.DENSE_16): DenseFilter,
     ("h", Source.POSITION, Generator.COMPANION_16): CompanionFilter,
     ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
+    ("f", Source.PROJECTED, Generator.NONE): ForgetGate,
+    ("m", Source.CONSTANT, Generator.NONE): Feedback,
     **{(ROUTES, Source.PROJECTED, generator): Router for generator in CHOICES},
     (ROUTES, Source.PROJECTED, Generator.GATE): Gate,
 }

@@ -4,6 +4,7 @@ from genome.alphabet import Sparsity, TokenMixing
 from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
 from star.structures.low_rank import LowRank
+from star.structures.memory_cell import MemoryCell
 from star.structures.routed_diagonal import RoutedDiagonal
 from star.structures.routed_low_rank import RoutedLowRank
 from star.structures.routed_recurrent import RoutedDelta, RoutedSemiSeparable
@@ -18,6 +19,7 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
     (TokenMixing.TOEPLITZ, Sparsity.NONE): Toeplitz,
     (TokenMixing.SEMI_SEPARABLE, Sparsity.NONE): SemiSeparable,
     (TokenMixing.DELTA, Sparsity.NONE): Delta,
+    (TokenMixing.MEMORY_CELL, Sparsity.NONE): MemoryCell,
     (TokenMixing.DIAGONAL, Sparsity.ROUTED): RoutedDiagonal,
     (TokenMixing.LOW_RANK, Sparsity.ROUTED): RoutedLowRank,
     (TokenMixing.SEMI_SEPARABLE, Sparsity.ROUTED): RoutedSemiSeparable,

@@ -32,6 +32,8 @@ class Structure(ABC):
 
     digit: ClassVar[TokenMixing]
     per_token: ClassVar[tuple[str, ...]]
+    linear: ClassVar[bool] = True
+    """Whether there is a T at all; without one `matrix` raises TypeError."""
     tolerance: ClassVar[float] = 1e-5
     """Relative RMS error allowed to float32 outputs against float64."""
 

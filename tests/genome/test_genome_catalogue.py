@@ -122,7 +122,7 @@ def test_a_class_id_of_zero_is_refused() -> None:
     ("digits", "said"),
     [
         ((1, 2, 1, 2), "an operator has five digits, not 4"),
-        ((1, 6, 1, 2, 3), "token_mixing 6 is not a digit; legal: 1 diagonal, 2 low_rank, 3 toeplitz, 4 semi_separable"),
+        ((1, 9, 1, 2, 3), "token_mixing 9 is not a digit; legal: 1 diagonal, 2 low_rank, 3 toeplitz, 4 semi_separable"),
         ((1, 2, 9, 2, 3), "sparsity 9 is not a digit; legal: 1 none, 2 banded, 3 routed"),
         ((1, 2, 1, 0, 3), "nonlinearity 0 is not a digit; legal: 1 none, 2 softmax"),
         ((1, 2, 1, 2, "x"), "channel_mixing 'x' is not a digit; legal: 1 diagonal"),

@@ -7,7 +7,6 @@ import torch
 from genome import CLASSES, Genome, Shape, Space, decode, sample
 from star.build import build
 from star.contract import CHECKS, Subject, check, examine
-from star.views import disagreements
 
 SHAPE = Shape(width=64, head_dim=16)
 
@@ -22,17 +21,6 @@ def test_every_class_keeps_the_contract(row):
     report = examine(_subject(f"{row.id}.1.1.1.1-{row.id}.1.1.1.1"))
     assert report.checked == tuple(CHECKS)
     assert report.breaches == ()
-
-
-@pytest.mark.parametrize("row", CLASSES[:9], ids=lambda row: row.name)
-@pytest.mark.parametrize("length", [1, 2, 37, 63, 64, 65, 130])
-def test_views_agree_at_awkward_lengths(row, length):
-    model = _subject(f"{row.id}.1.1.1.1").model
-    noise = torch.randn(1, 2, length, SHAPE.width, dtype=torch.float64, generator=torch.Generator().manual_seed(length))
-    with torch.no_grad():
-        ((block, features),) = model.features_of(noise.unbind(0))
-    for _, liv in block.operator.livs():
-        assert list(disagreements(liv.structure, features)) == []
 
 
 @pytest.mark.parametrize("seed", range(12))
