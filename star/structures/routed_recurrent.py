@@ -45,17 +45,14 @@ class RoutedRecurrent(Structure):
         return True
 
     def mix(self, features: Features) -> Tensor:
-        r_BLM = features[ROUTES].squeeze(2)
-        states_MBHKV = [self.base.nothing(features["v"])] * r_BLM.shape[2]
+        """Every memory takes the token; those that it does not meet stay as they were and are not read."""
+        r_LMB11 = features[ROUTES].squeeze(2).permute(1, 2, 0)[..., None, None]
+        states_MBHKV = self.base.nothing(features["v"]).expand(r_LMB11.shape[1], *[-1] * 4)
         outputs = []
-        for r_BM, *token in zip(r_BLM.unbind(1), *(x.unbind(1) for x in self.base.inputs(features)), strict=True):
-            total_BHV = torch.zeros_like(token[-1])
-            for m, r_B in enumerate(r_BM.unbind(1)):
-                met_B11 = (r_B > 0)[:, None, None]
-                y_BHV, state_BHKV = self.base.token(states_MBHKV[m], *token)
-                states_MBHKV[m] = torch.where(met_B11.unsqueeze(3), state_BHKV, states_MBHKV[m])
-                total_BHV = total_BHV + torch.where(met_B11, r_B[:, None, None] * y_BHV, 0)
-            outputs.append(total_BHV)
+        for r_MB11, *token in zip(r_LMB11, *(x.unbind(1) for x in self.base.inputs(features)), strict=True):
+            y_MBHV, moved_MBHKV = self.base.token(states_MBHKV, *token)
+            states_MBHKV = torch.where(r_MB11.unsqueeze(4) > 0, moved_MBHKV, states_MBHKV)
+            outputs.append(torch.where(r_MB11 > 0, r_MB11 * y_MBHV, 0).sum(0))
         return torch.stack(outputs, dim=1).to(features["v"].dtype)
 
     def fast(self, features: Features) -> Tensor:
