@@ -90,11 +90,11 @@ ROUTED_EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
 REPEATS = {TokenMixing.LOW_RANK: "bv"}
 """The groups whose heads may be shared by several heads."""
 
-CHANNELS = {ROUTES: (ChannelMixing.DENSE,)}
-"""The channel mixings of a projected group, where not all of them mean something."""
+NORMALISED = dict.fromkeys((TokenMixing.LOW_RANK, *_RECURRENT), "cb")
+"""The groups that may have unit length: queries and keys."""
 
 FEATURE_TOKENS = {ROUTES: (FeatureTokenMixing.NONE,)}
-"""The same of its convolution over tokens: a token is routed by itself."""
+"""The token mixings of a projected group, where not both mean something: a token is routed by itself."""
 
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
@@ -113,6 +113,12 @@ def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
     routed = operator.sparsity is Sparsity.ROUTED
     table = ROUTED_EXPANSIONS.get(operator.token_mixing, plain) if routed else plain
     return table.get(group, (Expansion.SAME,))
+
+
+def channels(group: str, expansion: Expansion, repeat: Repeat) -> tuple[ChannelMixing, ...]:
+    """The legal channel mixings of a projected feature group: all of them where it has as many as the input."""
+    alike = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES)
+    return tuple(ChannelMixing) if alike else (ChannelMixing.DENSE,)
 
 
 def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -147,7 +153,6 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
 
 def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
     if group.source is Source.PROJECTED:
-        yield from _choice(where, "channel mixing", group.channel, CHANNELS.get(name, tuple(ChannelMixing)))
         yield from _choice(where, "token mixing", group.token, FEATURE_TOKENS.get(name, tuple(FeatureTokenMixing)))
     if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
         yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
@@ -155,10 +160,8 @@ def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
         yield f"{where}: only a feature projected from the input can be convolved over tokens"
     if group.source is not Source.PROJECTED and group.channel is not ChannelMixing.DIAGONAL:
         yield f"{where}: a feature that is not projected has channel mixing 1 (diagonal), not {group.channel.value}"
-    if group.source is Source.PROJECTED and group.channel is not ChannelMixing.DENSE:
-        alike = group.expansion is Expansion.SAME and group.repeat is Repeat.ONE and name not in "ad"
-        if not alike:
-            yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
+    if group.source is Source.PROJECTED and group.channel not in channels(name, group.expansion, group.repeat):
+        yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
 
 
 def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -167,7 +170,7 @@ def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
         if group.normalisation is Normalisation.NONE:
             continue
         where = f"featurizer {featurizer.id}, group {name}"
-        if name not in "cb" or operator.token_mixing not in (TokenMixing.LOW_RANK, *_RECURRENT):
+        if name not in NORMALISED.get(operator.token_mixing, ""):
             yield f"{where}: only queries and keys (c and b of token mixing 2, 4 and 5) are normalised; use 1"
         if operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME:
             yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"

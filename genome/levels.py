@@ -19,13 +19,14 @@ from genome.alphabet import (
 )
 from genome.catalogue import CLASSES, FEATURIZERS
 from genome.legality import (
-    CHANNELS,
     FEATURE_NONLINEARITIES,
     FEATURE_TOKENS,
     GENERATORS,
     NONLINEARITIES,
+    NORMALISED,
     REPEATS,
     SPARSITIES,
+    channels,
     expansions,
     illegal,
 )
@@ -93,20 +94,21 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
 def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
     """Each digit from its table; `shared` is the expansion that groups multiplied with each other have to agree on."""
     source, generators = _pick([(s, g) for (known, s), g in GENERATORS.items() if known == name], rng)
+    legal, normalised = expansions(operator, name), NORMALISED.get(operator.token_mixing, "")
+    expansion = shared if shared in legal else _pick(legal, rng)
+    repeat = _pick(tuple(Repeat) if name in REPEATS.get(operator.token_mixing, "") else (Repeat.ONE,), rng)
+    projected = source is Source.PROJECTED
     token = _pick(FEATURE_TOKENS.get(name, tuple(FeatureTokenMixing)), rng)
-    legal = expansions(operator, name)
     return GroupGenome(
         source=source,
-        channel=_pick(CHANNELS.get(name, tuple(ChannelMixing)), rng)
-        if source is Source.PROJECTED
-        else ChannelMixing.DIAGONAL,
+        channel=_pick(channels(name, expansion, repeat), rng) if projected else ChannelMixing.DIAGONAL,
         token=token,
         sparsity=Sparsity.BANDED if token is FeatureTokenMixing.TOEPLITZ else Sparsity.NONE,
         nonlinearity=_pick(FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,)), rng),
-        expansion=shared if shared in legal else _pick(legal, rng),
-        repeat=_pick(list(Repeat) if name in REPEATS.get(operator.token_mixing, "") else [Repeat.ONE], rng),
+        expansion=expansion,
+        repeat=repeat,
         generator=_pick(generators, rng),
-        normalisation=_pick(list(Normalisation), rng),
+        normalisation=_pick(tuple(Normalisation) if name in normalised else (Normalisation.NONE,), rng),
     )
 
 
