@@ -5,6 +5,7 @@ Source of the alphabets: STAR (arXiv 2411.17800), section 3; what is marked *our
 """
 
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class TokenMixing(IntEnum):
@@ -65,7 +66,8 @@ class Generator(IntEnum):
     Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model:
     real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational. Constants: zero or
     fixed decays, unit steps and gates. Tied: what is written is what is forgotten;
-    decays that make it a softmax over time.
+    decays that make it a softmax over time. Routes: the likeliest one as likely as it is, the two likeliest with
+    weights of sum 1, those beside one that every token meets, or a gate that passes a token or not.
     """
 
     NONE = 1
@@ -86,10 +88,17 @@ class Generator(IntEnum):
     COMPLEX_MODAL_2 = 16
     COMPLEMENT = 20
     SOFTMAX = 21
+    TOP_1 = 30
+    TOP_2 = 31
+    TOP_2_SHARED = 32
+    GATE = 33
 
 
 class Expansion(IntEnum):
-    """Channels of a feature group: as the input, the MLP ratio 8/3 rounded up to 16, a state size, one a head."""
+    """Channels of a feature group: as the input, the MLP ratio 8/3 rounded up to 16, a state size, one a head.
+
+    Routes: 4 or 8 to choose from. Of a routed unit: what each expert that a token meets has, half of the MLP's.
+    """
 
     SAME = 1
     MLP = 2
@@ -98,6 +107,9 @@ class Expansion(IntEnum):
     STATE_64 = 5
     STATE_128 = 6
     PER_HEAD = 7
+    FOUR = 9
+    EIGHT = 10
+    EXPERT = 11
 
 
 class Repeat(IntEnum):
@@ -142,6 +154,29 @@ SHORT_CONV_TAPS = 4
 
 STATE_SIZES = {Expansion.STATE_2: 2, Expansion.STATE_16: 16, Expansion.STATE_64: 64, Expansion.STATE_128: 128}
 
+
+class Choice(NamedTuple):
+    """How many routes a token chooses, and how many more it meets without a choice."""
+
+    chosen: int
+    shared: int = 0
+
+    @property
+    def met(self) -> int:
+        """At most so many: a gate may stay shut."""
+        return self.chosen + self.shared
+
+
+CHOICES = {
+    Generator.TOP_1: Choice(1),
+    Generator.TOP_2: Choice(2),
+    Generator.TOP_2_SHARED: Choice(2, shared=1),
+    Generator.GATE: Choice(1),
+}
+
+ROUTE_COUNTS = {Expansion.SAME: 1, Expansion.FOUR: 4, Expansion.EIGHT: 8}
+"""Routes to choose from; shared ones come on top."""
+
 GROUPS: dict[TokenMixing, tuple[str, ...]] = {
     TokenMixing.DIAGONAL: ("c", "v"),
     TokenMixing.LOW_RANK: ("c", "b", "v"),
@@ -176,6 +211,9 @@ STRATEGIES: dict[TokenMixing, tuple[tuple[str, ...], ...]] = {
     TokenMixing.MEMORY_CELL: ((), ("b",), ("b", "v"), ("b", "f", "v")),
 }
 """Feature-sharing strategies 1, 2, ...: the computed groups that later members take from the first."""
+
+ROUTED_STRATEGIES = {TokenMixing.DIAGONAL: ((), ("c", ROUTES), ("v", ROUTES))}
+"""The same where routing changes them: what an expert computed is of use only with the route that led there."""
 
 WEIGHT_STRATEGIES = (1, 2)
 """Featurizer-sharing strategies: 1 none, 2 all featurizer weights."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from genome.alphabet import STRATEGIES
 from genome.genome import SKIPPED, Genome, Segment, features_genes, members, weights_genes
 from genome.operator import FeaturizerGenome, LIVClass
 from genome.repair import require_legal
@@ -52,6 +51,7 @@ class Blueprint:
                 "class_id": liv.liv_class.id,
                 "name": liv.liv_class.name,
                 "structure": liv.liv_class.operator.token_mixing.name.lower(),
+                "sparsity": liv.liv_class.operator.sparsity.name.lower(),
                 "banded": liv.liv_class.operator.sparsity.name == "BANDED",
                 "differential": liv.liv_class.differential,
                 "weights_from": None if liv.weights_from == position else liv.weights_from,
@@ -76,7 +76,7 @@ def decode(genome: Genome, space: Space) -> Blueprint:
     livs = []
     for position, segment in enumerate(kept):
         liv_class = space[segment.liv_class]
-        strategies = STRATEGIES[liv_class.operator.token_mixing]
+        strategies = liv_class.operator.strategies
         livs.append(
             Placement(
                 liv_class,
@@ -94,7 +94,7 @@ def encode(blueprint: Blueprint, space: Space) -> Genome:
     shares_weights = {liv.weights_from for n, liv in enumerate(blueprint.livs) if liv.weights_from != n}
     segments = []
     for liv in blueprint.livs:
-        strategies = STRATEGIES[liv.liv_class.operator.token_mixing]
+        strategies = liv.liv_class.operator.strategies
         segments.append(
             Segment(
                 liv.liv_class.id,

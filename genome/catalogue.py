@@ -11,6 +11,7 @@ from genome.catalogue_cell import CELL_CLASSES, CELL_FEATURIZERS
 from genome.catalogue_convolution import CONVOLUTIONS, FILTERS
 from genome.catalogue_delta import DELTA_CLASSES, DELTA_FEATURIZERS
 from genome.catalogue_recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
+from genome.catalogue_routed import ROUTED_CLASSES, ROUTED_FEATURIZERS
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _DENSE = GroupGenome()
@@ -50,7 +51,14 @@ _STAR_FEATURIZERS = (
     FeaturizerGenome(20, (("c", _DENSE), ("b", _ONE_HEAD), ("v", _ONE_HEAD))),
 )
 
-FEATURIZERS = (*_STAR_FEATURIZERS, *RECURRENT_FEATURIZERS, *DELTA_FEATURIZERS, *FILTERS, *CELL_FEATURIZERS)
+FEATURIZERS = (
+    *_STAR_FEATURIZERS,
+    *RECURRENT_FEATURIZERS,
+    *DELTA_FEATURIZERS,
+    *FILTERS,
+    *CELL_FEATURIZERS,
+    *ROUTED_FEATURIZERS,
+)
 
 
 _STAR = (
@@ -144,7 +152,15 @@ _ATTENTION = (
     ),
 )
 
-CLASSES = (*STAR_CLASSES, *_ATTENTION, *RECURRENT_CLASSES, *DELTA_CLASSES, *CONVOLUTIONS, *CELL_CLASSES)
+CLASSES = (
+    *STAR_CLASSES,
+    *_ATTENTION,
+    *RECURRENT_CLASSES,
+    *DELTA_CLASSES,
+    *CONVOLUTIONS,
+    *CELL_CLASSES,
+    *ROUTED_CLASSES,
+)
 
 
 def named(name: str) -> LIVClass:

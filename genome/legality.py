@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from genome.alphabet import (
+    CHOICES,
+    ROUTE_COUNTS,
+    ROUTES,
     STATE_SIZES,
     TAPS,
     ChannelMixing,
@@ -27,14 +30,17 @@ _PLAIN = (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU)
 _RECURRENT = (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)
 
 SPARSITIES = {
-    TokenMixing.DIAGONAL: (Sparsity.NONE,),
-    TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED),
+    TokenMixing.DIAGONAL: (Sparsity.NONE, Sparsity.ROUTED),
+    TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED, Sparsity.ROUTED),
     TokenMixing.TOEPLITZ: (Sparsity.NONE,),
-    TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE,),
-    TokenMixing.DELTA: (Sparsity.NONE,),
+    TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE, Sparsity.ROUTED),
+    TokenMixing.DELTA: (Sparsity.NONE, Sparsity.ROUTED),
     TokenMixing.MEMORY_CELL: (Sparsity.NONE,),
 }
-"""The sparsities each structure can be built with; a structure that were reserved would have none."""
+"""The sparsities each structure can be built with; a structure that were reserved would have none.
+
+A filter over distances counts every token, so a toeplitz operator cannot be routed.
+"""
 
 NONLINEARITIES = {
     TokenMixing.DIAGONAL: _PLAIN,
@@ -58,6 +64,7 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("h", Source.POSITION): tuple(TAPS),
     ("f", Source.PROJECTED): (Generator.NONE,),
     ("m", Source.CONSTANT): (Generator.NONE,),
+    (ROUTES, Source.PROJECTED): tuple(CHOICES),
 }
 """Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
 
@@ -75,8 +82,19 @@ EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
 }
 """Expansions beside 1 (as the input), where there is a choice."""
 
+ROUTED_EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
+    TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.EXPERT,))
+}
+"""What routing puts in their place: experts exist where tokens are led to them, and nowhere else."""
+
 REPEATS = {TokenMixing.LOW_RANK: "bv"}
 """The groups whose heads may be shared by several heads."""
+
+NORMALISED = dict.fromkeys((TokenMixing.LOW_RANK, *_RECURRENT), "cb")
+"""The groups that may have unit length: queries and keys."""
+
+FEATURE_TOKENS = {ROUTES: (FeatureTokenMixing.NONE,)}
+"""The token mixings of a projected group, where not both mean something: a token is routed by itself."""
 
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
@@ -85,6 +103,22 @@ def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | Non
         for reason in rule(operator, featurizer):
             return reason
     return None
+
+
+def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
+    """The legal expansions of a feature group of this operator."""
+    if group == ROUTES:
+        return tuple(ROUTE_COUNTS)
+    plain = EXPANSIONS[operator.token_mixing]
+    routed = operator.sparsity is Sparsity.ROUTED
+    table = ROUTED_EXPANSIONS.get(operator.token_mixing, plain) if routed else plain
+    return table.get(group, (Expansion.SAME,))
+
+
+def channels(group: str, expansion: Expansion, repeat: Repeat) -> tuple[ChannelMixing, ...]:
+    """The legal channel mixings of a projected feature group: all of them where it has as many as the input."""
+    alike = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES)
+    return tuple(ChannelMixing) if alike else (ChannelMixing.DENSE,)
 
 
 def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -111,24 +145,23 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
         yield from _choice(where, "generator", group.generator, GENERATORS[name, group.source])
         nonlinearities = FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,))
         yield from _choice(where, "nonlinearity", group.nonlinearity, nonlinearities)
-        expansions = EXPANSIONS[operator.token_mixing].get(name, (Expansion.SAME,))
-        yield from _choice(where, "expansion", group.expansion, expansions)
+        yield from _choice(where, "expansion", group.expansion, expansions(operator, name))
         repeats = tuple(Repeat) if name in REPEATS.get(operator.token_mixing, "") else (Repeat.ONE,)
         yield from _choice(where, "repeat", group.repeat, repeats)
         yield from _projection(where, name, group)
 
 
 def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
+    if group.source is Source.PROJECTED:
+        yield from _choice(where, "token mixing", group.token, FEATURE_TOKENS.get(name, tuple(FeatureTokenMixing)))
     if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
         yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
     if group.source is not Source.PROJECTED and group.token is not FeatureTokenMixing.NONE:
         yield f"{where}: only a feature projected from the input can be convolved over tokens"
     if group.source is not Source.PROJECTED and group.channel is not ChannelMixing.DIAGONAL:
         yield f"{where}: a feature that is not projected has channel mixing 1 (diagonal), not {group.channel.value}"
-    if group.source is Source.PROJECTED and group.channel is not ChannelMixing.DENSE:
-        alike = group.expansion is Expansion.SAME and group.repeat is Repeat.ONE and name not in "ad"
-        if not alike:
-            yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
+    if group.source is Source.PROJECTED and group.channel not in channels(name, group.expansion, group.repeat):
+        yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
 
 
 def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -137,7 +170,7 @@ def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
         if group.normalisation is Normalisation.NONE:
             continue
         where = f"featurizer {featurizer.id}, group {name}"
-        if name not in "cb" or operator.token_mixing not in (TokenMixing.LOW_RANK, *_RECURRENT):
+        if name not in NORMALISED.get(operator.token_mixing, ""):
             yield f"{where}: only queries and keys (c and b of token mixing 2, 4 and 5) are normalised; use 1"
         if operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME:
             yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
@@ -160,6 +193,19 @@ def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[s
         decay, keys = featurizer["a"].expansion, featurizer["b"].expansion
         if decay not in (keys, Expansion.PER_HEAD):
             yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
+
+
+def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A gate is one route; a choice needs several. An expert works token by token."""
+    if operator.sparsity is not Sparsity.ROUTED:
+        return
+    routes = featurizer[ROUTES]
+    counts = (Expansion.SAME,) if routes.generator is Generator.GATE else (Expansion.FOUR, Expansion.EIGHT)
+    where = f"featurizer {featurizer.id}, group {ROUTES} with generator {routes.generator.value}"
+    yield from _choice(where, "expansion", routes.expansion, counts)
+    for name, group in featurizer.groups:
+        if group.expansion is Expansion.EXPERT and group.token is not FeatureTokenMixing.NONE:
+            yield f"featurizer {featurizer.id}, group {name}: an expert sees no neighbours; its token mixing must be 1"
 
 
 def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -212,6 +258,7 @@ RULES: tuple[Rule, ...] = (
     _normalised,
     _alike,
     _tied,
+    _routed,
     _contraction,
 )
 

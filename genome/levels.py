@@ -16,16 +16,18 @@ from genome.alphabet import (
     Repeat,
     Source,
     Sparsity,
-    TokenMixing,
 )
 from genome.catalogue import CLASSES, FEATURIZERS
 from genome.legality import (
-    EXPANSIONS,
     FEATURE_NONLINEARITIES,
+    FEATURE_TOKENS,
     GENERATORS,
     NONLINEARITIES,
+    NORMALISED,
     REPEATS,
     SPARSITIES,
+    channels,
+    expansions,
     illegal,
 )
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
@@ -83,28 +85,30 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
 
 
 def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) -> FeaturizerGenome:
-    structure = operator.token_mixing
-    shared = _pick(EXPANSIONS[structure].get("c", (Expansion.SAME,)), rng)
+    shared = _pick(expansions(operator, "c"), rng)
     return FeaturizerGenome(
-        number, tuple((name, _random_group(structure, name, shared, rng)) for name in operator.groups)
+        number, tuple((name, _random_group(operator, name, shared, rng)) for name in operator.groups)
     )
 
 
-def _random_group(structure: TokenMixing, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
+def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
     """Each digit from its table; `shared` is the expansion that groups multiplied with each other have to agree on."""
     source, generators = _pick([(s, g) for (known, s), g in GENERATORS.items() if known == name], rng)
-    token = _pick(list(FeatureTokenMixing), rng)
-    expansions = EXPANSIONS[structure].get(name, (Expansion.SAME,))
+    legal, normalised = expansions(operator, name), NORMALISED.get(operator.token_mixing, "")
+    expansion = shared if shared in legal else _pick(legal, rng)
+    repeat = _pick(tuple(Repeat) if name in REPEATS.get(operator.token_mixing, "") else (Repeat.ONE,), rng)
+    projected = source is Source.PROJECTED
+    token = _pick(FEATURE_TOKENS.get(name, tuple(FeatureTokenMixing)), rng)
     return GroupGenome(
         source=source,
-        channel=_pick(list(ChannelMixing), rng) if source is Source.PROJECTED else ChannelMixing.DIAGONAL,
+        channel=_pick(channels(name, expansion, repeat), rng) if projected else ChannelMixing.DIAGONAL,
         token=token,
         sparsity=Sparsity.BANDED if token is FeatureTokenMixing.TOEPLITZ else Sparsity.NONE,
         nonlinearity=_pick(FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,)), rng),
-        expansion=shared if shared in expansions else _pick(expansions, rng),
-        repeat=_pick(list(Repeat) if name in REPEATS.get(structure, "") else [Repeat.ONE], rng),
+        expansion=expansion,
+        repeat=repeat,
         generator=_pick(generators, rng),
-        normalisation=_pick(list(Normalisation), rng),
+        normalisation=_pick(tuple(Normalisation) if name in normalised else (Normalisation.NONE,), rng),
     )
 
 

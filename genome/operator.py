@@ -9,7 +9,9 @@ from typing import Any
 from genome.alphabet import (
     GROUP_MEANING,
     GROUPS,
+    ROUTED_STRATEGIES,
     ROUTES,
+    STRATEGIES,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -132,6 +134,12 @@ class OperatorGenome:
         """The feature groups it mixes."""
         groups = GROUPS[self.token_mixing]
         return (*groups, ROUTES) if self.sparsity is Sparsity.ROUTED else groups
+
+    @property
+    def strategies(self) -> tuple[tuple[str, ...], ...]:
+        """Its feature-sharing strategies 1, 2, ...: the groups that later members take from the first."""
+        plain = STRATEGIES[self.token_mixing]
+        return ROUTED_STRATEGIES.get(self.token_mixing, plain) if self.sparsity is Sparsity.ROUTED else plain
 
     @property
     def digits(self) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from genome.alphabet import STRATEGIES, Source
+from genome.alphabet import Source
 from genome.genome import SKIPPED, Genome, Segment, features_genes, weights_genes
 from genome.operator import LIVClass
 from genome.space import Space
@@ -94,7 +94,7 @@ def _weights_fault(segment: Segment, earlier: tuple[Segment, ...], space: Space)
 def _features_fault(segment: Segment, earlier: tuple[Segment, ...], space: Space) -> tuple[str, str] | None:
     label, strategy = features_genes(segment)
     own = space[segment.liv_class]
-    strategies = STRATEGIES[own.operator.token_mixing]
+    strategies = own.operator.strategies
     fault = _range_fault("feature-sharing", label, strategy, len(strategies) if space.share_features else 1, space)
     if fault or strategy == 1:
         return fault
@@ -172,7 +172,7 @@ def _legal_weights(segment: Segment, earlier: tuple[Segment, ...], space: Space)
 
 def _legal_features(segment: Segment, earlier: tuple[Segment, ...], space: Space) -> list[Segment]:
     options = [segment._replace(features_group=1, features_strategy=1)]
-    strategies = STRATEGIES[space[segment.liv_class].operator.token_mixing]
+    strategies = space[segment.liv_class].operator.strategies
     for label in _labels(space):
         for strategy in range(2, len(strategies) + 1):
             options.append(segment._replace(features_group=label, features_strategy=strategy))

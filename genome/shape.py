@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from genome.alphabet import STATE_SIZES, ChannelMixing, Expansion, Normalisation, Repeat
+from genome.alphabet import CHOICES, ROUTE_COUNTS, ROUTES, STATE_SIZES, ChannelMixing, Expansion, Normalisation, Repeat
 from genome.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 
@@ -76,6 +76,11 @@ class Shape:
                 extents[name] = Heads(
                     heads, 1 if group.expansion is Expansion.PER_HEAD else STATE_SIZES.get(state, size)
                 )
+            elif name == ROUTES:
+                extents[name] = Heads(1, ROUTE_COUNTS[group.expansion] + CHOICES[group.generator].shared)
+            elif group.expansion is Expansion.EXPERT:
+                met = CHOICES[featurizer[ROUTES].generator].met
+                extents[name] = Heads(met, expert_width(heads * size))
             elif name in ("d", "h"):
                 extents[name] = Heads(heads, 1)
             elif name == "m":
@@ -108,3 +113,8 @@ class Shape:
 def mlp_width(width: int) -> int:
     """8/3 of the width, rounded up to a multiple of 16 (MAD-lab's rule: 128 -> 352)."""
     return -(-(8 * width // 3) // 16) * 16
+
+
+def expert_width(width: int) -> int:
+    """Half of `mlp_width`, rounded up to a multiple of 8: two experts cost what one unrouted unit costs."""
+    return -(-mlp_width(width) // 16) * 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from genome.alphabet import STRATEGIES, WEIGHT_STRATEGIES
+from genome.alphabet import WEIGHT_STRATEGIES
 from genome.genome import SKIPPED, Genome, Segment
 from genome.repair import Repaired, repair
 from genome.space import Space
@@ -67,5 +67,5 @@ def _draw(gene: int, liv_class: int, space: Space, rng: Generator) -> int:
         return space.choices[int(rng.integers(len(space.choices)))]
     labels = min(space.groups, space.depth)
     weights = len(WEIGHT_STRATEGIES) if space.share_weights else 1
-    features = len(STRATEGIES[space[liv_class].operator.token_mixing]) if space.share_features else 1
+    features = len(space[liv_class].operator.strategies) if space.share_features else 1
     return 1 + int(rng.integers((labels, weights, labels, features)[gene - 1]))

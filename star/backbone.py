@@ -87,11 +87,17 @@ class Backbone(nn.Module):
             x_BLD = x_BLD + block.operator.mix(features, store)
             yield block, features, x_BLD
 
-    def features_of(self, inputs_BLD: Sequence[Tensor]) -> Iterator[tuple[Block, dict[str, Tensor]]]:
-        """Each block with its features when every block sees an input of its own instead of the residual stream."""
+    def features_of(
+        self, inputs_BLD: Sequence[Tensor], given: Sequence[Mapping[str, Tensor]] = ()
+    ) -> Iterator[tuple[Block, dict[str, Tensor]]]:
+        """Each block with its features when every block sees an input of its own instead of the residual stream.
+
+        Features that are `given`, for every block some or none, are not computed.
+        """
         published: dict[int, Mapping[str, Tensor]] = {}
         for position, (block, x_BLD) in enumerate(zip(self.stack(), inputs_BLD, strict=True)):
-            features = block.operator.features(x_BLD, block.borrowed(published))
+            known = dict(given[position]) if given else {}
+            features = block.operator.features(x_BLD, known | block.borrowed(published))
             published[position] = features
             yield block, features
 

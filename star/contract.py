@@ -8,7 +8,7 @@ B batch, L tokens, D model width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from safetensors.torch import load as read_tensors
 from torch import Tensor
 
 from genome import Blueprint, Genome, Shape, Space, decode
+from genome.alphabet import ROUTES
 from star.backbone import Backbone
 from star.build import build
 from star.cost import cost
@@ -29,6 +30,9 @@ FFT_TOLERANCE = 1e-12
 FLOAT32_TOLERANCE = 1e-5
 BFLOAT16_TOLERANCE = 0.05
 """Relative RMS errors of a LIV's output. bfloat16 keeps 8 bits, 0.4 %, and rounds features, filters and states."""
+
+SAME_ROUTES, COUNTED = 0.9, 10
+"""The share of tokens that have to choose as float64 does, where there are enough of them to speak of a share."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Subject:
 
     @property
     def exactly_causal(self) -> bool:
-        """Whether no filter of the model is long enough to be applied by FFT."""
+        """Whether no operator is applied by FFT or packs its tokens: not even a rounding error may come from ahead."""
         livs = (liv for block in self.model.stack() for _, liv in block.operator.livs())
         return not any(liv.structure.transforms(LENGTH) for liv in livs)
 
@@ -98,7 +102,7 @@ def examine(subject: Subject) -> Report:
 
 @torch.no_grad()
 def causal(subject: Subject) -> Iterator[str]:
-    """A changed token changes no earlier output: exactly none, or rounding alone where an FFT is used."""
+    """A changed token changes no earlier output: exactly none, or rounding alone (`exactly_causal`)."""
     tokens_BL = subject.tokens(2, LENGTH)
     before = subject.model(tokens_BL)
     for t in (1, LENGTH // 2, LENGTH - 1):
@@ -173,7 +177,8 @@ def parameters_exact(subject: Subject) -> Iterator[str]:
 def precise(subject: Subject) -> Iterator[str]:
     """float32 and bfloat16 give what float64 gives, LIV by LIV, as far as their digits reach; length 1 works.
 
-    By LIV, because a stack of quadratic units (c times v) multiplies the roundings of its layers.
+    By LIV, because a stack of quadratic units (c times v) multiplies the roundings of its layers. Routes are decisions,
+    which rounding may turn: what float64 gives on the routes that were chosen is what counts, and the routes apart.
     """
     for dtype, allowed in ((torch.float32, FLOAT32_TOLERANCE), (torch.bfloat16, BFLOAT16_TOLERANCE)):
         model = subject.build().to(dtype).eval()
@@ -181,14 +186,21 @@ def precise(subject: Subject) -> Iterator[str]:
             if not model(subject.tokens(2, length)).isfinite().all():
                 yield f"{dtype} at {length} tokens gives logits that are not finite"
             noise = subject.noise(length).to(dtype)
-            pairs = zip(
-                model.features_of(noise.unbind(0)), subject.model.features_of(noise.double().unbind(0)), strict=True
-            )
-            for position, ((block, features), (exact_block, exact_features)) in enumerate(pairs):
+            rounded = list(model.features_of(noise.unbind(0)))
+            routes = [_routes(features) for _, features in rounded]
+            exact = subject.model.features_of(noise.double().unbind(0), routes)
+            pairs = enumerate(zip(rounded, exact, strict=True))
+            for position, ((block, features), (exact_block, exact_features)) in pairs:
                 expected = exact_block.operator.mix(exact_features)
                 error = relative_rms(block.operator.mix(features).double(), expected)
                 if not error <= allowed:
                     yield f"LIV {position}, {dtype}, {length} tokens: off by {error:.1e} relative RMS"
+            if any(routes):
+                exact = subject.model.features_of(noise.double().unbind(0))
+                for position, (ours, (_, theirs)) in enumerate(zip(routes, exact, strict=True)):
+                    for name, r_BL1M in ours.items():
+                        for breach in _strayed(r_BL1M, theirs[name], allowed):
+                            yield f"LIV {position}, {dtype}, {length} tokens: {name} {breach}"
 
 
 def trainable(subject: Subject) -> Iterator[str]:
@@ -224,6 +236,20 @@ CHECKS: dict[str, Callable[[Subject], Iterator[str]]] = {
         seeded,
     )
 }
+
+
+def _routes(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.double() for name, value in features.items() if name.rpartition(".")[2] == ROUTES}
+
+
+def _strayed(r_BL1M: Tensor, exact_BL1M: Tensor, allowed: float) -> Iterator[str]:
+    """Nearly all tokens choose the same routes; those that do weigh them the same."""
+    same_BL = ((r_BL1M > 0) == (exact_BL1M > 0)).all(-1).squeeze(2)
+    if same_BL.numel() >= COUNTED and not same_BL.double().mean() >= SAME_ROUTES:
+        yield f"chooses other routes for {int((~same_BL).sum())} of {same_BL.numel()} tokens"
+    error = relative_rms(r_BL1M[same_BL], exact_BL1M[same_BL]) if same_BL.any() else 0.0
+    if not error <= allowed:
+        yield f"is off by {error:.1e} relative RMS where the same routes are chosen"
 
 
 def _largest(x: Tensor) -> float:

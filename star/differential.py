@@ -57,9 +57,7 @@ class Differential(Operator):
             liv.rescale(factor)
 
     def flops(self, context: int) -> int:
-        return sum(liv.flops(context) for _, liv in self.livs()) + 2 * sum(
-            liv.out_DC.shape[0] for _, liv in self.livs()
-        )
+        return sum(liv.flops(context) + 2 * liv.width for _, liv in self.livs())
 
 
 def _under(prefix: str, named: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """LIV: a linear input-varying operator, y = T(x) x, built from the parts its digits name.
 
-B batch, L tokens, D model width.
+B batch, L tokens, D model width, C channels of y (or (M, D, C) for M experts).
 """
 
 from __future__ import annotations
@@ -68,17 +68,20 @@ class LIV(Operator):
         self.computes = computes
         self.featurizer = featurizer
         self.structure: Structure = _structure(placement, shape)
-        self.out_DC = parameter(shape.width, self.structure.channels)
+        self.width = shape.width
+        self.out_DC = parameter(*self.structure.out_sizes(shape.width))
         self.label = liv_class.name
 
     def features(
         self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None, store: Store | None = None
     ) -> dict[str, Tensor]:
-        return {**(shared or {}), **self.featurizer(x_BLD, self.computes, store)}
+        given = shared or {}
+        missing = tuple(name for name in self.computes if name not in given)
+        return {**given, **self.featurizer(x_BLD, missing, store, given)}
 
     def mix(self, features: Mapping[str, Tensor], store: Store | None = None) -> Tensor:
         y_BLHV = self.structure.fast(features) if store is None else self.structure.step(features, store)
-        return nn.functional.linear(y_BLHV.flatten(2), self.out_DC)
+        return self.structure.project(y_BLHV, features, self.out_DC)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         kept = self.structure.memory(tokens)
@@ -90,7 +93,7 @@ class LIV(Operator):
         yield "", self
 
     def initialise(self, generator: Generator) -> None:
-        nn.init.normal_(self.out_DC, std=self.out_DC.shape[1] ** -0.5, generator=generator)
+        nn.init.normal_(self.out_DC, std=self.out_DC.shape[-1] ** -0.5, generator=generator)
 
     def rescale(self, factor: float) -> None:
         with torch.no_grad():
@@ -98,7 +101,7 @@ class LIV(Operator):
 
     def flops(self, context: int) -> int:
         features = sum(self.featurizer[name].flops() for name in self.computes)
-        return features + self.structure.flops(context) + 2 * self.out_DC.numel()
+        return features + self.structure.flops(context) + 2 * self.width * self.structure.channels
 
 
 def _structure(placement: Placement, shape: Shape) -> Structure:

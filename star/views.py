@@ -76,6 +76,7 @@ def _gradient_error(measured: Tensor, expected: Tensor, all_expected: Mapping[st
     """Relative RMS error; where a gradient vanishes (softmax over one token), relative to that of its fellows."""
     rms = [grad.square().mean().sqrt() for grad in all_expected.values()]
     scale = torch.maximum(expected.square().mean().sqrt(), VANISHING * torch.stack(rms).max())
+    scale = scale.clamp_min(torch.finfo(scale.dtype).tiny)  # no token may have met its route
     return float((measured - expected).square().mean().sqrt() / scale)
 
 

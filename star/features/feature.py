@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Generator, Tensor, nn
 
-from genome import GroupGenome, Heads
+from genome import FeaturizerGenome, GroupGenome, Heads
 from star.cache import Store
 
 
@@ -31,6 +31,11 @@ class Feature(nn.Module):
         self.width = width
         self.extent = extent
         self.group = group
+
+    @classmethod
+    def of(cls, name: str, width: int, extents: Mapping[str, Heads], genome: FeaturizerGenome) -> Feature:
+        """The feature of this name of a featurizer; what it needs to know of the other groups it finds here."""
+        return cls(name, width, extents[name], genome[name])
 
     @abstractmethod
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:

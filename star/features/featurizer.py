@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from torch import Tensor, nn
 
 from genome import FeaturizerGenome, Heads
-from genome.alphabet import Generator, Source
+from genome.alphabet import CHOICES, ROUTES, Expansion, Generator, Source
 from star.cache import Store
 from star.features.cell import Feedback, ForgetGate
 from star.features.decay import Complement, FixedDecay, GateDecay, LogDecay, NoDecay, SoftmaxDecay, StepSize, UnitStep
@@ -19,6 +19,7 @@ from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
 from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
 from star.features.filters_system import CompanionFilter, DenseFilter, DiagonalPlusLowRankFilter, RationalFilter
 from star.features.projection import Projection, UnitGate
+from star.features.router import Experts, Gate, Router
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("c", Source.PROJECTED, Generator.NONE): Projection,
@@ -48,8 +49,13 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
     ("f", Source.PROJECTED, Generator.NONE): ForgetGate,
     ("m", Source.CONSTANT, Generator.NONE): Feedback,
+    **{(ROUTES, Source.PROJECTED, generator): Router for generator in CHOICES},
+    (ROUTES, Source.PROJECTED, Generator.GATE): Gate,
 }
 """What computes a group, by its name, source and generator."""
+
+KINDS_BY_EXPANSION: dict[Expansion, type[Feature]] = {Expansion.EXPERT: Experts}
+"""What takes precedence: not one set of weights for all tokens."""
 
 
 class Featurizer(nn.Module):
@@ -69,16 +75,19 @@ class Featurizer(nn.Module):
         self.groups = nn.ModuleDict()
         for name, group in genome.groups:
             if name in groups:
-                kind = KINDS[name, group.source, group.generator]
-                self.groups[name] = kind(name, width, extents[name], group)
+                kind = KINDS_BY_EXPANSION.get(group.expansion, KINDS[name, group.source, group.generator])
+                self.groups[name] = kind.of(name, width, extents, genome)
 
     def __getitem__(self, name: str) -> Feature:
         feature = self.groups[name]
         assert isinstance(feature, Feature)
         return feature
 
-    def forward(self, x_BLD: Tensor, names: Collection[str], store: Store | None) -> dict[str, Tensor]:
-        """The named groups; with a store, x are the next tokens of a sequence."""
+    def forward(
+        self, x_BLD: Tensor, names: Collection[str], store: Store | None, given: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """The named groups, beside those given; with a store, x are the next tokens of a sequence."""
         length = x_BLD.shape[1] + (store.position if store is not None else 0)
         features = {name: self[name](x_BLD, length, store) for name in names}
-        return {name: self[name].tied(feature, features) for name, feature in features.items()}
+        known = {**given, **features}
+        return {name: self[name].tied(feature, known) for name, feature in features.items()}

@@ -17,7 +17,7 @@ from star.cache import Store
 from star.convolution import causal
 from star.features.feature import Feature, parameter
 
-_SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
+SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
     Nonlinearity.NONE: torch.positive,
     Nonlinearity.RELU: F.relu,
     Nonlinearity.SILU: F.silu,
@@ -41,7 +41,7 @@ class Projection(Feature):
         y_BLC = _PROJECT[self.group.channel](x_BLD, self.weight)
         if self.taps is not None:
             y_BLC = self._convolved(y_BLC, self.taps, store)
-        y_BLHK = torch.unflatten(_SIGMA[self.group.nonlinearity](y_BLC), 2, self.extent)
+        y_BLHK = torch.unflatten(SIGMA[self.group.nonlinearity](y_BLC), 2, self.extent)
         return _NORMALISE[self.group.normalisation](y_BLHK)
 
     def initialise(self, generator: Generator) -> None:

@@ -5,6 +5,9 @@ from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
 from star.structures.low_rank import LowRank
 from star.structures.memory_cell import MemoryCell
+from star.structures.routed_diagonal import RoutedDiagonal
+from star.structures.routed_low_rank import RoutedLowRank
+from star.structures.routed_recurrent import RoutedDelta, RoutedSemiSeparable
 from star.structures.semi_separable import SemiSeparable
 from star.structures.structure import Features, Structure
 from star.structures.toeplitz import Toeplitz
@@ -17,6 +20,10 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
     (TokenMixing.SEMI_SEPARABLE, Sparsity.NONE): SemiSeparable,
     (TokenMixing.DELTA, Sparsity.NONE): Delta,
     (TokenMixing.MEMORY_CELL, Sparsity.NONE): MemoryCell,
+    (TokenMixing.DIAGONAL, Sparsity.ROUTED): RoutedDiagonal,
+    (TokenMixing.LOW_RANK, Sparsity.ROUTED): RoutedLowRank,
+    (TokenMixing.SEMI_SEPARABLE, Sparsity.ROUTED): RoutedSemiSeparable,
+    (TokenMixing.DELTA, Sparsity.ROUTED): RoutedDelta,
 }
 """What mixes tokens, by the operator's second and third digit; `genome.legality.SPARSITIES` admits just these."""
 

@@ -20,6 +20,7 @@ class Delta(Recurrent):
     """b are keys of unit length, d the shares of the old value that are replaced; one decay a head."""
 
     digit = TokenMixing.DELTA
+    idle = ("a", "d")
     tolerance = 1e-4  # every chunk solves a triangular system: its rounding errors grow with keys that are alike
 
     def token(

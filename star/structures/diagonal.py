@@ -13,7 +13,7 @@ from genome.alphabet import Nonlinearity, TokenMixing
 from star.cache import Store
 from star.structures.structure import Features, Structure
 
-_SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
+SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
     Nonlinearity.NONE: torch.positive,
     Nonlinearity.RELU: F.relu,
     Nonlinearity.SILU: F.silu,
@@ -27,7 +27,7 @@ class Diagonal(Structure):
     per_token = ("c", "v")
 
     def mix(self, features: Features) -> Tensor:
-        return _SIGMA[self.operator.nonlinearity](features["c"]) * features["v"]
+        return SIGMA[self.operator.nonlinearity](features["c"]) * features["v"]
 
     def fast(self, features: Features) -> Tensor:
         return self.mix(features)
@@ -36,7 +36,7 @@ class Diagonal(Structure):
         return self.mix(features)
 
     def matrix(self, features: Features) -> Tensor:
-        gate_BLD = _SIGMA[self.operator.nonlinearity](features["c"]).flatten(2)
+        gate_BLD = SIGMA[self.operator.nonlinearity](features["c"]).flatten(2)
         return torch.diag_embed(gate_BLD.transpose(1, 2))
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:

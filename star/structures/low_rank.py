@@ -23,7 +23,7 @@ class LowRank(Structure):
     per_token = ("c", "b", "v")
 
     def mix(self, features: Features) -> Tensor:
-        q_BLHK, k_BLHK, v_BLHV = self._rotated(features)
+        q_BLHK, k_BLHK, v_BLHV = self.rotated(features)
         scale = q_BLHK.shape[-1] ** -0.5
         outputs = []
         for i in range(q_BLHK.shape[1]):
@@ -45,7 +45,7 @@ class LowRank(Structure):
         return _attend(q_BLHK, k_BTGK, v_BTGV, self.window)
 
     def matrix(self, features: Features) -> Tensor:
-        q_BLHK, k_BLHK, _ = self._rotated(features)
+        q_BLHK, k_BLHK, _ = self.rotated(features)
         length = q_BLHK.shape[1]
         scores_BHLL = torch.einsum("bihk,bjhk->bhij", q_BLHK, k_BLHK) * q_BLHK.shape[-1] ** -0.5
         seen_LL = _band(length, length, self.window, q_BLHK)
@@ -59,7 +59,7 @@ class LowRank(Structure):
         seen = context if self.window is None else min(context, self.window)
         return 2 * seen * self.heads * (self.extents["b"].size + self.extents["v"].size)
 
-    def _rotated(self, features: Features) -> tuple[Tensor, Tensor, Tensor]:
+    def rotated(self, features: Features) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values with one key and value head for each query head."""
         k_BLGK, v_BLGV = rotate(features["b"]), features["v"]
         k_BLHK = k_BLGK.repeat_interleave(self.heads // k_BLGK.shape[2], dim=2)

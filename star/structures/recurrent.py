@@ -4,6 +4,7 @@ B batch, L tokens, H heads, G heads of c and b (1 or H), K state and V value cha
 """
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +20,8 @@ class Recurrent(Structure):
     """
 
     per_token = ("c", "b", "d", "v")
+    idle: ClassVar[tuple[str, ...]] = ("d",)
+    """The groups that are 0 for a token that shall leave the state as it is."""
 
     @abstractmethod
     def token(

@@ -1,6 +1,6 @@
 """What a token-mixing structure is: five views of one operator y = T(x) x, which must agree.
 
-B batch, L tokens, H heads, V value channels per head.
+B batch, L tokens, D model width, H heads, V value channels per head, C = H V.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
@@ -71,12 +72,24 @@ class Structure(ABC):
         """T written out, (B, H, L, L) or (B, channels, L, L): y = T v."""
 
     def transforms(self, length: int) -> bool:
-        """Whether `fast` uses a Fourier transform over this many tokens, which leaks rounding errors."""
+        """Whether later tokens may touch the rounding of an output of `fast`, and no more than that.
+
+        Through a Fourier transform over this many tokens, or where tokens are packed by route: how many a route has
+        is the size of its matrix products.
+        """
         return False
 
     def values(self, features: Features) -> Tensor:
         """The v that `matrix` acts on, one head for each of the mixing: v_BLHV."""
         return features["v"].repeat_interleave(self.heads // features["v"].shape[2], dim=2)
+
+    def out_sizes(self, width: int) -> tuple[int, ...]:
+        """Of the weight that projects back to the model width: (D, C), or one such matrix for every expert."""
+        return width, self.channels
+
+    def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
+        """y_BLD, through a weight of these sizes."""
+        return F.linear(y_BLHV.flatten(2), out)
 
     @abstractmethod
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:

@@ -6,7 +6,6 @@ from genome_strategies import lawful, placed
 from hypothesis import given
 
 from genome import Genome, Space, decode, encode
-from genome.alphabet import STRATEGIES
 
 
 @lawful
@@ -32,7 +31,7 @@ def test_links_lead_back_to_a_member_that_owns_what_is_taken(case: tuple[Space, 
         assert source.features_from == liv.features_from
         assert owner.liv_class == liv.liv_class
         assert source.taken == liv.taken
-        assert liv.taken in STRATEGIES[liv.liv_class.operator.token_mixing]
+        assert liv.taken in liv.liv_class.operator.strategies
         computed = set(liv.computes(position))
         if liv.features_from == position:
             assert computed == set(liv.featurizer.names)

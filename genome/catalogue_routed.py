@@ -1,0 +1,78 @@
+"""Routed operators of the literature as data: classes and featurizers 110 to 119."""
+
+from dataclasses import replace
+
+from genome.alphabet import (
+    ROUTES,
+    ChannelMixing,
+    Expansion,
+    FeatureTokenMixing,
+    Generator,
+    Nonlinearity,
+    Normalisation,
+    Source,
+    Sparsity,
+)
+from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+
+_CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
+_VALUE = replace(_CONVOLVED, nonlinearity=Nonlinearity.SILU)
+_KEY = replace(_VALUE, normalisation=Normalisation.L2)
+_SHARE = GroupGenome(nonlinearity=Nonlinearity.SIGMOID)
+_HEAD_GATE = GroupGenome(expansion=Expansion.PER_HEAD)
+_UNIT = GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL, generator=Generator.ONES)
+_DENSE = GroupGenome()
+_EXPERT = GroupGenome(expansion=Expansion.EXPERT)
+_EXPERTS = (ROUTES, GroupGenome(expansion=Expansion.EIGHT, generator=Generator.TOP_2))
+_CLUSTERS = (ROUTES, GroupGenome(expansion=Expansion.FOUR, generator=Generator.TOP_1))
+_GATE = (ROUTES, GroupGenome(generator=Generator.GATE))
+_MEMORIES = (ROUTES, GroupGenome(expansion=Expansion.FOUR, generator=Generator.TOP_2_SHARED))
+
+ROUTED_FEATURIZERS = (
+    FeaturizerGenome(110, (("c", _KEY), ("b", _KEY), ("a", _HEAD_GATE), ("d", _SHARE), ("v", _VALUE), _MEMORIES)),
+    FeaturizerGenome(
+        111,
+        (("c", _CONVOLVED), ("b", _CONVOLVED), ("a", GroupGenome()), ("d", _UNIT), ("v", _CONVOLVED), _MEMORIES),
+    ),
+    FeaturizerGenome(112, (("c", _EXPERT), ("v", _EXPERT), _EXPERTS)),
+    FeaturizerGenome(113, (("c", _DENSE), ("b", _DENSE), ("v", _DENSE), _CLUSTERS)),
+    FeaturizerGenome(114, (("c", _DENSE), ("b", _DENSE), ("v", _DENSE), _GATE)),
+)
+
+ROUTED_CLASSES = (
+    LIVClass(
+        110,
+        "MoM",
+        OperatorGenome.of((110, 5, 3, 1, 3)),
+        source="Du et al. 2025, arXiv 2502.13685",
+        says="mixture of memories: the gated delta rule on 2 of 4 memories and one that every token meets",
+    ),
+    LIVClass(
+        111,
+        "MoM-GLA",
+        OperatorGenome.of((111, 4, 3, 1, 3)),
+        source="Du et al. 2025; Yang et al. 2024",
+        says="the same of gated linear attention on briefly convolved features",
+    ),
+    LIVClass(
+        112,
+        "MoE",
+        OperatorGenome.of((112, 1, 3, 4, 2)),
+        source="Shazeer et al. 2017; Fedus et al. 2022",
+        says="mixture of experts: 2 of 8 SwiGLUs, each half as wide as GMemless; the others are not computed",
+    ),
+    LIVClass(
+        113,
+        "Routing Transformer",
+        OperatorGenome.of((113, 2, 3, 2, 3)),
+        source="Roy et al. 2021, arXiv 2003.05997",
+        says="attention within the nearest of 4 clusters, whose centroids are learned by gradient",
+    ),
+    LIVClass(
+        114,
+        "SeqBoat",
+        OperatorGenome.of((114, 2, 3, 2, 3)),
+        source="Ren et al. 2023, arXiv 2306.11197",
+        says="attention among the tokens that a learned gate lets through",
+    ),
+)

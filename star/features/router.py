@@ -1,0 +1,113 @@
+"""Routes chosen for every token by itself, and the features that only the experts it meets compute.
+
+The rows of a router's weight are the centroids of its routes and learned by gradient alone: no statistics of the
+sequence enter, so nothing of the future leaks.
+
+B batch, L tokens, D model width, M routes to choose from, S slots (routes met), I channels of an expert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from genome import FeaturizerGenome, GroupGenome, Heads
+from genome.alphabet import CHOICES, ROUTES
+from genome.alphabet import Generator as Kind
+from star.balance import tell
+from star.cache import Store
+from star.features.feature import Feature, parameter
+from star.features.projection import SIGMA
+from star.routing import to_experts
+
+
+def _as_likely(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:
+    return torch.where(chosen_BLM, logits_BLM.softmax(-1), 0)
+
+
+def _renormalised(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:
+    return logits_BLM.masked_fill(~chosen_BLM, float("-inf")).softmax(-1)
+
+
+_WEIGHTS: dict[Kind, Callable[[Tensor, Tensor], Tensor]] = {
+    Kind.TOP_1: _as_likely,
+    Kind.TOP_2: _renormalised,
+    Kind.TOP_2_SHARED: _renormalised,
+}
+
+
+class Router(Feature):
+    """r_BL1M: a softmax over routes, of which the largest are kept (Shazeer et al. 2017; Fedus et al. 2022).
+
+    One keeps its probability; two are renormalised to sum 1. Routes that every token meets, with weight 1, are the
+    last columns. Computed in float32 at least.
+    """
+
+    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, extent, group)
+        self.choice = CHOICES[group.generator]
+        self.weight_MD = parameter(extent.size - self.choice.shared, width)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        logits_BLM = _logits(x_BLD, self.weight_MD)
+        chosen_BLM = torch.zeros_like(logits_BLM, dtype=torch.bool)
+        chosen_BLM.scatter_(-1, logits_BLM.topk(self.choice.chosen, dim=-1).indices, True)
+        tell(logits_BLM.softmax(-1), chosen_BLM)
+        weights_BLM = _WEIGHTS[self.group.generator](logits_BLM, chosen_BLM)
+        return F.pad(weights_BLM, (0, self.choice.shared), value=1).unsqueeze(2).to(x_BLD.dtype)
+
+    def initialise(self, generator: Generator) -> None:
+        torch.nn.init.normal_(self.weight_MD, std=self.width**-0.5, generator=generator)
+
+
+class Gate(Feature):
+    """r_BL11 = sigmoid(z) where z > 0, else 0: the operator acts on some tokens only (SeqBoat, Ren et al. 2023)."""
+
+    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, extent, group)
+        self.weight_MD = parameter(extent.size, width)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        z_BLM = _logits(x_BLD, self.weight_MD)
+        return torch.where(z_BLM > 0, z_BLM.sigmoid(), 0).unsqueeze(2).to(x_BLD.dtype)
+
+    def initialise(self, generator: Generator) -> None:
+        torch.nn.init.normal_(self.weight_MD, std=self.width**-0.5, generator=generator)
+
+
+class Experts(Feature):
+    """(B, L, S, I): c or v of a token from the experts it meets, in the order of their index; idle slots are 0.
+
+    Half as wide as one unrouted unit each (`genome.shape.expert_width`), and computed for no token that does not
+    meet them.
+    """
+
+    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome, routes: int) -> None:
+        super().__init__(name, width, extent, group)
+        self.weight_MID = parameter(routes, extent.size, width)
+
+    @classmethod
+    def of(cls, name: str, width: int, extents: Mapping[str, Heads], genome: FeaturizerGenome) -> Experts:
+        return cls(name, width, extents[name], genome[name], extents[ROUTES].size)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        """The input itself: who sees it is known once the routes are."""
+        return x_BLD
+
+    def tied(self, feature: Tensor, features: Mapping[str, Tensor]) -> Tensor:
+        y_BLSI = to_experts(feature, features[ROUTES], self.weight_MID, self.extent.heads)
+        return SIGMA[self.group.nonlinearity](y_BLSI)
+
+    def initialise(self, generator: Generator) -> None:
+        torch.nn.init.normal_(self.weight_MID, std=self.width**-0.5, generator=generator)
+
+    def flops(self) -> int:
+        return 2 * self.extent.channels * self.width
+
+
+def _logits(x_BLD: Tensor, weight_MD: Tensor) -> Tensor:
+    logits_BLM = F.linear(x_BLD, weight_MD)
+    return logits_BLM.to(torch.promote_types(logits_BLM.dtype, torch.float32))

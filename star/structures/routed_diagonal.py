@@ -1,0 +1,56 @@
+"""T_ii = r_i sigma(c_i) for the experts that token i meets: a mixture of memoryless units.
+
+With SiLU a mixture of SwiGLU experts (Shazeer et al. 2017; Fedus et al. 2022). Features are compact: a slot for every
+expert a token meets, in the order of their index; experts that are not met are not computed. Each has its own
+projection back to the model width.
+
+B batch, L tokens, D model width, M experts, S slots, I channels of an expert, C = S I.
+"""
+
+import torch
+from torch import Tensor
+
+from genome.alphabet import ROUTES, TokenMixing
+from star.cache import Store
+from star.routing import from_experts, slots
+from star.structures.diagonal import SIGMA
+from star.structures.structure import Features, Structure
+
+
+class RoutedDiagonal(Structure):
+    """y_BLSI = r sigma(c) v, slot by slot."""
+
+    digit = TokenMixing.DIAGONAL
+    per_token = ("c", "v", ROUTES)
+
+    def transforms(self, length: int) -> bool:
+        return True
+
+    def mix(self, features: Features) -> Tensor:
+        return self._gate(features) * features["v"]
+
+    def fast(self, features: Features) -> Tensor:
+        return self.mix(features)
+
+    def step(self, features: Features, store: Store) -> Tensor:
+        return self.mix(features)
+
+    def matrix(self, features: Features) -> Tensor:
+        return torch.diag_embed(self._gate(features).flatten(2).transpose(1, 2))
+
+    def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def flops(self, context: int) -> int:
+        return 5 * self.channels
+
+    def out_sizes(self, width: int) -> tuple[int, ...]:
+        """Of one projection for every expert, (M, D, I)."""
+        return self.extents[ROUTES].size, width, self.extents["v"].size
+
+    def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
+        return from_experts(y_BLHV, features[ROUTES], out)
+
+    def _gate(self, features: Features) -> Tensor:
+        _, weight_BLS = slots(features[ROUTES], self.heads)
+        return weight_BLS.unsqueeze(3) * SIGMA[self.operator.nonlinearity](features["c"])

@@ -1,0 +1,124 @@
+"""T_ij = sum_m r_im T^m_ij over the routes m that tokens i and j both meet: M memories instead of one.
+
+T^m is the recurrence over the tokens that meet m, as if there were no others: they neither decay nor write
+(Mixture-of-Memories, Du et al. 2025). The memories share keys, values and queries. For training, the tokens of each
+memory are packed to the front and the memories advance side by side in the batch: with k of M memories met, evenly,
+the work is that of k.
+
+B batch, L tokens, H heads, K state and V value channels per head, M memories, X = B M of them side by side,
+P tokens of the fullest, N pairs of a token and a memory it meets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from genome import FeaturizerGenome, Heads, OperatorGenome
+from genome.alphabet import CHOICES, ROUTES, Sparsity
+from star.cache import Store
+from star.routing import Packing
+from star.structures.delta import Delta
+from star.structures.recurrent import Recurrent, exact
+from star.structures.semi_separable import SemiSeparable
+from star.structures.structure import Features, Structure
+
+
+class RoutedRecurrent(Structure):
+    """A recurrence of `kind` for every route; the weight is the reader's."""
+
+    per_token = (*Recurrent.per_token, ROUTES)
+    kind: ClassVar[type[Recurrent]]
+
+    def __init__(
+        self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
+    ) -> None:
+        super().__init__(operator, featurizer, extents, window)
+        self.base = self.kind(replace(operator, sparsity=Sparsity.NONE), featurizer, extents, window)
+        self.choice = CHOICES[featurizer[ROUTES].generator]
+
+    def transforms(self, length: int) -> bool:
+        return True
+
+    def mix(self, features: Features) -> Tensor:
+        """Every memory takes the token; those that it does not meet stay as they were and are not read."""
+        r_LMB11 = features[ROUTES].squeeze(2).permute(1, 2, 0)[..., None, None]
+        states_MBHKV = self.base.nothing(features["v"]).expand(r_LMB11.shape[1], *[-1] * 4)
+        outputs = []
+        for r_MB11, *token in zip(r_LMB11, *(x.unbind(1) for x in self.base.inputs(features)), strict=True):
+            y_MBHV, moved_MBHKV = self.base.token(states_MBHKV, *token)
+            states_MBHKV = torch.where(r_MB11.unsqueeze(4) > 0, moved_MBHKV, states_MBHKV)
+            outputs.append(torch.where(r_MB11 > 0, r_MB11 * y_MBHV, 0).sum(0))
+        return torch.stack(outputs, dim=1).to(features["v"].dtype)
+
+    def fast(self, features: Features) -> Tensor:
+        nothing_BMHKV = self.base.nothing(features["v"]).unsqueeze(1)
+        return self._advance(nothing_BMHKV.expand(-1, self.extents[ROUTES].size, -1, -1, -1), features)[0]
+
+    def step(self, features: Features, store: Store) -> Tensor:
+        kept_BMHKV = store["state"]
+        advance = self._advance if features["v"].shape[1] > 1 else self._advance_token
+        y_BLHV, state_BMHKV = advance(kept_BMHKV.to(exact(kept_BMHKV)), features)
+        store["state"] = state_BMHKV.to(kept_BMHKV.dtype)
+        return y_BLHV
+
+    def matrix(self, features: Features) -> Tensor:
+        inputs = dict(zip(self.base.groups, self.base.inputs(features), strict=True))
+        r_BL1M, t_BHLL = features[ROUTES], torch.zeros(())
+        for m in range(r_BL1M.shape[3]):
+            met_BL11 = r_BL1M[..., m : m + 1] > 0
+            own = inputs | {name: inputs[name] * met_BL11 for name in self.base.idle}
+            weight_B1L1 = torch.where(met_BL11, r_BL1M[..., m : m + 1], 0).transpose(1, 2)
+            t_BHLL = t_BHLL + weight_B1L1 * self.base.matrix(own)
+        return t_BHLL
+
+    def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
+        return {"state": (self.extents[ROUTES].size, *self.base.state)}
+
+    def flops(self, context: int) -> int:
+        """Of the memories that a token meets, no others."""
+        return self.choice.met * (self.base.flops(context) + 2 * self.channels)
+
+    def _advance(self, state_BMHKV: Tensor, features: Features) -> tuple[Tensor, Tensor]:
+        """Memories to choose from and those that every token meets apart: the one kind is packed for nothing."""
+        r_BL1M, inputs = features[ROUTES], self.base.inputs(features)
+        sizes = [r_BL1M.shape[3] - self.choice.shared, self.choice.shared][: 1 + self.choice.shared]
+        y_BLHV, states = torch.zeros_like(inputs[-1]), []
+        for r, state in zip(torch.split(r_BL1M, sizes, dim=3), torch.split(state_BMHKV, sizes, dim=1), strict=True):
+            packing = Packing(r)
+            packed = {name: packing.pack(x) for name, x in zip(self.base.groups, inputs, strict=True)}
+            packed |= {name: packing.keep(packed[name]) for name in self.base.idle}
+            y_XPHV, last_XHKV = self.base.advance(state.flatten(0, 1), *packed.values())
+            y_BLHV = y_BLHV + packing.unpack(y_XPHV, y_BLHV.shape[1])
+            states.append(last_XHKV.view(state.shape))
+        return y_BLHV.to(features["v"].dtype), torch.cat(states, dim=1)
+
+    def _advance_token(self, state_BMHKV: Tensor, features: Features) -> tuple[Tensor, Tensor]:
+        """A single token moves the memories it meets and touches no others."""
+        r_BM = features[ROUTES][:, 0, 0]
+        pair = (r_BM > 0).nonzero(as_tuple=True)
+        inputs = self.base.inputs(features)
+        token = [x.expand(len(r_BM), *[-1] * 3)[pair[0]] for x in inputs]
+        y_N1HV, moved_NHKV = self.base.advance(state_BMHKV[pair], *token)
+        weighted_N1HV = r_BM[pair][:, None, None, None].to(y_N1HV.dtype) * y_N1HV
+        y_BLHV = torch.zeros_like(inputs[-1]).index_add(0, pair[0], weighted_N1HV)
+        return y_BLHV.to(features["v"].dtype), state_BMHKV.index_put(pair, moved_NHKV)
+
+
+class RoutedSemiSeparable(RoutedRecurrent):
+    """Memories of `SemiSeparable`."""
+
+    digit = SemiSeparable.digit
+    kind = SemiSeparable
+
+
+class RoutedDelta(RoutedRecurrent):
+    """Memories of `Delta`."""
+
+    digit = Delta.digit
+    kind = Delta
+    tolerance = Delta.tolerance
