@@ -36,11 +36,15 @@ class Nonlinearity(IntEnum):
 
 
 class ChannelMixing(IntEnum):
-    """Operator level: how channels form heads. Featurizer level: how the projection mixes channels."""
+    """Operator level: how channels form heads. Featurizer level: how the projection mixes channels.
+
+    Outer products are heads whose filter runs over b v^T, not over b and v channel by channel.
+    """
 
     DIAGONAL = 1
     DENSE = 2
     GROUPED = 3
+    OUTER = 4
 
 
 class FeatureTokenMixing(IntEnum):
@@ -64,7 +68,7 @@ class Generator(IntEnum):
     Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model:
     real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational. Constants: zero or
     fixed decays, unit steps and gates. Tied: what is written is what is forgotten;
-    decays that make it a softmax over time.
+    decays that make it a softmax over time; values that are a part of the keys.
     """
 
     NONE = 1
@@ -85,10 +89,14 @@ class Generator(IntEnum):
     COMPLEX_MODAL_2 = 16
     COMPLEMENT = 20
     SOFTMAX = 21
+    TIED = 23
 
 
 class Expansion(IntEnum):
-    """Channels of a feature group: as the input, the MLP ratio 8/3 rounded up to 16, a state size, one a head."""
+    """Channels of a feature group: as the input, the MLP ratio 8/3 rounded up to 16, a state size, one a head.
+
+    Latent: four times a head, and for queries and keys half a head more that is rotated by its position.
+    """
 
     SAME = 1
     MLP = 2
@@ -97,6 +105,7 @@ class Expansion(IntEnum):
     STATE_64 = 5
     STATE_128 = 6
     PER_HEAD = 7
+    LATENT = 8
 
 
 class Repeat(IntEnum):

@@ -20,12 +20,15 @@ from genome.alphabet import (
 )
 from genome.catalogue import CLASSES, FEATURIZERS
 from genome.legality import (
+    CHANNEL_MIXINGS,
     EXPANSIONS,
+    FEATURE_CHANNELS,
     FEATURE_NONLINEARITIES,
     GENERATORS,
     NONLINEARITIES,
     REPEATS,
     SPARSITIES,
+    WHOLE,
     illegal,
 )
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
@@ -70,7 +73,7 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
             structure,
             _pick(SPARSITIES[structure], rng),
             _pick(NONLINEARITIES[structure], rng),
-            _pick(list(ChannelMixing), rng),
+            _pick(CHANNEL_MIXINGS[structure], rng),
         )
         featurizer = _named(rng) if level is Level.OPERATOR else _random_featurizer(number, operator, rng)
         operator = replace(operator, featurizer=featurizer.id)
@@ -91,19 +94,26 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
 
 
 def _random_group(structure: TokenMixing, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
-    """Each digit from its table; `shared` is the expansion that groups multiplied with each other have to agree on."""
+    """Each digit from its table; `shared` is the expansion that groups multiplied with each other have to agree on.
+
+    A generator that leaves no other digit free brings its whole group.
+    """
     source, generators = _pick([(s, g) for (known, s), g in GENERATORS.items() if known == name], rng)
+    fitting = [one for one in generators if one not in WHOLE or WHOLE[one].expansion in (shared, Expansion.SAME)]
+    generator = _pick(fitting, rng)
+    if generator in WHOLE:
+        return WHOLE[generator]
     token = _pick(list(FeatureTokenMixing), rng)
     expansions = EXPANSIONS[structure].get(name, (Expansion.SAME,))
     return GroupGenome(
         source=source,
-        channel=_pick(list(ChannelMixing), rng) if source is Source.PROJECTED else ChannelMixing.DIAGONAL,
+        channel=_pick(FEATURE_CHANNELS, rng) if source is Source.PROJECTED else ChannelMixing.DIAGONAL,
         token=token,
         sparsity=Sparsity.BANDED if token is FeatureTokenMixing.TOEPLITZ else Sparsity.NONE,
         nonlinearity=_pick(FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,)), rng),
         expansion=shared if shared in expansions else _pick(expansions, rng),
         repeat=_pick(list(Repeat) if name in REPEATS.get(structure, "") else [Repeat.ONE], rng),
-        generator=_pick(generators, rng),
+        generator=generator,
         normalisation=_pick(list(Normalisation), rng),
     )
 

@@ -15,7 +15,7 @@ from genome import Placement, Shape
 from star.cache import Store
 from star.features import Featurizer
 from star.features.feature import parameter
-from star.structures import STRUCTURES, Structure
+from star.structures import Structure, structure_of
 
 
 class Operator(nn.Module):
@@ -74,7 +74,8 @@ class LIV(Operator):
     def features(
         self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None, store: Store | None = None
     ) -> dict[str, Tensor]:
-        return {**(shared or {}), **self.featurizer(x_BLD, self.computes, store)}
+        taken = shared or {}
+        return {**taken, **self.featurizer(x_BLD, self.computes, store, taken)}
 
     def mix(self, features: Mapping[str, Tensor], store: Store | None = None) -> Tensor:
         y_BLHV = self.structure.fast(features) if store is None else self.structure.step(features, store)
@@ -104,5 +105,4 @@ class LIV(Operator):
 def _structure(placement: Placement, shape: Shape) -> Structure:
     operator, featurizer = placement.liv_class.operator, placement.featurizer
     extents = shape.groups(placement.liv_class, featurizer)
-    kind = STRUCTURES[operator.token_mixing, operator.sparsity]
-    return kind(operator, featurizer, extents, shape.window)
+    return structure_of(operator, featurizer)(operator, featurizer, extents, shape.window)

@@ -6,6 +6,7 @@ B batch, L tokens, D model width.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from torch import Tensor, nn
 
@@ -17,13 +18,14 @@ from star.features.feature import Feature
 from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
 from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
 from star.features.filters_system import CompanionFilter, DenseFilter, DiagonalPlusLowRankFilter, RationalFilter
-from star.features.projection import Projection, UnitGate
+from star.features.projection import Projection, TiedValues, UnitGate
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("c", Source.PROJECTED, Generator.NONE): Projection,
     ("b", Source.PROJECTED, Generator.NONE): Projection,
     ("b", Source.PROJECTED, Generator.COMPLEMENT): Complement,
     ("v", Source.PROJECTED, Generator.NONE): Projection,
+    ("v", Source.PROJECTED, Generator.TIED): TiedValues,
     ("a", Source.CONSTANT, Generator.NONE): LogDecay,
     ("a", Source.CONSTANT, Generator.ZERO): NoDecay,
     ("a", Source.CONSTANT, Generator.FIXED): FixedDecay,
@@ -74,8 +76,18 @@ class Featurizer(nn.Module):
         assert isinstance(feature, Feature)
         return feature
 
-    def forward(self, x_BLD: Tensor, names: Collection[str], store: Store | None) -> dict[str, Tensor]:
-        """The named groups; with a store, x are the next tokens of a sequence."""
+    def forward(
+        self,
+        x_BLD: Tensor,
+        names: Collection[str],
+        store: Store | None,
+        taken: Mapping[str, Tensor] = MappingProxyType({}),
+    ) -> dict[str, Tensor]:
+        """The named groups; with a store, x are the next tokens of a sequence.
+
+        A group may follow from another, be it computed here or `taken` from elsewhere.
+        """
         length = x_BLD.shape[1] + (store.position if store is not None else 0)
         features = {name: self[name](x_BLD, length, store) for name in names}
-        return {name: self[name].tied(feature, features) for name, feature in features.items()}
+        known = {**taken, **features}
+        return {name: self[name].tied(feature, known) for name, feature in features.items()}
