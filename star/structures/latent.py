@@ -18,21 +18,35 @@ from star.structures.structure import Features
 
 
 class Latent(LowRank):
-    """The groups are c_BLHK (queries, absorbed) and b_BL1K (latent and rotated part); v is the latent in b."""
+    """The groups are c_BLHK (queries, absorbed) and b_BL1K (latent and rotated part); v is the latent in b.
+
+    The fast forms put the weights on whole keys and drop the rotated part behind: attention that reads as many channels
+    as it compares takes half the time, and there is nothing to copy.
+    """
+
+    @property
+    def latent(self) -> int:
+        """R."""
+        return self.extents["v"].size
 
     def rotated(self, x_BLHK: Tensor, position: int = 0) -> Tensor:
-        latent = self.extents["v"].size
-        return torch.cat([x_BLHK[..., :latent], rotate(x_BLHK[..., latent:], position)], dim=-1)
-
-    def read(self, features: Features) -> Tensor:
-        return features["b"][..., : self.extents["v"].size]
+        return torch.cat([x_BLHK[..., : self.latent], rotate(x_BLHK[..., self.latent :], position)], dim=-1)
 
     def values(self, features: Features) -> Tensor:
-        return super().values({"v": self.read(features)})
+        return super().values({"v": features["b"][..., : self.latent]})
+
+    def read(self, k_BLGK: Tensor, features: Features) -> Tensor:
+        return k_BLGK
 
     def kept(self, features: Features, store: Store) -> tuple[Tensor, Tensor]:
         k_BT1K = store.append("b", self.rotated(features["b"], store.position), self.window)
-        return k_BT1K, k_BT1K[..., : self.extents["v"].size]
+        return k_BT1K, k_BT1K
+
+    def fast(self, features: Features) -> Tensor:
+        return super().fast(features)[..., : self.latent]
+
+    def step(self, features: Features, store: Store) -> Tensor:
+        return super().step(features, store)[..., : self.latent]
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         return {"b": super().memory(tokens)["b"]}

@@ -33,7 +33,8 @@ class LowRank(Structure):
         return torch.stack(outputs, dim=1)
 
     def fast(self, features: Features) -> Tensor:
-        q_BLHK, k_BLGK, v_BLGV = self.rotated(features["c"]), self.rotated(features["b"]), self.read(features)
+        q_BLHK, k_BLGK = self.rotated(features["c"]), self.rotated(features["b"])
+        v_BLGV = self.read(k_BLGK, features)
         if self.window is None or q_BLHK.shape[1] <= self.window:
             return _attend(q_BLHK, k_BLGK, v_BLGV)
         return _attend_in_blocks(q_BLHK, k_BLGK, v_BLGV, self.window)
@@ -61,8 +62,8 @@ class LowRank(Structure):
         """Queries or keys turned by their positions, which begin here."""
         return rotate(x_BLHK, position)
 
-    def read(self, features: Features) -> Tensor:
-        """What a key's weight is put on, v_BLGV."""
+    def read(self, k_BLGK: Tensor, features: Features) -> Tensor:
+        """What the weights of these rotated keys are put on, v_BLGV."""
         return features["v"]
 
     def kept(self, features: Features, store: Store) -> tuple[Tensor, Tensor]:
