@@ -65,9 +65,12 @@ def random_space(level: Level, depth: int, classes: int, shape: Shape, rng: Gene
 
 
 def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tuple[LIVClass, FeaturizerGenome]:
-    """A class of this id, with its featurizer, that the rules admit and the shape fits."""
+    """A class of this id, with its featurizer, that the rules admit and the shape fits.
+
+    The structure is drawn first and once, or the least demanding one would win most of the draws.
+    """
+    structure = _pick([structure for structure, sparsities in SPARSITIES.items() if sparsities], rng)
     while True:
-        structure = _pick([structure for structure, sparsities in SPARSITIES.items() if sparsities], rng)
         operator = OperatorGenome(
             number,
             structure,
