@@ -92,10 +92,17 @@ REPEATS = {TokenMixing.LOW_RANK: "bv"}
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
     """Why this operator cannot be built, as a sentence, or None when it can."""
+    return next(_broken(operator, featurizer), None)
+
+
+def reasons(operator: OperatorGenome, featurizer: FeaturizerGenome) -> list[str]:
+    """Every broken rule, where the featurizer has the groups that the operator mixes and each a legal source."""
+    return list(_broken(operator, featurizer))
+
+
+def _broken(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     for rule in RULES:
-        for reason in rule(operator, featurizer):
-            return reason
-    return None
+        yield from rule(operator, featurizer)
 
 
 def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:

@@ -30,6 +30,7 @@ from genome.legality import (
     SPARSITIES,
     WHOLE,
     illegal,
+    reasons,
 )
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.shape import Shape
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 T = TypeVar("T")
+
+PATIENCE = 200
+"""Groups drawn again before a featurizer is given up."""
 
 
 class Level(StrEnum):
@@ -89,11 +93,25 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
 
 
 def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) -> FeaturizerGenome:
+    """Its groups, drawn again one at a time as long as that breaks no more rules, until none is broken.
+
+    Groups that were all drawn at once would seldom fit each other: five of them are legal once in thousands of draws.
+    """
     structure = operator.token_mixing
     shared = _pick(EXPANSIONS[structure].get("c", (Expansion.SAME,)), rng)
-    return FeaturizerGenome(
-        number, tuple((name, _random_group(structure, name, shared, rng)) for name in operator.groups)
-    )
+    groups = {name: _random_group(structure, name, shared, rng) for name in operator.groups}
+    featurizer = FeaturizerGenome(number, tuple(groups.items()))
+    broken = len(reasons(operator, featurizer))
+    for _ in range(PATIENCE):
+        if not broken:
+            break
+        name = _pick(operator.groups, rng)
+        trial = {**groups, name: _random_group(structure, name, shared, rng)}
+        candidate = FeaturizerGenome(number, tuple(trial.items()))
+        found = len(reasons(operator, candidate))
+        if found <= broken:
+            groups, featurizer, broken = trial, candidate, found
+    return featurizer
 
 
 def _random_group(structure: TokenMixing, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
