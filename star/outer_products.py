@@ -27,20 +27,21 @@ def transforms(reach: int, channels: int) -> bool:
     return reach > REACH_PER_CHANNEL * channels
 
 
-def convolved(c_BLHK: Tensor, b_BLHK: Tensor, v_BLHV: Tensor, h_HW: Tensor) -> Tensor:
-    """y_BLHV in the dtype of c; the filter is cut at the length."""
-    length, taps = c_BLHK.shape[1], h_HW.shape[1]
-    if transforms(min(taps, length), c_BLHK.shape[-1]):
-        return _transformed(c_BLHK, b_BLHK, v_BLHV, h_HW)
+def convolved(c_BLHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, h_HW: Tensor) -> Tensor:
+    """y_BLHV of the last L of T tokens, in the dtype of c."""
+    length, total, taps = c_BLHK.shape[1], b_BTHK.shape[1], h_HW.shape[1]
+    ahead = total - length
+    if transforms(min(taps, total) * length // total, c_BLHK.shape[-1]):
+        return _transformed(_behind(ahead, c_BLHK), b_BTHK, v_BTHV, h_HW)[:, ahead:]
     h_HW = h_HW.to(c_BLHK.dtype)
     block = max(taps, SMALLEST_BLOCK)
     if block < length:
-        return _in_blocks(c_BLHK, b_BLHK, v_BLHV, h_HW, block)
+        return _in_blocks(_behind(ahead, c_BLHK), b_BTHK, v_BTHV, h_HW, block)[:, ahead:]
     rows = []
-    for start in range(0, length, ROWS):
-        seen = min(start + ROWS, length)
-        t_HRT = toeplitz(h_HW, seen - start, seen)
-        rows.append(_read(c_BLHK[:, start:seen], b_BLHK[:, :seen], v_BLHV[:, :seen], t_HRT))
+    for c_BRHK in torch.split(c_BLHK, ROWS, dim=1):
+        seen = ahead + c_BRHK.shape[1]
+        rows.append(_read(c_BRHK, b_BTHK[:, :seen], v_BTHV[:, :seen], toeplitz(h_HW, c_BRHK.shape[1], seen)))
+        ahead = seen
     return torch.cat(rows, dim=1)
 
 
@@ -61,6 +62,11 @@ def contracted(c_BLHK: Tensor, u_BLHP: Tensor) -> Tensor:
     """What a query reads of filtered products, y_BLHV."""
     u_BLHKV = torch.unflatten(u_BLHP, -1, (c_BLHK.shape[-1], -1))
     return (c_BLHK.unsqueeze(-2) @ u_BLHKV).squeeze(-2)
+
+
+def _behind(tokens: int, c_BLHK: Tensor) -> Tensor:
+    """Queries of nothing for the tokens before."""
+    return F.pad(c_BLHK, (0, 0, 0, 0, tokens, 0))
 
 
 def _read(c_BRHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, t_HRT: Tensor) -> Tensor:

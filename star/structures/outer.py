@@ -8,7 +8,6 @@ products, W taps, N numbers of state for each product.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from star.cache import Store
@@ -56,14 +55,7 @@ class Outer(Toeplitz):
             return y_BLHV
         keep = None if self.taps is None else self.taps - 1
         b_BTHK, v_BTHV = store.append("b.tail", b_BLHK, keep), store.append("v.tail", v_BLHV, keep)
-        length, total = c_BLHK.shape[1], b_BTHK.shape[1]
-        c_BTHK = F.pad(c_BLHK, (0, 0, 0, 0, total - length, 0))
-        h_HW = self.filters(features["h"], total)
-        return (
-            _latest(c_BLHK, b_BTHK, v_BTHV, h_HW)
-            if length == 1
-            else convolved(c_BTHK, b_BTHK, v_BTHV, h_HW)[:, -length:]
-        )
+        return convolved(c_BLHK, b_BTHK, v_BTHV, self.filters(features["h"], b_BTHK.shape[1]))
 
     def matrix(self, features: Features) -> Tensor:
         c_BLHK, b_BLHK, _ = self._inputs(features)
@@ -99,11 +91,3 @@ class Outer(Toeplitz):
             before_BLHP, state_BHPN = form.reach(h, state_BHPN, products(b_BLHK, v_BLHV))
             outputs.append(convolved(c_BLHK, b_BLHK, v_BLHV, h_HW) + contracted(c_BLHK, before_BLHP))
         return torch.cat(outputs, dim=1).to(inputs[0].dtype), state_BHPN
-
-
-def _latest(c_B1HK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, h_HW: Tensor) -> Tensor:
-    """y of the last token, (B, 1, H, V)."""
-    reach = min(b_BTHK.shape[1], h_HW.shape[1])
-    scores_BHW = torch.einsum("bohk,bwhk->bhw", c_B1HK, b_BTHK[:, -reach:])
-    weight_BHW = scores_BHW * h_HW[:, :reach].flip(1).to(scores_BHW.dtype)
-    return torch.einsum("bhw,bwhv->bhv", weight_BHW, v_BTHV[:, -reach:]).unsqueeze(1)
