@@ -38,11 +38,15 @@ class Nonlinearity(IntEnum):
 
 
 class ChannelMixing(IntEnum):
-    """Operator level: how channels form heads. Featurizer level: how the projection mixes channels."""
+    """Operator level: how channels form heads. Featurizer level: how the projection mixes channels.
+
+    Outer products are heads whose filter runs over b v^T, not over b and v channel by channel.
+    """
 
     DIAGONAL = 1
     DENSE = 2
     GROUPED = 3
+    OUTER = 4
 
 
 class FeatureTokenMixing(IntEnum):
@@ -66,8 +70,9 @@ class Generator(IntEnum):
     Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model:
     real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational. Constants: zero or
     fixed decays, unit steps and gates. Tied: what is written is what is forgotten;
-    decays that make it a softmax over time. Routes: the likeliest one as likely as it is, the two likeliest with
-    weights of sum 1, those beside one that every token meets, or a gate that passes a token or not.
+    decays that make it a softmax over time; values that are a part of the keys. Routes: the likeliest one as likely as it
+    is, the two likeliest with weights of sum 1, those beside one that every token meets, or a gate that passes a token
+    or not.
     """
 
     NONE = 1
@@ -88,6 +93,7 @@ class Generator(IntEnum):
     COMPLEX_MODAL_2 = 16
     COMPLEMENT = 20
     SOFTMAX = 21
+    TIED = 23
     TOP_1 = 30
     TOP_2 = 31
     TOP_2_SHARED = 32
@@ -97,7 +103,8 @@ class Generator(IntEnum):
 class Expansion(IntEnum):
     """Channels of a feature group: as the input, the MLP ratio 8/3 rounded up to 16, a state size, one a head.
 
-    Routes: 4 or 8 to choose from. Of a routed unit: what each expert that a token meets has, half of the MLP's.
+    Latent: four times a head, and for queries and keys half a head more that is rotated by its position. Routes: 4 or 8
+    to choose from. Of a routed unit: what each expert that a token meets has, half of the MLP's.
     """
 
     SAME = 1
@@ -107,6 +114,7 @@ class Expansion(IntEnum):
     STATE_64 = 5
     STATE_128 = 6
     PER_HEAD = 7
+    LATENT = 8
     FOUR = 9
     EIGHT = 10
     EXPERT = 11

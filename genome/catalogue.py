@@ -51,8 +51,15 @@ _STAR_FEATURIZERS = (
     FeaturizerGenome(20, (("c", _DENSE), ("b", _ONE_HEAD), ("v", _ONE_HEAD))),
 )
 
+_QUERIES = GroupGenome(expansion=Expansion.LATENT)
+_LATENT = replace(_QUERIES, repeat=Repeat.ALL)
+_LATENT_FEATURIZER = FeaturizerGenome(
+    23, (("c", _QUERIES), ("b", _LATENT), ("v", replace(_LATENT, generator=Generator.TIED)))
+)
+
 FEATURIZERS = (
     *_STAR_FEATURIZERS,
+    _LATENT_FEATURIZER,
     *RECURRENT_FEATURIZERS,
     *DELTA_FEATURIZERS,
     *FILTERS,
@@ -149,6 +156,20 @@ _ATTENTION = (
         OperatorGenome.of((20, 2, 2, 2, 3)),
         source="Shazeer 2019; Beltagy et al. 2020",
         says="sliding-window attention with one key and value head",
+    ),
+    LIVClass(
+        23,
+        "MLA",
+        OperatorGenome.of((23, 2, 1, 2, 3)),
+        source="DeepSeek-AI 2024, arXiv 2405.04434",
+        says="multi-head latent attention, absorbed: all heads read one latent of 4 heads; only it is kept",
+    ),
+    LIVClass(
+        24,
+        "SWA-MLA",
+        OperatorGenome.of((23, 2, 2, 2, 3)),
+        source="DeepSeek-AI 2024; Beltagy et al. 2020",
+        says="multi-head latent attention to the last `window` tokens",
     ),
 )
 

@@ -12,6 +12,7 @@ from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGen
 _DENSE = GroupGenome()
 _ITSELF = GroupGenome(channel=Channel.DIAGONAL)
 _CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
+_BLOCKS = GroupGenome(channel=Channel.GROUPED)
 _UNIT = GroupGenome(source=Source.CONSTANT, channel=Channel.DIAGONAL, generator=Generator.ONES)
 
 
@@ -40,6 +41,7 @@ FILTERS = (
     _ungated(100, Generator.COMPLEX_MODAL_2, _DENSE),
     _ungated(101, Generator.COMPANION_16),
     _ungated(102, Generator.RATIONAL_16),
+    FeaturizerGenome(104, (("c", _BLOCKS), ("b", _BLOCKS), _filter(Generator.IMPLICIT), ("v", _BLOCKS))),
 )
 
 
@@ -93,5 +95,19 @@ CONVOLUTIONS = (
         (102, 1),
         "Parnichkun et al. 2024",
         "rational transfer function of order 16, coefficients within Montel's bound; decodes by exact recurrence",
+    ),
+    _row(
+        103,
+        "Multi-Hyena",
+        (91, 4),
+        "Massaroli et al. 2023, arXiv 2310.18780",
+        "one filter a head over outer products of b and v, read by c; decodes from the whole history",
+    ),
+    _row(
+        104,
+        "Monarch Mixer",
+        (104, 3),
+        "Fu et al. 2023, arXiv 2310.12109",
+        "block-diagonal projections, one implicit filter a head; causal here, the published model looks both ways",
     ),
 )

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from genome.alphabet import ChannelMixing
 from genome.genome import Genome
-from genome.legality import NONLINEARITIES, SPARSITIES, illegal
+from genome.legality import CHANNEL_MIXINGS, NONLINEARITIES, SPARSITIES, illegal
 from genome.levels import Level, random_class
 from genome.operator import GROUP_ALPHABETS, FeaturizerGenome, LIVClass
 from genome.repair import Repaired, repair
@@ -79,7 +78,7 @@ def _neighbours(
     alphabets: dict[str, Any] = {
         "sparsity": SPARSITIES[structure],
         "nonlinearity": NONLINEARITIES[structure],
-        "channel_mixing": ChannelMixing,
+        "channel_mixing": CHANNEL_MIXINGS[structure],
     }
     for name, alphabet in alphabets.items():
         for digit in alphabet:

@@ -27,12 +27,16 @@ from genome.operator import FeaturizerGenome, GroupGenome, OperatorGenome
 Rule = Callable[[OperatorGenome, FeaturizerGenome], Iterator[str]]
 
 _PLAIN = (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU)
+_LATENT = (Expansion.LATENT,)
 _RECURRENT = (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)
+
+FEATURE_CHANNELS = (ChannelMixing.DIAGONAL, ChannelMixing.DENSE, ChannelMixing.GROUPED)
+"""How a projection may mix channels."""
 
 SPARSITIES = {
     TokenMixing.DIAGONAL: (Sparsity.NONE, Sparsity.ROUTED),
     TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED, Sparsity.ROUTED),
-    TokenMixing.TOEPLITZ: (Sparsity.NONE,),
+    TokenMixing.TOEPLITZ: (Sparsity.NONE, Sparsity.BANDED),
     TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE, Sparsity.ROUTED),
     TokenMixing.DELTA: (Sparsity.NONE, Sparsity.ROUTED),
     TokenMixing.MEMORY_CELL: (Sparsity.NONE,),
@@ -51,10 +55,16 @@ NONLINEARITIES = {
     TokenMixing.MEMORY_CELL: (Nonlinearity.NONE,),
 }
 
+CHANNEL_MIXINGS: dict[TokenMixing, tuple[ChannelMixing, ...]] = {
+    **dict.fromkeys(TokenMixing, FEATURE_CHANNELS),
+    TokenMixing.TOEPLITZ: tuple(ChannelMixing),
+}
+"""How channels may form heads: outer products are for filters, as the other structures have theirs anyway."""
+
 GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.PROJECTED): (Generator.NONE,),
     ("b", Source.PROJECTED): (Generator.NONE, Generator.COMPLEMENT),
-    ("v", Source.PROJECTED): (Generator.NONE,),
+    ("v", Source.PROJECTED): (Generator.NONE, Generator.TIED),
     ("d", Source.PROJECTED): (Generator.NONE,),
     ("d", Source.CONSTANT): (Generator.ONES,),
     ("a", Source.CONSTANT): (Generator.NONE, Generator.ZERO, Generator.FIXED),
@@ -73,7 +83,7 @@ FEATURE_NONLINEARITIES = {**dict.fromkeys("cbv", _PLAIN), "d": (Nonlinearity.NON
 
 EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.SAME, Expansion.MLP)),
-    TokenMixing.LOW_RANK: {},
+    TokenMixing.LOW_RANK: dict.fromkeys("cbv", (Expansion.SAME, Expansion.LATENT)),
     TokenMixing.TOEPLITZ: {},
     TokenMixing.SEMI_SEPARABLE: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES))
     | {"a": (Expansion.SAME, *STATE_SIZES, Expansion.PER_HEAD)},
@@ -87,6 +97,12 @@ ROUTED_EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
 }
 """What routing puts in their place: experts exist where tokens are led to them, and nowhere else."""
 
+WHOLE = {
+    Generator.COMPLEMENT: GroupGenome(generator=Generator.COMPLEMENT),
+    Generator.TIED: GroupGenome(generator=Generator.TIED, expansion=Expansion.LATENT, repeat=Repeat.ALL),
+}
+"""Generators that compute nothing of their own, and the one group in which each of them may stand."""
+
 REPEATS = {TokenMixing.LOW_RANK: "bv"}
 """The groups whose heads may be shared by several heads."""
 
@@ -99,10 +115,17 @@ FEATURE_TOKENS = {ROUTES: (FeatureTokenMixing.NONE,)}
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
     """Why this operator cannot be built, as a sentence, or None when it can."""
+    return next(_broken(operator, featurizer), None)
+
+
+def reasons(operator: OperatorGenome, featurizer: FeaturizerGenome) -> list[str]:
+    """Every broken rule, where the featurizer has the groups that the operator mixes and each a legal source."""
+    return list(_broken(operator, featurizer))
+
+
+def _broken(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     for rule in RULES:
-        for reason in rule(operator, featurizer):
-            return reason
-    return None
+        yield from rule(operator, featurizer)
 
 
 def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
@@ -118,7 +141,7 @@ def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
 def channels(group: str, expansion: Expansion, repeat: Repeat) -> tuple[ChannelMixing, ...]:
     """The legal channel mixings of a projected feature group: all of them where it has as many as the input."""
     alike = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES)
-    return tuple(ChannelMixing) if alike else (ChannelMixing.DENSE,)
+    return FEATURE_CHANNELS if alike else (ChannelMixing.DENSE,)
 
 
 def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -135,6 +158,8 @@ def _operator_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> 
     structure = operator.token_mixing
     yield from _choice(structure.name.lower(), "sparsity", operator.sparsity, SPARSITIES[structure])
     yield from _choice(structure.name.lower(), "nonlinearity", operator.nonlinearity, NONLINEARITIES[structure])
+    channels = CHANNEL_MIXINGS[structure]
+    yield from _choice(structure.name.lower(), "channel mixing", operator.channel_mixing, channels)
 
 
 def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -143,6 +168,7 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
         sources = tuple(source for known, source in GENERATORS if known == name)
         yield from _choice(where, "source", group.source, sources)
         yield from _choice(where, "generator", group.generator, GENERATORS[name, group.source])
+        yield from _choice(where, "channel mixing", group.channel, FEATURE_CHANNELS)
         nonlinearities = FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,))
         yield from _choice(where, "nonlinearity", group.nonlinearity, nonlinearities)
         yield from _choice(where, "expansion", group.expansion, expansions(operator, name))
@@ -226,6 +252,8 @@ def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
         where = f"featurizer {featurizer.id}, group {name}"
         if operator.token_mixing is not TokenMixing.TOEPLITZ:
             yield f"{where}: only toeplitz can do without this gate; its source must be 1 (projected)"
+        if operator.channel_mixing is ChannelMixing.OUTER:
+            yield f"{where}: outer products (channel mixing 4) need a projected group; its source must be 1 (projected)"
         if group.nonlinearity is not Nonlinearity.NONE or group.normalisation is not Normalisation.NONE:
             yield f"{where}: a unit gate has nonlinearity 1 and normalisation 1"
 
@@ -242,12 +270,30 @@ def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[st
         return
     if operator.token_mixing is not TokenMixing.SEMI_SEPARABLE:
         yield f"{where}: generator 20 (complement of the decay) belongs to token mixing 4 (semi-separable)"
-    elif keys != GroupGenome(generator=Generator.COMPLEMENT):
+    elif keys != WHOLE[Generator.COMPLEMENT]:
         yield f"{where}: generator 20 (complement of the decay) computes nothing else: its other digits are the default"
     elif featurizer["a"].source is not Source.PROJECTED or featurizer["a"].expansion is not Expansion.SAME:
         yield f"{where}: generator 20 (complement of the decay) needs a projected a with expansion 1"
     elif featurizer["d"].generator is not Generator.ONES:
         yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
+
+
+def _latent(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """One latent stands for the keys and values of all heads: queries and keys are of its size, values are itself."""
+    latent = [name for name, group in featurizer.groups if group.expansion is Expansion.LATENT]
+    values = featurizer["v"]
+    if not latent and values.generator is not Generator.TIED:
+        return
+    where = f"featurizer {featurizer.id}, group"
+    if operator.token_mixing is not TokenMixing.LOW_RANK or operator.sparsity is Sparsity.ROUTED:
+        yield f"{where} v: generator 23 (tied to the latent) belongs to token mixing 2 with sparsity 1 or 2"
+    for name in "cb":
+        yield from _choice(f"{where} {name} beside a latent", "expansion", featurizer[name].expansion, _LATENT)
+    yield from _choice(f"{where} b of a latent", "repeat", featurizer["b"].repeat, (Repeat.ALL,))
+    yield from _choice(f"{where} v of a latent", "generator", values.generator, (Generator.TIED,))
+    if values != WHOLE[Generator.TIED]:
+        digits = ".".join(map(str, WHOLE[Generator.TIED].digits))
+        yield f"{where} v: generator 23 (tied to the latent) computes nothing: its digits are {digits}"
 
 
 RULES: tuple[Rule, ...] = (
@@ -259,6 +305,7 @@ RULES: tuple[Rule, ...] = (
     _alike,
     _tied,
     _routed,
+    _latent,
     _contraction,
 )
 

@@ -19,6 +19,7 @@ from genome.alphabet import (
 )
 from genome.catalogue import CLASSES, FEATURIZERS
 from genome.legality import (
+    CHANNEL_MIXINGS,
     FEATURE_NONLINEARITIES,
     FEATURE_TOKENS,
     GENERATORS,
@@ -26,9 +27,11 @@ from genome.legality import (
     NORMALISED,
     REPEATS,
     SPARSITIES,
+    WHOLE,
     channels,
     expansions,
     illegal,
+    reasons,
 )
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.shape import Shape
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 T = TypeVar("T")
+
+PATIENCE = 200
+"""Groups drawn again before a featurizer is given up."""
 
 
 class Level(StrEnum):
@@ -64,15 +70,18 @@ def random_space(level: Level, depth: int, classes: int, shape: Shape, rng: Gene
 
 
 def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tuple[LIVClass, FeaturizerGenome]:
-    """A class of this id, with its featurizer, that the rules admit and the shape fits."""
+    """A class of this id, with its featurizer, that the rules admit and the shape fits.
+
+    The structure is drawn first and once, or the least demanding one would win most of the draws.
+    """
+    structure = _pick([structure for structure, sparsities in SPARSITIES.items() if sparsities], rng)
     while True:
-        structure = _pick([structure for structure, sparsities in SPARSITIES.items() if sparsities], rng)
         operator = OperatorGenome(
             number,
             structure,
             _pick(SPARSITIES[structure], rng),
             _pick(NONLINEARITIES[structure], rng),
-            _pick(list(ChannelMixing), rng),
+            _pick(CHANNEL_MIXINGS[structure], rng),
         )
         featurizer = _named(rng) if level is Level.OPERATOR else _random_featurizer(number, operator, rng)
         operator = replace(operator, featurizer=featurizer.id)
@@ -85,15 +94,36 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
 
 
 def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) -> FeaturizerGenome:
+    """Its groups, drawn again one at a time as long as that breaks no more rules, until none is broken.
+
+    Groups that were all drawn at once would seldom fit each other: five of them are legal once in thousands of draws.
+    """
     shared = _pick(expansions(operator, "c"), rng)
-    return FeaturizerGenome(
-        number, tuple((name, _random_group(operator, name, shared, rng)) for name in operator.groups)
-    )
+    groups = {name: _random_group(operator, name, shared, rng) for name in operator.groups}
+    featurizer = FeaturizerGenome(number, tuple(groups.items()))
+    broken = len(reasons(operator, featurizer))
+    for _ in range(PATIENCE):
+        if not broken:
+            break
+        name = _pick(operator.groups, rng)
+        trial = {**groups, name: _random_group(operator, name, shared, rng)}
+        candidate = FeaturizerGenome(number, tuple(trial.items()))
+        found = len(reasons(operator, candidate))
+        if found <= broken:
+            groups, featurizer, broken = trial, candidate, found
+    return featurizer
 
 
 def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
-    """Each digit from its table; `shared` is the expansion that groups multiplied with each other have to agree on."""
+    """Each digit from its table; `shared` is the expansion that groups multiplied with each other have to agree on.
+
+    A generator that leaves no other digit free brings its whole group.
+    """
     source, generators = _pick([(s, g) for (known, s), g in GENERATORS.items() if known == name], rng)
+    fitting = [one for one in generators if one not in WHOLE or WHOLE[one].expansion in (shared, Expansion.SAME)]
+    generator = _pick(fitting, rng)
+    if generator in WHOLE:
+        return WHOLE[generator]
     legal, normalised = expansions(operator, name), NORMALISED.get(operator.token_mixing, "")
     expansion = shared if shared in legal else _pick(legal, rng)
     repeat = _pick(tuple(Repeat) if name in REPEATS.get(operator.token_mixing, "") else (Repeat.ONE,), rng)
@@ -107,7 +137,7 @@ def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: G
         nonlinearity=_pick(FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,)), rng),
         expansion=expansion,
         repeat=repeat,
-        generator=_pick(generators, rng),
+        generator=generator,
         normalisation=_pick(tuple(Normalisation) if name in normalised else (Normalisation.NONE,), rng),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from genome.alphabet import Source
+from genome.alphabet import Expansion, Source
 from genome.genome import SKIPPED, Genome, Segment, features_genes, weights_genes
 from genome.operator import LIVClass
 from genome.space import Space
@@ -109,6 +109,8 @@ def _features_fault(segment: Segment, earlier: tuple[Segment, ...], space: Space
             "feature-sharing strategy",
             f"{strategy} takes {', '.join(taken)}, all that {own.name} computes from its own input",
         )
+    if _follows_keys(own, space) and "v" in taken and "b" not in taken:
+        return ("feature-sharing strategy", f"{strategy} takes v, which follows from b in {own.name}: take b with it")
     other = space[first.liv_class]
     if not _interchangeable(own, other, taken, space):
         return (
@@ -135,6 +137,11 @@ def _sees_its_input(liv_class: LIVClass, taken: tuple[str, ...], space: Space) -
     """Whether any group is still projected: an operator without gates that takes its values is blind."""
     groups = space.featurizer(liv_class).groups
     return any(group.source is Source.PROJECTED for name, group in groups if name not in taken)
+
+
+def _follows_keys(liv_class: LIVClass, space: Space) -> bool:
+    """Whether the values are a part of the keys: there is nothing to take but both."""
+    return space.featurizer(liv_class)["v"].expansion is Expansion.LATENT
 
 
 def _interchangeable(own: LIVClass, other: LIVClass, taken: tuple[str, ...], space: Space) -> bool:

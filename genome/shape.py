@@ -42,7 +42,7 @@ class Shape:
             raise ValueError(f"width {self.width} must be a multiple of head_dim {self.head_dim}")
 
     def heads(self, operator: OperatorGenome) -> Heads:
-        """Heads of the mixing: one per channel (diagonal), one in all (dense), or of `head_dim` (grouped)."""
+        """Heads of the mixing: one per channel (diagonal), one in all (dense), or of `head_dim` (grouped, outer)."""
         mixing = operator.channel_mixing
         if mixing is ChannelMixing.DIAGONAL:
             return Heads(self.width, 1)
@@ -66,12 +66,6 @@ class Shape:
                     f"class {liv_class.id} {liv_class.name} shares each {name} head among {repeat} heads; "
                     f"width {self.width} with head_dim {self.head_dim} gives {heads} heads, no multiple of it"
                 )
-            normalised = group.normalisation is not Normalisation.NONE
-            if normalised and size == 1 and group.expansion not in STATE_SIZES:
-                raise ValueError(
-                    f"class {liv_class.id} {liv_class.name} normalises the {name} of each head; "
-                    f"heads of one channel (head_dim {self.head_dim}) would be left with its sign"
-                )
             if name == "a":
                 extents[name] = Heads(
                     heads, 1 if group.expansion is Expansion.PER_HEAD else STATE_SIZES.get(state, size)
@@ -89,8 +83,15 @@ class Shape:
                 extents[name] = Heads(1, STATE_SIZES[group.expansion])
             elif group.expansion is Expansion.MLP:
                 extents[name] = Heads(1, mlp_width(heads * size))
+            elif group.expansion is Expansion.LATENT:
+                extents[name] = Heads(heads // repeat, latent_size(size) + (0 if name == "v" else rotated_size(size)))
             else:
                 extents[name] = Heads(heads // repeat, size)
+            if group.normalisation is not Normalisation.NONE and extents[name].size == 1:
+                raise ValueError(
+                    f"class {liv_class.id} {liv_class.name} normalises the {name} of each head; "
+                    f"heads of one channel (head_dim {self.head_dim}) would be left with its sign"
+                )
         return extents
 
     def fits(self, liv_class: LIVClass, featurizer: FeaturizerGenome) -> bool:
@@ -118,3 +119,13 @@ def mlp_width(width: int) -> int:
 def expert_width(width: int) -> int:
     """Half of `mlp_width`, rounded up to a multiple of 8: two experts cost what one unrouted unit costs."""
     return -(-mlp_width(width) // 16) * 8
+
+
+def latent_size(size: int) -> int:
+    """Channels of the latent that stands for the keys and values of all heads (DeepSeek-V2: 512 for heads of 128)."""
+    return 4 * size
+
+
+def rotated_size(size: int) -> int:
+    """Channels beside it that know their position: half a head, made even (DeepSeek-V2: 64 for heads of 128)."""
+    return 2 * -(-size // 4)

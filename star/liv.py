@@ -15,7 +15,7 @@ from genome import Placement, Shape
 from star.cache import Store
 from star.features import Featurizer
 from star.features.feature import parameter
-from star.structures import STRUCTURES, Structure
+from star.structures import Structure, structure_of
 
 
 class Operator(nn.Module):
@@ -107,5 +107,4 @@ class LIV(Operator):
 def _structure(placement: Placement, shape: Shape) -> Structure:
     operator, featurizer = placement.liv_class.operator, placement.featurizer
     extents = shape.groups(placement.liv_class, featurizer)
-    kind = STRUCTURES[operator.token_mixing, operator.sparsity]
-    return kind(operator, featurizer, extents, shape.window)
+    return structure_of(operator, featurizer)(operator, featurizer, extents, shape.window)

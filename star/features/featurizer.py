@@ -18,7 +18,7 @@ from star.features.feature import Feature
 from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
 from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
 from star.features.filters_system import CompanionFilter, DenseFilter, DiagonalPlusLowRankFilter, RationalFilter
-from star.features.projection import Projection, UnitGate
+from star.features.projection import Projection, TiedValues, UnitGate
 from star.features.router import Experts, Gate, Router
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
@@ -26,6 +26,7 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("b", Source.PROJECTED, Generator.NONE): Projection,
     ("b", Source.PROJECTED, Generator.COMPLEMENT): Complement,
     ("v", Source.PROJECTED, Generator.NONE): Projection,
+    ("v", Source.PROJECTED, Generator.TIED): TiedValues,
     ("a", Source.CONSTANT, Generator.NONE): LogDecay,
     ("a", Source.CONSTANT, Generator.ZERO): NoDecay,
     ("a", Source.CONSTANT, Generator.FIXED): FixedDecay,

@@ -5,7 +5,7 @@ B batch, L tokens, D model width, C channels of the feature, H heads, K channels
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -66,6 +66,19 @@ class UnitGate(Feature):
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
         return x_BLD.new_ones(*x_BLD.shape[:2], *self.extent)
+
+    def initialise(self, generator: Generator) -> None:
+        """There is nothing to draw."""
+
+
+class TiedValues(Feature):
+    """v = the first channels of b: one latent for keys and values (DeepSeek-AI 2024, arXiv 2405.04434)."""
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        return x_BLD.new_zeros(self.extent)
+
+    def tied(self, feature: Tensor, features: Mapping[str, Tensor]) -> Tensor:
+        return features["b"][..., : self.extent.size]
 
     def initialise(self, generator: Generator) -> None:
         """There is nothing to draw."""

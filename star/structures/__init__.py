@@ -1,10 +1,13 @@
 """How tokens are mixed: one file per structure of T."""
 
-from genome.alphabet import Sparsity, TokenMixing
+from genome import FeaturizerGenome, OperatorGenome
+from genome.alphabet import ChannelMixing, Generator, Sparsity, TokenMixing
 from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
+from star.structures.latent import Latent
 from star.structures.low_rank import LowRank
 from star.structures.memory_cell import MemoryCell
+from star.structures.outer import Outer
 from star.structures.routed_diagonal import RoutedDiagonal
 from star.structures.routed_low_rank import RoutedLowRank
 from star.structures.routed_recurrent import RoutedDelta, RoutedSemiSeparable
@@ -17,6 +20,7 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
     (TokenMixing.LOW_RANK, Sparsity.NONE): LowRank,
     (TokenMixing.LOW_RANK, Sparsity.BANDED): LowRank,
     (TokenMixing.TOEPLITZ, Sparsity.NONE): Toeplitz,
+    (TokenMixing.TOEPLITZ, Sparsity.BANDED): Toeplitz,
     (TokenMixing.SEMI_SEPARABLE, Sparsity.NONE): SemiSeparable,
     (TokenMixing.DELTA, Sparsity.NONE): Delta,
     (TokenMixing.MEMORY_CELL, Sparsity.NONE): MemoryCell,
@@ -27,4 +31,17 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
 }
 """What mixes tokens, by the operator's second and third digit; `genome.legality.SPARSITIES` admits just these."""
 
-__all__ = ["STRUCTURES", "Features", "Structure"]
+LATENT: dict[type[Structure], type[Structure]] = {LowRank: Latent}
+OUTER: dict[type[Structure], type[Structure]] = {Toeplitz: Outer}
+"""What takes a structure's place where values are tied to keys, and where heads are outer products."""
+
+
+def structure_of(operator: OperatorGenome, featurizer: FeaturizerGenome) -> type[Structure]:
+    """The class that mixes tokens as these digits say."""
+    kind = STRUCTURES[operator.token_mixing, operator.sparsity]
+    if featurizer["v"].generator is Generator.TIED:
+        kind = LATENT[kind]
+    return OUTER[kind] if operator.channel_mixing is ChannelMixing.OUTER else kind
+
+
+__all__ = ["STRUCTURES", "Features", "Structure", "structure_of"]

@@ -23,7 +23,7 @@ class LowRank(Structure):
     per_token = ("c", "b", "v")
 
     def mix(self, features: Features) -> Tensor:
-        q_BLHK, k_BLHK, v_BLHV = self.rotated(features)
+        q_BLHK, k_BLHK, v_BLHV = self.per_head(features)
         scale = q_BLHK.shape[-1] ** -0.5
         outputs = []
         for i in range(q_BLHK.shape[1]):
@@ -33,19 +33,18 @@ class LowRank(Structure):
         return torch.stack(outputs, dim=1)
 
     def fast(self, features: Features) -> Tensor:
-        q_BLHK, k_BLGK, v_BLGV = rotate(features["c"]), rotate(features["b"]), features["v"]
+        q_BLHK, k_BLGK = self.rotated(features["c"]), self.rotated(features["b"])
+        v_BLGV = self.read(k_BLGK, features)
         if self.window is None or q_BLHK.shape[1] <= self.window:
             return _attend(q_BLHK, k_BLGK, v_BLGV)
         return _attend_in_blocks(q_BLHK, k_BLGK, v_BLGV, self.window)
 
     def step(self, features: Features, store: Store) -> Tensor:
-        q_BLHK = rotate(features["c"], store.position)
-        k_BTGK = store.append("b", rotate(features["b"], store.position), self.window)
-        v_BTGV = store.append("v", features["v"], self.window)
-        return _attend(q_BLHK, k_BTGK, v_BTGV, self.window)
+        k_BTGK, v_BTGV = self.kept(features, store)
+        return _attend(self.rotated(features["c"], store.position), k_BTGK, v_BTGV, self.window)
 
     def matrix(self, features: Features) -> Tensor:
-        q_BLHK, k_BLHK, _ = self.rotated(features)
+        q_BLHK, k_BLHK, _ = self.per_head(features)
         length = q_BLHK.shape[1]
         scores_BHLL = torch.einsum("bihk,bjhk->bhij", q_BLHK, k_BLHK) * q_BLHK.shape[-1] ** -0.5
         seen_LL = _band(length, length, self.window, q_BLHK)
@@ -59,12 +58,24 @@ class LowRank(Structure):
         seen = context if self.window is None else min(context, self.window)
         return 2 * seen * self.heads * (self.extents["b"].size + self.extents["v"].size)
 
-    def rotated(self, features: Features) -> tuple[Tensor, Tensor, Tensor]:
+    def rotated(self, x_BLHK: Tensor, position: int = 0) -> Tensor:
+        """Queries or keys turned by their positions, which begin here."""
+        return rotate(x_BLHK, position)
+
+    def read(self, k_BLGK: Tensor, features: Features) -> Tensor:
+        """What the weights of these rotated keys are put on, v_BLGV."""
+        return features["v"]
+
+    def kept(self, features: Features, store: Store) -> tuple[Tensor, Tensor]:
+        """Keys and values of all tokens so far."""
+        k_BTGK = store.append("b", self.rotated(features["b"], store.position), self.window)
+        return k_BTGK, store.append("v", features["v"], self.window)
+
+    def per_head(self, features: Features) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values with one key and value head for each query head."""
-        k_BLGK, v_BLGV = rotate(features["b"]), features["v"]
+        k_BLGK = self.rotated(features["b"])
         k_BLHK = k_BLGK.repeat_interleave(self.heads // k_BLGK.shape[2], dim=2)
-        v_BLHV = v_BLGV.repeat_interleave(self.heads // v_BLGV.shape[2], dim=2)
-        return rotate(features["c"]), k_BLHK, v_BLHV
+        return self.rotated(features["c"]), k_BLHK, self.values(features)
 
 
 def _attend(q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor, window: int | None = None) -> Tensor:

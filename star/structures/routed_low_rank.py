@@ -41,7 +41,7 @@ class RoutedLowRank(Structure):
         return True
 
     def mix(self, features: Features) -> Tensor:
-        q_BLHK, k_BLHK, v_BLHV = self.base.rotated(features)
+        q_BLHK, k_BLHK, v_BLHV = self.base.per_head(features)
         scale = q_BLHK.shape[-1] ** -0.5
         y_BLHV = [[v_HV * 0 for v_HV in v_LHV] for v_LHV in v_BLHV]
         for b, i, m in (features[ROUTES].squeeze(2) > 0).nonzero().tolist():
@@ -64,7 +64,7 @@ class RoutedLowRank(Structure):
         return self._masked(q_BLHK, k_BTGK, v_BTGV, r_BT1M)
 
     def matrix(self, features: Features) -> Tensor:
-        q_BLHK, k_BLHK, _ = self.base.rotated(features)
+        q_BLHK, k_BLHK, _ = self.base.per_head(features)
         scores_BHLL = torch.einsum("bihk,bjhk->bhij", q_BLHK, k_BLHK) * q_BLHK.shape[-1] ** -0.5
         t_BHLL = torch.zeros_like(scores_BHLL)
         for r_BL in features[ROUTES].squeeze(2).unbind(2):

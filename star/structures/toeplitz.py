@@ -1,7 +1,8 @@
 """T_ij = c_i h_{i-j} b_j: gated convolutions (Hyena, Poli et al. 2023; LFM2's short convolution; S4 and its kin).
 
 The filter is given as taps or, where it is the impulse response of a state-space model, as that model: then training
-convolves with its taps and decoding runs its recurrence, with a state that does not grow.
+convolves with its taps and decoding runs its recurrence, with a state that does not grow. Banded, the filter is cut
+after `window` taps, however it is written: it decodes from a tail of so many tokens.
 
 B batch, L tokens, H heads (one filter each), V channels per head, D = H V channels, W taps, N numbers of state.
 """
@@ -34,17 +35,18 @@ class Toeplitz(Structure):
     @property
     def taps(self) -> int | None:
         """None where the filter reaches back to the first token."""
-        return TAPS[self.generator]
+        bounds = [bound for bound in (TAPS[self.generator], self.window) if bound is not None]
+        return min(bounds, default=None)
 
     @property
     def form(self) -> StateSpace | None:
-        """How the filter's state-space model is written; None for a filter of taps."""
-        return FORMS.get(self.generator)
+        """How the state-space model is written that the filter decodes as; None for a filter of taps or a cut one."""
+        return FORMS.get(self.generator) if self.window is None else None
 
     @property
     def order(self) -> int:
-        """Numbers of state for each channel; 0 for a filter of taps."""
-        return STATES.get(self.generator, 0)
+        """Numbers of state for each channel; 0 for a filter of taps or a cut one."""
+        return STATES.get(self.generator, 0) if self.window is None else 0
 
     def transforms(self, length: int) -> bool:
         return (self.taps or length) > DIRECT_TAPS
@@ -52,8 +54,8 @@ class Toeplitz(Structure):
     def mix(self, features: Features) -> Tensor:
         inputs_BLHV = features["b"] * features["v"]
         if self.form is not None:
-            return features["c"] * _recurred(self.form, features["h"], inputs_BLHV, self.order)
-        h_HW = features["h"].to(inputs_BLHV.dtype)
+            return features["c"] * recurred(self.form, features["h"], inputs_BLHV, self.order)
+        h_HW = self.filters(features["h"], inputs_BLHV.shape[1]).to(inputs_BLHV.dtype)
         outputs = []
         for i, c_BHV in enumerate(features["c"].unbind(1)):
             reach = min(i + 1, h_HW.shape[1])
@@ -98,14 +100,18 @@ class Toeplitz(Structure):
             return self.channels * (self.form.flops(self.order) + 2)
         return 2 * self.channels * (context if self.taps is None else self.taps) + 2 * self.channels
 
+    def filters(self, h: Tensor, length: int) -> Tensor:
+        """Taps of every head, h_HW: as many as the filter has or, where it is endless, as the input has tokens."""
+        form = FORMS.get(self.generator)
+        reach = length if self.taps is None else self.taps
+        return h[:, :reach] if form is None else form.taps(precise(h), min(reach, length))
+
     def _per_channel(self, h: Tensor, length: int) -> Tensor:
-        """Taps of every channel, as many as the filter has or, where it is endless, as the input has tokens."""
-        h_HW = h if self.form is None else self.form.taps(_precise(h), length)
-        return h_HW.repeat_interleave(self.extents["v"].size, dim=0)
+        return self.filters(h, length).repeat_interleave(self.extents["v"].size, dim=0)
 
     def _advanced(self, form: StateSpace, h: Tensor, inputs_BLHV: Tensor, store: Store) -> Tensor:
         """The state is kept in the cache's dtype and advanced in float32 at least: errors would add up over tokens."""
-        h = _precise(h)
+        h = precise(h)
         state_BHVN, outputs = store["state"].to(h.dtype), []
         for u_BLHV in torch.split(inputs_BLHV.to(h.dtype), CHUNK, dim=1):
             if u_BLHV.shape[1] == 1:
@@ -118,8 +124,9 @@ class Toeplitz(Structure):
         return torch.cat(outputs, dim=1).to(inputs_BLHV.dtype)
 
 
-def _recurred(form: StateSpace, h: Tensor, inputs_BLHV: Tensor, order: int) -> Tensor:
-    state_BHVN = inputs_BLHV[:, 0].unsqueeze(-1).new_zeros(*inputs_BLHV[:, 0].shape, order)
+def recurred(form: StateSpace, h: Tensor, inputs_BLHV: Tensor, order: int) -> Tensor:
+    """The state-space model run token by token, y_BLHV."""
+    state_BHVN = inputs_BLHV.new_zeros(*inputs_BLHV[:, 0].shape, order)
     outputs = []
     for u_BHV in inputs_BLHV.unbind(1):
         y_BHV, state_BHVN = form.step(h.to(u_BHV.dtype), state_BHVN, u_BHV)
@@ -127,7 +134,8 @@ def _recurred(form: StateSpace, h: Tensor, inputs_BLHV: Tensor, order: int) -> T
     return torch.stack(outputs, dim=1)
 
 
-def _precise(h: Tensor) -> Tensor:
+def precise(h: Tensor) -> Tensor:
+    """In float32 at least."""
     return h.to(torch.promote_types(h.dtype, torch.float32))
 
 

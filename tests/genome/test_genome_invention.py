@@ -1,11 +1,14 @@
 """New classes: drawn from what the rules admit, next to known ones, and known again when they come back."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from genome_strategies import lawful, rngs
 from hypothesis import given
 
 from genome import Genome, Shape, Space, breaches, digest, sample
+from genome import alphabet as a
 from genome.invention import FIRST_INVENTED, grown, invent
 from genome.legality import illegal
 from genome.levels import Level, random_class, random_space
@@ -43,6 +46,15 @@ def test_invention_grows_the_space_and_leaves_what_was_there(level, rng):
     assert larger.classes[: len(space.classes)] == space.classes
     assert all(row.id >= FIRST_INVENTED for row in larger.classes[len(space.classes) :])
     assert digest(genome, larger) == digest(genome, space)
+
+
+def test_draws_reach_every_structure_and_the_digits_that_need_company():
+    rng = np.random.default_rng(0)
+    drawn = [random_class(1, Level.FEATURIZER, SHAPE, rng) for _ in range(150)]
+    counts = Counter(row.operator.token_mixing for row, _ in drawn)
+    assert min(counts[structure] for structure in a.TokenMixing) >= 10
+    assert any(featurizer["v"].generator is a.Generator.TIED for _, featurizer in drawn)
+    assert any(row.operator.channel_mixing is a.ChannelMixing.OUTER for row, _ in drawn)
 
 
 def test_without_a_rate_nothing_is_invented():
