@@ -26,13 +26,18 @@ class Sparsity(IntEnum):
 
 
 class Nonlinearity(IntEnum):
-    """Applied to the entries of T (operator level) or to a feature (featurizer level)."""
+    """Applied to the entries of T (operator level) or to a feature (featurizer level).
+
+    Normalised: every row of T divided by its sum. Elu: elu(x) + 1, which is above zero everywhere.
+    """
 
     NONE = 1
     SOFTMAX = 2
     RELU = 3
     SILU = 4
     SIGMOID = 5
+    NORMALISED = 6
+    ELU = 7
 
 
 class ChannelMixing(IntEnum):
@@ -64,7 +69,7 @@ class Generator(IntEnum):
     Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model:
     real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational. Constants: zero or
     fixed decays, unit steps and gates. Tied: what is written is what is forgotten;
-    decays that make it a softmax over time.
+    decays that make it a softmax over time. Forget: a decay that is a plain sigmoid gate.
     """
 
     NONE = 1
@@ -85,6 +90,7 @@ class Generator(IntEnum):
     COMPLEX_MODAL_2 = 16
     COMPLEMENT = 20
     SOFTMAX = 21
+    FORGET = 22
 
 
 class Expansion(IntEnum):
@@ -106,6 +112,7 @@ class Repeat(IntEnum):
     ONE = 1
     TWO = 2
     FOUR = 4
+    SIXTEEN = 16
 
 
 class Normalisation(IntEnum):
@@ -138,6 +145,9 @@ TAPS: dict[Generator, int | None] = {
 
 SHORT_CONV_TAPS = 4
 """Taps of a feature's own short convolution, as in Mamba."""
+
+BLOCK = 16
+"""Tokens of a block of a banded recurrence: the side of a matrix tile, so a block is one product in hardware."""
 
 STATE_SIZES = {Expansion.STATE_2: 2, Expansion.STATE_16: 16, Expansion.STATE_64: 64, Expansion.STATE_128: 128}
 

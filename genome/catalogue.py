@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from genome.alphabet import ChannelMixing as Channel
 from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlinearity, Repeat, Source, Sparsity
+from genome.catalogue_banded import BANDED_CLASSES, BANDED_FEATURIZERS
 from genome.catalogue_convolution import CONVOLUTIONS, FILTERS
 from genome.catalogue_delta import DELTA_CLASSES, DELTA_FEATURIZERS
 from genome.catalogue_recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
@@ -49,7 +50,7 @@ _STAR_FEATURIZERS = (
     FeaturizerGenome(20, (("c", _DENSE), ("b", _ONE_HEAD), ("v", _ONE_HEAD))),
 )
 
-FEATURIZERS = (*_STAR_FEATURIZERS, *RECURRENT_FEATURIZERS, *DELTA_FEATURIZERS, *FILTERS)
+FEATURIZERS = (*_STAR_FEATURIZERS, *RECURRENT_FEATURIZERS, *BANDED_FEATURIZERS, *DELTA_FEATURIZERS, *FILTERS)
 
 
 _STAR = (
@@ -143,7 +144,7 @@ _ATTENTION = (
     ),
 )
 
-CLASSES = (*STAR_CLASSES, *_ATTENTION, *RECURRENT_CLASSES, *DELTA_CLASSES, *CONVOLUTIONS)
+CLASSES = (*STAR_CLASSES, *_ATTENTION, *RECURRENT_CLASSES, *BANDED_CLASSES, *DELTA_CLASSES, *CONVOLUTIONS)
 
 
 def named(name: str) -> LIVClass:

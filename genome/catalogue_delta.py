@@ -45,4 +45,11 @@ DELTA_CLASSES = (
         source="Yang et al. 2025, arXiv 2412.06464",
         says="the delta rule on a state that first decays by a gate a head",
     ),
+    LIVClass(
+        72,
+        "Banded DeltaNet",
+        OperatorGenome.of((70, 5, 2, 1, 3)),
+        source="ours, after Yang et al. 2024",
+        says="the delta rule in jagged blocks of 16: a token reaches 16 to 31 tokens, its own included",
+    ),
 )

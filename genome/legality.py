@@ -24,14 +24,15 @@ from genome.operator import FeaturizerGenome, GroupGenome, OperatorGenome
 Rule = Callable[[OperatorGenome, FeaturizerGenome], Iterator[str]]
 
 _PLAIN = (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU)
+_FEATURE_MAPS = (*_PLAIN, Nonlinearity.ELU)
 _RECURRENT = (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)
 
 SPARSITIES = {
     TokenMixing.DIAGONAL: (Sparsity.NONE,),
     TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED),
     TokenMixing.TOEPLITZ: (Sparsity.NONE,),
-    TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE,),
-    TokenMixing.DELTA: (Sparsity.NONE,),
+    TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE, Sparsity.BANDED),
+    TokenMixing.DELTA: (Sparsity.NONE, Sparsity.BANDED),
 }
 """The sparsities each structure can be built with; a structure that were reserved would have none."""
 
@@ -39,7 +40,7 @@ NONLINEARITIES = {
     TokenMixing.DIAGONAL: _PLAIN,
     TokenMixing.LOW_RANK: (Nonlinearity.SOFTMAX,),
     TokenMixing.TOEPLITZ: (Nonlinearity.NONE,),
-    TokenMixing.SEMI_SEPARABLE: (Nonlinearity.NONE,),
+    TokenMixing.SEMI_SEPARABLE: (Nonlinearity.NONE, Nonlinearity.NORMALISED),
     TokenMixing.DELTA: (Nonlinearity.NONE,),
 }
 
@@ -50,14 +51,18 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("d", Source.PROJECTED): (Generator.NONE,),
     ("d", Source.CONSTANT): (Generator.ONES,),
     ("a", Source.CONSTANT): (Generator.NONE, Generator.ZERO, Generator.FIXED),
-    ("a", Source.PROJECTED): (Generator.NONE, Generator.SOFTMAX),
+    ("a", Source.PROJECTED): (Generator.NONE, Generator.SOFTMAX, Generator.FORGET),
     ("c", Source.CONSTANT): (Generator.ONES,),
     ("b", Source.CONSTANT): (Generator.ONES,),
     ("h", Source.POSITION): tuple(TAPS),
 }
 """Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
 
-FEATURE_NONLINEARITIES = {**dict.fromkeys("cbv", _PLAIN), "d": (Nonlinearity.NONE, Nonlinearity.SIGMOID)}
+FEATURE_NONLINEARITIES = {
+    **dict.fromkeys("cv", _FEATURE_MAPS),
+    "b": (*_FEATURE_MAPS, Nonlinearity.SIGMOID),
+    "d": (Nonlinearity.NONE, Nonlinearity.SIGMOID),
+}
 """Other groups have a nonlinearity of their own and take no other: digit 1. Steps are softplus by default."""
 
 EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
@@ -70,8 +75,20 @@ EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
 }
 """Expansions beside 1 (as the input), where there is a choice."""
 
-REPEATS = {TokenMixing.LOW_RANK: "bv"}
+POSITIVE = dict.fromkeys("cb", (Nonlinearity.ELU,))
+"""The nonlinearities of groups whose products, being divided by their sum, must be above zero."""
+
+REPEATS: dict[TokenMixing, dict[str, tuple[Repeat, ...]]] = {
+    TokenMixing.LOW_RANK: dict.fromkeys("bv", (Repeat.ALL, Repeat.ONE, Repeat.TWO, Repeat.FOUR)),
+    TokenMixing.SEMI_SEPARABLE: {"a": (Repeat.ONE, Repeat.SIXTEEN)},
+}
 """The groups whose heads may be shared by several heads."""
+
+
+def feature_nonlinearities(operator: OperatorGenome, name: str) -> tuple[Nonlinearity, ...]:
+    """Those that a feature group of this operator may have."""
+    legal = FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,))
+    return POSITIVE.get(name, legal) if operator.nonlinearity is Nonlinearity.NORMALISED else legal
 
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
@@ -104,11 +121,12 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
         sources = tuple(source for known, source in GENERATORS if known == name)
         yield from _choice(where, "source", group.source, sources)
         yield from _choice(where, "generator", group.generator, GENERATORS[name, group.source])
-        nonlinearities = FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,))
-        yield from _choice(where, "nonlinearity", group.nonlinearity, nonlinearities)
+        legal = feature_nonlinearities(operator, name)
+        under = f"{where}, under operator nonlinearity {operator.nonlinearity.value}"
+        yield from _choice(under, "nonlinearity", group.nonlinearity, legal)
         expansions = EXPANSIONS[operator.token_mixing].get(name, (Expansion.SAME,))
         yield from _choice(where, "expansion", group.expansion, expansions)
-        repeats = tuple(Repeat) if name in REPEATS.get(operator.token_mixing, "") else (Repeat.ONE,)
+        repeats = REPEATS.get(operator.token_mixing, {}).get(name, (Repeat.ONE,))
         yield from _choice(where, "repeat", group.repeat, repeats)
         yield from _projection(where, name, group)
 
@@ -156,6 +174,16 @@ def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[s
             yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
 
 
+def _neighbours(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Sixteen neighbouring channels may share a decay where each of them is a head."""
+    if operator.channel_mixing is ChannelMixing.DIAGONAL:
+        return
+    for name, group in featurizer.groups:
+        if group.repeat is Repeat.SIXTEEN:
+            where = f"featurizer {featurizer.id}, group {name}"
+            yield f"{where}: repeat 16 needs heads of one channel, channel mixing 1 (diagonal); use repeat 1 (one)"
+
+
 def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     """I - beta k k^T never lengthens a state: the length of k is one and beta at most one."""
     if operator.token_mixing is not TokenMixing.DELTA:
@@ -194,6 +222,8 @@ def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[st
         yield f"{where}: generator 20 (complement of the decay) computes nothing else: its other digits are the default"
     elif featurizer["a"].source is not Source.PROJECTED or featurizer["a"].expansion is not Expansion.SAME:
         yield f"{where}: generator 20 (complement of the decay) needs a projected a with expansion 1"
+    elif featurizer["a"].repeat is not Repeat.ONE:
+        yield f"{where}: generator 20 (complement of the decay) needs a decay for every head: repeat 1 of a"
     elif featurizer["d"].generator is not Generator.ONES:
         yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
 
@@ -205,6 +235,7 @@ RULES: tuple[Rule, ...] = (
     _unit_gates,
     _normalised,
     _alike,
+    _neighbours,
     _tied,
     _contraction,
 )

@@ -11,21 +11,19 @@ from genome.alphabet import (
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
-    Nonlinearity,
     Normalisation,
     Repeat,
     Source,
     Sparsity,
-    TokenMixing,
 )
 from genome.catalogue import CLASSES, FEATURIZERS
 from genome.legality import (
     EXPANSIONS,
-    FEATURE_NONLINEARITIES,
     GENERATORS,
     NONLINEARITIES,
     REPEATS,
     SPARSITIES,
+    feature_nonlinearities,
     illegal,
 )
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
@@ -86,12 +84,13 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
     structure = operator.token_mixing
     shared = _pick(EXPANSIONS[structure].get("c", (Expansion.SAME,)), rng)
     return FeaturizerGenome(
-        number, tuple((name, _random_group(structure, name, shared, rng)) for name in operator.groups)
+        number, tuple((name, _random_group(operator, name, shared, rng)) for name in operator.groups)
     )
 
 
-def _random_group(structure: TokenMixing, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
+def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
     """Each digit from its table; `shared` is the expansion that groups multiplied with each other have to agree on."""
+    structure = operator.token_mixing
     source, generators = _pick([(s, g) for (known, s), g in GENERATORS.items() if known == name], rng)
     token = _pick(list(FeatureTokenMixing), rng)
     expansions = EXPANSIONS[structure].get(name, (Expansion.SAME,))
@@ -100,9 +99,9 @@ def _random_group(structure: TokenMixing, name: str, shared: Expansion, rng: Gen
         channel=_pick(list(ChannelMixing), rng) if source is Source.PROJECTED else ChannelMixing.DIAGONAL,
         token=token,
         sparsity=Sparsity.BANDED if token is FeatureTokenMixing.TOEPLITZ else Sparsity.NONE,
-        nonlinearity=_pick(FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,)), rng),
+        nonlinearity=_pick(feature_nonlinearities(operator, name), rng),
         expansion=shared if shared in expansions else _pick(expansions, rng),
-        repeat=_pick(list(Repeat) if name in REPEATS.get(structure, "") else [Repeat.ONE], rng),
+        repeat=_pick(REPEATS.get(structure, {}).get(name, (Repeat.ONE,)), rng),
         generator=_pick(generators, rng),
         normalisation=_pick(list(Normalisation), rng),
     )

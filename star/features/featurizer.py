@@ -12,7 +12,17 @@ from torch import Tensor, nn
 from genome import FeaturizerGenome, Heads
 from genome.alphabet import Generator, Source
 from star.cache import Store
-from star.features.decay import Complement, FixedDecay, GateDecay, LogDecay, NoDecay, SoftmaxDecay, StepSize, UnitStep
+from star.features.decay import (
+    Complement,
+    FixedDecay,
+    ForgetGate,
+    GateDecay,
+    LogDecay,
+    NoDecay,
+    SoftmaxDecay,
+    StepSize,
+    UnitStep,
+)
 from star.features.feature import Feature
 from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
 from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
@@ -29,6 +39,7 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("a", Source.CONSTANT, Generator.FIXED): FixedDecay,
     ("a", Source.PROJECTED, Generator.NONE): GateDecay,
     ("a", Source.PROJECTED, Generator.SOFTMAX): SoftmaxDecay,
+    ("a", Source.PROJECTED, Generator.FORGET): ForgetGate,
     ("d", Source.PROJECTED, Generator.NONE): StepSize,
     ("d", Source.CONSTANT, Generator.ONES): UnitStep,
     ("c", Source.CONSTANT, Generator.ONES): UnitGate,

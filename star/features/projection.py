@@ -21,6 +21,8 @@ _SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
     Nonlinearity.NONE: torch.positive,
     Nonlinearity.RELU: F.relu,
     Nonlinearity.SILU: F.silu,
+    Nonlinearity.SIGMOID: F.sigmoid,
+    Nonlinearity.ELU: lambda y_BLC: F.relu(y_BLC) + y_BLC.clamp_max(0).exp(),
 }
 
 _NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {

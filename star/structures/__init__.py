@@ -3,6 +3,7 @@
 from genome.alphabet import Sparsity, TokenMixing
 from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
+from star.structures.jagged import Jagged
 from star.structures.low_rank import LowRank
 from star.structures.semi_separable import SemiSeparable
 from star.structures.structure import Features, Structure
@@ -14,7 +15,9 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
     (TokenMixing.LOW_RANK, Sparsity.BANDED): LowRank,
     (TokenMixing.TOEPLITZ, Sparsity.NONE): Toeplitz,
     (TokenMixing.SEMI_SEPARABLE, Sparsity.NONE): SemiSeparable,
+    (TokenMixing.SEMI_SEPARABLE, Sparsity.BANDED): Jagged,
     (TokenMixing.DELTA, Sparsity.NONE): Delta,
+    (TokenMixing.DELTA, Sparsity.BANDED): Jagged,
 }
 """What mixes tokens, by the operator's second and third digit; `genome.legality.SPARSITIES` admits just these."""
 

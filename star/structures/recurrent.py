@@ -15,7 +15,8 @@ from star.structures.structure import Features, Structure
 class Recurrent(Structure):
     """One (key, value) state a head, of the same size whatever the length.
 
-    The groups are c_BLGK, b_BLGK, a (log decay, 0 or less; HK or BLHK, K may be 1), d_BLH1 (steps) and v_BLHV.
+    The groups are c_BLGK, b_BLGK, a (log decay, 0 or less; HK or BLHK, K may be 1, heads may share one), d_BLH1 (steps)
+    and v_BLHV.
     """
 
     per_token = ("c", "b", "d", "v")
@@ -40,6 +41,8 @@ class Recurrent(Structure):
     def inputs(self, features: Features) -> tuple[Tensor, ...]:
         """All groups per token, in float32 at least: errors of the state add up over tokens."""
         c_BLGK, b_BLGK, a, d_BLH1, v_BLHV = (features[name].to(exact(features[name])) for name in self.groups)
+        if a.shape[-2] < self.heads:
+            a = a.repeat_interleave(self.heads // a.shape[-2], dim=-2)
         a_BLHK = a if a.dim() == v_BLHV.dim() else a.expand(1, v_BLHV.shape[1], *a.shape)
         return c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV
 

@@ -31,7 +31,7 @@ class Structure(ABC):
 
     digit: ClassVar[TokenMixing]
     per_token: ClassVar[tuple[str, ...]]
-    tolerance: ClassVar[float] = 1e-5
+    tolerance: float = 1e-5
     """Relative RMS error allowed to float32 outputs against float64."""
 
     def __init__(
