@@ -50,6 +50,6 @@ DELTA_CLASSES = (
         "Banded DeltaNet",
         OperatorGenome.of((70, 5, 2, 1, 3)),
         source="ours, after Yang et al. 2024",
-        says="the delta rule in jagged blocks of 16: a token reaches 16 to 31 tokens, its own included",
+        says="the delta rule in jagged blocks of 16: a token reaches 16 to 31 tokens back",
     ),
 )

@@ -74,7 +74,7 @@ class Shape:
                 )
             if name == "a":
                 extents[name] = Heads(
-                    heads, 1 if group.expansion is Expansion.PER_HEAD else STATE_SIZES.get(state, size)
+                    heads // repeat, 1 if group.expansion is Expansion.PER_HEAD else STATE_SIZES.get(state, size)
                 )
             elif name in ("d", "h"):
                 extents[name] = Heads(heads, 1)

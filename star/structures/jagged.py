@@ -5,13 +5,15 @@ the border of every block, `carried` from the local state that the block before 
 read. So a token reaches back to the start of the block before its own: 16 to 31 tokens, its own not counted (Sliding
 Window Recurrences for Sequence Models, Secrieru et al. 2025, arXiv 2512.13921: the window is jagged).
 
-B batch, L tokens, H heads, K state and V value channels per head, N blocks, M = B N blocks of the whole batch.
+B batch, L tokens, H heads, K state and V value channels per head, N blocks.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
@@ -26,6 +28,9 @@ _UNBANDED: dict[TokenMixing, type[Recurrent]] = {
     TokenMixing.SEMI_SEPARABLE: SemiSeparable,
     TokenMixing.DELTA: Delta,
 }
+
+PIECE_ELEMENTS = 1 << 17
+"""State elements of the blocks that advance at once: 512 KiB in float32. Larger pieces leave the processor's cache."""
 
 States = tuple[Tensor, Tensor]
 """(carried_BHKV, local_BHKV)."""
@@ -81,7 +86,7 @@ class Jagged(Structure):
             first, end = max(0, start - BLOCK), min(start + BLOCK, length)
             seen = {name: x[:, first:end] if x.dim() == 4 else x for name, x in features.items()}
             t_BHLL = self.base.matrix(seen)[:, :, start - first :]
-            rows.append(torch.nn.functional.pad(t_BHLL, (first, length - end)))
+            rows.append(F.pad(t_BHLL, (first, length - end)))
         return torch.cat(rows, dim=2)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
@@ -121,21 +126,31 @@ class Jagged(Structure):
         return self._within((states[1], torch.zeros_like(states[1])), inputs)
 
     def _blocks(self, states: States, inputs: Sequence[Tensor]) -> tuple[Tensor, States]:
-        """Whole blocks, each an element of the batch: from nothing for what it leaves, from its neighbour's to read."""
-        batch = len(states[1])
-        folded = self._folded(inputs)
-        nothing_MHKV = states[1].new_zeros(len(folded[-1]), *states[1].shape[1:])
-        _, ends_MHKV = self.base.advance(nothing_MHKV, *folded)
-        ends_BNHKV = torch.unflatten(ends_MHKV, 0, (batch, -1))
-        starts_BNHKV = torch.cat([states[1].unsqueeze(1), ends_BNHKV[:, :-1]], dim=1)
-        y_MLHV, carried_MHKV = self.base.advance(starts_BNHKV.flatten(0, 1), *folded)
-        y_BLHV = torch.unflatten(y_MLHV, 0, (batch, -1)).flatten(1, 2)
-        return y_BLHV, (torch.unflatten(carried_MHKV, 0, (batch, -1))[:, -1], ends_BNHKV[:, -1])
+        """Whole blocks, each an element of the batch: what each leaves by itself, then each from its neighbour's."""
+        local_BHKV = states[1]
+        pieces = self._pieces(inputs)
+        ends = torch.cat([self.base.left(*piece) for piece in pieces])
+        ends_BNHKV = torch.unflatten(ends, 0, (len(local_BHKV), -1))
+        starts_BNHKV = torch.cat([local_BHKV.unsqueeze(1), ends_BNHKV[:, :-1]], dim=1)
+        starts = torch.split(starts_BNHKV.flatten(0, 1), len(pieces[0][-1]))
+        done = [self.base.advance(start, *piece) for start, piece in zip(starts, pieces, strict=True)]
+        y_BNLHV, carried_BNHKV = (
+            torch.unflatten(torch.cat(parts), 0, (len(local_BHKV), -1)) for parts in zip(*done, strict=True)
+        )
+        return y_BNLHV.flatten(1, 2), (carried_BNHKV[:, -1], ends_BNHKV[:, -1])
 
-    def _folded(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Blocks in the batch; a decay that is constant is the same for all of them and keeps a batch of one."""
+    def _pieces(self, inputs: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+        """All blocks in the batch, and so many of them at a time that their states stay in the processor's cache.
+
+        A decay that is constant is the same for all of them and keeps a batch of one.
+        """
+        at_once = max(1, PIECE_ELEMENTS // prod(self.base.state))
         constant = self.featurizer["a"].source is Source.CONSTANT
-        return [
-            x_BL[:, :BLOCK] if name == "a" and constant else torch.unflatten(x_BL, 1, (-1, BLOCK)).flatten(0, 1)
-            for name, x_BL in zip(self.groups, inputs, strict=True)
-        ]
+        blocks = inputs[-1].shape[0] * inputs[-1].shape[1] // BLOCK
+        split = []
+        for name, x_BL in zip(self.groups, inputs, strict=True):
+            if name == "a" and constant:
+                split.append((x_BL[:, :BLOCK],) * -(-blocks // at_once))
+            else:
+                split.append(torch.split(torch.unflatten(x_BL, 1, (-1, BLOCK)).flatten(0, 1), at_once))
+        return list(zip(*split, strict=True))

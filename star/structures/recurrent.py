@@ -33,6 +33,10 @@ class Recurrent(Structure):
     ) -> tuple[Tensor, Tensor]:
         """The same for all tokens at once: y_BLHV and the last state; differentiable in everything."""
 
+    def left(self, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor) -> Tensor:
+        """The state that tokens leave by themselves, where nothing was before them."""
+        return self.advance(self.nothing(v_BLHV), c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV)[1]
+
     @property
     def state(self) -> tuple[int, int, int]:
         """(H, K, V)."""

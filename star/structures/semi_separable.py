@@ -72,6 +72,19 @@ class SemiSeparable(Recurrent):
             y_BLHV, state_BHKV = recurrence(c_BLGK, b_BLGK, rate, d_BLH1.squeeze(-1), w_BLHV, state_BHKV)
         return self._divided(y_BLHV), state_BHKV
 
+    def left(self, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor) -> Tensor:
+        """A sum, as nothing is read: what each token writes, under the decays of those behind it."""
+        later_BLHK = (d_BLH1 * a_BLHK)[:, 1:].flip(1).cumsum(1).flip(1)
+        until_BLHK = F.pad(later_BLHK, (0, 0, 0, 0, 0, 1)).exp()
+        w_BLHV = d_BLH1 * v_BLHV
+        if until_BLHK.shape[-1] > 1:
+            b_BLGK = until_BLHK * b_BLGK
+        else:
+            w_BLHV = until_BLHK * w_BLHV
+        if self.extents["v"].size == 1:
+            return torch.stack([(b_BLGK * w_BLH.unsqueeze(-1)).sum(1) for w_BLH in w_BLHV.unbind(-1)], dim=-1)
+        return b_BLGK.permute(0, 2, 3, 1) @ w_BLHV.transpose(1, 2)
+
     def matrix(self, features: Features) -> Tensor:
         c_BLGK, b_BLGK, a_BLHK, d_BLH1, _ = self.inputs(features)
         log_decay_BLHK = (d_BLH1 * a_BLHK).cumsum(1)
