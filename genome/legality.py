@@ -93,10 +93,16 @@ def feature_nonlinearities(operator: OperatorGenome, name: str) -> tuple[Nonline
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
     """Why this operator cannot be built, as a sentence, or None when it can."""
-    for rule in RULES:
-        for reason in rule(operator, featurizer):
-            return reason
-    return None
+    return _first(RULES, operator, featurizer)
+
+
+def illegal_group(operator: OperatorGenome, name: str, group: GroupGenome) -> str | None:
+    """Why no featurizer of this operator can have this group, whatever its others are, or None when one can."""
+    return _first(GROUP_RULES, operator, FeaturizerGenome(operator.featurizer, ((name, group),)))
+
+
+def _first(rules: tuple[Rule, ...], operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
+    return next((reason for rule in rules for reason in rule(operator, featurizer)), None)
 
 
 def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -228,17 +234,10 @@ def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[st
         yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
 
 
-RULES: tuple[Rule, ...] = (
-    _groups,
-    _operator_digits,
-    _group_digits,
-    _unit_gates,
-    _normalised,
-    _alike,
-    _neighbours,
-    _tied,
-    _contraction,
-)
+GROUP_RULES: tuple[Rule, ...] = (_group_digits, _unit_gates, _normalised, _neighbours)
+"""Those that look at one group after the other."""
+
+RULES: tuple[Rule, ...] = (_groups, _operator_digits, *GROUP_RULES, _alike, _tied, _contraction)
 
 
 def _choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from genome.legality import (
     SPARSITIES,
     feature_nonlinearities,
     illegal,
+    illegal_group,
 )
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.shape import Shape
@@ -84,8 +85,16 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
     structure = operator.token_mixing
     shared = _pick(EXPANSIONS[structure].get("c", (Expansion.SAME,)), rng)
     return FeaturizerGenome(
-        number, tuple((name, _random_group(operator, name, shared, rng)) for name in operator.groups)
+        number, tuple((name, _legal_group(operator, name, shared, rng)) for name in operator.groups)
     )
+
+
+def _legal_group(operator: OperatorGenome, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
+    """One that some featurizer can have: drawn group by group, as all of them are seldom legal at once."""
+    while True:
+        group = _random_group(operator, name, shared, rng)
+        if illegal_group(operator, name, group) is None:
+            return group
 
 
 def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: Generator) -> GroupGenome:

@@ -153,6 +153,15 @@ def test_a_token_reaches_the_block_before_its_own_and_nothing_earlier(kind):
             assert (moved[i] > 0) == (_first_seen(i) <= j <= i), (j, i)
 
 
+@pytest.mark.parametrize("kind", BANDED)
+def test_large_gates_stay_finite_over_long_sequences(kind):
+    structure, features, _ = _mixed(*_class(*BANDED[kind]), 1000)
+    large = {name: (x if name in "bd" else 100 * x).float().requires_grad_() for name, x in features.items()}
+    y_BLHV = structure.fast(large)
+    grads = torch.autograd.grad(y_BLHV.square().mean(), list(large.values()))
+    assert all(x.isfinite().all() for x in (y_BLHV, *grads))
+
+
 def test_a_banded_recurrence_keeps_two_states_and_works_for_both():
     one, both = (_mixed(*_class(70, 5, 1, 3, sparsity), 3)[0] for sparsity in (1, 2))
     assert both.memory(5) == {"state": one.memory(5)["state"], "local": one.memory(5)["state"]}
