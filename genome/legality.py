@@ -128,7 +128,7 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
         yield from _choice(where, "source", group.source, sources)
         yield from _choice(where, "generator", group.generator, GENERATORS[name, group.source])
         legal = feature_nonlinearities(operator, name)
-        under = f"{where}, under operator nonlinearity {operator.nonlinearity.value}"
+        under = f"{where} under operator nonlinearity {operator.nonlinearity.value}"
         yield from _choice(under, "nonlinearity", group.nonlinearity, legal)
         expansions = EXPANSIONS[operator.token_mixing].get(name, (Expansion.SAME,))
         yield from _choice(where, "expansion", group.expansion, expansions)
@@ -200,6 +200,16 @@ def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iter
         yield from _choice(f"{where} d of a delta rule", "nonlinearity", shares.nonlinearity, (Nonlinearity.SIGMOID,))
 
 
+def _weights(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Steps of a row that is divided by its sum count against each other alone: very small ones leave only noise."""
+    if operator.nonlinearity is not Nonlinearity.NORMALISED:
+        return
+    for name, group in featurizer.groups:
+        if name == "d" and group.source is Source.PROJECTED:
+            where = f"featurizer {featurizer.id}, group d under operator nonlinearity 6"
+            yield from _choice(where, "nonlinearity", group.nonlinearity, (Nonlinearity.SIGMOID,))
+
+
 def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     """A filter alone is an operator; queries and keys that are all ones are not."""
     for name, group in featurizer.groups:
@@ -234,7 +244,7 @@ def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[st
         yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
 
 
-GROUP_RULES: tuple[Rule, ...] = (_group_digits, _unit_gates, _normalised, _neighbours)
+GROUP_RULES: tuple[Rule, ...] = (_group_digits, _weights, _unit_gates, _normalised, _neighbours)
 """Those that look at one group after the other."""
 
 RULES: tuple[Rule, ...] = (_groups, _operator_digits, *GROUP_RULES, _alike, _tied, _contraction)

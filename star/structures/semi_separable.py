@@ -10,12 +10,14 @@ up, and what is read is divided by it (Katharopoulos et al. 2020, eq. 8 and 9).
 B batch, L tokens, H heads, G heads of c and b (1 or H), K state and V value channels per head.
 """
 
+from collections.abc import Mapping
 from math import prod
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genome import FeaturizerGenome, Heads, OperatorGenome
 from genome.alphabet import Nonlinearity, Source, TokenMixing
 from star.chunked import chunked
 from star.recurrence import recurrence
@@ -25,15 +27,22 @@ from star.structures.structure import Features
 NEVER_ZERO = 1e-6
 """Added to the sum that a row is divided by."""
 
+NORMALISED_GRADIENT_TOLERANCE = 2e-3
+"""A row of one token is 1 whatever its c, b and d: their gradients are what two sums leave that cancel."""
+
 
 class SemiSeparable(Recurrent):
     """d_BLH1 are step sizes: they multiply the log decays and what is written."""
 
     digit = TokenMixing.SEMI_SEPARABLE
 
-    @property
-    def normalised(self) -> bool:
-        return self.operator.nonlinearity is Nonlinearity.NORMALISED
+    def __init__(
+        self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
+    ) -> None:
+        super().__init__(operator, featurizer, extents, window)
+        self.normalised = operator.nonlinearity is Nonlinearity.NORMALISED
+        if self.normalised:
+            self.gradient_tolerance = NORMALISED_GRADIENT_TOLERANCE
 
     @property
     def state(self) -> tuple[int, int, int]:

@@ -33,6 +33,8 @@ class Structure(ABC):
     per_token: ClassVar[tuple[str, ...]]
     tolerance: float = 1e-5
     """Relative RMS error allowed to float32 outputs against float64."""
+    gradient_tolerance: float = 1e-4
+    """The same of gradients."""
 
     def __init__(
         self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int

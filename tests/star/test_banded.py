@@ -199,7 +199,11 @@ def test_a_forget_gate_stands_wherever_a_projected_decay_does(featurizer):
         ((50, 4, 1, 1), {"v": {"repeat": a.Repeat.SIXTEEN}}, r"group v: repeat 16 .* legal: 1 \(one\)$"),
         ((50, 4, 1, 1), {"a": {"repeat": a.Repeat.TWO}}, r"group a: repeat 2 .* legal: 1 \(one\), 16 \(sixteen\)$"),
         ((46, 4, 1, 1), {"a": {"repeat": a.Repeat.SIXTEEN}}, "needs a decay for every head: repeat 1 of a"),
-        ((50, 4, 1, 1), {"c": {"nonlinearity": a.Nonlinearity.SIGMOID}}, r"group c, .* nonlinearity 5 .* legal: 1 "),
+        (
+            (50, 4, 1, 1),
+            {"c": {"nonlinearity": a.Nonlinearity.SIGMOID}},
+            r"group c under .* nonlinearity 5 .* legal: 1 ",
+        ),
         ((50, 4, 1, 1), {"b": {"generator": a.Generator.FORGET}}, r"group b: generator 22 \(forget\) cannot be built"),
     ],
 )

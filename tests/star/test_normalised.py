@@ -25,6 +25,7 @@ from star.views import disagreements
 
 SHAPE = Shape(width=12, head_dim=3, vocab=5)
 POSITIVE = {name: {"nonlinearity": a.Nonlinearity.ELU} for name in "cb"}
+SHARES = {"d": {"nonlinearity": a.Nonlinearity.SIGMOID}}
 FEATURES = {row.id: row.groups for row in FEATURIZERS}
 DECAYS = {"none": 51, "fixed": 41, "gate a head": 42, "gate a key": 43, "learned, with steps and states": 44}
 
@@ -63,7 +64,7 @@ def _weighted_means(features, first_seen):
 @pytest.mark.parametrize("kind", DECAYS)
 @torch.no_grad()
 def test_every_row_is_divided_by_its_sum(kind, channel):
-    structure, features, _ = _mixed(*_class(DECAYS[kind], channel, **POSITIVE), 37)
+    structure, features, _ = _mixed(*_class(DECAYS[kind], channel, **POSITIVE, **SHARES), 37)
     torch.testing.assert_close(structure.fast(features), _weighted_means(features, lambda i: 0))
     assert list(disagreements(structure, features)) == []
 
@@ -114,15 +115,23 @@ def test_large_inputs_stay_finite():
 def test_rows_that_could_be_zero_are_refused(name):
     for digit in (a.Nonlinearity.NONE, a.Nonlinearity.RELU, a.Nonlinearity.SILU):
         row, featurizer = _class(51, **{name: {"nonlinearity": digit}})
-        said = f"featurizer 1, group {name}, under operator nonlinearity 6: nonlinearity {digit.value} "
+        said = f"featurizer 1, group {name} under operator nonlinearity 6: nonlinearity {digit.value} "
         assert str(illegal(row.operator, featurizer)).startswith(said)
         assert str(illegal(row.operator, featurizer)).endswith("legal: 7 (elu)")
         assert illegal(replace(row.operator, nonlinearity=a.Nonlinearity.NONE), featurizer) is None
 
 
+def test_steps_of_normalised_rows_are_shares():
+    row, featurizer = _class(44, **POSITIVE)
+    said = str(illegal(row.operator, featurizer))
+    assert "group d under operator nonlinearity 6: nonlinearity 1 (none) cannot be built; legal: 5 (sigmoid)" in said
+    row, featurizer = _class(44, **POSITIVE, **SHARES)
+    assert illegal(row.operator, featurizer) is None
+
+
 def test_keys_tied_to_the_decay_are_refused():
     row, featurizer = _class(47, c={"nonlinearity": a.Nonlinearity.ELU})
-    assert "group b, under operator nonlinearity 6: nonlinearity 1 (none)" in str(illegal(row.operator, featurizer))
+    assert "group b under operator nonlinearity 6: nonlinearity 1 (none)" in str(illegal(row.operator, featurizer))
 
 
 def test_elu_is_for_features_and_normalised_for_semi_separable_operators():
