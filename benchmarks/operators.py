@@ -214,7 +214,7 @@ def measured(row: LIVClass, sizes: Sizes, rate: float, pool: ProcessPoolExecutor
     return {
         "id": row.id,
         "class": row.name,
-        "structure": structure.digit.name.lower(),
+        "structure": structure.operator.token_mixing.name.lower(),
         "structure_ms": 1e3 * times[first],
         "liv_ms": 1e3 * seconds_of(lambda: whole(block, x_BLD), sizes),
         "loop_ms": 1e3 * slow,

@@ -28,13 +28,18 @@ class Sparsity(IntEnum):
 
 
 class Nonlinearity(IntEnum):
-    """Applied to the entries of T (operator level) or to a feature (featurizer level)."""
+    """Applied to the entries of T (operator level) or to a feature (featurizer level).
+
+    Normalised: every row of T divided by its sum. Elu: elu(x) + 1, which is above zero everywhere.
+    """
 
     NONE = 1
     SOFTMAX = 2
     RELU = 3
     SILU = 4
     SIGMOID = 5
+    NORMALISED = 6
+    ELU = 7
 
 
 class ChannelMixing(IntEnum):
@@ -69,10 +74,10 @@ class Generator(IntEnum):
 
     Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model:
     real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational. Constants: zero or
-    fixed decays, unit steps and gates. Tied: what is written is what is forgotten;
-    decays that make it a softmax over time; values that are a part of the keys. Routes: the likeliest one as likely as it
-    is, the two likeliest with weights of sum 1, those beside one that every token meets, or a gate that passes a token
-    or not.
+    fixed decays, unit steps and gates. Tied: what is written is what is forgotten; values that are a part of the keys.
+    Decays: those that make a softmax over time; a plain sigmoid. Rotary: projected, then turned by its position.
+    Routes: the likeliest one as likely as it is, the two likeliest with weights of sum 1, those beside one that every
+    token meets, or a gate that passes a token or not.
     """
 
     NONE = 1
@@ -93,7 +98,9 @@ class Generator(IntEnum):
     COMPLEX_MODAL_2 = 16
     COMPLEMENT = 20
     SOFTMAX = 21
+    FORGET = 22
     TIED = 23
+    ROTARY = 24
     TOP_1 = 30
     TOP_2 = 31
     TOP_2_SHARED = 32
@@ -127,10 +134,11 @@ class Repeat(IntEnum):
     ONE = 1
     TWO = 2
     FOUR = 4
+    SIXTEEN = 16
 
 
 class Normalisation(IntEnum):
-    """How a feature is normalised (ours): not at all, or to unit length per head."""
+    """How a feature is normalised (ours): not at all, or to unit length per head; for an output gate, the output."""
 
     NONE = 1
     L2 = 2
@@ -159,6 +167,9 @@ TAPS: dict[Generator, int | None] = {
 
 SHORT_CONV_TAPS = 4
 """Taps of a feature's own short convolution, as in Mamba."""
+
+BLOCK = 16
+"""Tokens of a block of a banded recurrence: the side of a matrix tile, so a block is one product in hardware."""
 
 STATE_SIZES = {Expansion.STATE_2: 2, Expansion.STATE_16: 16, Expansion.STATE_64: 64, Expansion.STATE_128: 128}
 
@@ -198,6 +209,9 @@ GROUPS: dict[TokenMixing, tuple[str, ...]] = {
 ROUTES = "r"
 """One more, behind the others, where the structure is routed."""
 
+OUTPUT = "o"
+"""One more that a featurizer may have: what the structure's output is multiplied by."""
+
 GROUP_MEANING = {
     "c": "reads the past: queries, output gates",
     "b": "writes the present: keys, input gates",
@@ -208,6 +222,7 @@ GROUP_MEANING = {
     "m": "feedback of a memory cell's output to its gates",
     "v": "values",
     ROUTES: "routes: the experts or memories a token meets, and how much each counts",
+    OUTPUT: "gate of the output, which its normalisation brings to unit size head by head first",
 }
 
 STRATEGIES: dict[TokenMixing, tuple[tuple[str, ...], ...]] = {

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from genome.alphabet import ChannelMixing as Channel
 from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlinearity, Repeat, Source, Sparsity
+from genome.catalogue_banded import BANDED_CLASSES, BANDED_FEATURIZERS
 from genome.catalogue_cell import CELL_CLASSES, CELL_FEATURIZERS
 from genome.catalogue_convolution import CONVOLUTIONS, FILTERS
 from genome.catalogue_delta import DELTA_CLASSES, DELTA_FEATURIZERS
@@ -61,6 +62,7 @@ FEATURIZERS = (
     *_STAR_FEATURIZERS,
     _LATENT_FEATURIZER,
     *RECURRENT_FEATURIZERS,
+    *BANDED_FEATURIZERS,
     *DELTA_FEATURIZERS,
     *FILTERS,
     *CELL_FEATURIZERS,
@@ -177,6 +179,7 @@ CLASSES = (
     *STAR_CLASSES,
     *_ATTENTION,
     *RECURRENT_CLASSES,
+    *BANDED_CLASSES,
     *DELTA_CLASSES,
     *CONVOLUTIONS,
     *CELL_CLASSES,

@@ -2,8 +2,17 @@
 
 from dataclasses import replace
 
+from genome.alphabet import (
+    OUTPUT,
+    Expansion,
+    FeatureTokenMixing,
+    Generator,
+    Nonlinearity,
+    Normalisation,
+    Source,
+    Sparsity,
+)
 from genome.alphabet import ChannelMixing as Channel
-from genome.alphabet import Expansion, FeatureTokenMixing, Generator, Nonlinearity, Source, Sparsity
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _DENSE = GroupGenome()
@@ -21,23 +30,34 @@ _FIXED = replace(_PER_HEAD, generator=Generator.FIXED)
 _HEAD_GATE = GroupGenome(expansion=Expansion.PER_HEAD)
 _OVER_TIME = GroupGenome(generator=Generator.SOFTMAX)
 
+_TURNED = GroupGenome(generator=Generator.ROTARY)
+_GATE = GroupGenome(nonlinearity=Nonlinearity.SILU)
+_NORM_AND_GATE = replace(_GATE, normalisation=Normalisation.L2)
+
 _COMPLEMENT = GroupGenome(generator=Generator.COMPLEMENT)
 _UNIT = GroupGenome(source=Source.CONSTANT, channel=Channel.DIAGONAL, generator=Generator.ONES)
 
 
 def _featurizer(
-    number: int, c: GroupGenome, b: GroupGenome, a: GroupGenome, d: GroupGenome, v: GroupGenome
+    number: int,
+    c: GroupGenome,
+    b: GroupGenome,
+    a: GroupGenome,
+    d: GroupGenome,
+    v: GroupGenome,
+    *output: GroupGenome,
 ) -> FeaturizerGenome:
-    return FeaturizerGenome(number, (("c", c), ("b", b), ("a", a), ("d", d), ("v", v)))
+    gate = ((OUTPUT, group) for group in output)
+    return FeaturizerGenome(number, (("c", c), ("b", b), ("a", a), ("d", d), ("v", v), *gate))
 
 
 RECURRENT_FEATURIZERS = (
     _featurizer(40, _RELU, _RELU, _NONE, _UNIT, _DENSE),
-    _featurizer(41, _DENSE, _DENSE, _FIXED, _UNIT, _DENSE),
-    _featurizer(42, _DENSE, _DENSE, _HEAD_GATE, _UNIT, _DENSE),
-    _featurizer(43, _DENSE, _DENSE, _DENSE, _UNIT, _DENSE),
-    _featurizer(44, _STATE_128, _STATE_128, _PER_HEAD, _DENSE, _ACTIVATED),
-    _featurizer(45, _STATE_16, _STATE_16, replace(_LEARNED, expansion=Expansion.STATE_16), _DENSE, _ACTIVATED),
+    _featurizer(41, _TURNED, _TURNED, _FIXED, _UNIT, _DENSE, _NORM_AND_GATE),
+    _featurizer(42, _DENSE, _DENSE, _HEAD_GATE, _UNIT, _DENSE, _NORM_AND_GATE),
+    _featurizer(43, _DENSE, _DENSE, _DENSE, _UNIT, _DENSE, _NORM_AND_GATE),
+    _featurizer(44, _STATE_128, _STATE_128, _PER_HEAD, _DENSE, _ACTIVATED, _NORM_AND_GATE),
+    _featurizer(45, _STATE_16, _STATE_16, replace(_LEARNED, expansion=Expansion.STATE_16), _DENSE, _ACTIVATED, _GATE),
     _featurizer(46, _SILU, _COMPLEMENT, _DENSE, _UNIT, _SILU),
     _featurizer(47, _SILU, _COMPLEMENT, _DENSE, _UNIT, _DENSE),
     _featurizer(48, _SILU, _COMPLEMENT, _OVER_TIME, _UNIT, _DENSE),
@@ -57,35 +77,35 @@ RECURRENT_CLASSES = (
         "RetNet",
         OperatorGenome.of((41, 4, 1, 1, 3)),
         source="Sun et al. 2023, eq. 8",
-        says="retention: decay fixed per head, 1 - 2^(-5-h), without rotation",
+        says="retention: decay fixed per head, 1 - 2^(-5-h), on rotated queries and keys; normalised and gated",
     ),
     LIVClass(
         42,
         "SimpleGLA",
         OperatorGenome.of((42, 4, 1, 1, 3)),
         source="Yang et al. 2024; Sun et al. 2024",
-        says="gated retention: one decay a head, computed for every token",
+        says="gated retention: one decay a head, computed for every token; normalised and gated",
     ),
     LIVClass(
         43,
         "GLA",
         OperatorGenome.of((43, 4, 1, 1, 3)),
         source="Yang et al. 2024, eq. 4",
-        says="gated linear attention: one decay a key channel, computed for every token",
+        says="gated linear attention: one decay a key channel, computed for every token; normalised and gated",
     ),
     LIVClass(
         44,
         "Mamba-2",
         OperatorGenome.of((44, 4, 1, 1, 3)),
         source="Dao & Gu 2024",
-        says="selective state space, one learned rate a head, state 128, one B and C for all heads",
+        says="selective state space, one learned rate a head, state 128, one B and C for all heads; normalised, then gated",
     ),
     LIVClass(
         45,
         "Mamba-1",
         OperatorGenome.of((45, 4, 1, 1, 1)),
         source="Gu & Dao 2023",
-        says="selective state space per channel, state 16; as Rec-1, but B and C are not activated",
+        says="selective state space per channel, state 16; as Rec-1, but B and C are not activated and the output is gated",
     ),
     LIVClass(
         46,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from genome.alphabet import (
+    OUTPUT,
     ROUTES,
     ChannelMixing,
     Expansion,
@@ -20,6 +21,7 @@ _VALUE = replace(_CONVOLVED, nonlinearity=Nonlinearity.SILU)
 _KEY = replace(_VALUE, normalisation=Normalisation.L2)
 _SHARE = GroupGenome(nonlinearity=Nonlinearity.SIGMOID)
 _HEAD_GATE = GroupGenome(expansion=Expansion.PER_HEAD)
+_NORM_AND_GATE = (OUTPUT, GroupGenome(nonlinearity=Nonlinearity.SILU, normalisation=Normalisation.L2))
 _UNIT = GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL, generator=Generator.ONES)
 _DENSE = GroupGenome()
 _EXPERT = GroupGenome(expansion=Expansion.EXPERT)
@@ -29,10 +31,20 @@ _GATE = (ROUTES, GroupGenome(generator=Generator.GATE))
 _MEMORIES = (ROUTES, GroupGenome(expansion=Expansion.FOUR, generator=Generator.TOP_2_SHARED))
 
 ROUTED_FEATURIZERS = (
-    FeaturizerGenome(110, (("c", _KEY), ("b", _KEY), ("a", _HEAD_GATE), ("d", _SHARE), ("v", _VALUE), _MEMORIES)),
+    FeaturizerGenome(
+        110, (("c", _KEY), ("b", _KEY), ("a", _HEAD_GATE), ("d", _SHARE), ("v", _VALUE), _MEMORIES, _NORM_AND_GATE)
+    ),
     FeaturizerGenome(
         111,
-        (("c", _CONVOLVED), ("b", _CONVOLVED), ("a", GroupGenome()), ("d", _UNIT), ("v", _CONVOLVED), _MEMORIES),
+        (
+            ("c", _CONVOLVED),
+            ("b", _CONVOLVED),
+            ("a", GroupGenome()),
+            ("d", _UNIT),
+            ("v", _CONVOLVED),
+            _MEMORIES,
+            _NORM_AND_GATE,
+        ),
     ),
     FeaturizerGenome(112, (("c", _EXPERT), ("v", _EXPERT), _EXPERTS)),
     FeaturizerGenome(113, (("c", _DENSE), ("b", _DENSE), ("v", _DENSE), _CLUSTERS)),

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from genome.alphabet import OUTPUT
+from genome.digits import CHANNEL_MIXINGS, GATED, NONLINEARITIES, SPARSITIES
 from genome.genome import Genome
-from genome.legality import CHANNEL_MIXINGS, NONLINEARITIES, SPARSITIES, illegal
+from genome.legality import illegal
 from genome.levels import Level, random_class
-from genome.operator import GROUP_ALPHABETS, FeaturizerGenome, LIVClass
+from genome.operator import GROUP_ALPHABETS, FeaturizerGenome, GroupGenome, LIVClass
 from genome.repair import Repaired, repair
 from genome.shape import Shape
 from genome.space import Space
@@ -86,6 +88,10 @@ def _neighbours(
                 yield _said(row, name, digit, operator=replace(row.operator, **{name: digit})), featurizer
     if level is not Level.FEATURIZER:
         return
+    if row.operator.token_mixing in GATED:
+        ungated = tuple((name, group) for name, group in featurizer.groups if name != OUTPUT)
+        toggled = ungated if OUTPUT in featurizer.names else (*ungated, (OUTPUT, GroupGenome()))
+        yield _said(row, "output gate", OUTPUT not in featurizer.names), replace(featurizer, groups=toggled)
     for place, (group, genome) in enumerate(featurizer.groups):
         for name, alphabet in GROUP_ALPHABETS.items():
             for digit in alphabet:

@@ -6,11 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from genome.alphabet import (
-    CHOICES,
-    ROUTE_COUNTS,
+    OUTPUT,
     ROUTES,
-    STATE_SIZES,
-    TAPS,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -22,95 +19,26 @@ from genome.alphabet import (
     Sparsity,
     TokenMixing,
 )
+from genome.digits import (
+    CHANNEL_MIXINGS,
+    FEATURE_CHANNELS,
+    GATED,
+    GENERATORS,
+    NONLINEARITIES,
+    RECURRENT,
+    SPARSITIES,
+    WHOLE,
+    channels,
+    expansions,
+    feature_nonlinearities,
+    normalisations,
+    repeats,
+    sources,
+    token_mixings,
+)
 from genome.operator import FeaturizerGenome, GroupGenome, OperatorGenome
 
 Rule = Callable[[OperatorGenome, FeaturizerGenome], Iterator[str]]
-
-_PLAIN = (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU)
-_LATENT = (Expansion.LATENT,)
-_RECURRENT = (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)
-
-FEATURE_CHANNELS = (ChannelMixing.DIAGONAL, ChannelMixing.DENSE, ChannelMixing.GROUPED)
-"""How a projection may mix channels."""
-
-SPARSITIES = {
-    TokenMixing.DIAGONAL: (Sparsity.NONE, Sparsity.ROUTED),
-    TokenMixing.LOW_RANK: (Sparsity.NONE, Sparsity.BANDED, Sparsity.ROUTED),
-    TokenMixing.TOEPLITZ: (Sparsity.NONE, Sparsity.BANDED),
-    TokenMixing.SEMI_SEPARABLE: (Sparsity.NONE, Sparsity.ROUTED),
-    TokenMixing.DELTA: (Sparsity.NONE, Sparsity.ROUTED),
-    TokenMixing.MEMORY_CELL: (Sparsity.NONE,),
-}
-"""The sparsities each structure can be built with; a structure that were reserved would have none.
-
-A filter over distances counts every token, so a toeplitz operator cannot be routed.
-"""
-
-NONLINEARITIES = {
-    TokenMixing.DIAGONAL: _PLAIN,
-    TokenMixing.LOW_RANK: (Nonlinearity.SOFTMAX,),
-    TokenMixing.TOEPLITZ: (Nonlinearity.NONE,),
-    TokenMixing.SEMI_SEPARABLE: (Nonlinearity.NONE,),
-    TokenMixing.DELTA: (Nonlinearity.NONE,),
-    TokenMixing.MEMORY_CELL: (Nonlinearity.NONE,),
-}
-
-CHANNEL_MIXINGS: dict[TokenMixing, tuple[ChannelMixing, ...]] = {
-    **dict.fromkeys(TokenMixing, FEATURE_CHANNELS),
-    TokenMixing.TOEPLITZ: tuple(ChannelMixing),
-}
-"""How channels may form heads: outer products are for filters, as the other structures have theirs anyway."""
-
-GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
-    ("c", Source.PROJECTED): (Generator.NONE,),
-    ("b", Source.PROJECTED): (Generator.NONE, Generator.COMPLEMENT),
-    ("v", Source.PROJECTED): (Generator.NONE, Generator.TIED),
-    ("d", Source.PROJECTED): (Generator.NONE,),
-    ("d", Source.CONSTANT): (Generator.ONES,),
-    ("a", Source.CONSTANT): (Generator.NONE, Generator.ZERO, Generator.FIXED),
-    ("a", Source.PROJECTED): (Generator.NONE, Generator.SOFTMAX),
-    ("c", Source.CONSTANT): (Generator.ONES,),
-    ("b", Source.CONSTANT): (Generator.ONES,),
-    ("h", Source.POSITION): tuple(TAPS),
-    ("f", Source.PROJECTED): (Generator.NONE,),
-    ("m", Source.CONSTANT): (Generator.NONE,),
-    (ROUTES, Source.PROJECTED): tuple(CHOICES),
-}
-"""Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
-
-FEATURE_NONLINEARITIES = {**dict.fromkeys("cbv", _PLAIN), "d": (Nonlinearity.NONE, Nonlinearity.SIGMOID)}
-"""Other groups have a nonlinearity of their own and take no other: digit 1. Steps are softplus by default."""
-
-EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
-    TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.SAME, Expansion.MLP)),
-    TokenMixing.LOW_RANK: dict.fromkeys("cbv", (Expansion.SAME, Expansion.LATENT)),
-    TokenMixing.TOEPLITZ: {},
-    TokenMixing.SEMI_SEPARABLE: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES))
-    | {"a": (Expansion.SAME, *STATE_SIZES, Expansion.PER_HEAD)},
-    TokenMixing.DELTA: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES)) | {"a": (Expansion.PER_HEAD,)},
-    TokenMixing.MEMORY_CELL: {},
-}
-"""Expansions beside 1 (as the input), where there is a choice."""
-
-ROUTED_EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
-    TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.EXPERT,))
-}
-"""What routing puts in their place: experts exist where tokens are led to them, and nowhere else."""
-
-WHOLE = {
-    Generator.COMPLEMENT: GroupGenome(generator=Generator.COMPLEMENT),
-    Generator.TIED: GroupGenome(generator=Generator.TIED, expansion=Expansion.LATENT, repeat=Repeat.ALL),
-}
-"""Generators that compute nothing of their own, and the one group in which each of them may stand."""
-
-REPEATS = {TokenMixing.LOW_RANK: "bv"}
-"""The groups whose heads may be shared by several heads."""
-
-NORMALISED = dict.fromkeys((TokenMixing.LOW_RANK, *_RECURRENT), "cb")
-"""The groups that may have unit length: queries and keys."""
-
-FEATURE_TOKENS = {ROUTES: (FeatureTokenMixing.NONE,)}
-"""The token mixings of a projected group, where not both mean something: a token is routed by itself."""
 
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
@@ -128,25 +56,10 @@ def _broken(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
         yield from rule(operator, featurizer)
 
 
-def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
-    """The legal expansions of a feature group of this operator."""
-    if group == ROUTES:
-        return tuple(ROUTE_COUNTS)
-    plain = EXPANSIONS[operator.token_mixing]
-    routed = operator.sparsity is Sparsity.ROUTED
-    table = ROUTED_EXPANSIONS.get(operator.token_mixing, plain) if routed else plain
-    return table.get(group, (Expansion.SAME,))
-
-
-def channels(group: str, expansion: Expansion, repeat: Repeat) -> tuple[ChannelMixing, ...]:
-    """The legal channel mixings of a projected feature group: all of them where it has as many as the input."""
-    alike = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES)
-    return FEATURE_CHANNELS if alike else (ChannelMixing.DENSE,)
-
-
 def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     wanted = operator.groups
-    if set(featurizer.names) != set(wanted):
+    beside = {OUTPUT} if operator.token_mixing in GATED else set()
+    if set(featurizer.names) - beside != set(wanted):
         yield (
             f"{operator.token_mixing.name.lower()} ({operator.sparsity.name.lower()}) mixes the feature groups "
             f"{', '.join(wanted)}; "
@@ -158,28 +71,27 @@ def _operator_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> 
     structure = operator.token_mixing
     yield from _choice(structure.name.lower(), "sparsity", operator.sparsity, SPARSITIES[structure])
     yield from _choice(structure.name.lower(), "nonlinearity", operator.nonlinearity, NONLINEARITIES[structure])
-    channels = CHANNEL_MIXINGS[structure]
-    yield from _choice(structure.name.lower(), "channel mixing", operator.channel_mixing, channels)
+    mixings = CHANNEL_MIXINGS[structure]
+    yield from _choice(structure.name.lower(), "channel mixing", operator.channel_mixing, mixings)
 
 
 def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     for name, group in featurizer.groups:
         where = f"featurizer {featurizer.id}, group {name}"
-        sources = tuple(source for known, source in GENERATORS if known == name)
-        yield from _choice(where, "source", group.source, sources)
+        yield from _choice(where, "source", group.source, sources(name))
         yield from _choice(where, "generator", group.generator, GENERATORS[name, group.source])
         yield from _choice(where, "channel mixing", group.channel, FEATURE_CHANNELS)
-        nonlinearities = FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,))
-        yield from _choice(where, "nonlinearity", group.nonlinearity, nonlinearities)
+        under = f"{where} under operator nonlinearity {operator.nonlinearity.value}"
+        legal = feature_nonlinearities(operator, name)
+        yield from _choice(under, "nonlinearity", group.nonlinearity, legal)
         yield from _choice(where, "expansion", group.expansion, expansions(operator, name))
-        repeats = tuple(Repeat) if name in REPEATS.get(operator.token_mixing, "") else (Repeat.ONE,)
-        yield from _choice(where, "repeat", group.repeat, repeats)
+        yield from _choice(where, "repeat", group.repeat, repeats(operator, name))
         yield from _projection(where, name, group)
 
 
 def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
     if group.source is Source.PROJECTED:
-        yield from _choice(where, "token mixing", group.token, FEATURE_TOKENS.get(name, tuple(FeatureTokenMixing)))
+        yield from _choice(where, "token mixing", group.token, token_mixings(name))
     if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
         yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
     if group.source is not Source.PROJECTED and group.token is not FeatureTokenMixing.NONE:
@@ -191,15 +103,42 @@ def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
 
 
 def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Queries and keys may have unit length; of a single channel that is its sign, which has no gradient."""
+    """Queries, keys and outputs may be normalised; of a single channel that leaves the sign, which has no gradient."""
     for name, group in featurizer.groups:
         if group.normalisation is Normalisation.NONE:
             continue
         where = f"featurizer {featurizer.id}, group {name}"
-        if name not in NORMALISED.get(operator.token_mixing, ""):
-            yield f"{where}: only queries and keys (c and b of token mixing 2, 4 and 5) are normalised; use 1"
+        if group.normalisation not in normalisations(operator, name):
+            yield f"{where}: only queries, keys (c and b of token mixing 2, 4 and 5) and outputs are normalised; use 1"
         if operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME:
             yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
+
+
+def _output(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A gate of ones that normalises nothing would be no group at all."""
+    if OUTPUT not in featurizer.names:
+        return
+    where, gate = f"featurizer {featurizer.id}, group {OUTPUT}", featurizer[OUTPUT]
+    if gate.source is Source.CONSTANT and gate.normalisation is Normalisation.NONE:
+        yield f"{where}: a gate of ones (generator 6) is there to normalise: its normalisation must be 2"
+    if gate.source is Source.CONSTANT and gate.nonlinearity is not Nonlinearity.NONE:
+        yield f"{where}: a gate of ones (generator 6) has nonlinearity 1"
+
+
+def _rotated(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Queries and keys turn by their positions together, so that their products depend on the distance alone."""
+    rotated = [name for name, group in featurizer.groups if group.generator is Generator.ROTARY]
+    where = f"featurizer {featurizer.id}: generator 24 (rotary)"
+    if not rotated:
+        return
+    if operator.token_mixing not in RECURRENT:
+        yield f"{where} belongs to token mixing 4 and 5; 2 rotates queries and keys anyway"
+    if rotated != ["c", "b"]:
+        yield f"{where} is for c and b together, not for {rotated[0]} alone"
+    if operator.nonlinearity is Nonlinearity.NORMALISED:
+        yield f"{where} makes products negative, which nonlinearity 6 (normalised) cannot divide by"
+    if operator.channel_mixing is ChannelMixing.DIAGONAL and featurizer["c"].expansion is Expansion.SAME:
+        yield f"{where} needs heads of more than one channel, not channel mixing 1 (diagonal)"
 
 
 def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -215,7 +154,7 @@ def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[s
     for one, other, digit in pairs[operator.token_mixing]:
         if getattr(featurizer[one], digit) is not getattr(featurizer[other], digit):
             yield f"featurizer {featurizer.id}: groups {one} and {other} must have the same {digit}"
-    if operator.token_mixing in _RECURRENT:
+    if operator.token_mixing in RECURRENT:
         decay, keys = featurizer["a"].expansion, featurizer["b"].expansion
         if decay not in (keys, Expansion.PER_HEAD):
             yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
@@ -234,6 +173,16 @@ def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
             yield f"featurizer {featurizer.id}, group {name}: an expert sees no neighbours; its token mixing must be 1"
 
 
+def _neighbours(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Sixteen neighbouring channels may share a decay where each of them is a head."""
+    if operator.channel_mixing is ChannelMixing.DIAGONAL:
+        return
+    for name, group in featurizer.groups:
+        if group.repeat is Repeat.SIXTEEN:
+            where = f"featurizer {featurizer.id}, group {name}"
+            yield f"{where}: repeat 16 needs heads of one channel, channel mixing 1 (diagonal); use repeat 1 (one)"
+
+
 def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     """I - beta k k^T never lengthens a state: the length of k is one and beta at most one."""
     if operator.token_mixing is not TokenMixing.DELTA:
@@ -242,6 +191,16 @@ def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iter
     yield from _choice(f"{where} b of a delta rule", "normalisation", keys.normalisation, (Normalisation.L2,))
     if shares.source is Source.PROJECTED:
         yield from _choice(f"{where} d of a delta rule", "nonlinearity", shares.nonlinearity, (Nonlinearity.SIGMOID,))
+
+
+def _weights(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Steps of a row that is divided by its sum count against each other alone: very small ones leave only noise."""
+    if operator.nonlinearity is not Nonlinearity.NORMALISED:
+        return
+    for name, group in featurizer.groups:
+        if name == "d" and group.source is Source.PROJECTED:
+            where = f"featurizer {featurizer.id}, group d under operator nonlinearity 6"
+            yield from _choice(where, "nonlinearity", group.nonlinearity, (Nonlinearity.SIGMOID,))
 
 
 def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -274,6 +233,8 @@ def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[st
         yield f"{where}: generator 20 (complement of the decay) computes nothing else: its other digits are the default"
     elif featurizer["a"].source is not Source.PROJECTED or featurizer["a"].expansion is not Expansion.SAME:
         yield f"{where}: generator 20 (complement of the decay) needs a projected a with expansion 1"
+    elif featurizer["a"].repeat is not Repeat.ONE:
+        yield f"{where}: generator 20 (complement of the decay) needs a decay for every head: repeat 1 of a"
     elif featurizer["d"].generator is not Generator.ONES:
         yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
 
@@ -288,9 +249,14 @@ def _latent(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
     if operator.token_mixing is not TokenMixing.LOW_RANK or operator.sparsity is Sparsity.ROUTED:
         yield f"{where} v: generator 23 (tied to the latent) belongs to token mixing 2 with sparsity 1 or 2"
     for name in "cb":
-        yield from _choice(f"{where} {name} beside a latent", "expansion", featurizer[name].expansion, _LATENT)
+        given = featurizer[name].expansion
+        yield from _choice(f"{where} {name} beside a latent", "expansion", given, (Expansion.LATENT,))
     yield from _choice(f"{where} b of a latent", "repeat", featurizer["b"].repeat, (Repeat.ALL,))
     yield from _choice(f"{where} v of a latent", "generator", values.generator, (Generator.TIED,))
+    if OUTPUT in featurizer.names and featurizer[OUTPUT].source is Source.PROJECTED:
+        yield from _choice(
+            f"{where} o of a latent", "channel mixing", featurizer[OUTPUT].channel, (ChannelMixing.DENSE,)
+        )
     if values != WHOLE[Generator.TIED]:
         digits = ".".join(map(str, WHOLE[Generator.TIED].digits))
         yield f"{where} v: generator 23 (tied to the latent) computes nothing: its digits are {digits}"
@@ -300,8 +266,12 @@ RULES: tuple[Rule, ...] = (
     _groups,
     _operator_digits,
     _group_digits,
+    _weights,
     _unit_gates,
     _normalised,
+    _output,
+    _rotated,
+    _neighbours,
     _alike,
     _tied,
     _routed,

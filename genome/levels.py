@@ -7,32 +7,23 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from genome.alphabet import (
-    ChannelMixing,
-    Expansion,
-    FeatureTokenMixing,
-    Nonlinearity,
-    Normalisation,
-    Repeat,
-    Source,
-    Sparsity,
-)
+from genome.alphabet import OUTPUT, ChannelMixing, Expansion, FeatureTokenMixing, Source, Sparsity
 from genome.catalogue import CLASSES, FEATURIZERS
-from genome.legality import (
+from genome.digits import (
     CHANNEL_MIXINGS,
-    FEATURE_NONLINEARITIES,
-    FEATURE_TOKENS,
+    GATED,
     GENERATORS,
     NONLINEARITIES,
-    NORMALISED,
-    REPEATS,
     SPARSITIES,
     WHOLE,
     channels,
     expansions,
-    illegal,
-    reasons,
+    feature_nonlinearities,
+    normalisations,
+    repeats,
+    token_mixings,
 )
+from genome.legality import illegal, reasons
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.shape import Shape
 from genome.space import Space
@@ -99,13 +90,15 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
     Groups that were all drawn at once would seldom fit each other: five of them are legal once in thousands of draws.
     """
     shared = _pick(expansions(operator, "c"), rng)
-    groups = {name: _random_group(operator, name, shared, rng) for name in operator.groups}
+    gated = operator.token_mixing in GATED and bool(rng.integers(2))
+    names = (*operator.groups, OUTPUT) if gated else operator.groups
+    groups = {name: _random_group(operator, name, shared, rng) for name in names}
     featurizer = FeaturizerGenome(number, tuple(groups.items()))
     broken = len(reasons(operator, featurizer))
     for _ in range(PATIENCE):
         if not broken:
             break
-        name = _pick(operator.groups, rng)
+        name = _pick(names, rng)
         trial = {**groups, name: _random_group(operator, name, shared, rng)}
         candidate = FeaturizerGenome(number, tuple(trial.items()))
         found = len(reasons(operator, candidate))
@@ -124,21 +117,20 @@ def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: G
     generator = _pick(fitting, rng)
     if generator in WHOLE:
         return WHOLE[generator]
-    legal, normalised = expansions(operator, name), NORMALISED.get(operator.token_mixing, "")
+    legal = expansions(operator, name)
     expansion = shared if shared in legal else _pick(legal, rng)
-    repeat = _pick(tuple(Repeat) if name in REPEATS.get(operator.token_mixing, "") else (Repeat.ONE,), rng)
+    repeat, token = _pick(repeats(operator, name), rng), _pick(token_mixings(name), rng)
     projected = source is Source.PROJECTED
-    token = _pick(FEATURE_TOKENS.get(name, tuple(FeatureTokenMixing)), rng)
     return GroupGenome(
         source=source,
         channel=_pick(channels(name, expansion, repeat), rng) if projected else ChannelMixing.DIAGONAL,
         token=token,
         sparsity=Sparsity.BANDED if token is FeatureTokenMixing.TOEPLITZ else Sparsity.NONE,
-        nonlinearity=_pick(FEATURE_NONLINEARITIES.get(name, (Nonlinearity.NONE,)), rng),
+        nonlinearity=_pick(feature_nonlinearities(operator, name), rng),
         expansion=expansion,
         repeat=repeat,
         generator=generator,
-        normalisation=_pick(tuple(Normalisation) if name in normalised else (Normalisation.NONE,), rng),
+        normalisation=_pick(normalisations(operator, name), rng),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from genome.alphabet import Expansion, Source
+from genome.alphabet import Expansion, Nonlinearity, Source
 from genome.genome import SKIPPED, Genome, Segment, features_genes, weights_genes
 from genome.operator import LIVClass
 from genome.space import Space
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 T = TypeVar("T")
+
+_NEEDS = (Nonlinearity.NORMALISED,)
+"""Operators that need more of the features they take than their extents: rows that are divided need positive ones."""
 
 
 class Breach(NamedTuple):
@@ -147,8 +150,14 @@ def _follows_keys(liv_class: LIVClass, space: Space) -> bool:
 def _interchangeable(own: LIVClass, other: LIVClass, taken: tuple[str, ...], space: Space) -> bool:
     """Whether these feature groups of one class can stand for those of the other."""
     frames = [
-        (row.operator.token_mixing, row.operator.channel_mixing, row.operator.sparsity, row.differential)
-        for row in (own, other)
+        (
+            operator.token_mixing,
+            operator.channel_mixing,
+            operator.sparsity,
+            operator.nonlinearity in _NEEDS,
+            differential,
+        )
+        for operator, differential in ((row.operator, row.differential) for row in (own, other))
     ]
     if frames[0] != frames[1]:
         return False

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from genome.alphabet import CHOICES, ROUTE_COUNTS, ROUTES, STATE_SIZES, ChannelMixing, Expansion, Normalisation, Repeat
+from genome.alphabet import (
+    CHOICES,
+    OUTPUT,
+    ROUTE_COUNTS,
+    ROUTES,
+    STATE_SIZES,
+    ChannelMixing,
+    Expansion,
+    Normalisation,
+    Repeat,
+)
 from genome.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 
@@ -68,7 +78,7 @@ class Shape:
                 )
             if name == "a":
                 extents[name] = Heads(
-                    heads, 1 if group.expansion is Expansion.PER_HEAD else STATE_SIZES.get(state, size)
+                    heads // repeat, 1 if group.expansion is Expansion.PER_HEAD else STATE_SIZES.get(state, size)
                 )
             elif name == ROUTES:
                 extents[name] = Heads(1, ROUTE_COUNTS[group.expansion] + CHOICES[group.generator].shared)
@@ -77,6 +87,8 @@ class Shape:
                 extents[name] = Heads(met, expert_width(heads * size))
             elif name in ("d", "h"):
                 extents[name] = Heads(heads, 1)
+            elif name == OUTPUT:
+                extents[name] = Heads(heads, extents["v"].size)
             elif name == "m":
                 extents[name] = Heads(heads, 4 * size * size)
             elif group.expansion in STATE_SIZES:

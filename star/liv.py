@@ -12,10 +12,15 @@ import torch
 from torch import Generator, Tensor, nn
 
 from genome import Placement, Shape
+from genome.alphabet import OUTPUT, Normalisation
 from star.cache import Store
 from star.features import Featurizer
 from star.features.feature import parameter
+from star.features.output import gated
 from star.structures import Structure, structure_of
+
+GATE_FLOPS = {Normalisation.NONE: 1, Normalisation.L2: 5}
+"""To gate a channel of the output; to square, sum, scale and gate it."""
 
 
 class Operator(nn.Module):
@@ -71,6 +76,7 @@ class LIV(Operator):
         self.width = shape.width
         self.out_DC = parameter(*self.structure.out_sizes(shape.width))
         self.label = liv_class.name
+        self.output = dict(placement.featurizer.groups).get(OUTPUT)
 
     def features(
         self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None, store: Store | None = None
@@ -81,6 +87,8 @@ class LIV(Operator):
 
     def mix(self, features: Mapping[str, Tensor], store: Store | None = None) -> Tensor:
         y_BLHV = self.structure.fast(features) if store is None else self.structure.step(features, store)
+        if self.output is not None:
+            y_BLHV = gated(y_BLHV, features[OUTPUT], self.output.normalisation)
         return self.structure.project(y_BLHV, features, self.out_DC)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
@@ -101,6 +109,7 @@ class LIV(Operator):
 
     def flops(self, context: int) -> int:
         features = sum(self.featurizer[name].flops() for name in self.computes)
+        features += GATE_FLOPS[self.output.normalisation] * self.structure.channels if self.output is not None else 0
         return features + self.structure.flops(context) + 2 * self.width * self.structure.channels
 
 

@@ -5,10 +5,11 @@ is the state that T needs at i. The rank of measured numbers is counted in two w
 (tolerance-ESS), and the exponential of the entropy of the normalised singular values (entropy-ESS).
 
 What an operator *has* is counted in the same unit, that of one matrix of T (a head or a channel): what
-`Structure.memory` keeps, divided by the value channels it serves. A (H, K, V) state has K, a convolution of W taps
-W - 1. A list of past tokens (keys and values of attention, the history of an implicit filter) has one for each token it
-keeps, however many heads read it. No block has a rank above min(i, L - i), so no operator has more than that at i. The
-tail of a short convolution *inside* a featurizer is not part of T and not counted.
+`Structure.memory` keeps, divided by the value channels it serves. A (H, K, V) state has K (where rows are normalised
+their sums are kept and counted, too), a convolution of W taps W - 1. A list of past tokens (keys and values of
+attention, the history of an implicit filter) has one for each token it keeps, however many heads read it. No block has
+a rank above min(i, L - i), so no operator has more than that at i. The tail of a short convolution *inside* a
+featurizer is not part of T and not counted.
 
 B batch, L tokens, N matrices of T (heads or channels), P positions, S singular values.
 """

@@ -19,9 +19,8 @@ Mixed = tuple[Tensor, dict[str, Tensor]]
 """An output and the gradient of every feature."""
 VANISHING = 1e-2
 EXACT = (1e-9, 1e-9)
-GRADIENT_TOLERANCE = 1e-4
 BFLOAT16 = (0.02, 0.05)
-"""Relative RMS errors allowed to outputs and to gradients: between float64 views, in float32, in bfloat16 (8 bits)."""
+"""Relative RMS errors allowed to outputs and to gradients: between float64 views, and in bfloat16 (8 bits)."""
 
 
 def relative_rms(measured: Tensor, expected: Tensor) -> float:
@@ -37,7 +36,8 @@ def disagreements(
 
     The error in a narrower type is that of what it makes of features already rounded to it.
     """
-    fast, step, float32 = structure.fast, partial(_stepped, structure), (structure.tolerance, GRADIENT_TOLERANCE)
+    fast, step = structure.fast, partial(_stepped, structure)
+    float32 = (structure.tolerance, structure.gradient_tolerance)
     table: dict[str, tuple[Mix, torch.dtype, tuple[float, float]]] = {
         "fast": (fast, torch.float64, EXACT),
         "fast in float32": (fast, torch.float32, float32),

@@ -17,7 +17,7 @@ SLOWEST, FASTEST = 5.0, -7.0
 """Biases of the forget gates of a head, first to last channel: 150 tokens of memory to none (xLSTM, appendix A.2)."""
 
 
-class ForgetGate(Projection):
+class CellForgetGate(Projection):
     """f_BLHK = projection + bias, the logit of what is kept."""
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -75,16 +76,24 @@ class FixedDecay(Feature):
 class GateDecay(Projection):
     """a_BLHK = logsigmoid(projection + bias) / 16, per key channel or per head (GLA, Yang et al. 2024, eq. 4)."""
 
+    divisor: ClassVar[int] = GATE_DIVISOR
+
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
         self.bias_HK = parameter(*extent)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        return F.logsigmoid(super().forward(x_BLD, length, store) + self.bias_HK) / GATE_DIVISOR
+        return F.logsigmoid(super().forward(x_BLD, length, store) + self.bias_HK) / self.divisor
 
     def initialise(self, generator: Generator) -> None:
         super().initialise(generator)
         torch.nn.init.zeros_(self.bias_HK)
+
+
+class ForgetGate(GateDecay):
+    """a_BLHK = logsigmoid(projection + bias): decays start near a half (forget gates, sliding-window recurrences)."""
+
+    divisor = 1
 
 
 class SoftmaxDecay(Projection):

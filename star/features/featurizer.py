@@ -10,21 +10,34 @@ from collections.abc import Collection, Mapping
 from torch import Tensor, nn
 
 from genome import FeaturizerGenome, Heads
-from genome.alphabet import CHOICES, ROUTES, Expansion, Generator, Source
+from genome.alphabet import CHOICES, OUTPUT, ROUTES, Expansion, Generator, Source
 from star.cache import Store
-from star.features.cell import Feedback, ForgetGate
-from star.features.decay import Complement, FixedDecay, GateDecay, LogDecay, NoDecay, SoftmaxDecay, StepSize, UnitStep
+from star.features.cell import CellForgetGate, Feedback
+from star.features.decay import (
+    Complement,
+    FixedDecay,
+    ForgetGate,
+    GateDecay,
+    LogDecay,
+    NoDecay,
+    SoftmaxDecay,
+    StepSize,
+    UnitStep,
+)
 from star.features.feature import Feature
 from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
 from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
 from star.features.filters_system import CompanionFilter, DenseFilter, DiagonalPlusLowRankFilter, RationalFilter
-from star.features.projection import Projection, TiedValues, UnitGate
+from star.features.output import OutputGate
+from star.features.projection import Projection, RotatedProjection, TiedValues, UnitGate
 from star.features.router import Experts, Gate, Router
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("c", Source.PROJECTED, Generator.NONE): Projection,
     ("b", Source.PROJECTED, Generator.NONE): Projection,
     ("b", Source.PROJECTED, Generator.COMPLEMENT): Complement,
+    ("c", Source.PROJECTED, Generator.ROTARY): RotatedProjection,
+    ("b", Source.PROJECTED, Generator.ROTARY): RotatedProjection,
     ("v", Source.PROJECTED, Generator.NONE): Projection,
     ("v", Source.PROJECTED, Generator.TIED): TiedValues,
     ("a", Source.CONSTANT, Generator.NONE): LogDecay,
@@ -32,6 +45,7 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("a", Source.CONSTANT, Generator.FIXED): FixedDecay,
     ("a", Source.PROJECTED, Generator.NONE): GateDecay,
     ("a", Source.PROJECTED, Generator.SOFTMAX): SoftmaxDecay,
+    ("a", Source.PROJECTED, Generator.FORGET): ForgetGate,
     ("d", Source.PROJECTED, Generator.NONE): StepSize,
     ("d", Source.CONSTANT, Generator.ONES): UnitStep,
     ("c", Source.CONSTANT, Generator.ONES): UnitGate,
@@ -48,7 +62,9 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("h", Source.POSITION, Generator.DENSE_16): DenseFilter,
     ("h", Source.POSITION, Generator.COMPANION_16): CompanionFilter,
     ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
-    ("f", Source.PROJECTED, Generator.NONE): ForgetGate,
+    (OUTPUT, Source.PROJECTED, Generator.NONE): OutputGate,
+    (OUTPUT, Source.CONSTANT, Generator.ONES): UnitGate,
+    ("f", Source.PROJECTED, Generator.NONE): CellForgetGate,
     ("m", Source.CONSTANT, Generator.NONE): Feedback,
     **{(ROUTES, Source.PROJECTED, generator): Router for generator in CHOICES},
     (ROUTES, Source.PROJECTED, Generator.GATE): Gate,

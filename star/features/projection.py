@@ -16,11 +16,14 @@ from genome.alphabet import SHORT_CONV_TAPS, ChannelMixing, FeatureTokenMixing, 
 from star.cache import Store
 from star.convolution import causal
 from star.features.feature import Feature, parameter
+from star.rotary import rotate
 
 SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
     Nonlinearity.NONE: torch.positive,
     Nonlinearity.RELU: F.relu,
     Nonlinearity.SILU: F.silu,
+    Nonlinearity.SIGMOID: F.sigmoid,
+    Nonlinearity.ELU: lambda y_BLC: F.relu(y_BLC) + y_BLC.clamp_max(0).exp(),
 }
 
 _NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
@@ -61,8 +64,15 @@ class Projection(Feature):
         return causal(store.append(f"{self.name}.conv", y_BLC, keep=SHORT_CONV_TAPS - 1), taps_CW)[:, -length:]
 
 
+class RotatedProjection(Projection):
+    """Queries or keys turned by their positions, as in RetNet (Sun et al. 2023, eq. 3) and in attention."""
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+        return rotate(super().forward(x_BLD, length, store), length - x_BLD.shape[1])
+
+
 class UnitGate(Feature):
-    """c or b = 1: a filter without gates, as state-space models have it."""
+    """c, b or o = 1: a filter without gates, as state-space models have it, or an output that is only normalised."""
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
         return x_BLD.new_ones(*x_BLD.shape[:2], *self.extent)

@@ -4,6 +4,7 @@ from genome import FeaturizerGenome, OperatorGenome
 from genome.alphabet import ChannelMixing, Generator, Sparsity, TokenMixing
 from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
+from star.structures.jagged import Jagged
 from star.structures.latent import Latent
 from star.structures.low_rank import LowRank
 from star.structures.memory_cell import MemoryCell
@@ -22,7 +23,9 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
     (TokenMixing.TOEPLITZ, Sparsity.NONE): Toeplitz,
     (TokenMixing.TOEPLITZ, Sparsity.BANDED): Toeplitz,
     (TokenMixing.SEMI_SEPARABLE, Sparsity.NONE): SemiSeparable,
+    (TokenMixing.SEMI_SEPARABLE, Sparsity.BANDED): Jagged,
     (TokenMixing.DELTA, Sparsity.NONE): Delta,
+    (TokenMixing.DELTA, Sparsity.BANDED): Jagged,
     (TokenMixing.MEMORY_CELL, Sparsity.NONE): MemoryCell,
     (TokenMixing.DIAGONAL, Sparsity.ROUTED): RoutedDiagonal,
     (TokenMixing.LOW_RANK, Sparsity.ROUTED): RoutedLowRank,

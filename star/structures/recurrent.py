@@ -16,7 +16,8 @@ from star.structures.structure import Features, Structure
 class Recurrent(Structure):
     """One (key, value) state a head, of the same size whatever the length.
 
-    The groups are c_BLGK, b_BLGK, a (log decay, 0 or less; HK or BLHK, K may be 1), d_BLH1 (steps) and v_BLHV.
+    The groups are c_BLGK, b_BLGK, a (log decay, 0 or less; HK or BLHK, K may be 1, heads may share one), d_BLH1 (steps)
+    and v_BLHV.
     """
 
     per_token = ("c", "b", "d", "v")
@@ -35,6 +36,10 @@ class Recurrent(Structure):
     ) -> tuple[Tensor, Tensor]:
         """The same for all tokens at once: y_BLHV and the last state; differentiable in everything."""
 
+    def left(self, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor) -> Tensor:
+        """The state that tokens leave by themselves, where nothing was before them."""
+        return self.advance(self.nothing(v_BLHV), c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV)[1]
+
     @property
     def state(self) -> tuple[int, int, int]:
         """(H, K, V)."""
@@ -43,6 +48,8 @@ class Recurrent(Structure):
     def inputs(self, features: Features) -> tuple[Tensor, ...]:
         """All groups per token, in float32 at least: errors of the state add up over tokens."""
         c_BLGK, b_BLGK, a, d_BLH1, v_BLHV = (features[name].to(exact(features[name])) for name in self.groups)
+        if a.shape[-2] < self.heads:
+            a = a.repeat_interleave(self.heads // a.shape[-2], dim=-2)
         a_BLHK = a if a.dim() == v_BLHV.dim() else a.expand(1, v_BLHV.shape[1], *a.shape)
         return c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV
 

@@ -4,17 +4,31 @@ S_t = exp(d_t a_t) S_{t-1} + d_t b_t v_t^T,  y_t = c_t S_t. The log decay a is a
 2023, eq. 2 and 4: zero-order hold for the decay, Euler for the input), zero (linear attention), fixed per head
 (RetNet) or computed for every token (GLA); one a head or one a key channel.
 
+Normalised, each row of T is divided by its sum plus a small constant: a channel of ones beside the values adds the row
+up, and what is read is divided by it (Katharopoulos et al. 2020, eq. 8 and 9).
+
 B batch, L tokens, H heads, G heads of c and b (1 or H), K state and V value channels per head.
 """
 
+from collections.abc import Mapping
+from math import prod
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from genome.alphabet import Source, TokenMixing
+from genome import FeaturizerGenome, Heads, OperatorGenome
+from genome.alphabet import Nonlinearity, Source, TokenMixing
 from star.chunked import chunked
 from star.recurrence import recurrence
 from star.structures.recurrent import Recurrent
 from star.structures.structure import Features
+
+NEVER_ZERO = 1e-6
+"""Added to the sum that a row is divided by."""
+
+NORMALISED_GRADIENT_TOLERANCE = 2e-3
+"""A row of one token is 1 whatever its c, b and d: their gradients are what two sums leave that cancel."""
 
 
 class SemiSeparable(Recurrent):
@@ -22,12 +36,30 @@ class SemiSeparable(Recurrent):
 
     digit = TokenMixing.SEMI_SEPARABLE
 
+    def __init__(
+        self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
+    ) -> None:
+        super().__init__(operator, featurizer, extents, window)
+        self.normalised = operator.nonlinearity is Nonlinearity.NORMALISED
+        if self.normalised:
+            self.gradient_tolerance = NORMALISED_GRADIENT_TOLERANCE
+
+    @property
+    def state(self) -> tuple[int, int, int]:
+        heads, keys, values = super().state
+        return heads, keys, values + self.normalised
+
+    def inputs(self, features: Features) -> tuple[Tensor, ...]:
+        """Normalised, the last value channel is ones."""
+        *others, v_BLHV = super().inputs(features)
+        return (*others, F.pad(v_BLHV, (0, 1), value=1.0)) if self.normalised else (*others, v_BLHV)
+
     def token(
         self, state_BHKV: Tensor, c_BGK: Tensor, b_BGK: Tensor, a_BHK: Tensor, d_BH1: Tensor, v_BHV: Tensor
     ) -> tuple[Tensor, Tensor]:
         kept_BHKV = torch.exp(d_BH1 * a_BHK).unsqueeze(-1) * state_BHKV
         state_BHKV = kept_BHKV + b_BGK.unsqueeze(-1) * (d_BH1 * v_BHV).unsqueeze(-2)
-        return (c_BGK.unsqueeze(-1) * state_BHKV).sum(-2), state_BHKV
+        return self._divided((c_BGK.unsqueeze(-1) * state_BHKV).sum(-2)), state_BHKV
 
     def advance(
         self, state_BHKV: Tensor, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor
@@ -42,20 +74,41 @@ class SemiSeparable(Recurrent):
             y_BHV, state_BHKV = self.token(state_BHKV, *token)
             return y_BHV.unsqueeze(1), state_BHKV
         w_BLHV = d_BLH1 * v_BLHV
-        if v_BLHV.shape[-1] > 1:
-            return chunked(c_BLGK, b_BLGK, d_BLH1 * a_BLHK, w_BLHV, state_BHKV)
-        rate = a_BLHK[0, 0] if self.featurizer["a"].source is Source.CONSTANT else a_BLHK
-        return recurrence(c_BLGK, b_BLGK, rate, d_BLH1.squeeze(-1), w_BLHV, state_BHKV)
+        if self.extents["v"].size > 1:
+            y_BLHV, state_BHKV = chunked(c_BLGK, b_BLGK, d_BLH1 * a_BLHK, w_BLHV, state_BHKV)
+        else:
+            rate = a_BLHK[0, 0] if self.featurizer["a"].source is Source.CONSTANT else a_BLHK
+            y_BLHV, state_BHKV = recurrence(c_BLGK, b_BLGK, rate, d_BLH1.squeeze(-1), w_BLHV, state_BHKV)
+        return self._divided(y_BLHV), state_BHKV
+
+    def left(self, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor) -> Tensor:
+        """A sum, as nothing is read: what each token writes, under the decays of those behind it."""
+        later_BLHK = (d_BLH1 * a_BLHK)[:, 1:].flip(1).cumsum(1).flip(1)
+        until_BLHK = F.pad(later_BLHK, (0, 0, 0, 0, 0, 1)).exp()
+        w_BLHV = d_BLH1 * v_BLHV
+        if until_BLHK.shape[-1] > 1:
+            b_BLGK = until_BLHK * b_BLGK
+        else:
+            w_BLHV = until_BLHK * w_BLHV
+        if self.extents["v"].size == 1:
+            return torch.stack([(b_BLGK * w_BLH.unsqueeze(-1)).sum(1) for w_BLH in w_BLHV.unbind(-1)], dim=-1)
+        return b_BLGK.permute(0, 2, 3, 1) @ w_BLHV.transpose(1, 2)
 
     def matrix(self, features: Features) -> Tensor:
-        c_BLGK, b_BLGK, a, d_BLH1, _ = (features[name] for name in self.groups)
-        log_decay_BLHK = (d_BLH1 * a).cumsum(1)
+        c_BLGK, b_BLGK, a_BLHK, d_BLH1, _ = self.inputs(features)
+        log_decay_BLHK = (d_BLH1 * a_BLHK).cumsum(1)
         gaps_BLLHK = log_decay_BLHK.unsqueeze(2) - log_decay_BLHK.unsqueeze(1)
         length = gaps_BLLHK.shape[1]
         future = torch.ones(length, length, dtype=torch.bool).triu(1)
         reach_BLLHK = gaps_BLLHK.masked_fill(future[:, :, None, None], float("-inf")).exp()
         written_BLHK = d_BLH1 * b_BLGK
-        return (c_BLGK.unsqueeze(2) * reach_BLLHK * written_BLHK.unsqueeze(1)).sum(-1).permute(0, 3, 1, 2)
+        t_BHLL = (c_BLGK.unsqueeze(2) * reach_BLLHK * written_BLHK.unsqueeze(1)).sum(-1).permute(0, 3, 1, 2)
+        return t_BHLL / (t_BHLL.sum(-1, keepdim=True) + NEVER_ZERO) if self.normalised else t_BHLL
 
     def flops(self, context: int) -> int:
-        return 8 * self.heads * self.extents["b"].size * self.extents["v"].size
+        """To decay, to write and to read a state; normalised, to divide what was read."""
+        return 8 * prod(self.state) + self.normalised * self.channels
+
+    def _divided(self, y_BHV: Tensor) -> Tensor:
+        """Normalised, what was read by the sum of its row; tokens may lie between batch and heads."""
+        return y_BHV[..., :-1] / (y_BHV[..., -1:] + NEVER_ZERO) if self.normalised else y_BHV

@@ -34,8 +34,10 @@ class Structure(ABC):
     per_token: ClassVar[tuple[str, ...]]
     linear: ClassVar[bool] = True
     """Whether there is a T at all; without one `matrix` raises TypeError."""
-    tolerance: ClassVar[float] = 1e-5
+    tolerance: float = 1e-5
     """Relative RMS error allowed to float32 outputs against float64."""
+    gradient_tolerance: float = 1e-4
+    """The same of gradients."""
 
     def __init__(
         self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int

@@ -19,6 +19,8 @@ DIGITS = {
     "HGRN2": (47, "474113"),
     "LightNet": (48, "484113"),
     "GLA-Diff": (49, "434113"),
+    "Phalanx": (50, "504211"),
+    "NormalisedLinearAttention": (51, "514163"),
 }
 
 

@@ -11,7 +11,13 @@ from star.build import build
 from star.views import disagreements
 
 SHAPE = Shape(width=12, head_dim=3, vocab=5)
-ROWS = [row for row in CLASSES if row.operator.token_mixing is TokenMixing.SEMI_SEPARABLE and not row.differential]
+ROWS = [
+    row
+    for row in CLASSES
+    if row.operator.token_mixing is TokenMixing.SEMI_SEPARABLE
+    and not row.differential
+    and SHAPE.fits(row, Space.of([row.name], depth=1).featurizer(row))
+]
 CONSTANT = {"source": Source.CONSTANT, "channel": ChannelMixing.DIAGONAL}
 DECAYS = {
     "learned": CONSTANT,

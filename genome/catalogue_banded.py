@@ -1,0 +1,35 @@
+"""Recurrences in blocks and recurrences with normalised rows: classes and featurizers 50 to 59."""
+
+from dataclasses import replace
+
+from genome.alphabet import ChannelMixing, Expansion, Generator, Nonlinearity, Repeat, Source
+from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+
+_DENSE = GroupGenome()
+_POSITIVE = GroupGenome(nonlinearity=Nonlinearity.ELU)
+_INPUT_GATE = GroupGenome(nonlinearity=Nonlinearity.SIGMOID)
+_SHARED_GATE = GroupGenome(repeat=Repeat.SIXTEEN, generator=Generator.FORGET)
+_UNIT = GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL, generator=Generator.ONES)
+_LASTING = replace(_UNIT, expansion=Expansion.PER_HEAD, generator=Generator.ZERO)
+
+BANDED_FEATURIZERS = (
+    FeaturizerGenome(50, (("c", _DENSE), ("b", _INPUT_GATE), ("a", _SHARED_GATE), ("d", _UNIT), ("v", _DENSE))),
+    FeaturizerGenome(51, (("c", _POSITIVE), ("b", _POSITIVE), ("a", _LASTING), ("d", _UNIT), ("v", _DENSE))),
+)
+
+BANDED_CLASSES = (
+    LIVClass(
+        50,
+        "Phalanx",
+        OperatorGenome.of((50, 4, 2, 1, 1)),
+        source="Secrieru et al. 2025, arXiv 2512.13921",
+        says="gated channels in jagged blocks of 16, one decay for 16 channels; without the skip + v of the source",
+    ),
+    LIVClass(
+        51,
+        "NormalisedLinearAttention",
+        OperatorGenome.of((51, 4, 1, 6, 3)),
+        source="Katharopoulos et al. 2020, eq. 8 and 9",
+        says="linear attention whose rows add up to one, elu + 1 as the feature map of queries and keys",
+    ),
+)
