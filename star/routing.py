@@ -32,8 +32,10 @@ class Packing:
 
     def pack(self, x_BL: Tensor) -> Tensor:
         """(B M, P, ...): routes side by side in the batch. A batch of 1 is what all sequences share."""
-        batch = torch.arange(len(self.index_BMP), device=x_BL.device).view(-1, 1, 1)
-        return x_BL[batch if len(x_BL) > 1 else 0, self.index_BMP].flatten(0, 1)
+        batch, routes, longest = self.index_BMP.shape
+        token_BMP = self.index_BMP if len(x_BL) == 1 else self._tokens(x_BL.shape[1])
+        packed = x_BL.flatten(0, 1).index_select(0, token_BMP.flatten())
+        return torch.unflatten(packed, 0, (batch * routes, longest))
 
     def keep(self, x_XPHK: Tensor) -> Tensor:
         """Packed tokens that count as they are, zeros for the others."""
@@ -43,10 +45,14 @@ class Packing:
         """y_BLHV: what each token reads from its routes, summed by weight."""
         batch = len(self.index_BMP)
         weighted_XPHV = y_XPHV * self.weight_BMP.flatten(0, 1)[..., None, None].to(y_XPHV.dtype)
-        token_BMP = torch.arange(batch, device=y_XPHV.device).view(-1, 1, 1) * length + self.index_BMP
         none_THV = y_XPHV.new_zeros(batch * length, *y_XPHV.shape[2:])
-        y_THV = none_THV.index_add(0, token_BMP.flatten(), weighted_XPHV.flatten(0, 1))
+        y_THV = none_THV.index_add(0, self._tokens(length).flatten(), weighted_XPHV.flatten(0, 1))
         return torch.unflatten(y_THV, 0, (batch, length))
+
+    def _tokens(self, length: int) -> Tensor:
+        """The same positions counted through all sequences of the batch."""
+        first_B11 = length * torch.arange(len(self.index_BMP), device=self.index_BMP.device).view(-1, 1, 1)
+        return first_B11 + self.index_BMP
 
 
 def slots(r_BL1M: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -64,7 +70,7 @@ def to_experts(x_BLI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor, count: int) ->
     """(B, L, S, O): every token through the experts it meets, one product an expert; idle slots are 0."""
     rows = _rows(*slots(r_BL1M, count), len(weight_MOI))
     x_TI = x_BLI.flatten(0, 1)
-    results = [F.linear(x_TI[row_N // count], weight_OI) for row_N, weight_OI in zip(rows, weight_MOI, strict=True)]
+    results = _through([row_N // count for row_N in rows], x_TI, weight_MOI)
     return torch.unflatten(_scattered(rows, results, len(x_TI) * count), 0, (*x_BLI.shape[:2], count))
 
 
@@ -72,7 +78,7 @@ def from_experts(x_BLSI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor) -> Tensor:
     """(B, L, O): what a token has in each slot through the expert that filled it, summed."""
     rows = _rows(*slots(r_BL1M, x_BLSI.shape[2]), len(weight_MOI))
     x_RI = x_BLSI.flatten(0, 2)
-    results = [F.linear(x_RI[row_N], weight_OI) for row_N, weight_OI in zip(rows, weight_MOI, strict=True)]
+    results = _through(rows, x_RI, weight_MOI)
     return torch.unflatten(_scattered(rows, results, len(x_RI)), 0, x_BLSI.shape[:3]).sum(2)
 
 
@@ -85,6 +91,13 @@ def _rows(chosen_BLS: Tensor, weight_BLS: Tensor, experts: int) -> list[Tensor]:
     """For each expert the slots it fills, counted through batch, tokens and slots."""
     filled_R = torch.where(weight_BLS > 0, chosen_BLS, experts).flatten()
     return [(filled_R == expert).nonzero().squeeze(1) for expert in range(experts)]
+
+
+def _through(rows: list[Tensor], x_RI: Tensor, weight_MOI: Tensor) -> list[Tensor]:
+    """For each expert what it makes of its rows, (N, O)."""
+    found_RI = x_RI.index_select(0, torch.cat(rows))
+    batches_NI = torch.split(found_RI, [len(row_N) for row_N in rows])
+    return [F.linear(x_NI, weight_OI) for x_NI, weight_OI in zip(batches_NI, weight_MOI.unbind(0), strict=True)]
 
 
 def _scattered(rows: list[Tensor], results: list[Tensor], size: int) -> Tensor:
