@@ -96,9 +96,8 @@ def structure_of(block: Block, x_BLD: Tensor) -> tuple[Structure, dict[str, Tens
     """The structure, or that of the first branch, with leaves for features."""
     with torch.no_grad():
         features = block.operator.features(x_BLD)
-    prefix, liv = next(block.operator.livs())
-    start = f"{prefix}." if prefix else ""
-    return liv.structure, {name: features[start + name].clone().requires_grad_() for name in liv.structure.groups}
+    _, liv, own = next(block.operator.parts(features))
+    return liv.structure, {name: feature.clone().requires_grad_() for name, feature in own.items()}
 
 
 def forward_backward(mix: Callable[[Mapping[str, Tensor]], Tensor], features: dict[str, Tensor]) -> None:

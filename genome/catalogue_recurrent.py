@@ -98,14 +98,14 @@ RECURRENT_CLASSES = (
         "Mamba-2",
         OperatorGenome.of((44, 4, 1, 1, 3)),
         source="Dao & Gu 2024",
-        says="selective state space, one learned rate a head, state 128, one B and C for all heads; normalised, then gated",
+        says="selective state space, one learned rate a head, state 128, one B and C for all heads; normalised, gated",
     ),
     LIVClass(
         45,
         "Mamba-1",
         OperatorGenome.of((45, 4, 1, 1, 1)),
         source="Gu & Dao 2023",
-        says="selective state space per channel, state 16; as Rec-1, but B and C are not activated and the output is gated",
+        says="selective state space per channel, state 16; as Rec-1, but B and C not activated, output gated",
     ),
     LIVClass(
         46,

@@ -17,8 +17,8 @@ from safetensors.torch import load as read_tensors
 from torch import Tensor
 
 from genome import Blueprint, Genome, Shape, Space, decode
-from genome.alphabet import ROUTES
-from star.backbone import Backbone
+from genome.alphabet import OUTPUT, ROUTES, Normalisation
+from star.backbone import Backbone, Block
 from star.build import build
 from star.cost import cost
 from star.export import weights
@@ -30,6 +30,8 @@ FFT_TOLERANCE = 1e-12
 FLOAT32_TOLERANCE = 1e-5
 BFLOAT16_TOLERANCE = 0.05
 """Relative RMS errors of a LIV's output. bfloat16 keeps 8 bits, 0.4 %, and rounds features, filters and states."""
+MEASURED_TOKENS = 64
+"""At least so many are measured: of one or two alone the output may happen to be nearly zero."""
 
 SAME_ROUTES, COUNTED = 0.9, 10
 """The share of tokens that have to choose as float64 does, where there are enough of them to speak of a share."""
@@ -67,17 +69,17 @@ class Subject:
         generator = torch.Generator().manual_seed(self.seed)
         return torch.randint(self.shape.vocab, (batch, length), generator=generator)
 
-    def noise(self, length: int) -> Tensor:
-        """An input for every LIV, (LIVs, 2, length, width)."""
+    def noise(self, length: int, batch: int = 2) -> Tensor:
+        """An input for every LIV, (LIVs, batch, length, width)."""
         generator = torch.Generator().manual_seed(self.seed + length)
-        size = (len(self.model.blocks), 2, length, self.shape.width)
+        size = (len(self.model.blocks), batch, length, self.shape.width)
         return torch.randn(size, generator=generator, dtype=torch.float64)
 
     @property
     def exactly_causal(self) -> bool:
         """Whether no operator is applied by FFT or packs its tokens: not even a rounding error may come from ahead."""
         livs = (liv for block in self.model.stack() for _, liv in block.operator.livs())
-        return not any(liv.structure.transforms(LENGTH) for liv in livs)
+        return all(liv.structure.exactly_causal(LENGTH) for liv in livs)
 
 
 def check(genome: Genome, space: Space, shape: Shape, seed: int = 0) -> Report:
@@ -123,9 +125,7 @@ def views(subject: Subject) -> Iterator[str]:
         with torch.no_grad():
             blocks = list(subject.model.features_of(subject.noise(length).unbind(0)))
         for position, (block, features) in enumerate(blocks):
-            for prefix, liv in block.operator.livs():
-                start = f"{prefix}." if prefix else ""
-                own = {name: features[start + name] for name in liv.structure.groups}
+            for _, liv, own in block.operator.parts(features):
                 for breach in disagreements(liv.structure, own):
                     yield f"LIV {position} {liv.label}, {length} tokens: {breach}"
 
@@ -178,21 +178,24 @@ def precise(subject: Subject) -> Iterator[str]:
     """float32 and bfloat16 give what float64 gives, LIV by LIV, as far as their digits reach; length 1 works.
 
     By LIV, because a stack of quadratic units (c times v) multiplies the roundings of its layers. Routes are decisions,
-    which rounding may turn: what float64 gives on the routes that were chosen is what counts, and the routes apart.
+    which rounding may turn: what float64 gives on the routes that were chosen is what counts, and the routes apart. A
+    normalised head counts by what it was before: of one that was nearly zero the sign may be rounding.
     """
     for dtype, allowed in ((torch.float32, FLOAT32_TOLERANCE), (torch.bfloat16, BFLOAT16_TOLERANCE)):
         model = subject.build().to(dtype).eval()
         for length in (1, LENGTH):
             if not model(subject.tokens(2, length)).isfinite().all():
                 yield f"{dtype} at {length} tokens gives logits that are not finite"
-            noise = subject.noise(length).to(dtype)
+            noise = subject.noise(length, max(2, MEASURED_TOKENS // length)).to(dtype)
             rounded = list(model.features_of(noise.unbind(0)))
             routes = [_routes(features) for _, features in rounded]
             exact = subject.model.features_of(noise.double().unbind(0), routes)
             pairs = enumerate(zip(rounded, exact, strict=True))
             for position, ((block, features), (exact_block, exact_features)) in pairs:
-                expected = exact_block.operator.mix(exact_features)
-                error = relative_rms(block.operator.mix(features).double(), expected)
+                sizes = _sizes(exact_block, exact_features)
+                expected = exact_block.operator.mix(exact_features | _times(exact_features, sizes))
+                measured = block.operator.mix(features | _times(features, sizes))
+                error = relative_rms(measured.double(), expected)
                 if not error <= allowed:
                     yield f"LIV {position}, {dtype}, {length} tokens: off by {error:.1e} relative RMS"
             if any(routes):
@@ -236,6 +239,20 @@ CHECKS: dict[str, Callable[[Subject], Iterator[str]]] = {
         seeded,
     )
 }
+
+
+def _sizes(block: Block, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The root mean square of every head that an output gate normalises, under the gate's name."""
+    sizes = {}
+    for start, liv, own in block.operator.parts(features):
+        if liv.output is not None and liv.output.normalisation is not Normalisation.NONE:
+            y_BLHV = liv.structure.fast(own)
+            sizes[start + OUTPUT] = y_BLHV.square().mean(-1, keepdim=True).sqrt()
+    return sizes
+
+
+def _times(features: Mapping[str, Tensor], sizes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: features[name] * size.to(features[name].dtype) for name, size in sizes.items()}
 
 
 def _routes(features: Mapping[str, Tensor]) -> dict[str, Tensor]:

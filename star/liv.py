@@ -51,6 +51,12 @@ class Operator(nn.Module):
     def livs(self) -> Iterator[tuple[str, LIV]]:
         """The LIVs inside with the prefix of their names in features and stores."""
 
+    def parts(self, features: Mapping[str, Tensor]) -> Iterator[tuple[str, LIV, dict[str, Tensor]]]:
+        """Each LIV inside, what its names begin with ("1." or nothing), and the features that its structure mixes."""
+        for prefix, liv in self.livs():
+            start = f"{prefix}." if prefix else ""
+            yield start, liv, {name: features[start + name] for name in liv.structure.groups}
+
     @abstractmethod
     def initialise(self, generator: Generator) -> None:
         """Draw the weights of this operator other than those of its featurizers."""

@@ -147,12 +147,9 @@ def state_of(structure: Structure, tokens: int) -> tuple[float, bool]:
 
 
 def _parts(block: Block, features: Mapping[str, Tensor]) -> Iterator[tuple[str, str, Structure, dict[str, Tensor]]]:
-    for prefix, liv in block.operator.livs():
-        if not liv.structure.linear:
-            continue
-        start = f"{prefix}." if prefix else ""
-        own = {name: features[start + name].double() for name in liv.structure.groups}
-        yield prefix, liv.label, liv.structure, own
+    for start, liv, own in block.operator.parts(features):
+        if liv.structure.linear:
+            yield start.rstrip("."), liv.label, liv.structure, {name: x.double() for name, x in own.items()}
 
 
 def _measured(

@@ -19,6 +19,7 @@ from genome.alphabet import Expansion, Nonlinearity
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.features.projection import Projection
+from star.precision import exact
 
 SHORTEST_STEP, LONGEST_STEP = 1e-3, 1e-1
 FASTEST_RATE = 16.0
@@ -103,13 +104,13 @@ class SoftmaxDecay(Projection):
     """
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        exact = torch.promote_types(x_BLD.dtype, torch.float32)
-        k_BLHK = super().forward(x_BLD, length, store).to(exact)
+        wide = exact(x_BLD)
+        k_BLHK = super().forward(x_BLD, length, store).to(wide)
         if store is None or length == k_BLHK.shape[1]:
             mass_BLHK = torch.logcumsumexp(k_BLHK, dim=1)
             before_BLHK = torch.cat([k_BLHK[:, :1] + FIRST_LOG_DECAY, mass_BLHK[:, :-1]], dim=1)
         else:
-            kept_B1HK = store[f"{self.name}.mass"].unsqueeze(1).to(exact)
+            kept_B1HK = store[f"{self.name}.mass"].unsqueeze(1).to(wide)
             mass_BLHK = torch.logcumsumexp(torch.cat([kept_B1HK, k_BLHK], dim=1), dim=1)
             before_BLHK, mass_BLHK = mass_BLHK[:, :-1], mass_BLHK[:, 1:]
         if store is not None:

@@ -21,6 +21,7 @@ from star.balance import tell
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.features.projection import SIGMA
+from star.precision import exact
 from star.routing import to_experts
 
 
@@ -110,4 +111,4 @@ class Experts(Feature):
 
 def _logits(x_BLD: Tensor, weight_MD: Tensor) -> Tensor:
     logits_BLM = F.linear(x_BLD, weight_MD)
-    return logits_BLM.to(torch.promote_types(logits_BLM.dtype, torch.float32))
+    return logits_BLM.to(exact(logits_BLM))

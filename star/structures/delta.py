@@ -10,7 +10,6 @@ B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value chann
 import torch
 from torch import Tensor
 
-from genome.alphabet import TokenMixing
 from star.delta_rule import delta_rule
 from star.structures.recurrent import Recurrent
 from star.structures.structure import Features
@@ -19,7 +18,6 @@ from star.structures.structure import Features
 class Delta(Recurrent):
     """b are keys of unit length, d the shares of the old value that are replaced; one decay a head."""
 
-    digit = TokenMixing.DELTA
     idle = ("a", "d")
     tolerance = 1e-4  # every chunk solves a triangular system: its rounding errors grow with keys that are alike
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genome.alphabet import Nonlinearity, TokenMixing
+from genome.alphabet import Nonlinearity
 from star.cache import Store
 from star.structures.structure import Features, Structure
 
@@ -23,7 +23,6 @@ SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
 class Diagonal(Structure):
     """y_i = sigma(c_i) v_i, element by element."""
 
-    digit = TokenMixing.DIAGONAL
     per_token = ("c", "v")
 
     def mix(self, features: Features) -> Tensor:

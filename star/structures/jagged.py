@@ -19,8 +19,9 @@ from torch import Tensor
 from genome import FeaturizerGenome, Heads, OperatorGenome
 from genome.alphabet import BLOCK, Source, Sparsity, TokenMixing
 from star.cache import Store
+from star.precision import exact, undisturbed
 from star.structures.delta import Delta
-from star.structures.recurrent import Recurrent, exact
+from star.structures.recurrent import Recurrent
 from star.structures.semi_separable import SemiSeparable
 from star.structures.structure import Features, Structure
 
@@ -66,14 +67,17 @@ class Jagged(Structure):
 
     def fast(self, features: Features) -> Tensor:
         nothing_BHKV = self.base.nothing(features["v"])
-        y_BLHV, _ = self._along((nothing_BHKV, nothing_BHKV), 0, self.base.inputs(features))
+        with undisturbed(features["v"]):
+            y_BLHV, _ = self._along((nothing_BHKV, nothing_BHKV), 0, self.base.inputs(features))
         return y_BLHV.to(features["v"].dtype)
 
     def step(self, features: Features, store: Store) -> Tensor:
         names = tuple(self.memory(0))
         dtype = store["state"].dtype
         carried_BHKV, local_BHKV = (store[name].to(exact(store[name])) for name in names)
-        y_BLHV, states = self._along((carried_BHKV, local_BHKV), store.position % BLOCK, self.base.inputs(features))
+        place = store.position % BLOCK
+        with undisturbed(features["v"]):
+            y_BLHV, states = self._along((carried_BHKV, local_BHKV), place, self.base.inputs(features))
         for name, state_BHKV in zip(names, states, strict=True):
             store[name] = state_BHKV.to(dtype)
         return y_BLHV.to(features["v"].dtype)

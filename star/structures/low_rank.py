@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genome.alphabet import TokenMixing
 from star.cache import Store
 from star.rotary import rotate
 from star.structures.structure import Features, Structure
@@ -19,7 +18,6 @@ from star.structures.structure import Features, Structure
 class LowRank(Structure):
     """The groups are c (queries), b (keys) and v (values); keys and values may have fewer heads."""
 
-    digit = TokenMixing.LOW_RANK
     per_token = ("c", "b", "v")
 
     def mix(self, features: Features) -> Tensor:

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genome.alphabet import TokenMixing
 from star.cache import Store
+from star.precision import exact, undisturbed
 from star.structures.structure import Features, Structure
 
 LEAST = 1e-12
@@ -27,7 +27,6 @@ LEAST = 1e-12
 class MemoryCell(Structure):
     """The groups are c (output gate o), b (input gate i), f (forget gate), m_HC (feedback, C = 4 K K) and v (z)."""
 
-    digit = TokenMixing.MEMORY_CELL
     per_token = ("c", "b", "f", "v")
     linear = False
 
@@ -54,14 +53,15 @@ class MemoryCell(Structure):
 
     def _run(self, features: Features, state_B4HK: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs and the last y, c, n, s; in float32 at least, for errors of a state add up over tokens."""
-        dtype, size = features["v"].dtype, self.extents["v"].size
-        exact = torch.promote_types(dtype, torch.float32)
-        gates_BL4HK = torch.stack([features[name] for name in ("b", "f", "v", "c")], dim=2).to(exact)
-        feedback_H4KK = torch.unflatten(features["m"].to(exact), 1, (4, size, size))
-        state, outputs = state_B4HK.to(exact).unbind(1), []
-        for gates_B4HK in gates_BL4HK.unbind(1):
-            state = _token(state, gates_B4HK + torch.einsum("bhk,hgkj->bghj", state[0], feedback_H4KK))
-            outputs.append(state[0])
+        size, dtype = self.extents["v"].size, features["v"].dtype
+        wide = exact(features["v"])
+        gates_BL4HK = torch.stack([features[name].to(wide) for name in ("b", "f", "v", "c")], dim=2)
+        feedback_H4KK = torch.unflatten(features["m"].to(wide), 1, (4, size, size))
+        state, outputs = state_B4HK.to(wide).unbind(1), []
+        with undisturbed(gates_BL4HK):
+            for gates_B4HK in gates_BL4HK.unbind(1):
+                state = _token(state, gates_B4HK + torch.einsum("bhk,hgkj->bghj", state[0], feedback_H4KK))
+                outputs.append(state[0])
         return torch.stack(outputs, dim=1).to(dtype), torch.stack(state, dim=1).to(state_B4HK.dtype)
 
 

@@ -23,9 +23,9 @@ CHUNK = 128
 class Outer(Toeplitz):
     """The groups are c_BLHK and b_BLHK, the filter h (as in `Toeplitz`), and v_BLHV."""
 
-    def transforms(self, length: int) -> bool:
+    def exactly_causal(self, length: int) -> bool:
         reach = length if self.taps is None else min(self.taps, length)
-        return self.form is None and transforms(reach, self.extents["b"].size)
+        return self.form is not None or not transforms(reach, self.extents["b"].size)
 
     def mix(self, features: Features) -> Tensor:
         c_BLHK, b_BLHK, v_BLHV = self._inputs(features)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from star.cache import Store
+from star.precision import exact, undisturbed
 from star.structures.structure import Features, Structure
 
 
@@ -65,18 +66,16 @@ class Recurrent(Structure):
         return torch.stack(outputs, dim=1).to(features["v"].dtype)
 
     def fast(self, features: Features) -> Tensor:
-        return self.advance(self.nothing(features["v"]), *self.inputs(features))[0].to(features["v"].dtype)
+        with undisturbed(features["v"]):
+            y_BLHV, _ = self.advance(self.nothing(features["v"]), *self.inputs(features))
+        return y_BLHV.to(features["v"].dtype)
 
     def step(self, features: Features, store: Store) -> Tensor:
         kept_BHKV = store["state"]
-        y_BLHV, state_BHKV = self.advance(kept_BHKV.to(exact(kept_BHKV)), *self.inputs(features))
+        with undisturbed(kept_BHKV):
+            y_BLHV, state_BHKV = self.advance(kept_BHKV.to(exact(kept_BHKV)), *self.inputs(features))
         store["state"] = state_BHKV.to(kept_BHKV.dtype)
         return y_BLHV.to(features["v"].dtype)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         return {"state": self.state}
-
-
-def exact(x: Tensor) -> torch.dtype:
-    """float32, or wider where the tensor is."""
-    return torch.promote_types(x.dtype, torch.float32)

@@ -10,7 +10,7 @@ B batch, L tokens, D model width, M experts, S slots, I channels of an expert, C
 import torch
 from torch import Tensor
 
-from genome.alphabet import ROUTES, TokenMixing
+from genome.alphabet import ROUTES
 from star.cache import Store
 from star.routing import from_experts, slots
 from star.structures.diagonal import SIGMA
@@ -20,11 +20,10 @@ from star.structures.structure import Features, Structure
 class RoutedDiagonal(Structure):
     """y_BLSI = r sigma(c) v, slot by slot."""
 
-    digit = TokenMixing.DIAGONAL
     per_token = ("c", "v", ROUTES)
 
-    def transforms(self, length: int) -> bool:
-        return True
+    def exactly_causal(self, length: int) -> bool:
+        return False
 
     def mix(self, features: Features) -> Tensor:
         return self._gate(features) * features["v"]

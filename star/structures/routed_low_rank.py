@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.alphabet import CHOICES, ROUTES, Sparsity, TokenMixing
+from genome.alphabet import CHOICES, ROUTES, Sparsity
 from star.cache import Store
 from star.rotary import rotate
 from star.routing import Packing, slots
@@ -27,7 +27,6 @@ from star.structures.structure import Features, Structure
 class RoutedLowRank(Structure):
     """The groups are c (queries), b (keys), v (values) and r (routes); the weight is the reader's."""
 
-    digit = TokenMixing.LOW_RANK
     per_token = (*LowRank.per_token, ROUTES)
 
     def __init__(
@@ -37,8 +36,8 @@ class RoutedLowRank(Structure):
         self.base = LowRank(replace(operator, sparsity=Sparsity.NONE), featurizer, extents, window)
         self.choice = CHOICES[featurizer[ROUTES].generator]
 
-    def transforms(self, length: int) -> bool:
-        return True
+    def exactly_causal(self, length: int) -> bool:
+        return False
 
     def mix(self, features: Features) -> Tensor:
         q_BLHK, k_BLHK, v_BLHV = self.base.per_head(features)

@@ -21,9 +21,10 @@ from torch import Tensor
 from genome import FeaturizerGenome, Heads, OperatorGenome
 from genome.alphabet import CHOICES, ROUTES, Sparsity
 from star.cache import Store
+from star.precision import exact, undisturbed
 from star.routing import Packing
 from star.structures.delta import Delta
-from star.structures.recurrent import Recurrent, exact
+from star.structures.recurrent import Recurrent
 from star.structures.semi_separable import SemiSeparable
 from star.structures.structure import Features, Structure
 
@@ -41,8 +42,8 @@ class RoutedRecurrent(Structure):
         self.base = self.kind(replace(operator, sparsity=Sparsity.NONE), featurizer, extents, window)
         self.choice = CHOICES[featurizer[ROUTES].generator]
 
-    def transforms(self, length: int) -> bool:
-        return True
+    def exactly_causal(self, length: int) -> bool:
+        return False
 
     def mix(self, features: Features) -> Tensor:
         """Every memory takes the token; those that it does not meet stay as they were and are not read."""
@@ -92,7 +93,8 @@ class RoutedRecurrent(Structure):
             packing = Packing(r)
             packed = {name: packing.pack(x) for name, x in zip(self.base.groups, inputs, strict=True)}
             packed |= {name: packing.keep(packed[name]) for name in self.base.idle}
-            y_XPHV, last_XHKV = self.base.advance(state.flatten(0, 1), *packed.values())
+            with undisturbed(state):
+                y_XPHV, last_XHKV = self.base.advance(state.flatten(0, 1), *packed.values())
             y_BLHV = y_BLHV + packing.unpack(y_XPHV, y_BLHV.shape[1])
             states.append(last_XHKV.view(state.shape))
         return y_BLHV.to(features["v"].dtype), torch.cat(states, dim=1)
@@ -112,13 +114,11 @@ class RoutedRecurrent(Structure):
 class RoutedSemiSeparable(RoutedRecurrent):
     """Memories of `SemiSeparable`."""
 
-    digit = SemiSeparable.digit
     kind = SemiSeparable
 
 
 class RoutedDelta(RoutedRecurrent):
     """Memories of `Delta`."""
 
-    digit = Delta.digit
     kind = Delta
     tolerance = Delta.tolerance

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.alphabet import Nonlinearity, Source, TokenMixing
+from genome.alphabet import Nonlinearity, Source
 from star.chunked import chunked
 from star.recurrence import recurrence
 from star.structures.recurrent import Recurrent
@@ -33,8 +33,6 @@ NORMALISED_GRADIENT_TOLERANCE = 2e-3
 
 class SemiSeparable(Recurrent):
     """d_BLH1 are step sizes: they multiply the log decays and what is written."""
-
-    digit = TokenMixing.SEMI_SEPARABLE
 
     def __init__(
         self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int

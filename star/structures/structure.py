@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.alphabet import Sparsity, TokenMixing
+from genome.alphabet import Sparsity
 from star.cache import Store
 
 Features = Mapping[str, Tensor]
@@ -30,7 +30,6 @@ class Structure(ABC):
         window: tokens that a banded operator reaches, its own included.
     """
 
-    digit: ClassVar[TokenMixing]
     per_token: ClassVar[tuple[str, ...]]
     linear: ClassVar[bool] = True
     """Whether there is a T at all; without one `matrix` raises TypeError."""
@@ -73,13 +72,13 @@ class Structure(ABC):
     def matrix(self, features: Features) -> Tensor:
         """T written out, (B, H, L, L) or (B, channels, L, L): y = T v."""
 
-    def transforms(self, length: int) -> bool:
-        """Whether later tokens may touch the rounding of an output of `fast`, and no more than that.
+    def exactly_causal(self, length: int) -> bool:
+        """Whether, among so many tokens, a later one changes no bit of an earlier output of `fast`.
 
-        Through a Fourier transform over this many tokens, or where tokens are packed by route: how many a route has
-        is the size of its matrix products.
+        It may by rounding alone where a Fourier transform is used, or where tokens are packed together whose number
+        depends on them.
         """
-        return False
+        return True
 
     def values(self, features: Features) -> Tensor:
         """The v that `matrix` acts on, one head for each of the mixing: v_BLHV."""

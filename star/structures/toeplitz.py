@@ -10,10 +10,11 @@ B batch, L tokens, H heads (one filter each), V channels per head, D = H V chann
 import torch
 from torch import Tensor
 
-from genome.alphabet import STATES, TAPS, Generator, TokenMixing
+from genome.alphabet import STATES, TAPS, Generator
 from star.cache import Store
 from star.convolution import DIRECT_TAPS, causal
 from star.kernels import kernel
+from star.precision import exact, undisturbed
 from star.state_space import FORMS, StateSpace
 from star.structures.structure import Features, Structure
 
@@ -24,7 +25,6 @@ CHUNK = 1024
 class Toeplitz(Structure):
     """The groups are the gates c and b, the filter h (taps h_HW or a form of `star.state_space`), and v."""
 
-    digit = TokenMixing.TOEPLITZ
     per_token = ("c", "b", "v")
 
     @property
@@ -48,8 +48,8 @@ class Toeplitz(Structure):
         """Numbers of state for each channel; 0 for a filter of taps or a cut one."""
         return STATES.get(self.generator, 0) if self.window is None else 0
 
-    def transforms(self, length: int) -> bool:
-        return (self.taps or length) > DIRECT_TAPS
+    def exactly_causal(self, length: int) -> bool:
+        return (self.taps or length) <= DIRECT_TAPS
 
     def mix(self, features: Features) -> Tensor:
         inputs_BLHV = features["b"] * features["v"]
@@ -104,7 +104,10 @@ class Toeplitz(Structure):
         """Taps of every head, h_HW: as many as the filter has or, where it is endless, as the input has tokens."""
         form = FORMS.get(self.generator)
         reach = length if self.taps is None else self.taps
-        return h[:, :reach] if form is None else form.taps(precise(h), min(reach, length))
+        if form is None:
+            return h[:, :reach]
+        with undisturbed(h):
+            return form.taps(precise(h), min(reach, length))
 
     def _per_channel(self, h: Tensor, length: int) -> Tensor:
         return self.filters(h, length).repeat_interleave(self.extents["v"].size, dim=0)
@@ -136,7 +139,7 @@ def recurred(form: StateSpace, h: Tensor, inputs_BLHV: Tensor, order: int) -> Te
 
 def precise(h: Tensor) -> Tensor:
     """In float32 at least."""
-    return h.to(torch.promote_types(h.dtype, torch.float32))
+    return h.to(exact(h))
 
 
 def _latest(inputs_BTD: Tensor, h_DW: Tensor) -> Tensor:
