@@ -131,17 +131,17 @@ def _checked(genomes: Iterable[tuple[Genome, Space]], total: int, shape: Shape, 
     import star
 
     began = monotonic()
-    checked: dict[str, int] = {}
+    held: dict[str, int] = {}
     breaches: list[dict[str, Any]] = []
     for done, (genome, space) in enumerate(genomes, 1):
         report = star.check(genome, space, shape, seed=seed)
         for name in report.checked:
-            checked[name] = checked.get(name, 0) + 1
+            held[name] = held.get(name, 0) + (name in report.held)
         named = {str(n): space[n].name for n in {segment.liv_class for segment in genome.segments} - {0}}
         facts = {"genome": str(genome), "classes": named, "space": space.to_json()}
         breaches += [{"breach": breach, **facts} for breach in report.breaches]
         _progress(done, total, len(breaches), monotonic() - began)
-    return {"genomes": total, "ok": not breaches, "checked": checked, "breaches": breaches}
+    return {"genomes": total, "ok": not breaches, "held": held, "breaches": breaches}
 
 
 def _progress(done: int, total: int, breaches: int, seconds: float) -> None:
@@ -157,7 +157,7 @@ def _show_report(report: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(report)
     else:
-        show_facts((name, f"held by {count} of {report['genomes']}") for name, count in report["checked"].items())
+        show_facts((name, f"held by {count} of {report['genomes']}") for name, count in report["held"].items())
         for breach in report["breaches"]:
             names = ", ".join(breach["classes"].values())
             typer.echo(f"BREACH {breach['genome']} ({names}): {breach['breach']}")

@@ -81,7 +81,7 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
         yield from _choice(where, "source", group.source, sources(name))
         yield from _choice(where, "generator", group.generator, GENERATORS[name, group.source])
         yield from _choice(where, "channel mixing", group.channel, FEATURE_CHANNELS)
-        under = f"{where} under operator nonlinearity {operator.nonlinearity.value}"
+        under = f"{where} of rows that are normalised" if operator.nonlinearity is Nonlinearity.NORMALISED else where
         legal = feature_nonlinearities(operator, name)
         yield from _choice(under, "nonlinearity", group.nonlinearity, legal)
         yield from _choice(where, "expansion", group.expansion, expansions(operator, name))
@@ -199,7 +199,7 @@ def _weights(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator
         return
     for name, group in featurizer.groups:
         if name == "d" and group.source is Source.PROJECTED:
-            where = f"featurizer {featurizer.id}, group d under operator nonlinearity 6"
+            where = f"featurizer {featurizer.id}, group d of rows that are normalised"
             yield from _choice(where, "nonlinearity", group.nonlinearity, (Nonlinearity.SIGMOID,))
 
 

@@ -48,6 +48,12 @@ class Report:
     def ok(self) -> bool:
         return not self.breaches
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The checks without a breach, each of which begins with its check's name."""
+        broken = {breach.partition(":")[0] for breach in self.breaches}
+        return tuple(name for name in self.checked if name not in broken)
+
 
 @dataclass(frozen=True)
 class Subject:

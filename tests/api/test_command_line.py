@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from served import SMALL, Service
@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 import star
 from api.cli import app
 from genome import CLASSES, Genome, Space, require_legal
+from star.contract import Report
 
 SERVER = ("serve", "run", "migrate", "demo")
 CLIENT = ("submit", "jobs", "frontier", "candidate", "export", "pause", "resume", "cancel")
@@ -109,29 +110,24 @@ def test_sound_genomes_pass_the_check() -> None:
 
     assert found["ok"]
     assert found["breaches"] == []
-    assert set(found["checked"].values()) == {2}
-
-
-class Report(NamedTuple):
-    """What `star.check` gives, for a genome that holds one property and breaks another if it has an SA-1 in it."""
-
-    checked: tuple[str, ...]
-    breaches: tuple[str, ...]
+    assert set(found["held"].values()) == {2}
 
 
 def test_a_breach_is_told_with_its_genome_and_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
     def check(genome: Genome, *_: Any, **__: Any) -> Report:
+        """One property held, another broken by an SA-1."""
         broken = any(segment.liv_class == 1 for segment in genome.segments)
-        return Report(("causality", "decoding"), ("decoding differs by 0.1",) if broken else ())
+        return Report(("causality", "decoding"), ("decoding: differs by 0.1",) if broken else ())
 
     monkeypatch.setattr(star, "check", check)
 
     sound = json.loads(run("check", "91111-51111", "--json").stdout)
     broken = run("check", "91111-11111", "--json", status=1)
 
-    assert sound == {"genomes": 1, "ok": True, "checked": {"causality": 1, "decoding": 1}, "breaches": []}
+    assert sound == {"genomes": 1, "ok": True, "held": {"causality": 1, "decoding": 1}, "breaches": []}
     (breach,) = json.loads(broken.stdout)["breaches"]
-    assert (breach["genome"], breach["breach"]) == ("9.1.1.1.1-1.1.1.1.1", "decoding differs by 0.1")
+    assert (breach["genome"], breach["breach"]) == ("9.1.1.1.1-1.1.1.1.1", "decoding: differs by 0.1")
+    assert json.loads(broken.stdout)["held"] == {"causality": 1, "decoding": 0}
     assert breach["classes"] == {"1": "SA-1", "9": "GMemless"}
     assert Space.from_json(breach["space"])[9].name == "GMemless"
     assert "1 breaches" in broken.stderr

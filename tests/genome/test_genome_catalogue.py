@@ -108,7 +108,7 @@ def test_feature_sharing_strategies_keep_their_numbers(mixing: a.TokenMixing) ->
 
 def test_every_structure_has_groups_with_a_meaning_and_strategies_that_begin_with_none() -> None:
     assert set(a.GROUPS) == set(a.STRATEGIES) == set(a.TokenMixing)
-    assert {name for names in a.GROUPS.values() for name in names} | {a.ROUTES} == set(a.GROUP_MEANING)
+    assert {name for names in a.GROUPS.values() for name in names} | {a.ROUTES, a.OUTPUT} == set(a.GROUP_MEANING)
     assert all(rows[0] == () and len(set(rows)) == len(rows) for rows in a.STRATEGIES.values())
     assert a.WEIGHT_STRATEGIES == (1, 2)
 

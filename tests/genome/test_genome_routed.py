@@ -17,7 +17,8 @@ from genome.alphabet import (
     Sparsity,
     TokenMixing,
 )
-from genome.legality import SPARSITIES, illegal
+from genome.digits import SPARSITIES
+from genome.legality import illegal
 from genome.levels import Level, random_class
 from genome.shape import expert_width, mlp_width
 from star.structures import STRUCTURES
@@ -59,7 +60,7 @@ def test_rows_are_legal_and_have_routes_behind_their_groups(row):
         (CONVOLVED, r"group r: token mixing 2 (toeplitz) cannot be built; legal: 1 (none)"),
         ({"nonlinearity": Nonlinearity.RELU}, "group r: nonlinearity 3 (relu) cannot be built; legal: 1 (none)"),
         ({"repeat": Repeat.TWO}, "group r: repeat 2 (two) cannot be built; legal: 1 (one)"),
-        ({"normalisation": Normalisation.L2}, "group r: only queries and keys"),
+        ({"normalisation": Normalisation.L2}, "group r: only queries, keys"),
         ({"generator": Generator.NONE}, "group r: generator 1 (none) cannot be built; legal: 30 (top_1), 31 (top_2)"),
         ({"expansion": Expansion.MLP}, "group r: expansion 2 (mlp) cannot be built; legal: 1 (same), 9 (four), 10 (e"),
         (
@@ -99,7 +100,7 @@ def test_a_filter_over_distances_is_not_routed():
     routes = ("r", GroupGenome(expansion=Expansion.FOUR, generator=Generator.TOP_1))
     operator = replace(row.operator, sparsity=Sparsity.ROUTED)
     featurizer = FeaturizerGenome(7, (*_featurizer(row).groups, routes))
-    assert illegal(operator, featurizer) == "toeplitz: sparsity 3 (routed) cannot be built; legal: 1 (none)"
+    assert illegal(operator, featurizer) == "toeplitz: sparsity 3 (routed) cannot be built; legal: 1 (none), 2 (banded)"
 
 
 def test_routes_belong_to_routed_operators_and_only_to_them():

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from genome import FEATURIZERS, Genome, Heads, LIVClass, OperatorGenome, Shape, Space, decode, named
-from genome.alphabet import Expansion, Generator, Nonlinearity, Normalisation, Source
+from genome.alphabet import OUTPUT, Expansion, Generator, Nonlinearity, Normalisation, Source
 from star.contract import Subject, examine
 from star.delta_rule import CHUNK, SEGMENT, delta_rule
 from star.structures.delta import Delta
@@ -195,8 +195,9 @@ def _subject(name):
 
 
 def _variant(channel_mixing=3, differential=False, **groups):
-    """The space and genome of a delta class whose groups differ from DeltaNet's."""
-    changed = tuple((name, replace(group, **groups.get(name, {}))) for name, group in ROWS[70].groups)
+    """The space of a delta class whose groups differ from DeltaNet's, its output as it is."""
+    mixed = [(name, group) for name, group in ROWS[70].groups if name != OUTPUT]
+    changed = tuple((name, replace(group, **groups.get(name, {}))) for name, group in mixed)
     featurizer = replace(ROWS[70], id=900, groups=changed)
     row = LIVClass(900, "Odd", OperatorGenome.of((900, 5, 1, 1, channel_mixing)), differential)
     return Space((row,), (featurizer,), depth=2)
