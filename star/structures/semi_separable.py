@@ -44,8 +44,8 @@ class SemiSeparable(Recurrent):
         w_BLHV = d_BLH1 * v_BLHV
         if v_BLHV.shape[-1] > 1:
             return chunked(c_BLGK, b_BLGK, d_BLH1 * a_BLHK, w_BLHV, state_BHKV)
-        rate = a_BLHK[0, 0] if self.featurizer["a"].source is Source.CONSTANT else a_BLHK
-        return recurrence(c_BLGK, b_BLGK, rate, d_BLH1.squeeze(-1), w_BLHV, state_BHKV)
+        rate_BLHK = a_BLHK[:, :1] if self.featurizer["a"].source is Source.CONSTANT else a_BLHK
+        return recurrence(c_BLGK, b_BLGK, rate_BLHK, d_BLH1, w_BLHV, state_BHKV)
 
     def matrix(self, features: Features) -> Tensor:
         c_BLGK, b_BLGK, a, d_BLH1, _ = (features[name] for name in self.groups)

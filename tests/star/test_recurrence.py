@@ -1,4 +1,4 @@
-"""The blocked recurrence against a loop one believes at sight."""
+"""The recurrence in pieces against a loop one believes at sight."""
 
 import pytest
 import torch
@@ -10,34 +10,31 @@ from star.recurrence import recurrence
 def _loop(c, b, a, d, w, state):
     outputs = []
     for t in range(w.shape[1]):
-        decay = torch.exp(d[:, t, :, None] * (a[:, t] if a.dim() == 4 else a))[..., None]
+        decay = torch.exp(d[:, t] * (a[:, t if a.shape[1] > 1 else 0]))[..., None]
         state = decay * state + b[:, t, :, :, None] * w[:, t, :, None, :]
         outputs.append((c[:, t, :, :, None] * state).sum(-2))
     return torch.stack(outputs, 1), state
 
 
-def _inputs(length, groups, heads, keys, values, dtype=torch.float64, decays=None):
+def _inputs(length, groups, heads, keys, dtype=torch.float64, decays=None):
     torch.manual_seed(length)
-    sizes = [(2, length, groups, keys)] * 2 + [decays or (heads, keys), (2, length, heads), (2, length, heads, values)]
-    tensors = [torch.randn(size, dtype=dtype) for size in (*sizes, (2, heads, keys, values))]
+    sizes = [(2, length, groups, keys)] * 2 + [decays or (1, 1, heads, keys)] + [(2, length, heads, 1)] * 2
+    tensors = [torch.randn(size, dtype=dtype) for size in (*sizes, (2, heads, keys, 1))]
     tensors[2] = -tensors[2].exp()
     tensors[3] = tensors[3].exp()
     return [tensor.requires_grad_() for tensor in tensors]
 
 
 @pytest.mark.parametrize("length", [1, 2, 37, 63, 64, 65, 130])
-@pytest.mark.parametrize(
-    ("groups", "heads", "keys", "values"), [(1, 4, 3, 1), (4, 4, 3, 1), (3, 3, 2, 5), (1, 1, 1, 1)]
-)
-def test_outputs_state_and_gradients_agree_with_the_loop(length, groups, heads, keys, values, monkeypatch):
-    monkeypatch.setattr(module, "STEP_ELEMENTS", 1)
-    monkeypatch.setattr(module, "FEWEST_BLOCKS", 6)
-    _agrees(_inputs(length, groups, heads, keys, values))
+@pytest.mark.parametrize(("groups", "heads", "keys"), [(1, 4, 3), (4, 4, 3), (3, 3, 1), (1, 1, 1)])
+def test_outputs_state_and_gradients_agree_with_the_loop(length, groups, heads, keys, monkeypatch):
+    monkeypatch.setattr(module, "PIECE_ELEMENTS", 36 * 2 * heads * keys)
+    _agrees(_inputs(length, groups, heads, keys))
 
 
-@pytest.mark.parametrize("decays", [(2, 65, 4, 3), (2, 65, 4, 1), (4, 1)])
+@pytest.mark.parametrize("decays", [(2, 65, 4, 3), (2, 65, 4, 1), (1, 65, 4, 3), (2, 1, 4, 3), (1, 1, 4, 1)])
 def test_decays_may_come_with_every_token_or_one_a_head(decays):
-    _agrees(_inputs(65, 1, 4, 3, 1, decays=decays))
+    _agrees(_inputs(65, 1, 4, 3, decays=decays))
 
 
 def _agrees(inputs):
@@ -55,7 +52,7 @@ def _agrees(inputs):
 
 @pytest.mark.parametrize("log_rate", [-30.0, 30.0])
 def test_extreme_decays_stay_finite_over_long_sequences(log_rate):
-    inputs = [part.detach() for part in _inputs(4096, 1, 2, 2, 1, torch.float32)]
+    inputs = [part.detach() for part in _inputs(4096, 1, 2, 2, torch.float32)]
     inputs[2] = torch.full_like(inputs[2], -1.0) * torch.tensor(log_rate).exp()
     inputs = [part.requires_grad_() for part in inputs]
     outputs, state = recurrence(*inputs)
@@ -64,7 +61,7 @@ def test_extreme_decays_stay_finite_over_long_sequences(log_rate):
 
 
 def test_a_state_handed_on_continues_the_sequence():
-    c, b, a, d, w, state = (part.detach() for part in _inputs(50, 1, 4, 3, 2))
+    c, b, a, d, w, state = (part.detach() for part in _inputs(50, 1, 4, 3))
     whole, last = recurrence(c, b, a, d, w, state)
     first, middle = recurrence(c[:, :21], b[:, :21], a, d[:, :21], w[:, :21], state)
     second, end = recurrence(c[:, 21:], b[:, 21:], a, d[:, 21:], w[:, 21:], middle)
