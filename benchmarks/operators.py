@@ -2,13 +2,16 @@
 
     python benchmarks/operators.py [--json var/benchmarks/operators.json] [--quick] [--classes SA-1,Rec-1]
 
-One thread, width 64, 4 heads, batch 8, float32, medians of one run. `structure` is the token mixing alone, forward and
-backward on features as a fresh LIV computes them; of a differential class it is one branch. `LIV` is the whole
-operator with features and projections (and both branches). The columns:
+One thread, width 64, 4 heads, batch 8, float32; processor time, medians of one run. `structure` is the token mixing
+alone, forward and backward on features as a fresh LIV computes them; of a differential class it is one branch. `LIV` is
+the whole operator with features and projections (and both branches). The columns:
 
     ms            structure, 1,024 tokens
     LIV ms        the whole LIV, 1,024 tokens
-    x loop        how many times faster the structure is than `mix`, the loop over tokens, on the same features
+    x loop        how many times faster the structure is than `mix`, the loop over tokens, on the same features: the
+                  least times of both, run in turn, so that what else a machine does falls on both alike
+    / alone       attention without a window against `scaled_dot_product_attention` alone, on the same features, without
+                  rotation; least times, run in turn
     growth        exponent fitted to the structure's time from 1,024 to 8,192 tokens; `to N` where it was stopped since
                   the next length would have taken longer than the limit
     step ms       one token of the LIV at position 4,096 and batch 1, after a prefill by one call
@@ -31,20 +34,22 @@ import math
 import os
 import platform
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 import star
 from genome import CLASSES, Genome, LIVClass, Shape, Space, decode
+from genome.alphabet import Sparsity, TokenMixing
 from star.backbone import Block
 from star.structures import Structure
 
@@ -111,10 +116,30 @@ def whole(block: Block, x_BLD: Tensor) -> None:
     torch.autograd.grad(y_BLD, leaves, torch.ones_like(y_BLD), allow_unused=True)
 
 
+def attention_alone(features: Mapping[str, Tensor]) -> Tensor:
+    q_BHLK, k_BGLK, v_BGLV = (features[name].transpose(1, 2) for name in ("c", "b", "v"))
+    grouped = k_BGLK.shape[1] != q_BHLK.shape[1]
+    return F.scaled_dot_product_attention(q_BHLK, k_BGLK, v_BGLV, is_causal=True, enable_gqa=grouped)
+
+
+ALONE: dict[tuple[TokenMixing, Sparsity], Callable[[Mapping[str, Tensor]], Tensor]] = {
+    (TokenMixing.LOW_RANK, Sparsity.NONE): attention_alone,
+}
+"""What a structure would be without all that is this project's own."""
+
+
 def once(work: Callable[[], Any]) -> float:
-    began = perf_counter()
+    """Processor seconds: on one thread those of the wall, less what other processes took."""
+    began = time.process_time()
     work()
-    return perf_counter() - began
+    return time.process_time() - began
+
+
+def in_turn(works: Sequence[Callable[[], Any]], sizes: Sizes) -> list[float]:
+    """Least seconds of each, after a round that does not count."""
+    first = sum(once(work) for work in works)
+    rounds = max(sizes.fewest, min(50, int(2 * sizes.seconds / max(first, 1e-6))))
+    return [min(seconds) for seconds in zip(*([once(work) for work in works] for _ in range(rounds)), strict=True)]
 
 
 def seconds_of(work: Callable[[], Any], sizes: Sizes) -> float:
@@ -206,7 +231,9 @@ def measured(row: LIVClass, sizes: Sizes, rate: float, pool: ProcessPoolExecutor
     x_BLD = inputs(sizes.batch, first).requires_grad_()
     structure, features = structure_of(block, x_BLD.detach())
     times = growth(block, sizes)
-    slow = once(lambda: forward_backward(structure.mix, features))
+    alone = ALONE.get((structure.operator.token_mixing, structure.operator.sparsity))
+    mixes = [structure.fast, structure.mix] + ([alone] if alone else [])
+    fast, slow, *least = in_turn([partial(forward_backward, mix, features) for mix in mixes], sizes)
     early, late = (decoding(row, position, sizes) for position in (sizes.early, sizes.late))
     lengths = [length for length in sizes.lengths if length in times][-2:]
     peaks = [pool.submit(memory, row.id, sizes.batch, length).result() for length in lengths] if pool else None
@@ -217,7 +244,8 @@ def measured(row: LIVClass, sizes: Sizes, rate: float, pool: ProcessPoolExecutor
         "structure_ms": 1e3 * times[first],
         "liv_ms": 1e3 * seconds_of(lambda: whole(block, x_BLD), sizes),
         "loop_ms": 1e3 * slow,
-        "times_faster_than_loop": slow / times[first],
+        "times_faster_than_loop": slow / fast,
+        "over_alone": fast / least[0] if least else None,
         "ms_by_length": {str(length): 1e3 * seconds for length, seconds in times.items()},
         "longest": max(times),
         "growth_exponent": exponent(times) if len(times) > 1 else None,
@@ -244,6 +272,7 @@ COLUMNS: tuple[tuple[str, int, Callable[[dict[str, Any]], str]], ...] = (
     ("ms", 8, lambda row: f"{row['structure_ms']:.2f}"),
     ("LIV ms", 8, lambda row: f"{row['liv_ms']:.2f}"),
     ("x loop", 8, lambda row: f"{row['times_faster_than_loop']:.1f}"),
+    ("/ alone", 8, lambda row: "-" if row["over_alone"] is None else f"{row['over_alone']:.2f}"),
     ("growth", 16, lambda row: _growth_text(row)),
     ("step ms", 8, lambda row: f"{row['step_ms']:.3f}"),
     ("/ early", 8, lambda row: f"{row['step_late_over_early']:.2f}"),

@@ -75,10 +75,10 @@ class Subject:
         generator = torch.Generator().manual_seed(self.seed)
         return torch.randint(self.shape.vocab, (batch, length), generator=generator)
 
-    def noise(self, length: int, batch: int = 2) -> Tensor:
-        """An input for every LIV, (LIVs, batch, length, width)."""
+    def noise(self, length: int) -> Tensor:
+        """An input for every LIV, (LIVs, batch, length, width): two sequences, or more where they are short."""
         generator = torch.Generator().manual_seed(self.seed + length)
-        size = (len(self.model.blocks), batch, length, self.shape.width)
+        size = (len(self.model.blocks), max(2, MEASURED_TOKENS // length), length, self.shape.width)
         return torch.randn(size, generator=generator, dtype=torch.float64)
 
     @property
@@ -192,7 +192,7 @@ def precise(subject: Subject) -> Iterator[str]:
         for length in (1, LENGTH):
             if not model(subject.tokens(2, length)).isfinite().all():
                 yield f"{dtype} at {length} tokens gives logits that are not finite"
-            noise = subject.noise(length, max(2, MEASURED_TOKENS // length)).to(dtype)
+            noise = subject.noise(length).to(dtype)
             rounded = list(model.features_of(noise.unbind(0)))
             routes = [_routes(features) for _, features in rounded]
             exact = subject.model.features_of(noise.double().unbind(0), routes)

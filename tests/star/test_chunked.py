@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from star import chunk_bounded as bounded
 from star import chunked as module
 from star.chunked import chunked
 
@@ -82,3 +83,40 @@ def test_a_state_handed_on_continues_the_sequence(decays):
     second, end = chunked(*(part[:, 21:] for part in tokens), middle)
     torch.testing.assert_close(torch.cat([first, second], 1), whole)
     torch.testing.assert_close(end, last)
+
+
+@pytest.mark.parametrize("length", [1, 2, 15, 37, 130, 1000])
+@pytest.mark.parametrize("decays", [1, KEYS])
+def test_slabs_of_mild_and_of_sharp_decays_agree_with_the_loop(length, decays, monkeypatch):
+    """Mild decays take a form of their own; a slab with one sharp decay does not, and hands it its state."""
+    monkeypatch.setattr(module, "SLAB_ELEMENTS", 1 << 12)
+    inputs = [part.detach() for part in _inputs(length, HEADS, decays, scale=0.1)]
+    inputs[2][:, 200:202] *= 1e3
+    inputs = [part.requires_grad_() for part in inputs]
+    for ours, theirs in zip(_with_gradients(chunked, inputs), _with_gradients(_loop, inputs), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("decays", [1, KEYS])
+@pytest.mark.parametrize("place", [0, 7, 8, 15])
+def test_the_farthest_a_mild_chunk_decays_keeps_float32(decays, place):
+    inputs = [part.detach() for part in _inputs(160, HEADS, decays, scale=1e-3)]
+    inputs[2][:, place::16] -= bounded.FARTHEST - 0.1
+    assert bounded.Bounded(*(module._cut(part, 16) for part in inputs[:4]), inputs[4]).near().all()
+    exact = [part.requires_grad_() for part in inputs]
+    rounded = [part.detach().float().requires_grad_() for part in inputs]
+    for n, (ours, theirs) in enumerate(
+        zip(_with_gradients(chunked, rounded), _with_gradients(_loop, exact), strict=True)
+    ):
+        error = (ours - theirs).square().mean().sqrt() / theirs.square().mean().sqrt()
+        assert error <= (1e-6 if n < 2 else 1e-5)
+
+
+@pytest.mark.parametrize("decays", [1, KEYS])
+def test_a_sharp_decay_does_not_change_the_form_of_what_came_before(decays, monkeypatch):
+    monkeypatch.setattr(module, "SLAB_ELEMENTS", 1 << 14)
+    c, b, log_decay, w, state = (part.detach() for part in _inputs(100, HEADS, decays, torch.float32, 0.1))
+    before, _ = chunked(c, b, log_decay, w, state)
+    log_decay[:, 41] = -1000.0
+    after, _ = chunked(c, b, log_decay, w, state)
+    assert torch.equal(before[:, :41], after[:, :41])

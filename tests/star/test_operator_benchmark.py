@@ -45,6 +45,7 @@ def test_a_row_has_every_column(quick):
         "matmul_share", "cost_ms",
     )  # fmt: skip
     assert all(row[name] > 0 for name in positive)
+    assert row["over_alone"] is None
     assert isinstance(row["growth_exponent"], float)
     assert row["memory_lengths"] == [128, 256]
 
@@ -56,6 +57,13 @@ def test_the_table_names_columns_class_and_file(quick):
     assert lines[1].split()[:3] == ["class", "structure", "ms"]
     assert lines[2].split()[:2] == ["GConv-1-Diff", "toeplitz"]
     assert lines[-1].startswith("Written: ")
+
+
+def test_attention_is_compared_with_attention_alone(tmp_path):
+    path = tmp_path / "operators.json"
+    assert _run("--quick", "--classes", "SA-3", "--json", path).returncode == 0
+    (row,) = json.loads(path.read_text())["rows"]
+    assert row["over_alone"] > 0
 
 
 def test_an_unknown_class_is_refused(tmp_path):
