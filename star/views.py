@@ -19,10 +19,10 @@ Mixed = tuple[Tensor, dict[str, Tensor]]
 """An output and the gradient of every feature."""
 VANISHING = 1e-2
 EXACT = (1e-9, 1e-9)
-BFLOAT16 = (0.05, 0.1)
+BFLOAT16 = (0.05, 0.15)
 BFLOAT16_DECODING = (0.05, float("inf"))
 """Relative RMS errors allowed to outputs and to gradients: between float64 views, and in bfloat16 (8 bits), where
-nobody trains through decoding."""
+nobody trains through decoding. Attention that is nearly sure leaves differences of close numbers as gradients."""
 
 
 def relative_rms(measured: Tensor, expected: Tensor) -> float:
@@ -86,7 +86,7 @@ def _with_gradients(view: Mix, features: Mapping[str, Tensor], dtype: torch.dtyp
     leaves = {name: value.to(dtype, copy=True).requires_grad_() for name, value in features.items()}
     with torch.enable_grad():
         output_BLHV = view(leaves)
-        weight = torch.linspace(-1, 1, output_BLHV.numel(), dtype=dtype).cos().view_as(output_BLHV)
+        weight = torch.linspace(-1, 1, output_BLHV.numel()).cos().bfloat16().to(dtype).view_as(output_BLHV)
         grads = torch.autograd.grad((output_BLHV * weight).sum(), list(leaves.values()), allow_unused=True)
     measured = {
         name: torch.zeros_like(leaf) if grad is None else grad

@@ -88,7 +88,7 @@ class RoutedRecurrent(Structure):
         """Memories to choose from and those that every token meets apart: the one kind is packed for nothing."""
         r_BL1M, inputs = features[ROUTES], self.base.inputs(features)
         sizes = [r_BL1M.shape[3] - self.choice.shared, self.choice.shared][: 1 + self.choice.shared]
-        y_BLHV, states = torch.zeros_like(inputs[-1]), []
+        y_BLHV, states = torch.zeros_like(features["v"], dtype=inputs[-1].dtype), []
         for r, state in zip(torch.split(r_BL1M, sizes, dim=3), torch.split(state_BMHKV, sizes, dim=1), strict=True):
             packing = Packing(r)
             packed = {name: packing.pack(x) for name, x in zip(self.base.groups, inputs, strict=True)}
@@ -107,7 +107,7 @@ class RoutedRecurrent(Structure):
         token = [x.expand(len(r_BM), *[-1] * 3)[pair[0]] for x in inputs]
         y_N1HV, moved_NHKV = self.base.advance(state_BMHKV[pair], *token)
         weighted_N1HV = r_BM[pair][:, None, None, None].to(y_N1HV.dtype) * y_N1HV
-        y_BLHV = torch.zeros_like(inputs[-1]).index_add(0, pair[0], weighted_N1HV)
+        y_BLHV = torch.zeros_like(features["v"], dtype=inputs[-1].dtype).index_add(0, pair[0], weighted_N1HV)
         return y_BLHV.to(features["v"].dtype), state_BMHKV.index_put(pair, moved_NHKV)
 
 
