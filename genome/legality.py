@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from genome.alphabet import (
     OUTPUT,
-    ROUTES,
     ChannelMixing,
-    Expansion,
     FeatureTokenMixing,
-    Generator,
     Nonlinearity,
-    Normalisation,
-    Repeat,
     Source,
     Sparsity,
-    TokenMixing,
 )
 from genome.digits import (
     CHANNEL_MIXINGS,
@@ -25,20 +18,16 @@ from genome.digits import (
     GATED,
     GENERATORS,
     NONLINEARITIES,
-    RECURRENT,
     SPARSITIES,
-    WHOLE,
     channels,
     expansions,
     feature_nonlinearities,
-    normalisations,
     repeats,
     sources,
     token_mixings,
 )
 from genome.operator import FeaturizerGenome, GroupGenome, OperatorGenome
-
-Rule = Callable[[OperatorGenome, FeaturizerGenome], Iterator[str]]
+from genome.traits import TRAITS, Rule, choice
 
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
@@ -69,29 +58,29 @@ def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
 
 def _operator_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     structure = operator.token_mixing
-    yield from _choice(structure.name.lower(), "sparsity", operator.sparsity, SPARSITIES[structure])
-    yield from _choice(structure.name.lower(), "nonlinearity", operator.nonlinearity, NONLINEARITIES[structure])
+    yield from choice(structure.name.lower(), "sparsity", operator.sparsity, SPARSITIES[structure])
+    yield from choice(structure.name.lower(), "nonlinearity", operator.nonlinearity, NONLINEARITIES[structure])
     mixings = CHANNEL_MIXINGS[structure]
-    yield from _choice(structure.name.lower(), "channel mixing", operator.channel_mixing, mixings)
+    yield from choice(structure.name.lower(), "channel mixing", operator.channel_mixing, mixings)
 
 
 def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     for name, group in featurizer.groups:
         where = f"featurizer {featurizer.id}, group {name}"
-        yield from _choice(where, "source", group.source, sources(name))
-        yield from _choice(where, "generator", group.generator, GENERATORS[name, group.source])
-        yield from _choice(where, "channel mixing", group.channel, FEATURE_CHANNELS)
+        yield from choice(where, "source", group.source, sources(name))
+        yield from choice(where, "generator", group.generator, GENERATORS[name, group.source])
+        yield from choice(where, "channel mixing", group.channel, FEATURE_CHANNELS)
         under = f"{where} of rows that are normalised" if operator.nonlinearity is Nonlinearity.NORMALISED else where
         legal = feature_nonlinearities(operator, name)
-        yield from _choice(under, "nonlinearity", group.nonlinearity, legal)
-        yield from _choice(where, "expansion", group.expansion, expansions(operator, name))
-        yield from _choice(where, "repeat", group.repeat, repeats(operator, name))
+        yield from choice(under, "nonlinearity", group.nonlinearity, legal)
+        yield from choice(where, "expansion", group.expansion, expansions(operator, name))
+        yield from choice(where, "repeat", group.repeat, repeats(operator, name))
         yield from _projection(where, name, group)
 
 
 def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
     if group.source is Source.PROJECTED:
-        yield from _choice(where, "token mixing", group.token, token_mixings(name))
+        yield from choice(where, "token mixing", group.token, token_mixings(name))
     if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
         yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
     if group.source is not Source.PROJECTED and group.token is not FeatureTokenMixing.NONE:
@@ -102,185 +91,4 @@ def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
         yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
 
 
-def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Queries, keys and outputs may be normalised; of a single channel that leaves the sign, which has no gradient."""
-    for name, group in featurizer.groups:
-        if group.normalisation is Normalisation.NONE:
-            continue
-        where = f"featurizer {featurizer.id}, group {name}"
-        if group.normalisation not in normalisations(operator, name):
-            yield f"{where}: only queries, keys (c and b of token mixing 2, 4 and 5) and outputs are normalised; use 1"
-        if operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME:
-            yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
-
-
-def _output(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A gate of ones that normalises nothing would be no group at all."""
-    if OUTPUT not in featurizer.names:
-        return
-    where, gate = f"featurizer {featurizer.id}, group {OUTPUT}", featurizer[OUTPUT]
-    if gate.source is Source.CONSTANT and gate.normalisation is Normalisation.NONE:
-        yield f"{where}: a gate of ones (generator 6) is there to normalise: its normalisation must be 2"
-    if gate.source is Source.CONSTANT and gate.nonlinearity is not Nonlinearity.NONE:
-        yield f"{where}: a gate of ones (generator 6) has nonlinearity 1"
-
-
-def _rotated(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Queries and keys turn by their positions together, so that their products depend on the distance alone."""
-    rotated = [name for name, group in featurizer.groups if group.generator is Generator.ROTARY]
-    where = f"featurizer {featurizer.id}: generator 24 (rotary)"
-    if not rotated:
-        return
-    if operator.token_mixing not in RECURRENT:
-        yield f"{where} belongs to token mixing 4 and 5; 2 rotates queries and keys anyway"
-    if rotated != ["c", "b"]:
-        yield f"{where} is for c and b together, not for {rotated[0]} alone"
-    if operator.nonlinearity is Nonlinearity.NORMALISED:
-        yield f"{where} makes products negative, which nonlinearity 6 (normalised) cannot divide by"
-    if operator.channel_mixing is ChannelMixing.DIAGONAL and featurizer["c"].expansion is Expansion.SAME:
-        yield f"{where} needs heads of more than one channel, not channel mixing 1 (diagonal)"
-
-
-def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Groups that are multiplied with each other have the same channels."""
-    pairs = {
-        TokenMixing.DIAGONAL: [("c", "v", "expansion")],
-        TokenMixing.LOW_RANK: [("b", "v", "repeat")],
-        TokenMixing.TOEPLITZ: [],
-        TokenMixing.SEMI_SEPARABLE: [("c", "b", "expansion")],
-        TokenMixing.DELTA: [("c", "b", "expansion")],
-        TokenMixing.MEMORY_CELL: [],
-    }
-    for one, other, digit in pairs[operator.token_mixing]:
-        if getattr(featurizer[one], digit) is not getattr(featurizer[other], digit):
-            yield f"featurizer {featurizer.id}: groups {one} and {other} must have the same {digit}"
-    if operator.token_mixing in RECURRENT:
-        decay, keys = featurizer["a"].expansion, featurizer["b"].expansion
-        if decay not in (keys, Expansion.PER_HEAD):
-            yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
-
-
-def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A gate is one route; a choice needs several. An expert works token by token."""
-    if operator.sparsity is not Sparsity.ROUTED:
-        return
-    routes = featurizer[ROUTES]
-    counts = (Expansion.SAME,) if routes.generator is Generator.GATE else (Expansion.FOUR, Expansion.EIGHT)
-    where = f"featurizer {featurizer.id}, group {ROUTES} with generator {routes.generator.value}"
-    yield from _choice(where, "expansion", routes.expansion, counts)
-    for name, group in featurizer.groups:
-        if group.expansion is Expansion.EXPERT and group.token is not FeatureTokenMixing.NONE:
-            yield f"featurizer {featurizer.id}, group {name}: an expert sees no neighbours; its token mixing must be 1"
-
-
-def _neighbours(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Sixteen neighbouring channels may share a decay where each of them is a head."""
-    if operator.channel_mixing is ChannelMixing.DIAGONAL:
-        return
-    for name, group in featurizer.groups:
-        if group.repeat is Repeat.SIXTEEN:
-            where = f"featurizer {featurizer.id}, group {name}"
-            yield f"{where}: repeat 16 needs heads of one channel, channel mixing 1 (diagonal); use repeat 1 (one)"
-
-
-def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """I - beta k k^T never lengthens a state: the length of k is one and beta at most one."""
-    if operator.token_mixing is not TokenMixing.DELTA:
-        return
-    where, (keys, shares) = f"featurizer {featurizer.id}, group", (featurizer["b"], featurizer["d"])
-    yield from _choice(f"{where} b of a delta rule", "normalisation", keys.normalisation, (Normalisation.L2,))
-    if shares.source is Source.PROJECTED:
-        yield from _choice(f"{where} d of a delta rule", "nonlinearity", shares.nonlinearity, (Nonlinearity.SIGMOID,))
-
-
-def _weights(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Steps of a row that is divided by its sum count against each other alone: very small ones leave only noise."""
-    if operator.nonlinearity is not Nonlinearity.NORMALISED:
-        return
-    for name, group in featurizer.groups:
-        if name == "d" and group.source is Source.PROJECTED:
-            where = f"featurizer {featurizer.id}, group d of rows that are normalised"
-            yield from _choice(where, "nonlinearity", group.nonlinearity, (Nonlinearity.SIGMOID,))
-
-
-def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A filter alone is an operator; queries and keys that are all ones are not."""
-    for name, group in featurizer.groups:
-        if name not in "cb" or group.source is not Source.CONSTANT:
-            continue
-        where = f"featurizer {featurizer.id}, group {name}"
-        if operator.token_mixing is not TokenMixing.TOEPLITZ:
-            yield f"{where}: only toeplitz can do without this gate; its source must be 1 (projected)"
-        if operator.channel_mixing is ChannelMixing.OUTER:
-            yield f"{where}: outer products (channel mixing 4) need a projected group; its source must be 1 (projected)"
-        if group.nonlinearity is not Nonlinearity.NONE or group.normalisation is not Normalisation.NONE:
-            yield f"{where}: a unit gate has nonlinearity 1 and normalisation 1"
-
-
-def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """What is written is tied to what is forgotten, key channel by key channel, where both belong to the same head."""
-    where = f"featurizer {featurizer.id}, group b"
-    if "b" not in featurizer.names:
-        return
-    keys = featurizer["b"]
-    if keys.generator is not Generator.COMPLEMENT:
-        if "a" in featurizer.names and featurizer["a"].generator is Generator.SOFTMAX:
-            yield f"{where}: a softmax over time (generator 21 of a) needs generator 20 (complement)"
-        return
-    if operator.token_mixing is not TokenMixing.SEMI_SEPARABLE:
-        yield f"{where}: generator 20 (complement of the decay) belongs to token mixing 4 (semi-separable)"
-    elif keys != WHOLE[Generator.COMPLEMENT]:
-        yield f"{where}: generator 20 (complement of the decay) computes nothing else: its other digits are the default"
-    elif featurizer["a"].source is not Source.PROJECTED or featurizer["a"].expansion is not Expansion.SAME:
-        yield f"{where}: generator 20 (complement of the decay) needs a projected a with expansion 1"
-    elif featurizer["a"].repeat is not Repeat.ONE:
-        yield f"{where}: generator 20 (complement of the decay) needs a decay for every head: repeat 1 of a"
-    elif featurizer["d"].generator is not Generator.ONES:
-        yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
-
-
-def _latent(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """One latent stands for the keys and values of all heads: queries and keys are of its size, values are itself."""
-    latent = [name for name, group in featurizer.groups if group.expansion is Expansion.LATENT]
-    values = featurizer["v"]
-    if not latent and values.generator is not Generator.TIED:
-        return
-    where = f"featurizer {featurizer.id}, group"
-    if operator.token_mixing is not TokenMixing.LOW_RANK or operator.sparsity is Sparsity.ROUTED:
-        yield f"{where} v: generator 23 (tied to the latent) belongs to token mixing 2 with sparsity 1 or 2"
-    for name in "cb":
-        given = featurizer[name].expansion
-        yield from _choice(f"{where} {name} beside a latent", "expansion", given, (Expansion.LATENT,))
-    yield from _choice(f"{where} b of a latent", "repeat", featurizer["b"].repeat, (Repeat.ALL,))
-    yield from _choice(f"{where} v of a latent", "generator", values.generator, (Generator.TIED,))
-    if OUTPUT in featurizer.names and featurizer[OUTPUT].source is Source.PROJECTED:
-        yield from _choice(
-            f"{where} o of a latent", "channel mixing", featurizer[OUTPUT].channel, (ChannelMixing.DENSE,)
-        )
-    if values != WHOLE[Generator.TIED]:
-        digits = ".".join(map(str, WHOLE[Generator.TIED].digits))
-        yield f"{where} v: generator 23 (tied to the latent) computes nothing: its digits are {digits}"
-
-
-RULES: tuple[Rule, ...] = (
-    _groups,
-    _operator_digits,
-    _group_digits,
-    _weights,
-    _unit_gates,
-    _normalised,
-    _output,
-    _rotated,
-    _neighbours,
-    _alike,
-    _tied,
-    _routed,
-    _latent,
-    _contraction,
-)
-
-
-def _choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:
-    if value not in legal:
-        named = ", ".join(f"{one.value} ({one.name.lower()})" for one in legal) or "none yet: it is reserved"
-        yield f"{where}: {what} {value.value} ({value.name.lower()}) cannot be built; legal: {named}"
+RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, *TRAITS)

@@ -8,34 +8,22 @@ B batch, L tokens, D model width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from safetensors.torch import load as read_tensors
 from torch import Tensor
 
-from genome import Blueprint, Genome, Shape, Space, decode
-from genome.alphabet import OUTPUT, ROUTES, Normalisation
-from star.backbone import Backbone, Block
-from star.build import build
+from genome import Genome, Shape, Space, decode
 from star.cost import cost
 from star.export import weights
+from star.rounding import precise
+from star.subject import LENGTH, Subject
 from star.views import disagreements, relative_rms
 
-LENGTH = 37
 STEP_TOLERANCE = 1e-9
 FFT_TOLERANCE = 1e-12
-FLOAT32_TOLERANCE = 1e-5
-BFLOAT16_TOLERANCE = 0.05
-"""Relative RMS errors of a LIV's output. bfloat16 keeps 8 bits, 0.4 %, and rounds features, filters and states."""
-MEASURED_TOKENS = 64
-"""At least so many are measured: of one or two alone the output may happen to be nearly zero."""
-
-SAME_ROUTES, COUNTED = 0.9, 10
-"""The share of tokens that have to choose as float64 does, where there are enough of them to speak of a share."""
 
 
 @dataclass(frozen=True)
@@ -54,39 +42,6 @@ class Report:
         """The checks without a breach, each of which begins with its check's name."""
         broken = {breach.partition(":")[0] for breach in self.breaches}
         return tuple(name for name in self.checked if name not in broken)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One architecture under examination; `construct` is replaced where a test needs a faulty model."""
-
-    blueprint: Blueprint
-    shape: Shape
-    seed: int = 0
-    construct: Callable[[Blueprint, Shape, int], Backbone] = field(default=build)
-
-    def build(self) -> Backbone:
-        return self.construct(self.blueprint, self.shape, self.seed)
-
-    @cached_property
-    def model(self) -> Backbone:
-        return self.build().double().eval()
-
-    def tokens(self, batch: int, length: int) -> Tensor:
-        generator = torch.Generator().manual_seed(self.seed)
-        return torch.randint(self.shape.vocab, (batch, length), generator=generator)
-
-    def noise(self, length: int) -> Tensor:
-        """An input for every LIV, (LIVs, batch, length, width): two sequences, or more where they are short."""
-        generator = torch.Generator().manual_seed(self.seed + length)
-        size = (len(self.model.blocks), max(2, MEASURED_TOKENS // length), length, self.shape.width)
-        return torch.randn(size, generator=generator, dtype=torch.float64)
-
-    @property
-    def exactly_causal(self) -> bool:
-        """Whether no operator is applied by FFT or packs its tokens: not even a rounding error may come from ahead."""
-        livs = (liv for block in self.model.stack() for _, liv in block.operator.livs())
-        return all(liv.structure.exactly_causal(LENGTH) for liv in livs)
 
 
 def check(genome: Genome, space: Space, shape: Shape, seed: int = 0) -> Report:
@@ -180,40 +135,6 @@ def parameters_exact(subject: Subject) -> Iterator[str]:
         yield f"the saved weights hold {saved} parameters; predicted {predicted}"
 
 
-@torch.no_grad()
-def precise(subject: Subject) -> Iterator[str]:
-    """float32 and bfloat16 give what float64 gives of the same weights, LIV by LIV; length 1 works.
-
-    By LIV, because a stack of quadratic units (c times v) multiplies the roundings of its layers. Routes are decisions,
-    which rounding may turn: what float64 gives on the routes that were chosen is what counts, and the routes apart. A
-    normalised head counts by what it was before: of one that was nearly zero the sign may be rounding.
-    """
-    for dtype, allowed in ((torch.float32, FLOAT32_TOLERANCE), (torch.bfloat16, BFLOAT16_TOLERANCE)):
-        model = subject.build().to(dtype).eval()
-        reference = deepcopy(model).double()
-        for length in (1, LENGTH):
-            if not model(subject.tokens(2, length)).isfinite().all():
-                yield f"{dtype} at {length} tokens gives logits that are not finite"
-            noise = subject.noise(length).to(dtype)
-            rounded = list(model.features_of(noise.unbind(0)))
-            routes = [_routes(features) for _, features in rounded]
-            exact = reference.features_of(noise.double().unbind(0), routes)
-            pairs = enumerate(zip(rounded, exact, strict=True))
-            for position, ((block, features), (exact_block, exact_features)) in pairs:
-                sizes = _sizes(exact_block, exact_features)
-                expected = exact_block.operator.mix(exact_features | _times(exact_features, sizes))
-                measured = block.operator.mix(features | _times(features, sizes))
-                error = relative_rms(measured.double(), expected)
-                if not error <= allowed:
-                    yield f"LIV {position}, {dtype}, {length} tokens: off by {error:.1e} relative RMS"
-            if any(routes):
-                exact = reference.features_of(noise.double().unbind(0))
-                for position, (ours, (_, theirs)) in enumerate(zip(routes, exact, strict=True)):
-                    for name, r_BL1M in ours.items():
-                        for breach in _strayed(r_BL1M, theirs[name], allowed):
-                            yield f"LIV {position}, {dtype}, {length} tokens: {name} {breach}"
-
-
 def trainable(subject: Subject) -> Iterator[str]:
     """Every parameter gets a finite gradient."""
     model = subject.build()
@@ -247,34 +168,6 @@ CHECKS: dict[str, Callable[[Subject], Iterator[str]]] = {
         seeded,
     )
 }
-
-
-def _sizes(block: Block, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The root mean square of every head that an output gate normalises, under the gate's name."""
-    sizes = {}
-    for start, liv, own in block.operator.parts(features):
-        if liv.output is not None and liv.output.normalisation is not Normalisation.NONE:
-            y_BLHV = liv.structure.fast(own)
-            sizes[start + OUTPUT] = y_BLHV.square().mean(-1, keepdim=True).sqrt()
-    return sizes
-
-
-def _times(features: Mapping[str, Tensor], sizes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: features[name] * size.to(features[name].dtype) for name, size in sizes.items()}
-
-
-def _routes(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.double() for name, value in features.items() if name.rpartition(".")[2] == ROUTES}
-
-
-def _strayed(r_BL1M: Tensor, exact_BL1M: Tensor, allowed: float) -> Iterator[str]:
-    """Nearly all tokens choose the same routes; those that do weigh them the same."""
-    same_BL = ((r_BL1M > 0) == (exact_BL1M > 0)).all(-1).squeeze(2)
-    if same_BL.numel() >= COUNTED and not same_BL.double().mean() >= SAME_ROUTES:
-        yield f"chooses other routes for {int((~same_BL).sum())} of {same_BL.numel()} tokens"
-    error = relative_rms(r_BL1M[same_BL], exact_BL1M[same_BL]) if same_BL.any() else 0.0
-    if not error <= allowed:
-        yield f"is off by {error:.1e} relative RMS where the same routes are chosen"
 
 
 def _largest(x: Tensor) -> float:

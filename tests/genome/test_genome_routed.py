@@ -18,9 +18,9 @@ from genome.alphabet import (
     TokenMixing,
 )
 from genome.digits import SPARSITIES
+from genome.extents import expert_width, mlp_width
 from genome.legality import illegal
 from genome.levels import Level, random_class
-from genome.shape import expert_width, mlp_width
 from star.structures import STRUCTURES
 
 ROUTED = [row for row in CLASSES if row.operator.sparsity is Sparsity.ROUTED]

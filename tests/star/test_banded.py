@@ -10,8 +10,9 @@ from genome import alphabet as a
 from genome.digits import SPARSITIES
 from genome.legality import illegal
 from star.cache import Store
-from star.contract import Subject, examine
+from star.contract import examine
 from star.structures import STRUCTURES, jagged
+from star.subject import Subject
 from star.views import disagreements
 
 SHAPE = Shape(width=32, head_dim=4, vocab=7)

@@ -6,7 +6,8 @@ import torch
 
 from genome import CLASSES, Genome, Shape, Space, decode, sample
 from star.build import build
-from star.contract import CHECKS, Subject, check, examine
+from star.contract import CHECKS, check, examine
+from star.subject import Subject
 
 SHAPE = Shape(width=64, head_dim=16)
 

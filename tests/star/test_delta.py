@@ -8,9 +8,10 @@ import torch.nn.functional as F
 
 from genome import FEATURIZERS, Genome, Heads, LIVClass, OperatorGenome, Shape, Space, decode, named
 from genome.alphabet import OUTPUT, Expansion, Generator, Nonlinearity, Normalisation, Source
-from star.contract import Subject, examine
+from star.contract import examine
 from star.delta_rule import CHUNK, SEGMENT, delta_rule
 from star.structures.delta import Delta
+from star.subject import Subject
 from star.views import disagreements, relative_rms
 
 ROWS = {row.id: row for row in FEATURIZERS}

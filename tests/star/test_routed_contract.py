@@ -7,9 +7,10 @@ import torch
 
 from genome import CLASSES, FEATURIZERS, Genome, Shape, Space, decode, named
 from genome.alphabet import Expansion, Generator
-from star.contract import CHECKS, Subject, check
+from star.contract import CHECKS, check
 from star.features.router import Router
 from star.structures import STRUCTURES
+from star.subject import Subject
 
 SHAPE = Shape(width=32, head_dim=8)
 EXPANSION_OF = {30: Expansion.FOUR, 31: Expansion.EIGHT, 32: Expansion.FOUR, 33: Expansion.SAME}
