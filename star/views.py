@@ -18,7 +18,9 @@ Mix = Callable[[Mapping[str, Tensor]], Tensor]
 Mixed = tuple[Tensor, dict[str, Tensor]]
 """An output and the gradient of every feature."""
 VANISHING = 1e-2
+"""A gradient of less than this share of the largest has vanished: what is left of it are sums that cancel."""
 EXACT = (1e-9, 1e-9)
+GRADIENT_TOLERANCE = 1e-4
 BFLOAT16 = (0.05, 0.15)
 BFLOAT16_DECODING = (0.05, float("inf"))
 """Relative RMS errors allowed to outputs and to gradients: between float64 views, and in bfloat16 (8 bits), where
@@ -39,7 +41,7 @@ def disagreements(
     The error in a narrower type is that of what it makes of features already rounded to it.
     """
     fast, step = structure.fast, partial(_stepped, structure)
-    float32 = (structure.tolerance, structure.gradient_tolerance)
+    float32 = (structure.tolerance, GRADIENT_TOLERANCE)
     table: dict[str, tuple[Mix, torch.dtype, tuple[float, float]]] = {
         "fast": (fast, torch.float64, EXACT),
         "fast in float32": (fast, torch.float32, float32),
@@ -76,8 +78,9 @@ def _rounded(features: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Te
 
 def _gradient_error(measured: Tensor, expected: Tensor, all_expected: Mapping[str, Tensor]) -> float:
     """Relative RMS error; where a gradient vanishes (softmax over one token), relative to that of its fellows."""
-    rms = [grad.square().mean().sqrt() for grad in all_expected.values()]
-    scale = torch.maximum(expected.square().mean().sqrt(), VANISHING * torch.stack(rms).max())
+    own = expected.square().mean().sqrt()
+    largest = torch.stack([grad.square().mean().sqrt() for grad in all_expected.values()]).max()
+    scale = own if own >= VANISHING * largest else largest
     scale = scale.clamp_min(torch.finfo(scale.dtype).tiny)  # no token may have met its route
     return float((measured - expected).square().mean().sqrt() / scale)
 

@@ -52,7 +52,7 @@ class Jagged(Structure):
         super().__init__(operator, featurizer, extents, window)
         unbanded = replace(operator, sparsity=Sparsity.NONE)
         self.base = _UNBANDED[operator.token_mixing](unbanded, featurizer, extents, window)
-        self.tolerance, self.gradient_tolerance = self.base.tolerance, self.base.gradient_tolerance
+        self.tolerance = self.base.tolerance
 
     def mix(self, features: Features) -> Tensor:
         carried_BHKV = local_BHKV = self.base.nothing(features["v"])

@@ -28,9 +28,6 @@ from star.structures.structure import Features
 NEVER_ZERO = 1e-6
 """Added to the sum that a row is divided by."""
 
-NORMALISED_GRADIENT_TOLERANCE = 2e-3
-"""A row of one token is 1 whatever its c, b and d: their gradients are what two sums leave that cancel."""
-
 
 class SemiSeparable(Recurrent):
     """d_BLH1 are step sizes: they multiply the log decays and what is written."""
@@ -40,8 +37,6 @@ class SemiSeparable(Recurrent):
     ) -> None:
         super().__init__(operator, featurizer, extents, window)
         self.normalised = operator.nonlinearity is Nonlinearity.NORMALISED
-        if self.normalised:
-            self.gradient_tolerance = NORMALISED_GRADIENT_TOLERANCE
 
     @property
     def state(self) -> tuple[int, int, int]:

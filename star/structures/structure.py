@@ -35,8 +35,6 @@ class Structure(ABC):
     """Whether there is a T at all; without one `matrix` raises TypeError."""
     tolerance: float = 1e-5
     """Relative RMS error allowed to float32 outputs against float64."""
-    gradient_tolerance: float = 1e-4
-    """The same of gradients."""
 
     def __init__(
         self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
