@@ -42,6 +42,7 @@ FILTERS = (
     _ungated(101, Generator.COMPANION_16),
     _ungated(102, Generator.RATIONAL_16),
     FeaturizerGenome(104, (("c", _BLOCKS), ("b", _BLOCKS), _filter(Generator.IMPLICIT), ("v", _BLOCKS))),
+    _hyena(105, Generator.COMPLEX_MODAL_16),
 )
 
 
@@ -109,5 +110,13 @@ CONVOLUTIONS = (
         (104, 3),
         "Fu et al. 2023, arXiv 2310.12109",
         "block-diagonal projections, one implicit filter a head; causal here, the published model looks both ways",
+    ),
+    _row(
+        105,
+        "Laughing Hyena",
+        (105, 1),
+        "Massaroli et al. 2023, arXiv 2310.18780",
+        "Hyena on 8 conjugate pairs a channel, the form its filters are distilled into, trained as such here; decodes "
+        "by exact recurrence",
     ),
 )

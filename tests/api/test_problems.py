@@ -150,7 +150,7 @@ def test_an_allowed_corpus_is_stored_as_its_resolved_path(service: Service) -> N
         ({"genome": "1" * 20_000}, "/genome", "at most 16384 characters"),
         ({"genome": "1.1.1.1.1", "width": 0}, "/width", "greater than or equal to 1"),
         ({"genome": "1.1.1.1.1", "width": 64, "head_dim": 48}, "/head_dim", "multiple of head_dim 48"),
-        ({"genome": "1.1.1.1.1", "depth": 3}, "/depth", "legal: genome, width, head_dim, vocab, context"),
+        ({"genome": "1.1.1.1.1", "depth": 3}, "/depth", "legal: genome, width, head_dim, vocab, window, context"),
         ({}, "/genome", "Field required"),
     ],
 )
