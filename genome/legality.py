@@ -85,6 +85,8 @@ def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
         yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
     if group.source is not Source.PROJECTED and group.token is not FeatureTokenMixing.NONE:
         yield f"{where}: only a feature projected from the input can be convolved over tokens"
+    if group.source is not Source.PROJECTED and group.nonlinearity is not Nonlinearity.NONE:
+        yield f"{where}: a feature that is not projected has nonlinearity 1 (none), not {group.nonlinearity.value}"
     if group.source is not Source.PROJECTED and group.channel is not ChannelMixing.DIAGONAL:
         yield f"{where}: a feature that is not projected has channel mixing 1 (diagonal), not {group.channel.value}"
     if group.source is Source.PROJECTED and group.channel not in channels(name, group.expansion, group.repeat):

@@ -119,18 +119,23 @@ def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: G
         return WHOLE[generator]
     legal = expansions(operator, name)
     expansion = shared if shared in legal else _pick(legal, rng)
-    repeat, token = _pick(repeats(operator, name), rng), _pick(token_mixings(name), rng)
-    projected = source is Source.PROJECTED
-    return GroupGenome(
+    plain = GroupGenome(
         source=source,
-        channel=_pick(channels(name, expansion, repeat), rng) if projected else ChannelMixing.DIAGONAL,
+        channel=ChannelMixing.DIAGONAL,
+        expansion=expansion,
+        repeat=_pick(repeats(operator, name), rng),
+        generator=generator,
+        normalisation=_pick(normalisations(operator, name), rng),
+    )
+    if source is not Source.PROJECTED:
+        return plain
+    token = _pick(token_mixings(name), rng)
+    return replace(
+        plain,
+        channel=_pick(channels(name, expansion, plain.repeat), rng),
         token=token,
         sparsity=Sparsity.BANDED if token is FeatureTokenMixing.TOEPLITZ else Sparsity.NONE,
         nonlinearity=_pick(feature_nonlinearities(operator, name), rng),
-        expansion=expansion,
-        repeat=repeat,
-        generator=generator,
-        normalisation=_pick(normalisations(operator, name), rng),
     )
 
 

@@ -52,8 +52,8 @@ def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
             yield f"{where}: only toeplitz can do without this gate; its source must be 1 (projected)"
         if operator.channel_mixing is ChannelMixing.OUTER:
             yield f"{where}: outer products (channel mixing 4) need a projected group; its source must be 1 (projected)"
-        if group.nonlinearity is not Nonlinearity.NONE or group.normalisation is not Normalisation.NONE:
-            yield f"{where}: a unit gate has nonlinearity 1 and normalisation 1"
+        if group.normalisation is not Normalisation.NONE:
+            yield f"{where}: a unit gate has normalisation 1"
 
 
 def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -75,8 +75,6 @@ def _output(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
     where, gate = f"featurizer {featurizer.id}, group {OUTPUT}", featurizer[OUTPUT]
     if gate.source is Source.CONSTANT and gate.normalisation is Normalisation.NONE:
         yield f"{where}: a gate of ones (generator 6) is there to normalise: its normalisation must be 2"
-    if gate.source is Source.CONSTANT and gate.nonlinearity is not Nonlinearity.NONE:
-        yield f"{where}: a gate of ones (generator 6) has nonlinearity 1"
 
 
 def _rotated(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:

@@ -17,7 +17,7 @@ from star.structures import Structure
 Mix = Callable[[Mapping[str, Tensor]], Tensor]
 Mixed = tuple[Tensor, dict[str, Tensor]]
 """An output and the gradient of every feature."""
-VANISHING = 1e-2
+VANISHING = 0.05
 """A gradient of less than this share of the largest has vanished: what is left of it are sums that cancel."""
 EXACT = (1e-9, 1e-9)
 GRADIENT_TOLERANCE = 1e-4

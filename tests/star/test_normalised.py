@@ -32,8 +32,12 @@ DECAYS = {"none": 51, "fixed": 41, "gate a head": 42, "gate a key": 43, "learned
 
 
 def _class(featurizer, channel=3, sparsity=1, nonlinearity=6, **changed):
-    mixed = ((name, group) for name, group in FEATURES[featurizer] if name != a.OUTPUT)
-    groups = tuple((name, replace(group, **changed.get(name, {}))) for name, group in mixed)
+    """Digits of a featurizer's projected groups changed."""
+    groups = tuple(
+        (name, replace(group, **changed.get(name, {})) if group.source is a.Source.PROJECTED else group)
+        for name, group in FEATURES[featurizer]
+        if name != a.OUTPUT
+    )
     row = LIVClass(1, "Any", OperatorGenome.of((1, 4, sparsity, nonlinearity, channel)))
     return row, FeaturizerGenome(1, groups)
 

@@ -83,7 +83,11 @@ def test_a_norm_makes_heads_of_one_size_whatever_the_values_are():
             {"o": ONES},
             "group o: a gate of ones (generator 6) is there to normalise: its normalisation must be 2",
         ),
-        ("SA-1", {"o": replace(NORM, nonlinearity=a.Nonlinearity.SILU)}, "group o: a gate of ones (generator 6) has"),
+        (
+            "SA-1",
+            {"o": replace(NORM, nonlinearity=a.Nonlinearity.SILU)},
+            "group o: a feature that is not projected has nonlinearity 1",
+        ),
         (
             "SA-1",
             {"o": GroupGenome(nonlinearity=a.Nonlinearity.RELU)},
