@@ -9,6 +9,7 @@ from genome import Genome, Shape, Space, decode, encode, named
 from star.build import build
 from star.cache import Store
 from star.contract import check
+from star.rotary import rotate
 from star.routing import to_experts
 from star.views import disagreements, relative_rms
 
@@ -80,7 +81,7 @@ def test_a_token_attends_to_the_earlier_tokens_of_its_cluster(name, routes):
     liv, _, features = _block(name)
     structure, r_BLM = liv.structure, features["r"].squeeze(2)
     assert r_BLM.shape[2] == routes
-    q_BLHK, k_BLHK, v_BLHV = structure.base.rotated(features)
+    q_BLHK, k_BLHK, v_BLHV = rotate(features["c"]), rotate(features["b"]), features["v"]
     expected = torch.zeros_like(v_BLHV)
     for b in range(r_BLM.shape[0]):
         for m in range(routes):
