@@ -9,8 +9,8 @@ import typer
 
 from api.cli import app
 from genome import CLASSES, FEATURIZERS, FeaturizerGenome, Genome, LIVClass, OperatorGenome, Shape, Space
-from genome.alphabet import FeatureTokenMixing, Repeat, Sparsity
-from genome.operator import GroupGenome
+from genome.alphabet import Repeat
+from genome.catalogue.parts import CONVOLVED
 from search.plan import PRESETS
 from star import check
 
@@ -67,14 +67,13 @@ def example():
     """The two rows of "Add a class", as the README writes them."""
     rows = re.search(r"```python\n(FeaturizerGenome.*?\))\n(LIVClass.*?\))\n```", README, re.DOTALL)
     assert rows
-    convolved = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
     names = {
         "FeaturizerGenome": FeaturizerGenome,
         "LIVClass": LIVClass,
         "OperatorGenome": OperatorGenome,
         "Repeat": Repeat,
         "replace": replace,
-        "_CONVOLVED": convolved,
+        "CONVOLVED": CONVOLVED,
     }
     return [eval(row, names) for row in rows.groups()]  # the README's own example
 

@@ -8,7 +8,7 @@ import torch
 
 from genome import CLASSES, FEATURIZERS, Genome, Heads, Shape, Space, breaches, decode
 from genome.alphabet import STATES, TAPS, Generator, Source
-from genome.catalogue_convolution import CONVOLUTIONS
+from genome.catalogue.convolution import CONVOLUTIONS
 from star.build import build, skeleton
 from star.cost import cost
 from star.features.featurizer import KINDS

@@ -6,14 +6,9 @@ whole history.
 """
 
 from genome.alphabet import ChannelMixing as Channel
-from genome.alphabet import FeatureTokenMixing, Generator, Source, Sparsity
+from genome.alphabet import Generator, Source
+from genome.catalogue.parts import BLOCKS, CONVOLVED, DENSE, ITSELF, UNIT
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
-
-_DENSE = GroupGenome()
-_ITSELF = GroupGenome(channel=Channel.DIAGONAL)
-_CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
-_BLOCKS = GroupGenome(channel=Channel.GROUPED)
-_UNIT = GroupGenome(source=Source.CONSTANT, channel=Channel.DIAGONAL, generator=Generator.ONES)
 
 
 def _filter(generator: Generator) -> tuple[str, GroupGenome]:
@@ -22,11 +17,11 @@ def _filter(generator: Generator) -> tuple[str, GroupGenome]:
 
 def _hyena(number: int, generator: Generator) -> FeaturizerGenome:
     """Gates and values from short convolutions (4 taps here, 3 in the papers)."""
-    return FeaturizerGenome(number, (("c", _CONVOLVED), ("b", _CONVOLVED), _filter(generator), ("v", _CONVOLVED)))
+    return FeaturizerGenome(number, (("c", CONVOLVED), ("b", CONVOLVED), _filter(generator), ("v", CONVOLVED)))
 
 
-def _ungated(number: int, generator: Generator, values: GroupGenome = _ITSELF) -> FeaturizerGenome:
-    return FeaturizerGenome(number, (("c", _UNIT), ("b", _UNIT), _filter(generator), ("v", values)))
+def _ungated(number: int, generator: Generator, values: GroupGenome = ITSELF) -> FeaturizerGenome:
+    return FeaturizerGenome(number, (("c", UNIT), ("b", UNIT), _filter(generator), ("v", values)))
 
 
 FILTERS = (
@@ -38,10 +33,10 @@ FILTERS = (
     _ungated(97, Generator.NORMALISED_MODAL_16),
     _ungated(98, Generator.DPLR_16),
     _ungated(99, Generator.DENSE_16),
-    _ungated(100, Generator.COMPLEX_MODAL_2, _DENSE),
+    _ungated(100, Generator.COMPLEX_MODAL_2, DENSE),
     _ungated(101, Generator.COMPANION_16),
     _ungated(102, Generator.RATIONAL_16),
-    FeaturizerGenome(104, (("c", _BLOCKS), ("b", _BLOCKS), _filter(Generator.IMPLICIT), ("v", _BLOCKS))),
+    FeaturizerGenome(104, (("c", BLOCKS), ("b", BLOCKS), _filter(Generator.IMPLICIT), ("v", BLOCKS))),
     _hyena(105, Generator.COMPLEX_MODAL_16),
 )
 

@@ -5,37 +5,33 @@ from dataclasses import replace
 from genome.alphabet import (
     OUTPUT,
     Expansion,
-    FeatureTokenMixing,
     Generator,
     Nonlinearity,
-    Normalisation,
-    Source,
-    Sparsity,
 )
-from genome.alphabet import ChannelMixing as Channel
+from genome.catalogue.parts import (
+    ACTIVATED,
+    CONVOLVED,
+    DENSE,
+    LASTING,
+    LEARNED,
+    LEARNED_PER_HEAD,
+    NORM_AND_GATE,
+    PER_HEAD,
+    SILU,
+    UNIT,
+)
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
-_DENSE = GroupGenome()
-_SILU = GroupGenome(nonlinearity=Nonlinearity.SILU)
 _RELU = GroupGenome(nonlinearity=Nonlinearity.RELU)
-_CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
-_ACTIVATED = replace(_CONVOLVED, nonlinearity=Nonlinearity.SILU)
-_STATE_16 = replace(_CONVOLVED, expansion=Expansion.STATE_16)
-_STATE_128 = replace(_ACTIVATED, expansion=Expansion.STATE_128)
+_STATE_16 = replace(CONVOLVED, expansion=Expansion.STATE_16)
+_STATE_128 = replace(ACTIVATED, expansion=Expansion.STATE_128)
 
-_LEARNED = GroupGenome(source=Source.CONSTANT, channel=Channel.DIAGONAL)
-_PER_HEAD = replace(_LEARNED, expansion=Expansion.PER_HEAD)
-_NONE = replace(_PER_HEAD, generator=Generator.ZERO)
-_FIXED = replace(_PER_HEAD, generator=Generator.FIXED)
-_HEAD_GATE = GroupGenome(expansion=Expansion.PER_HEAD)
+_FIXED = replace(LEARNED_PER_HEAD, generator=Generator.FIXED)
 _OVER_TIME = GroupGenome(generator=Generator.SOFTMAX)
 
 _TURNED = GroupGenome(generator=Generator.ROTARY)
-_GATE = GroupGenome(nonlinearity=Nonlinearity.SILU)
-_NORM_AND_GATE = replace(_GATE, normalisation=Normalisation.L2)
 
 _COMPLEMENT = GroupGenome(generator=Generator.COMPLEMENT)
-_UNIT = GroupGenome(source=Source.CONSTANT, channel=Channel.DIAGONAL, generator=Generator.ONES)
 
 
 def _featurizer(
@@ -52,15 +48,15 @@ def _featurizer(
 
 
 RECURRENT_FEATURIZERS = (
-    _featurizer(40, _RELU, _RELU, _NONE, _UNIT, _DENSE),
-    _featurizer(41, _TURNED, _TURNED, _FIXED, _UNIT, _DENSE, _NORM_AND_GATE),
-    _featurizer(42, _DENSE, _DENSE, _HEAD_GATE, _UNIT, _DENSE, _NORM_AND_GATE),
-    _featurizer(43, _DENSE, _DENSE, _DENSE, _UNIT, _DENSE, _NORM_AND_GATE),
-    _featurizer(44, _STATE_128, _STATE_128, _PER_HEAD, _DENSE, _ACTIVATED, _NORM_AND_GATE),
-    _featurizer(45, _STATE_16, _STATE_16, replace(_LEARNED, expansion=Expansion.STATE_16), _DENSE, _ACTIVATED, _GATE),
-    _featurizer(46, _SILU, _COMPLEMENT, _DENSE, _UNIT, _SILU),
-    _featurizer(47, _SILU, _COMPLEMENT, _DENSE, _UNIT, _DENSE),
-    _featurizer(48, _SILU, _COMPLEMENT, _OVER_TIME, _UNIT, _DENSE),
+    _featurizer(40, _RELU, _RELU, LASTING, UNIT, DENSE),
+    _featurizer(41, _TURNED, _TURNED, _FIXED, UNIT, DENSE, NORM_AND_GATE),
+    _featurizer(42, DENSE, DENSE, PER_HEAD, UNIT, DENSE, NORM_AND_GATE),
+    _featurizer(43, DENSE, DENSE, DENSE, UNIT, DENSE, NORM_AND_GATE),
+    _featurizer(44, _STATE_128, _STATE_128, LEARNED_PER_HEAD, DENSE, ACTIVATED, NORM_AND_GATE),
+    _featurizer(45, _STATE_16, _STATE_16, replace(LEARNED, expansion=Expansion.STATE_16), DENSE, ACTIVATED, SILU),
+    _featurizer(46, SILU, _COMPLEMENT, DENSE, UNIT, SILU),
+    _featurizer(47, SILU, _COMPLEMENT, DENSE, UNIT, DENSE),
+    _featurizer(48, SILU, _COMPLEMENT, _OVER_TIME, UNIT, DENSE),
 )
 
 

@@ -1,20 +1,15 @@
 """Recurrences in blocks and recurrences with normalised rows: classes and featurizers 50 to 59."""
 
-from dataclasses import replace
-
-from genome.alphabet import ChannelMixing, Expansion, Generator, Nonlinearity, Repeat, Source
+from genome.alphabet import Generator, Nonlinearity, Repeat
+from genome.catalogue.parts import DENSE, LASTING, SHARE, UNIT
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
-_DENSE = GroupGenome()
 _POSITIVE = GroupGenome(nonlinearity=Nonlinearity.ELU)
-_INPUT_GATE = GroupGenome(nonlinearity=Nonlinearity.SIGMOID)
 _SHARED_GATE = GroupGenome(repeat=Repeat.SIXTEEN, generator=Generator.FORGET)
-_UNIT = GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL, generator=Generator.ONES)
-_LASTING = replace(_UNIT, expansion=Expansion.PER_HEAD, generator=Generator.ZERO)
 
 BANDED_FEATURIZERS = (
-    FeaturizerGenome(50, (("c", _DENSE), ("b", _INPUT_GATE), ("a", _SHARED_GATE), ("d", _UNIT), ("v", _DENSE))),
-    FeaturizerGenome(51, (("c", _POSITIVE), ("b", _POSITIVE), ("a", _LASTING), ("d", _UNIT), ("v", _DENSE))),
+    FeaturizerGenome(50, (("c", DENSE), ("b", SHARE), ("a", _SHARED_GATE), ("d", UNIT), ("v", DENSE))),
+    FeaturizerGenome(51, (("c", _POSITIVE), ("b", _POSITIVE), ("a", LASTING), ("d", UNIT), ("v", DENSE))),
 )
 
 BANDED_CLASSES = (

@@ -1,29 +1,14 @@
 """Routed operators of the literature as data: classes and featurizers 110 to 119."""
 
-from dataclasses import replace
-
 from genome.alphabet import (
     OUTPUT,
     ROUTES,
-    ChannelMixing,
     Expansion,
-    FeatureTokenMixing,
     Generator,
-    Nonlinearity,
-    Normalisation,
-    Source,
-    Sparsity,
 )
+from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE, KEY, NORM_AND_GATE, PER_HEAD, SHARE, UNIT
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
-_CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
-_VALUE = replace(_CONVOLVED, nonlinearity=Nonlinearity.SILU)
-_KEY = replace(_VALUE, normalisation=Normalisation.L2)
-_SHARE = GroupGenome(nonlinearity=Nonlinearity.SIGMOID)
-_HEAD_GATE = GroupGenome(expansion=Expansion.PER_HEAD)
-_NORM_AND_GATE = (OUTPUT, GroupGenome(nonlinearity=Nonlinearity.SILU, normalisation=Normalisation.L2))
-_UNIT = GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL, generator=Generator.ONES)
-_DENSE = GroupGenome()
 _EXPERT = GroupGenome(expansion=Expansion.EXPERT)
 _EXPERTS = (ROUTES, GroupGenome(expansion=Expansion.EIGHT, generator=Generator.TOP_2))
 _CLUSTERS = (ROUTES, GroupGenome(expansion=Expansion.FOUR, generator=Generator.TOP_1))
@@ -32,23 +17,24 @@ _MEMORIES = (ROUTES, GroupGenome(expansion=Expansion.FOUR, generator=Generator.T
 
 ROUTED_FEATURIZERS = (
     FeaturizerGenome(
-        110, (("c", _KEY), ("b", _KEY), ("a", _HEAD_GATE), ("d", _SHARE), ("v", _VALUE), _MEMORIES, _NORM_AND_GATE)
+        110,
+        (("c", KEY), ("b", KEY), ("a", PER_HEAD), ("d", SHARE), ("v", ACTIVATED), _MEMORIES, (OUTPUT, NORM_AND_GATE)),
     ),
     FeaturizerGenome(
         111,
         (
-            ("c", _CONVOLVED),
-            ("b", _CONVOLVED),
+            ("c", CONVOLVED),
+            ("b", CONVOLVED),
             ("a", GroupGenome()),
-            ("d", _UNIT),
-            ("v", _CONVOLVED),
+            ("d", UNIT),
+            ("v", CONVOLVED),
             _MEMORIES,
-            _NORM_AND_GATE,
+            (OUTPUT, NORM_AND_GATE),
         ),
     ),
     FeaturizerGenome(112, (("c", _EXPERT), ("v", _EXPERT), _EXPERTS)),
-    FeaturizerGenome(113, (("c", _DENSE), ("b", _DENSE), ("v", _DENSE), _CLUSTERS)),
-    FeaturizerGenome(114, (("c", _DENSE), ("b", _DENSE), ("v", _DENSE), _GATE)),
+    FeaturizerGenome(113, (("c", DENSE), ("b", DENSE), ("v", DENSE), _CLUSTERS)),
+    FeaturizerGenome(114, (("c", DENSE), ("b", DENSE), ("v", DENSE), _GATE)),
 )
 
 ROUTED_CLASSES = (

@@ -1,0 +1,51 @@
+"""Named LIV classes as data. A system of the literature is a row here, not a file of code.
+
+Ids are never changed and never reused.
+"""
+
+from genome.catalogue.attention import ATTENTION_CLASSES, ATTENTION_FEATURIZERS
+from genome.catalogue.banded import BANDED_CLASSES, BANDED_FEATURIZERS
+from genome.catalogue.cell import CELL_CLASSES, CELL_FEATURIZERS
+from genome.catalogue.convolution import CONVOLUTIONS, FILTERS
+from genome.catalogue.delta import DELTA_CLASSES, DELTA_FEATURIZERS
+from genome.catalogue.recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
+from genome.catalogue.routed import ROUTED_CLASSES, ROUTED_FEATURIZERS
+from genome.catalogue.star import STAR_CLASSES, STAR_FEATURIZERS
+from genome.operator import LIVClass
+
+__all__ = ["CLASSES", "FEATURIZERS", "STAR_CLASSES", "named"]
+
+FEATURIZERS = (
+    *STAR_FEATURIZERS,
+    *ATTENTION_FEATURIZERS,
+    *RECURRENT_FEATURIZERS,
+    *BANDED_FEATURIZERS,
+    *DELTA_FEATURIZERS,
+    *FILTERS,
+    *ROUTED_FEATURIZERS,
+    *CELL_FEATURIZERS,
+)
+
+
+CLASSES = (
+    *STAR_CLASSES,
+    *ATTENTION_CLASSES,
+    *RECURRENT_CLASSES,
+    *BANDED_CLASSES,
+    *DELTA_CLASSES,
+    *CONVOLUTIONS,
+    *ROUTED_CLASSES,
+    *CELL_CLASSES,
+)
+
+
+def named(name: str) -> LIVClass:
+    """The class of this name.
+
+    Raises:
+        ValueError: no such class; the message lists the legal names.
+    """
+    for row in CLASSES:
+        if row.name == name:
+            return row
+    raise ValueError(f"class {name!r} is unknown; legal: {', '.join(row.name for row in CLASSES)}")

@@ -1,0 +1,38 @@
+"""The delta rule's rows of the catalogue: classes and featurizers 70 to 89."""
+
+from genome.alphabet import (
+    OUTPUT,
+)
+from genome.catalogue.parts import ACTIVATED, KEY, LASTING, NORM, NORM_AND_GATE, PER_HEAD, SHARE
+from genome.operator import FeaturizerGenome, LIVClass, OperatorGenome
+
+DELTA_FEATURIZERS = (
+    FeaturizerGenome(70, (("c", KEY), ("b", KEY), ("a", LASTING), ("d", SHARE), ("v", ACTIVATED), (OUTPUT, NORM))),
+    FeaturizerGenome(
+        71, (("c", KEY), ("b", KEY), ("a", PER_HEAD), ("d", SHARE), ("v", ACTIVATED), (OUTPUT, NORM_AND_GATE))
+    ),
+)
+
+DELTA_CLASSES = (
+    LIVClass(
+        70,
+        "DeltaNet",
+        OperatorGenome.of((70, 5, 1, 1, 3)),
+        source="Yang et al. 2024, arXiv 2406.06484",
+        says="the delta rule: a key's old value gives way to its new one, by a share of 0 to 1; normalised",
+    ),
+    LIVClass(
+        71,
+        "Gated DeltaNet",
+        OperatorGenome.of((71, 5, 1, 1, 3)),
+        source="Yang et al. 2025, arXiv 2412.06464",
+        says="the delta rule on a state that first decays by a gate a head; normalised and gated",
+    ),
+    LIVClass(
+        72,
+        "Banded DeltaNet",
+        OperatorGenome.of((70, 5, 2, 1, 3)),
+        source="ours, after Yang et al. 2024",
+        says="the delta rule in jagged blocks of 16: a token reaches 16 to 31 tokens back",
+    ),
+)
