@@ -38,7 +38,7 @@ def disagreements(
 ) -> Iterator[str]:
     """Breaches of the agreement for these float64 features, as sentences; of all views unless some are named.
 
-    The error in a narrower type is that of what it makes of features already rounded to it.
+    bfloat16 is measured by what it makes of features already rounded to it.
     """
     fast, step = structure.fast, partial(_stepped, structure)
     float32 = (structure.tolerance, GRADIENT_TOLERANCE)
@@ -52,13 +52,15 @@ def disagreements(
     }
     if not structure.linear:
         del table["matrix @ v"]
-    meant: dict[torch.dtype, Mixed] = {}
+    meant: dict[bool, Mixed] = {}
     for name, (view, dtype, allowed) in table.items():
         if views is not None and name not in views:
             continue
-        if dtype not in meant:
-            meant[dtype] = _with_gradients(structure.mix, _rounded(features, dtype), torch.float64)
-        yield from _differences(name, _with_gradients(view, features, dtype), meant[dtype], allowed)
+        narrow = dtype is torch.bfloat16
+        if narrow not in meant:
+            given = {name: feature.bfloat16() for name, feature in features.items()} if narrow else features
+            meant[narrow] = _with_gradients(structure.mix, given, torch.float64)
+        yield from _differences(name, _with_gradients(view, features, dtype), meant[narrow], allowed)
 
 
 def _differences(name: str, measured: Mixed, meant: Mixed, allowed: tuple[float, float]) -> Iterator[str]:
@@ -70,10 +72,6 @@ def _differences(name: str, measured: Mixed, meant: Mixed, allowed: tuple[float,
         error = _gradient_error(grad, expected_grads[group], expected_grads)
         if not error <= allowed[1]:
             yield f"the gradient of {group} through {name} is off by {error:.1e}; allowed {allowed[1]:.0e}"
-
-
-def _rounded(features: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    return {name: feature.to(dtype) for name, feature in features.items()}
 
 
 def _gradient_error(measured: Tensor, expected: Tensor, all_expected: Mapping[str, Tensor]) -> float:

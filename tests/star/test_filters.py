@@ -205,7 +205,7 @@ def test_state_space_rows_keep_a_state_that_does_not_grow(row):
     assert len({one.cache_bytes for one in costs}) == 1
     assert len({one.flops_per_token for one in costs}) == 1
     (elements,) = skeleton(blueprint, SHAPE).cache_elements(4096)
-    convolved = 3 * 3 * SHAPE.width if row.name == "Hyena-LI" else 0
+    convolved = 3 * 3 * SHAPE.width if "Hyena" in row.name else 0  # the tails of c, b and v
     assert elements == SHAPE.width * STATES[_group(row.name).generator] + convolved
 
 
