@@ -18,8 +18,9 @@ from star.views import relative_rms
 
 FLOAT32_TOLERANCE = 1e-5
 BFLOAT16_TOLERANCE = 0.1
-"""Relative RMS errors of a LIV's output. bfloat16 keeps 8 bits of features, filters and states, 0.4 % each; a difference
-of two copies, or the product of a query and a key at nearly right angles, is smaller than what it is made of."""
+"""Relative RMS errors of a LIV's output. bfloat16 keeps 8 bits of features, filters and states, 0.4 % each, and a
+difference of two copies or the product of a query and a key at nearly right angles is smaller than what it is made of.
+"""
 
 SAME_ROUTES, COUNTED = 0.9, 10
 """The share of tokens that have to choose as float64 does, where there are enough of them to speak of a share."""
