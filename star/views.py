@@ -21,10 +21,12 @@ VANISHING = 0.05
 """A gradient of less than this share of the largest has vanished: what is left of it are sums that cancel."""
 EXACT = (1e-9, 1e-9)
 GRADIENT_TOLERANCE = 1e-4
-BFLOAT16 = (0.05, 0.15)
+BFLOAT16 = (0.05, 0.25)
 BFLOAT16_DECODING = (0.05, float("inf"))
-"""Relative RMS errors allowed to outputs and to gradients: between float64 views, and in bfloat16 (8 bits), where
-nobody trains through decoding. Attention that is nearly sure leaves differences of close numbers as gradients."""
+"""Relative RMS errors allowed to outputs and to gradients: between float64 views, in bfloat16 (8 bits), where
+nobody trains through decoding. A softmax that is nearly sure and the gradient of a constant, a sum over all tokens, are
+what is left of close numbers.
+"""
 
 
 def relative_rms(measured: Tensor, expected: Tensor) -> float:
