@@ -5,23 +5,18 @@ filter: explicit taps keep a bounded tail, state-space filters the state of an e
 whole history.
 """
 
-from genome.alphabet import ChannelMixing as Channel
-from genome.alphabet import Generator, Source
-from genome.catalogue.parts import BLOCKS, CONVOLVED, DENSE, ITSELF, UNIT
+from genome.alphabet import Generator
+from genome.catalogue.parts import BLOCKS, CONVOLVED, DENSE, ITSELF, UNIT, filter_of
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
-
-
-def _filter(generator: Generator) -> tuple[str, GroupGenome]:
-    return "h", GroupGenome(source=Source.POSITION, channel=Channel.DIAGONAL, generator=generator)
 
 
 def _hyena(number: int, generator: Generator) -> FeaturizerGenome:
     """Gates and values from short convolutions (4 taps here, 3 in the papers)."""
-    return FeaturizerGenome(number, (("c", CONVOLVED), ("b", CONVOLVED), _filter(generator), ("v", CONVOLVED)))
+    return FeaturizerGenome(number, (("c", CONVOLVED), ("b", CONVOLVED), filter_of(generator), ("v", CONVOLVED)))
 
 
 def _ungated(number: int, generator: Generator, values: GroupGenome = ITSELF) -> FeaturizerGenome:
-    return FeaturizerGenome(number, (("c", UNIT), ("b", UNIT), _filter(generator), ("v", values)))
+    return FeaturizerGenome(number, (("c", UNIT), ("b", UNIT), filter_of(generator), ("v", values)))
 
 
 FILTERS = (
@@ -36,7 +31,7 @@ FILTERS = (
     _ungated(100, Generator.COMPLEX_MODAL_2, DENSE),
     _ungated(101, Generator.COMPANION_16),
     _ungated(102, Generator.RATIONAL_16),
-    FeaturizerGenome(104, (("c", BLOCKS), ("b", BLOCKS), _filter(Generator.IMPLICIT), ("v", BLOCKS))),
+    FeaturizerGenome(104, (("c", BLOCKS), ("b", BLOCKS), filter_of(Generator.IMPLICIT), ("v", BLOCKS))),
     _hyena(105, Generator.COMPLEX_MODAL_16),
 )
 

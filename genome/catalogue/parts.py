@@ -30,6 +30,12 @@ LASTING = replace(LEARNED_PER_HEAD, generator=Generator.ZERO)
 """A decay that forgets nothing."""
 PER_HEAD = GroupGenome(expansion=Expansion.PER_HEAD)
 
+
+def filter_of(generator: Generator) -> tuple[str, GroupGenome]:
+    """The group h, a function of the distance."""
+    return "h", replace(LEARNED, source=Source.POSITION, generator=generator)
+
+
 UNIT = replace(LEARNED, generator=Generator.ONES)
 NORM = replace(UNIT, normalisation=Normalisation.L2)
 NORM_AND_GATE = replace(SILU, normalisation=Normalisation.L2)

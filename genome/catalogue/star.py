@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from genome.alphabet import ChannelMixing as Channel
-from genome.alphabet import Expansion, Generator, Repeat, Source
-from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE
+from genome.alphabet import Expansion, Generator, Repeat
+from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE, LEARNED, filter_of
 from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _QUARTER = GroupGenome(repeat=Repeat.FOUR)
@@ -16,15 +15,14 @@ def _recurrent(state: Expansion) -> tuple[tuple[str, GroupGenome], ...]:
     return (
         ("c", replace(ACTIVATED, expansion=state)),
         ("b", replace(ACTIVATED, expansion=state)),
-        ("a", GroupGenome(source=Source.CONSTANT, channel=Channel.DIAGONAL, expansion=state)),
+        ("a", replace(LEARNED, expansion=state)),
         ("d", DENSE),
         ("v", ACTIVATED),
     )
 
 
 def _gated(generator: Generator) -> tuple[tuple[str, GroupGenome], ...]:
-    kernel = GroupGenome(source=Source.POSITION, channel=Channel.DIAGONAL, generator=generator)
-    return (("c", DENSE), ("b", DENSE), ("h", kernel), ("v", DENSE))
+    return (("c", DENSE), ("b", DENSE), filter_of(generator), ("v", DENSE))
 
 
 STAR_FEATURIZERS = (
