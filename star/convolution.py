@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from star.precision import exact
+
 DIRECT_TAPS = 16
 """Up to this many taps a sum of shifted products is faster than the FFT."""
 
@@ -75,7 +77,7 @@ def fft(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
     """The O(L log L) form: zero-padded, so that nothing wraps around; causal up to rounding."""
     length = x_BLD.shape[1]
     size = 1 << (2 * length - 1).bit_length()
-    real = torch.promote_types(x_BLD.dtype, torch.float32)
+    real = exact(x_BLD)
     spectrum = torch.fft.rfft(x_BLD.to(real).transpose(1, 2), n=size)
     filters = torch.fft.rfft(h_DW[:, :length].to(real), n=size)
     y_BDL: Tensor = torch.fft.irfft(spectrum * filters, n=size)[..., :length]

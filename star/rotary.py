@@ -6,6 +6,8 @@ B batch, L tokens, H heads, K channels per head.
 import torch
 from torch import Tensor
 
+from star.precision import exact
+
 BASE = 10_000.0
 
 
@@ -14,9 +16,9 @@ def rotate(x_BLHK: Tensor, position: int = 0) -> Tensor:
     half = x_BLHK.shape[-1] // 2
     if half == 0:
         return x_BLHK
-    exact = torch.promote_types(x_BLHK.dtype, torch.float32)
-    positions = torch.arange(position, position + x_BLHK.shape[1], device=x_BLHK.device, dtype=exact)
-    speeds = BASE ** (-torch.arange(half, device=x_BLHK.device, dtype=exact) / half)
+    wide = exact(x_BLHK)
+    positions = torch.arange(position, position + x_BLHK.shape[1], device=x_BLHK.device, dtype=wide)
+    speeds = BASE ** (-torch.arange(half, device=x_BLHK.device, dtype=wide) / half)
     angles = torch.outer(positions, speeds).unsqueeze(1)
     cos, sin = angles.cos().to(x_BLHK.dtype), angles.sin().to(x_BLHK.dtype)
     first, second, rest = torch.split(x_BLHK, [half, half, x_BLHK.shape[-1] - 2 * half], dim=-1)

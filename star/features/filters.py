@@ -14,6 +14,7 @@ from genome import GroupGenome, Heads
 from genome.alphabet import TAPS
 from star.cache import Store
 from star.features.feature import Feature, parameter
+from star.precision import exact
 
 FREQUENCIES = 8
 HIDDEN = 32
@@ -47,11 +48,11 @@ class DecayingFilter(ExplicitFilter):
     """
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        exact = torch.promote_types(self.taps_HW.dtype, torch.float32)
+        wide = exact(self.taps_HW)
         heads, taps = self.taps_HW.shape
-        t_W = torch.arange(taps, device=self.taps_HW.device, dtype=exact)
-        reach_H = torch.logspace(math.log2(SHORTEST_REACH), math.log2(taps), heads, 2, dtype=exact, device=t_W.device)
-        return self.taps_HW.to(exact) * torch.exp(-t_W / reach_H.unsqueeze(1))
+        t_W = torch.arange(taps, device=self.taps_HW.device, dtype=wide)
+        reach_H = torch.logspace(math.log2(SHORTEST_REACH), math.log2(taps), heads, 2, dtype=wide, device=t_W.device)
+        return self.taps_HW.to(wide) * torch.exp(-t_W / reach_H.unsqueeze(1))
 
 
 class ImplicitFilter(Feature):
@@ -69,13 +70,13 @@ class ImplicitFilter(Feature):
         self.skip_H = parameter(extent.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        exact = torch.promote_types(self.last_HM.dtype, torch.float32)
-        t_T = torch.arange(length, device=self.last_HM.device, dtype=exact)
-        hidden_TM = torch.sin(_positions(t_T) @ self.first_ME.to(exact).T)
-        hidden_TM = torch.sin(hidden_TM @ self.second_MM.to(exact).T)
-        window_HT = torch.exp(-self.log_rate_H.to(exact).exp().unsqueeze(1) * t_T)
-        h_HT = (self.last_HM.to(exact) @ hidden_TM.T) * window_HT
-        return torch.cat([h_HT[:, :1] + self.skip_H.to(exact).unsqueeze(1), h_HT[:, 1:]], dim=1)
+        wide = exact(self.last_HM)
+        t_T = torch.arange(length, device=self.last_HM.device, dtype=wide)
+        hidden_TM = torch.sin(_positions(t_T) @ self.first_ME.to(wide).T)
+        hidden_TM = torch.sin(hidden_TM @ self.second_MM.to(wide).T)
+        window_HT = torch.exp(-self.log_rate_H.to(wide).exp().unsqueeze(1) * t_T)
+        h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * window_HT
+        return torch.cat([h_HT[:, :1] + self.skip_H.to(wide).unsqueeze(1), h_HT[:, 1:]], dim=1)
 
     def initialise(self, generator: Generator) -> None:
         for weight in (self.first_ME, self.second_MM, self.last_HM):

@@ -18,6 +18,7 @@ from star.cache import Store
 from star.features.decay import LONGEST_STEP, SHORTEST_STEP
 from star.features.feature import Feature, parameter
 from star.features.hippo import normal_plus_rank_one
+from star.precision import exact
 from star.state_space import FORGOTTEN
 
 SLOWEST, FASTEST = 0.01, 0.1
@@ -34,8 +35,8 @@ class RealModalFilter(Feature):
         self.skip_H = parameter(extent.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        exact = torch.promote_types(self.residue_HN.dtype, torch.float32)
-        modes_HN2 = torch.stack([-self.log_rate_HN.to(exact).exp(), self.residue_HN.to(exact)], dim=-1)
+        wide = exact(self.residue_HN)
+        modes_HN2 = torch.stack([-self.log_rate_HN.to(wide).exp(), self.residue_HN.to(wide)], dim=-1)
         return _with_skip(modes_HN2, self.skip_H)
 
     def initialise(self, generator: Generator) -> None:
@@ -65,10 +66,10 @@ class ComplexModalFilter(Feature):
         self.skip_H = parameter(extent.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        exact = torch.promote_types(self.output_HN2.dtype, torch.float32)
-        a_HN = torch.complex(-self.log_rate_HN.to(exact).exp(), self.frequency_HN.to(exact))
-        pole_HN = a_HN * self.log_step_H.to(exact).exp().unsqueeze(1)
-        residue_HN = 2 * torch.view_as_complex(self.output_HN2.to(exact)) * self._input(pole_HN, a_HN)
+        wide = exact(self.output_HN2)
+        a_HN = torch.complex(-self.log_rate_HN.to(wide).exp(), self.frequency_HN.to(wide))
+        pole_HN = a_HN * self.log_step_H.to(wide).exp().unsqueeze(1)
+        residue_HN = 2 * torch.view_as_complex(self.output_HN2.to(wide)) * self._input(pole_HN, a_HN)
         return _with_skip(torch.cat([torch.view_as_real(pole_HN), torch.view_as_real(residue_HN)], dim=-1), self.skip_H)
 
     def initialise(self, generator: Generator) -> None:

@@ -19,6 +19,7 @@ from star.cache import Store
 from star.features.decay import LONGEST_STEP, SHORTEST_STEP
 from star.features.feature import Feature, parameter
 from star.features.hippo import legs, normal_plus_rank_one
+from star.precision import exact
 
 
 class SystemFilter(Feature):
@@ -31,8 +32,8 @@ class SystemFilter(Feature):
         self.skip_H = parameter(extent.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        exact = torch.promote_types(self.output_HN.dtype, torch.float32)
-        return self.system(*(weight.to(exact) for weight in self.parameters()))
+        wide = exact(self.output_HN)
+        return self.system(*(weight.to(wide) for weight in self.parameters()))
 
     @abstractmethod
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:

@@ -12,19 +12,12 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.alphabet import SHORT_CONV_TAPS, ChannelMixing, FeatureTokenMixing, Nonlinearity, Normalisation
+from genome.alphabet import SHORT_CONV_TAPS, ChannelMixing, FeatureTokenMixing, Normalisation
 from star.cache import Store
 from star.convolution import causal
 from star.features.feature import Feature, parameter
+from star.nonlinearity import SIGMA
 from star.rotary import rotate
-
-SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
-    Nonlinearity.NONE: torch.positive,
-    Nonlinearity.RELU: F.relu,
-    Nonlinearity.SILU: F.silu,
-    Nonlinearity.SIGMOID: F.sigmoid,
-    Nonlinearity.ELU: lambda y_BLC: F.relu(y_BLC) + y_BLC.clamp_max(0).exp(),
-}
 
 _NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
     Normalisation.NONE: torch.positive,

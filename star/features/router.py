@@ -20,7 +20,7 @@ from genome.alphabet import Generator as Kind
 from star.balance import tell
 from star.cache import Store
 from star.features.feature import Feature, parameter
-from star.features.projection import SIGMA
+from star.nonlinearity import SIGMA
 from star.precision import exact
 from star.routing import to_experts
 
@@ -82,7 +82,7 @@ class Gate(Feature):
 class Experts(Feature):
     """(B, L, S, I): c or v of a token from the experts it meets, in the order of their index; idle slots are 0.
 
-    Half as wide as one unrouted unit each (`genome.shape.expert_width`), and computed for no token that does not
+    Half as wide as one unrouted unit each (`genome.extents.expert_width`), and computed for no token that does not
     meet them.
     """
 

@@ -3,21 +3,12 @@
 B batch, L tokens, H heads, V channels per head.
 """
 
-from collections.abc import Callable
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from genome.alphabet import Nonlinearity
 from star.cache import Store
+from star.nonlinearity import SIGMA
 from star.structures.structure import Features, Structure
-
-SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
-    Nonlinearity.NONE: torch.positive,
-    Nonlinearity.RELU: F.relu,
-    Nonlinearity.SILU: F.silu,
-}
 
 
 class Diagonal(Structure):

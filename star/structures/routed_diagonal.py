@@ -12,8 +12,8 @@ from torch import Tensor
 
 from genome.alphabet import ROUTES
 from star.cache import Store
+from star.nonlinearity import SIGMA
 from star.routing import from_experts, slots
-from star.structures.diagonal import SIGMA
 from star.structures.structure import Features, Structure
 
 

@@ -14,6 +14,7 @@ from genome.alphabet import STATES, TAPS, Generator
 from star.cache import Store
 from star.convolution import DIRECT_TAPS, causal
 from star.kernels import kernel
+from star.outer_products import toeplitz
 from star.precision import exact, undisturbed
 from star.state_space import FORMS, StateSpace
 from star.structures.structure import Features, Structure
@@ -85,9 +86,7 @@ class Toeplitz(Structure):
         c_BLD, b_BLD = features["c"].flatten(2), features["b"].flatten(2)
         length = c_BLD.shape[1]
         h_DW = self._per_channel(features["h"], length).to(c_BLD.dtype)
-        distance = torch.arange(length).unsqueeze(1) - torch.arange(length)
-        inside = (distance >= 0) & (distance < h_DW.shape[1])
-        k_DLL = h_DW[:, distance.clamp(0, h_DW.shape[1] - 1)] * inside
+        k_DLL = toeplitz(h_DW, length, length)
         return c_BLD.transpose(1, 2).unsqueeze(3) * k_DLL * b_BLD.transpose(1, 2).unsqueeze(2)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:

@@ -1,0 +1,17 @@
+"""The pointwise functions that a nonlinearity digit names, of features and of a diagonal T alike."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from genome.alphabet import Nonlinearity
+
+SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
+    Nonlinearity.NONE: torch.positive,
+    Nonlinearity.RELU: F.relu,
+    Nonlinearity.SILU: F.silu,
+    Nonlinearity.SIGMOID: F.sigmoid,
+    Nonlinearity.ELU: lambda y_BLC: F.relu(y_BLC) + y_BLC.clamp_max(0).exp(),
+}
