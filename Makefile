@@ -23,7 +23,7 @@ benchmark: $(STAMP) ## every operator on this CPU; kernels, where there is a GPU
 	.venv/bin/python benchmarks/operators.py
 	.venv/bin/python benchmarks/kernels.py
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(wildcard star/kernels/native/*)
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@

@@ -15,7 +15,7 @@ the whole operator with features and projections (and both branches). The column
     growth        exponent fitted to the structure's time from 1,024 to 8,192 tokens; `to N` where it was stopped since
                   the next length would have taken longer than the limit
     step ms       one token of the LIV at position 4,096 and batch 1, after a prefill by one call
-    / early       that against the same at position 128
+    / early       that against the same at position 128; least times, run in turn
     memory        growth of the peak memory of the structure from 4,096 to 8,192 tokens, in a fresh process: 2 is linear
     matmul        share of the matrix-multiplication rate measured in this run that the structure reaches at 1,024
                   tokens. Its work is three times what decoding those tokens takes by `Structure.flops`; a form that
@@ -174,8 +174,14 @@ def exponent(measured: Mapping[int, float]) -> float:
 
 
 @torch.inference_mode()
-def decoding(row: LIVClass, position: int, sizes: Sizes) -> float:
-    """Seconds of one token after a prefill of `position` tokens. The cache grows by the repeats, which are few."""
+def decoding(row: LIVClass, sizes: Sizes) -> tuple[float, float]:
+    """Seconds of one token early and late, after prefills. The caches grow by the repeats, which are few."""
+    early, late = in_turn([_decoder(row, position) for position in (sizes.early, sizes.late)], sizes)
+    return early, late
+
+
+def _decoder(row: LIVClass, position: int) -> Callable[[], None]:
+    """One more token of a LIV that was given so many."""
     model = star.build(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of(depth=1)), SHAPE).eval()
     block, cache = next(model.stack()), model.new_cache(1)
 
@@ -184,8 +190,7 @@ def decoding(row: LIVClass, position: int, sizes: Sizes) -> float:
         cache.advance(x_BLD.shape[1])
 
     advance(inputs(1, position))
-    token = inputs(1, 1)
-    return seconds_of(lambda: advance(token), sizes)
+    return partial(advance, inputs(1, 1))
 
 
 def process_bytes(field: str) -> int:
@@ -204,6 +209,7 @@ def memory(class_id: int, batch: int, length: int) -> int:
     forward_backward(structure.fast, features)
     before = process_bytes("VmRSS")
     structure, features = structure_of(block, inputs(batch, length))
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak so far is that of computing features
     forward_backward(structure.fast, features)
     return process_bytes("VmHWM") - before
 
@@ -234,7 +240,7 @@ def measured(row: LIVClass, sizes: Sizes, rate: float, pool: ProcessPoolExecutor
     alone = ALONE.get((structure.operator.token_mixing, structure.operator.sparsity))
     mixes = [structure.fast, structure.mix] + ([alone] if alone else [])
     fast, slow, *least = in_turn([partial(forward_backward, mix, features) for mix in mixes], sizes)
-    early, late = (decoding(row, position, sizes) for position in (sizes.early, sizes.late))
+    early, late = decoding(row, sizes)
     lengths = [length for length in sizes.lengths if length in times][-2:]
     peaks = [pool.submit(memory, row.id, sizes.batch, length).result() for length in lengths] if pool else None
     return {

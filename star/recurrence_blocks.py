@@ -1,4 +1,5 @@
-"""The selective recurrence of `star.recurrence` in few large steps, for devices on which a step has a price of its own.
+"""The recurrence S_t = exp(d_t a_t) S_{t-1} + b_t w_t^T, y_t = c_t S_t in few large steps: states of few value channels
+leave no matrix product to make.
 
 The sequence is cut into about sqrt(L) blocks that advance side by side: once from nothing, to learn what each block
 hands on; then, with the states handed on from block to block, for good. That is some 3 sqrt(L) vectorised steps

@@ -17,7 +17,7 @@ from star import check
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGES = ("genome", "star", "evaluator", "search", "api", "migrations", "benchmarks")
-SHOWN = {".py", ".js", ".css", ".html", ".mako"}
+SHOWN = {".py", ".c", ".h", ".js", ".css", ".html", ".mako"}
 
 
 def _tree():

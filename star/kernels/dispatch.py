@@ -1,8 +1,9 @@
-"""The one place that decides between a Triton kernel and a structure's PyTorch form.
+"""The one place that decides between a kernel and a structure's PyTorch form.
 
-`auto` (the default) takes the kernel for what it supports on a GPU; the environment variable STAR_KERNELS or, before
-it, the context manager `forced` says otherwise: `torch` never takes a kernel, `triton` takes it for CPU tensors too,
-which works under TRITON_INTERPRET=1 only and is how kernels are tested without a GPU.
+`auto` (the default) takes a kernel for what it supports on the device it is for: Triton's on a GPU, those in C on a
+CPU where they are compiled. The environment variable STAR_KERNELS or, before it, the context manager `forced` says
+otherwise: `torch` never takes a kernel, `triton` takes Triton's for CPU tensors too, which works under
+TRITON_INTERPRET=1 only and is how they are tested without a GPU.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-Kernel = Callable[..., Tensor]
+from star.kernels import recurrence
+
+Kernel = Callable[..., Any]
 MODES = ("auto", "triton", "torch")
 LONGEST_FILTER = 8
 _forced: ContextVar[str | None] = ContextVar("forced", default=None)
@@ -29,11 +33,13 @@ def kernel(structure: str, *features: Tensor) -> Kernel | None:
 
     Args:
         structure: a structure's name. "toeplitz": a gated short convolution of c_BLD, b_BLD, v_BLD (one dtype,
-            float32 or bfloat16) and h_DW (either; W at most 8). Other structures have no kernel: None.
+            float32 or bfloat16) and h_DW (either; W at most 8). "semi_separable" and "delta": see
+            `star.kernels.recurrence`. Other structures have no kernel: None.
         features: what would be mixed, in the order of the structure's formula.
 
     Returns:
-        A differentiable function of `features`; for "toeplitz" it returns y_BLD in the dtype of c_BLD.
+        A differentiable function of `features`; for "toeplitz" it returns y_BLD in the dtype of c_BLD, for recurrences
+        y_BLHV and the last state_BHKV.
 
     Raises:
         ValueError: STAR_KERNELS is not one of auto, triton, torch.
@@ -43,9 +49,10 @@ def kernel(structure: str, *features: Tensor) -> Kernel | None:
     entry = _KERNELS.get(structure)
     if mode == "torch" or entry is None or not features or not entry.supports(*features):
         return None
-    if mode == "triton":
-        _require_runnable(features[0].device)
-    elif not _fit(features[0].device):
+    device = features[0].device
+    if mode == "triton" and entry.language is _Language.TRITON:
+        _require_runnable(device)
+    elif not _fit(entry.language, device):
         return None
     return entry.load()
 
@@ -79,9 +86,16 @@ def _installed() -> bool:
     return importlib.util.find_spec("triton") is not None
 
 
+class _Language(Enum):
+    TRITON = "triton"
+    C = "c"
+
+
 @cache
-def _fit(device: torch.device) -> bool:
-    """Whether kernels are compiled for this chip: NVIDIA from compute capability 8.0, AMD from gfx90a."""
+def _fit(language: _Language, device: torch.device) -> bool:
+    """Whether kernels are compiled for this chip; Triton's for NVIDIA from compute capability 8.0, AMD from gfx90a."""
+    if language is _Language.C:
+        return device.type == "cpu" and recurrence.library() is not None
     return device.type == "cuda" and _installed() and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
@@ -96,8 +110,9 @@ def _require_runnable(device: torch.device) -> None:
 
 
 class _Entry(NamedTuple):
-    """A row of the table: which features a kernel takes, and how to get it without importing it before."""
+    """A row of the table: a kernel's language, which features it takes, and how to get it, imported no sooner."""
 
+    language: _Language
     supports: Callable[..., bool]
     load: Callable[[], Kernel]
 
@@ -125,4 +140,8 @@ def _toeplitz() -> Kernel:
     return gated_short_conv
 
 
-_KERNELS = {"toeplitz": _Entry(_short_filter, _toeplitz)}
+_KERNELS = {
+    "toeplitz": _Entry(_Language.TRITON, _short_filter, _toeplitz),
+    "semi_separable": _Entry(_Language.C, recurrence.supports, lambda: recurrence.semi_separable),
+    "delta": _Entry(_Language.C, recurrence.supports, lambda: recurrence.delta),
+}

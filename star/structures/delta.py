@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from star.delta_rule import delta_rule
+from star.kernels import kernel
 from star.structures.recurrent import Recurrent
 from star.structures.structure import Features
 
@@ -34,7 +35,9 @@ class Delta(Recurrent):
         self, state_BHKV: Tensor, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor
     ) -> tuple[Tensor, Tensor]:
         if v_BLHV.shape[1] > 1:
-            return delta_rule(c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV, state_BHKV)
+            tensors = (c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV, state_BHKV)
+            y_BLHV, state_BHKV = (kernel("delta", *tensors) or delta_rule)(*tensors)
+            return y_BLHV, state_BHKV
         token = (x_BL.squeeze(1) for x_BL in (c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV))
         y_BHV, state_BHKV = self.token(state_BHKV, *token)
         return y_BHV.unsqueeze(1), state_BHKV

@@ -20,7 +20,7 @@ from torch import Tensor
 from genome import FeaturizerGenome, Heads, OperatorGenome
 from genome.alphabet import Nonlinearity, Source
 from star.chunked import chunked
-from star.recurrence import recurrence
+from star.kernels import kernel
 from star.recurrence_blocks import recurrence_in_blocks
 from star.structures.recurrent import Recurrent
 from star.structures.structure import Features
@@ -60,21 +60,21 @@ class SemiSeparable(Recurrent):
     ) -> tuple[Tensor, Tensor]:
         """The one place that chooses a form.
 
-        A single token needs none. Of states of one value channel there is no product to make: they advance token by
-        token, or, where every launch of a kernel has its price, in few large steps. Wider ones go in chunks of matrix
-        products.
+        A single token needs none, and a kernel may be there for many. In PyTorch, states of one value channel leave no
+        product to make and advance in few large steps; wider ones go in chunks of matrix products.
         """
         if v_BLHV.shape[1] == 1:
             token = (x_BL.squeeze(1) for x_BL in (c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV))
             y_BHV, state_BHKV = self.token(state_BHKV, *token)
             return y_BHV.unsqueeze(1), state_BHKV
-        w_BLHV = d_BLH1 * v_BLHV
-        if w_BLHV.shape[-1] > 1:
-            y_BLHV, state_BHKV = chunked(c_BLGK, b_BLGK, d_BLH1 * a_BLHK, w_BLHV, state_BHKV)
+        rate_BLHK = a_BLHK[:, :1] if self.featurizer["a"].source is Source.CONSTANT else a_BLHK
+        tensors = (c_BLGK, b_BLGK, rate_BLHK, d_BLH1, v_BLHV, state_BHKV)
+        if run := kernel("semi_separable", *tensors):
+            y_BLHV, state_BHKV = run(*tensors)
+        elif v_BLHV.shape[-1] > 1:
+            y_BLHV, state_BHKV = chunked(c_BLGK, b_BLGK, d_BLH1 * a_BLHK, d_BLH1 * v_BLHV, state_BHKV)
         else:
-            rate_BLHK = a_BLHK[:, :1] if self.featurizer["a"].source is Source.CONSTANT else a_BLHK
-            scan = recurrence if w_BLHV.device.type == "cpu" else recurrence_in_blocks
-            y_BLHV, state_BHKV = scan(c_BLGK, b_BLGK, rate_BLHK, d_BLH1, w_BLHV, state_BHKV)
+            y_BLHV, state_BHKV = recurrence_in_blocks(c_BLGK, b_BLGK, rate_BLHK, d_BLH1, d_BLH1 * v_BLHV, state_BHKV)
         return self._divided(y_BLHV), state_BHKV
 
     def left(self, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor) -> Tensor:

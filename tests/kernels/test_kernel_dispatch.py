@@ -19,7 +19,7 @@ def features(dtype: torch.dtype = torch.float32, taps: int = 3, device: str = "c
 @pytest.fixture
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tensors of the meta device stand for a fit GPU: what is decided before a kernel starts needs none."""
-    monkeypatch.setattr(dispatch, "_fit", lambda device: device.type == "meta")
+    monkeypatch.setattr(dispatch, "_fit", lambda language, device: device.type == "meta")
     monkeypatch.setattr(dispatch, "_require_runnable", lambda device: None)
     monkeypatch.delenv("STAR_KERNELS", raising=False)
 
@@ -45,7 +45,7 @@ def change(place: int, tensor: Tensor) -> list[Tensor]:
 
 
 UNSUPPORTED = {
-    "another structure": ("semi_separable", features(device="meta")),
+    "another structure": ("low_rank", features(device="meta")),
     "an unknown structure": ("nothing", features(device="meta")),
     "no features": ("toeplitz", []),
     "three features": ("toeplitz", features(device="meta")[:3]),

@@ -1,17 +1,10 @@
-"""Both forms of the recurrence, token by token and in blocks, against a loop one believes at sight."""
+"""The recurrence in blocks against a loop one believes at sight."""
 
 import pytest
 import torch
 
-from star import recurrence as in_pieces
-from star import recurrence_blocks as in_blocks
-from star.recurrence import recurrence
+from star import recurrence_blocks as module
 from star.recurrence_blocks import recurrence_in_blocks
-
-
-@pytest.fixture(params=[recurrence, recurrence_in_blocks], ids=["token by token", "in blocks"])
-def form(request):
-    return request.param
 
 
 def _loop(c, b, a, d, w, state):
@@ -34,20 +27,19 @@ def _inputs(length, groups, heads, keys, dtype=torch.float64, decays=None):
 
 @pytest.mark.parametrize("length", [1, 2, 37, 63, 64, 65, 130])
 @pytest.mark.parametrize(("groups", "heads", "keys"), [(1, 4, 3), (4, 4, 3), (3, 3, 1), (1, 1, 1)])
-def test_outputs_state_and_gradients_agree_with_the_loop(form, length, groups, heads, keys, monkeypatch):
-    monkeypatch.setattr(in_pieces, "PIECE_ELEMENTS", 36 * 2 * heads * keys)
-    monkeypatch.setattr(in_blocks, "STEP_ELEMENTS", 1)
-    monkeypatch.setattr(in_blocks, "FEWEST_BLOCKS", 6)
-    _agrees(form, _inputs(length, groups, heads, keys))
+def test_outputs_state_and_gradients_agree_with_the_loop(length, groups, heads, keys, monkeypatch):
+    monkeypatch.setattr(module, "STEP_ELEMENTS", 1)
+    monkeypatch.setattr(module, "FEWEST_BLOCKS", 6)
+    _agrees(_inputs(length, groups, heads, keys))
 
 
 @pytest.mark.parametrize("decays", [(2, 65, 4, 3), (2, 65, 4, 1), (1, 65, 4, 3), (2, 1, 4, 3), (1, 1, 4, 1)])
-def test_decays_may_come_with_every_token_or_one_a_head(form, decays):
-    _agrees(form, _inputs(65, 1, 4, 3, decays=decays))
+def test_decays_may_come_with_every_token_or_one_a_head(decays):
+    _agrees(_inputs(65, 1, 4, 3, decays=decays))
 
 
-def _agrees(form, inputs):
-    measured, expected = form(*inputs), _loop(*inputs)
+def _agrees(inputs):
+    measured, expected = recurrence_in_blocks(*inputs), _loop(*inputs)
     weights = [torch.randn_like(part) for part in expected]
     for ours, theirs in zip(measured, expected, strict=True):
         torch.testing.assert_close(ours, theirs)
@@ -60,19 +52,19 @@ def _agrees(form, inputs):
 
 
 @pytest.mark.parametrize("log_rate", [-30.0, 30.0])
-def test_extreme_decays_stay_finite_over_long_sequences(form, log_rate):
+def test_extreme_decays_stay_finite_over_long_sequences(log_rate):
     inputs = [part.detach() for part in _inputs(4096, 1, 2, 2, torch.float32)]
     inputs[2] = torch.full_like(inputs[2], -1.0) * torch.tensor(log_rate).exp()
     inputs = [part.requires_grad_() for part in inputs]
-    outputs, state = form(*inputs)
+    outputs, state = recurrence_in_blocks(*inputs)
     grads = torch.autograd.grad(outputs.square().mean() + state.square().mean(), inputs)
     assert all(part.isfinite().all() for part in (outputs, state, *grads))
 
 
-def test_a_state_handed_on_continues_the_sequence(form):
+def test_a_state_handed_on_continues_the_sequence():
     c, b, a, d, w, state = (part.detach() for part in _inputs(50, 1, 4, 3))
-    whole, last = form(c, b, a, d, w, state)
-    first, middle = form(c[:, :21], b[:, :21], a, d[:, :21], w[:, :21], state)
-    second, end = form(c[:, 21:], b[:, 21:], a, d[:, 21:], w[:, 21:], middle)
+    whole, last = recurrence_in_blocks(c, b, a, d, w, state)
+    first, middle = recurrence_in_blocks(c[:, :21], b[:, :21], a, d[:, :21], w[:, :21], state)
+    second, end = recurrence_in_blocks(c[:, 21:], b[:, 21:], a, d[:, 21:], w[:, 21:], middle)
     torch.testing.assert_close(torch.cat([first, second], 1), whole)
     torch.testing.assert_close(end, last)

@@ -1,0 +1,222 @@
+/* Recurrences of heads with one value channel: heads lie side by side in vector registers.
+
+   For heads that share c and b and have constant decays, with K keys, and for heads of one key that share nothing. Of the
+   HEADS lanes those past the last head hold zeros. Otherwise as in states.c. */
+
+#include "recurrence.h"
+
+typedef float Lanes __attribute__((vector_size(HEADS * sizeof(float))));
+typedef int32_t Order __attribute__((vector_size(HEADS * sizeof(int32_t))));
+
+INLINED Lanes load(const float *x, int64_t heads)
+{
+    Lanes lanes = {0};
+    memcpy(&lanes, x, heads * sizeof *x);
+    return lanes;
+}
+
+INLINED Lanes spread(float x) { return (Lanes){x, x, x, x, x, x, x, x}; }
+
+INLINED void store(float *x, Lanes lanes, int64_t heads) { memcpy(x, &lanes, heads * sizeof *x); }
+
+INLINED float sum(Lanes x)
+{
+    x += __builtin_shuffle(x, (Order){4, 5, 6, 7, 0, 1, 2, 3});
+    x += __builtin_shuffle(x, (Order){2, 3, 0, 1, 6, 7, 4, 5});
+    return x[0] + x[1];
+}
+
+/* Key k of a token, b or c: one number that all heads share, or that of every head. */
+INLINED Lanes key(const float *x, int64_t k, int shared, int64_t heads)
+{
+    return shared ? spread(x[k]) : load(x, heads);
+}
+
+/* (H, K) in memory, K lanes here. */
+INLINED void load_heads(Lanes *lanes, const float *x, int64_t keys, int64_t heads)
+{
+    if (keys == 1) {
+        lanes[0] = load(x, heads);
+        return;
+    }
+    for (int64_t k = 0; k < keys; k++) {
+        float at_k[HEADS] = {0};
+        for (int64_t i = 0; i < heads; i++) at_k[i] = x[i * keys + k];
+        lanes[k] = load(at_k, HEADS);
+    }
+}
+
+INLINED void store_heads(float *x, const Lanes *lanes, int64_t keys, int64_t heads)
+{
+    if (keys == 1) {
+        store(x, lanes[0], heads);
+        return;
+    }
+    for (int64_t i = 0; i < heads; i++)
+        for (int64_t k = 0; k < keys; k++) x[i * keys + k] = lanes[k][i];
+}
+
+/* Where a token of the first head lies in tensors with K keys for all heads or one for each, and one number a head. */
+typedef struct {
+    int64_t key, step;
+} Place;
+
+INLINED Place place_of(const Recurrence *r, Part p, int shared, int64_t t)
+{
+    const int64_t token = p.n * r->length + t, step = token * r->heads + p.head;
+    return (Place){shared ? token * r->keys : step, step};
+}
+
+INLINED void load_rates(Lanes *rate, const Recurrence *r, Part p, int64_t t, int64_t heads)
+{
+    load_heads(rate, r->a + rate_of(r, r->rate_batch > 1 ? p.n : 0, p.head, t), r->rates, heads);
+}
+
+INLINED void decays(Lanes *decay, const Lanes *rate, Lanes step, int64_t rates)
+{
+    float *restrict to = (float *)decay;
+    const float *from = (const float *)rate;
+    for (int64_t k = 0; k < rates; k++) {
+#pragma omp simd
+        for (int i = 0; i < HEADS; i++) to[k * HEADS + i] = exponential(step[i] * from[k * HEADS + i]);
+    }
+}
+
+/* What the tokens of a segment need to go backwards: exp(l), S' and v less what was found. */
+typedef struct {
+    Lanes *decay, *before, *gap;
+} Segment;
+
+/* Tokens forwards from `state`: outputs if `reading`, or else what is needed to go backwards. */
+INLINED void
+advance(Lanes *state, const Segment *s, const Recurrence *r, Part p, int64_t heads, int shared, int delta, int reading)
+{
+    const int64_t K = r->keys, R = r->rates, one = R > 1;
+    Lanes rate[R], own[R];
+    load_rates(rate, r, p, p.first, heads);
+    for (int64_t t = p.first; t < p.end; t++) {
+        const Place at = place_of(r, p, shared, t);
+        const Lanes d = load(r->d + at.step, heads);
+        Lanes *decay = reading ? own : s->decay + (t - p.first) * R, found = {0}, read = {0};
+        if (r->rate_length > 1) load_rates(rate, r, p, t, heads);
+        decays(decay, rate, delta ? spread(1.0f) : d, R);
+        for (int64_t k = 0; k < K; k++) {
+            state[k] *= decay[k * one];
+            if (delta) found += key(r->b + at.key, k, shared, heads) * state[k];
+            if (!reading) s->before[(t - p.first) * K + k] = state[k];
+        }
+        const Lanes gap = load(r->v + at.step, heads) - found, w = d * gap;
+        for (int64_t k = 0; k < K; k++) {
+            state[k] += key(r->b + at.key, k, shared, heads) * w;
+            if (reading) read += key(r->c + at.key, k, shared, heads) * state[k];
+        }
+        if (reading)
+            store(r->y + at.step, read, heads);
+        else
+            s->gap[t - p.first] = gap;
+    }
+}
+
+INLINED void add_key(float *x, int64_t k, Lanes lanes, int shared, int64_t heads)
+{
+    if (shared)
+        x[k] += sum(lanes);
+    else
+        store(x, lanes, heads);
+}
+
+/* One token backwards, the j-th of its segment: takes the gradient of S_t and leaves that of S_{t-1}. */
+INLINED void backward_token(Lanes *adjoint, Lanes *drate, const Lanes *rate, const Segment *s, const Recurrence *r, Place at,
+                            int64_t j, int64_t heads, int shared, int delta)
+{
+    const int64_t K = r->keys, one = r->rates > 1;
+    const Lanes *before = s->before + j * K, *decay = s->decay + j * r->rates, gap = s->gap[j];
+    const Lanes d = load(r->d + at.step, heads), dy = load(r->dy + at.step, heads), w = d * gap;
+    Lanes dw = {0}, dstep = {0};
+    for (int64_t k = 0; k < K; k++) {
+        const Lanes b = key(r->b + at.key, k, shared, heads);
+        adjoint[k] += key(r->c + at.key, k, shared, heads) * dy;
+        dw += adjoint[k] * b;
+        add_key(r->dc + at.key, k, (before[k] + b * w) * dy, shared, heads);
+    }
+    const Lanes dgap = d * dw;
+    for (int64_t k = 0; k < K; k++) {
+        Lanes dkey = adjoint[k] * w;
+        if (delta) {
+            dkey -= dgap * before[k];
+            adjoint[k] -= dgap * key(r->b + at.key, k, shared, heads);
+        }
+        add_key(r->db + at.key, k, dkey, shared, heads);
+        const Lanes dlog = adjoint[k] * before[k];
+        drate[k * one] += delta ? dlog : d * dlog;
+        if (!delta) dstep += dlog * rate[k * one];
+        adjoint[k] *= decay[k * one];
+    }
+    store(r->dv + at.step, dgap, heads);
+    store(r->dd + at.step, dw * gap + dstep, heads);
+}
+
+INLINED void add_rates(Lanes *drate, const Recurrence *r, Part p, int64_t t, int64_t heads)
+{
+    float *da = r->da + rate_of(r, p.n, p.head, t);
+    Lanes so_far[r->rates];
+    load_heads(so_far, da, r->rates, heads);
+    for (int64_t k = 0; k < r->rates; k++) {
+        so_far[k] += drate[k];
+        drate[k] = (Lanes){0};
+    }
+    store_heads(da, so_far, r->rates, heads);
+}
+
+INLINED void forward_heads(const Recurrence *r, Part p, int64_t heads, int shared, int delta)
+{
+    Lanes state[r->keys];
+    load_heads(state, (p.first ? r->last : r->initial) + state_of(r, p.n, p.head), r->keys, heads);
+    for (int64_t i = 0; i < heads; i++)
+        for (int64_t k = 0; k < r->keys; k++) kept_of(r, p, p.head + i)[k] = state[k][i];
+    advance(state, 0, r, p, heads, shared, delta, 1);
+    store_heads(r->last + state_of(r, p.n, p.head), state, r->keys, heads);
+}
+
+INLINED void backward_heads(const Recurrence *r, Part p, int64_t heads, int shared, int delta)
+{
+    const int64_t K = r->keys, R = r->rates;
+    Lanes decay[SEGMENT * R], before[SEGMENT * K], gap[SEGMENT], state[K], adjoint[K], rate[R], drate[R];
+    const Segment s = {decay, before, gap};
+    for (int64_t i = 0; i < heads; i++)
+        for (int64_t k = 0; k < K; k++) state[k][i] = kept_of(r, p, p.head + i)[k];
+    advance(state, &s, r, p, heads, shared, delta, 0);
+    load_heads(adjoint, (p.end < r->length ? r->dinitial : r->dlast) + state_of(r, p.n, p.head), K, heads);
+    load_rates(rate, r, p, p.first, heads);
+    for (int64_t k = 0; k < R; k++) drate[k] = (Lanes){0};
+    for (int64_t t = p.end - 1; t >= p.first; t--) {
+        if (r->rate_length > 1) load_rates(rate, r, p, t, heads);
+        backward_token(adjoint, drate, rate, &s, r, place_of(r, p, shared, t), t - p.first, heads, shared, delta);
+        if (r->rate_length > 1 || t == p.first) add_rates(drate, r, p, t, heads);
+    }
+    store_heads(r->dinitial + state_of(r, p.n, p.head), adjoint, K, heads);
+}
+
+/* A compiler that knows how many heads there are makes loads of the copies. */
+#define BY_HEADS(work, r, p, shared, delta)                                  \
+    if ((p).behind - (p).head == HEADS)                                      \
+        work(r, p, HEADS, shared, delta);                                    \
+    else                                                                     \
+        work(r, p, (p).behind - (p).head, shared, delta);
+
+#define BY_RULE(work, r, p)                                                  \
+    if ((r)->groups == 1) {                                                  \
+        if ((r)->delta) {                                                    \
+            BY_HEADS(work, r, p, 1, 1)                                       \
+        } else {                                                             \
+            BY_HEADS(work, r, p, 1, 0)                                       \
+        }                                                                    \
+    } else if ((r)->delta) {                                                 \
+        BY_HEADS(work, r, p, 0, 1)                                           \
+    } else {                                                                 \
+        BY_HEADS(work, r, p, 0, 0)                                           \
+    }
+
+FOR_EVERY_CHIP void channels_forward(const Recurrence *r, Part p) { BY_RULE(forward_heads, r, p) }
+
+FOR_EVERY_CHIP void channels_backward(const Recurrence *r, Part p) { BY_RULE(backward_heads, r, p) }

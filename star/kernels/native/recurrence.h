@@ -1,0 +1,80 @@
+/* What the compiled recurrences share: their tensors, as Python hands them over, and the exponential function.
+
+   S_t = S'_t + b_t w_t^T,  S'_t = exp(l_t) S_{t-1},  y_t = c_t S_t, where
+     semi-separable:  l_t = d_t a_t,  w_t = d_t v_t
+     delta rule:      l_t = a_t,      w_t = d_t (v_t - b_t S'_t)
+
+   Tensors are contiguous float32. B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value channels,
+   R decays a head (1 or K), N segments of SEGMENT tokens:
+     c, b (B, L, G, K);  a (B or 1, L or 1, H, R);  d (B, L, H);  v, y (B, L, H, V);  states (B, H, V, K);
+     kept (B, H, N, V, K), the states before each segment;  gradients as what they are of, but da (B, L or 1, H, R). */
+
+#ifndef STAR_RECURRENCE_H
+#define STAR_RECURRENCE_H
+
+#include <stdint.h>
+#include <string.h>
+
+enum { SEGMENT = 32, HEADS = 8 };
+
+typedef struct {
+    int64_t batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, delta;
+    const float *c, *b, *a, *d, *v, *initial;
+    float *y, *last, *kept;
+    const float *dy, *dlast;
+    float *dc, *db, *da, *dd, *dv, *dinitial;
+} Recurrence;
+
+/* Heads `head` to `behind` of sequence n, over tokens `first` to `end` of one segment. */
+typedef struct {
+    int64_t n, head, behind, first, end;
+} Part;
+
+typedef void Run(const Recurrence *r, Part p);
+Run states_forward, states_backward, channels_forward, channels_backward;
+
+#define INLINED static inline __attribute__((always_inline))
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__)
+#define FOR_EVERY_CHIP __attribute__((target_clones("arch=x86-64-v3", "default")))
+#else
+#define FOR_EVERY_CHIP
+#endif
+
+INLINED int64_t smaller(int64_t one, int64_t other) { return one < other ? one : other; }
+
+/* Where the state of a head lies, and what was kept of it before the segment. */
+INLINED int64_t state_of(const Recurrence *r, int64_t n, int64_t h) { return (n * r->heads + h) * r->values * r->keys; }
+
+INLINED float *kept_of(const Recurrence *r, Part p, int64_t h)
+{
+    const int64_t segments = (r->length + SEGMENT - 1) / SEGMENT;
+    return r->kept + state_of(r, p.n, h) * segments + p.first / SEGMENT * r->values * r->keys;
+}
+
+/* Where a token's decays lie in a and, given to each sequence by itself, in da. */
+INLINED int64_t rate_of(const Recurrence *r, int64_t n, int64_t h, int64_t t)
+{
+    return ((n * r->rate_length + (r->rate_length > 1 ? t : 0)) * r->heads + h) * r->rates;
+}
+
+/* Cephes' single-precision exponential: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]; 0 below the normal numbers. */
+INLINED float exponential(float x)
+{
+    const float lowest = -87.0f, highest = 88.0f, round = 12582912.0f;
+    const float above = x > lowest ? x : lowest, bounded = above < highest ? above : highest;
+    const float n = (bounded * 1.44269504f + round) - round;
+    const float rest = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * rest + 1.3981999507e-3f;
+    p = p * rest + 8.3334519073e-3f;
+    p = p * rest + 4.1665795894e-2f;
+    p = p * rest + 1.6666665459e-1f;
+    p = p * rest + 5.0000001201e-1f;
+    p = p * rest * rest + rest + 1.0f;
+    const int32_t bits = ((int32_t)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return x < lowest ? 0.0f : p * power;
+}
+
+#endif

@@ -1,0 +1,206 @@
+/* Recurrences with a state of K keys and V values a head.
+
+   The state lies as V rows of K numbers, so that loops over k fill vector registers, and in the first cache. Backwards,
+   the S' of a segment's tokens are computed again from the state that was kept before it. Nothing is ever divided: any
+   decay is exact. */
+
+#include "recurrence.h"
+
+/* Where a token of a head lies in tensors with K, R (and the gradient of these), one and V numbers a head. */
+typedef struct {
+    int64_t key, rate, drate, step, value;
+} Place;
+
+INLINED Place place_of(const Recurrence *r, Part p, int64_t h, int64_t t)
+{
+    const int64_t token = p.n * r->length + t;
+    return (Place){
+        .key = (token * r->groups + (r->groups > 1 ? h : 0)) * r->keys,
+        .rate = rate_of(r, r->rate_batch > 1 ? p.n : 0, h, t),
+        .drate = rate_of(r, p.n, h, t),
+        .step = token * r->heads + h,
+        .value = (token * r->heads + h) * r->values,
+    };
+}
+
+INLINED void decays(float *restrict decay, const Recurrence *r, Place at, int64_t K, int delta)
+{
+    const float *a = r->a + at.rate, step = delta ? 1.0f : r->d[at.step];
+    if (r->rates == 1) {
+        const float shared = exponential(step * a[0]);
+#pragma omp simd
+        for (int64_t k = 0; k < K; k++) decay[k] = shared;
+    } else {
+#pragma omp simd
+        for (int64_t k = 0; k < K; k++) decay[k] = exponential(step * a[k]);
+    }
+}
+
+/* What b finds in a row of S_{t-1}, decayed. */
+INLINED float found_in(const float *row, const float *decay, const float *b, int64_t K)
+{
+    float found = 0;
+#pragma omp simd reduction(+ : found)
+    for (int64_t k = 0; k < K; k++) found += decay[k] * row[k] * b[k];
+    return found;
+}
+
+INLINED void forward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int64_t M, int delta)
+{
+    (void)M;
+    const int64_t V = r->values;
+    float state[V * K], decay[K];
+    memcpy(state, (p.first ? r->last : r->initial) + state_of(r, p.n, h), sizeof state);
+    memcpy(kept_of(r, p, h), state, sizeof state);
+    for (int64_t t = p.first; t < p.end; t++) {
+        const Place at = place_of(r, p, h, t);
+        const float *c = r->c + at.key, *b = r->b + at.key, d = r->d[at.step];
+        decays(decay, r, at, K, delta);
+        for (int64_t i = 0; i < V; i++) {
+            float *restrict row = state + i * K, read = 0;
+            const float w = d * (r->v[at.value + i] - (delta ? found_in(row, decay, b, K) : 0.0f));
+#pragma omp simd reduction(+ : read)
+            for (int64_t k = 0; k < K; k++) {
+                row[k] = decay[k] * row[k] + w * b[k];
+                read += row[k] * c[k];
+            }
+            r->y[at.value + i] = read;
+        }
+    }
+    memcpy(r->last + state_of(r, p.n, h), state, sizeof state);
+}
+
+/* What a segment's tokens need to go backwards: exp(l), S' and v less what was found. */
+typedef struct {
+    float *decay, *before, *gap;
+} Segment;
+
+INLINED void again(const Segment *s, const Recurrence *r, Part p, int64_t h, int64_t K, int delta)
+{
+    const int64_t V = r->values;
+    float state[V * K];
+    memcpy(state, kept_of(r, p, h), sizeof state);
+    for (int64_t t = p.first; t < p.end; t++) {
+        const Place at = place_of(r, p, h, t);
+        const float *b = r->b + at.key, d = r->d[at.step];
+        float *restrict decay = s->decay + (t - p.first) * K;
+        decays(decay, r, at, K, delta);
+        for (int64_t i = 0; i < V; i++) {
+            const int64_t here = (t - p.first) * V + i;
+            float *restrict row = state + i * K, *restrict before = s->before + here * K;
+            const float gap = r->v[at.value + i] - (delta ? found_in(row, decay, b, K) : 0.0f), w = d * gap;
+            s->gap[here] = gap;
+#pragma omp simd
+            for (int64_t k = 0; k < K; k++) {
+                before[k] = decay[k] * row[k];
+                row[k] = before[k] + w * b[k];
+            }
+        }
+    }
+}
+
+/* Takes in what y_t asks for; the gradient of v less what was found, and of d as far as it comes through w. */
+INLINED float receive(float *restrict adjoint, float *restrict dgap, const float *gap, const Recurrence *r, Place at, int64_t K)
+{
+    const float *c = r->c + at.key, *b = r->b + at.key, d = r->d[at.step];
+    float dstep = 0;
+    for (int64_t i = 0; i < r->values; i++) {
+        float *restrict row = adjoint + i * K, dw = 0;
+        const float dy = r->dy[at.value + i];
+#pragma omp simd reduction(+ : dw)
+        for (int64_t k = 0; k < K; k++) {
+            row[k] += c[k] * dy;
+            dw += row[k] * b[k];
+        }
+        dstep += dw * gap[i];
+        r->dv[at.value + i] = dgap[i] = d * dw;
+    }
+    return dstep;
+}
+
+/* From the gradient of S_t that of S_{t-1}, for M keys from k on; the part of d's gradient that comes through l. */
+INLINED float hand_back(float *restrict adjoint, const float *dgap, const float *gap, const float *before, const float *decay,
+                        const Recurrence *r, Place at, int64_t k, int64_t M, int64_t K, int delta)
+{
+    const float *b = r->b + at.key + k, *a = r->a + at.rate, d = r->d[at.step], step = delta ? 1.0f : d;
+    float *restrict dc = r->dc + at.key + k, *restrict db = r->db + at.key + k, *restrict da = r->da + at.drate;
+    float dread[M], dkey[M], dlog[M], overlap = 0, weighted = 0;
+#pragma omp simd
+    for (int64_t m = 0; m < M; m++) dread[m] = dkey[m] = dlog[m] = 0;
+    for (int64_t i = 0; i < r->values; i++) {
+        float *restrict row = adjoint + i * K + k;
+        const float *was = before + i * K + k, w = d * gap[i], dy = r->dy[at.value + i], erased = dgap[i];
+        overlap += w * dy;
+#pragma omp simd
+        for (int64_t m = 0; m < M; m++) {
+            dread[m] += was[m] * dy;
+            dkey[m] += row[m] * w - (delta ? erased * was[m] : 0.0f);
+            const float dbefore = delta ? row[m] - erased * b[m] : row[m];
+            dlog[m] += dbefore * was[m];
+            row[m] = dbefore * decay[k + m];
+        }
+    }
+#pragma omp simd
+    for (int64_t m = 0; m < M; m++) {
+        dc[m] += dread[m] + overlap * b[m];
+        db[m] += dkey[m];
+    }
+    if (r->rates == 1) {
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t m = 0; m < M; m++) sum += dlog[m];
+        da[0] += step * sum;
+        weighted = sum * a[0];
+    } else {
+#pragma omp simd reduction(+ : weighted)
+        for (int64_t m = 0; m < M; m++) {
+            da[k + m] += step * dlog[m];
+            weighted += dlog[m] * a[k + m];
+        }
+    }
+    return delta ? 0.0f : weighted;
+}
+
+INLINED void backward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int64_t M, int delta)
+{
+    const int64_t V = r->values;
+    float adjoint[V * K], decay[SEGMENT * K], before[SEGMENT * V * K], gap[SEGMENT * V], dgap[V];
+    const Segment s = {decay, before, gap};
+    memcpy(adjoint, (p.end < r->length ? r->dinitial : r->dlast) + state_of(r, p.n, h), sizeof adjoint);
+    again(&s, r, p, h, K, delta);
+    for (int64_t t = p.end - 1, j = t - p.first; t >= p.first; t--, j--) {
+        const Place at = place_of(r, p, h, t);
+        float dstep = receive(adjoint, dgap, gap + j * V, r, at, K);
+        for (int64_t k = 0; k < K; k += M)
+            dstep += hand_back(adjoint, dgap, gap + j * V, before + j * V * K, decay + j * K, r, at, k, M, K, delta);
+        r->dd[at.step] = dstep;
+    }
+    memcpy(r->dinitial + state_of(r, p.n, h), adjoint, sizeof adjoint);
+}
+
+/* A compiler that knows how many keys there are, or at least how many are handed back at once, keeps sums over them in
+   registers. */
+#define BY_KEYS(one_head, r, p, h, delta)                                    \
+    if ((r)->keys == 1)                                                      \
+        one_head(r, p, h, 1, 1, delta);                                      \
+    else if ((r)->keys == 16)                                                \
+        one_head(r, p, h, 16, 16, delta);                                    \
+    else if ((r)->keys % 16 == 0)                                            \
+        one_head(r, p, h, (r)->keys / 16 * 16, 16, delta);                   \
+    else if ((r)->keys % 8 == 0)                                             \
+        one_head(r, p, h, (r)->keys / 8 * 8, 8, delta);                      \
+    else                                                                     \
+        one_head(r, p, h, (r)->keys, (r)->keys, delta);
+
+#define EVERY_HEAD(one_head, r, p)                                           \
+    for (int64_t h = (p).head; h < (p).behind; h++) {                        \
+        if ((r)->delta) {                                                    \
+            BY_KEYS(one_head, r, p, h, 1)                                    \
+        } else {                                                             \
+            BY_KEYS(one_head, r, p, h, 0)                                    \
+        }                                                                    \
+    }
+
+FOR_EVERY_CHIP void states_forward(const Recurrence *r, Part p) { EVERY_HEAD(forward_head, r, p) }
+
+FOR_EVERY_CHIP void states_backward(const Recurrence *r, Part p) { EVERY_HEAD(backward_head, r, p) }
