@@ -119,6 +119,16 @@ def test_any_decay_is_exact(keys):
 
 
 @compiled
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_what_is_no_number_is_not_hidden(size):
+    inputs = [x.detach() for x in _rounded(_inputs(False, size, 40))]
+    inputs[2] = torch.full_like(inputs[2], float("nan"))
+    outputs, state = recurrence.semi_separable(*inputs)
+    assert outputs.isnan().all()
+    assert state.isnan().all()
+
+
+@compiled
 @pytest.mark.parametrize("logit", [-30.0, 30.0])
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_extreme_gates_stay_finite_over_long_sequences(size, logit):

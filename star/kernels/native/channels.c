@@ -1,7 +1,7 @@
 /* Recurrences of heads with one value channel: heads lie side by side in vector registers.
 
-   For heads that share c and b and have constant decays, with K keys, and for heads of one key that share nothing. Of the
-   HEADS lanes those past the last head hold zeros. Otherwise as in states.c. */
+   For heads that share c and b, with K keys and decays that are constant or one a head, and for heads of one key that
+   share nothing. Of the HEADS lanes those past the last head hold zeros. Otherwise as in states.c. */
 
 #include "recurrence.h"
 
@@ -126,8 +126,8 @@ INLINED void add_key(float *x, int64_t k, Lanes lanes, int shared, int64_t heads
 }
 
 /* One token backwards, the j-th of its segment: takes the gradient of S_t and leaves that of S_{t-1}. */
-INLINED void backward_token(Lanes *adjoint, Lanes *drate, const Lanes *rate, const Segment *s, const Recurrence *r, Place at,
-                            int64_t j, int64_t heads, int shared, int delta)
+INLINED void backward_token(Lanes *adjoint, Lanes *drate, const Lanes *rate, const Segment *s, const Recurrence *r,
+                            Place at, int64_t j, int64_t heads, int shared, int delta)
 {
     const int64_t K = r->keys, one = r->rates > 1;
     const Lanes *before = s->before + j * K, *decay = s->decay + j * r->rates, gap = s->gap[j];

@@ -21,7 +21,8 @@ static void run(const Recurrence *r, Run *part, int backwards, int threads)
         for (int64_t block = 0; block < blocks; block++)
             for (int64_t s = 0; s < segments; s++) {
                 const int64_t first = (backwards ? segments - 1 - s : s) * SEGMENT;
-                const int64_t end = smaller(first + SEGMENT, r->length), behind = smaller((block + 1) * together, r->heads);
+                const int64_t end = smaller(first + SEGMENT, r->length);
+                const int64_t behind = smaller((block + 1) * together, r->heads);
                 for (int64_t head = block * together; head < behind; head += at_once)
                     part(r, (Part){n, head, smaller(head + at_once, behind), first, end});
             }

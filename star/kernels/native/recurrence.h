@@ -61,7 +61,7 @@ INLINED int64_t rate_of(const Recurrence *r, int64_t n, int64_t h, int64_t t)
 INLINED float exponential(float x)
 {
     const float lowest = -87.0f, highest = 88.0f, round = 12582912.0f;
-    const float above = x > lowest ? x : lowest, bounded = above < highest ? above : highest;
+    const float above = lowest > x ? lowest : x, bounded = highest < above ? highest : above; /* NaN stays NaN */
     const float n = (bounded * 1.44269504f + round) - round;
     const float rest = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
     float p = 1.9875691500e-4f;

@@ -47,7 +47,7 @@ INLINED float found_in(const float *row, const float *decay, const float *b, int
 
 INLINED void forward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int64_t M, int delta)
 {
-    (void)M;
+    (void)M; /* only sums over tokens go by parts of the keys */
     const int64_t V = r->values;
     float state[V * K], decay[K];
     memcpy(state, (p.first ? r->last : r->initial) + state_of(r, p.n, h), sizeof state);
@@ -100,7 +100,8 @@ INLINED void again(const Segment *s, const Recurrence *r, Part p, int64_t h, int
 }
 
 /* Takes in what y_t asks for; the gradient of v less what was found, and of d as far as it comes through w. */
-INLINED float receive(float *restrict adjoint, float *restrict dgap, const float *gap, const Recurrence *r, Place at, int64_t K)
+INLINED float
+receive(float *restrict adjoint, float *restrict dgap, const float *gap, const Recurrence *r, Place at, int64_t K)
 {
     const float *c = r->c + at.key, *b = r->b + at.key, d = r->d[at.step];
     float dstep = 0;
@@ -119,8 +120,8 @@ INLINED float receive(float *restrict adjoint, float *restrict dgap, const float
 }
 
 /* From the gradient of S_t that of S_{t-1}, for M keys from k on; the part of d's gradient that comes through l. */
-INLINED float hand_back(float *restrict adjoint, const float *dgap, const float *gap, const float *before, const float *decay,
-                        const Recurrence *r, Place at, int64_t k, int64_t M, int64_t K, int delta)
+INLINED float hand_back(float *restrict adjoint, const float *dgap, const float *gap, const float *before,
+                        const float *decay, const Recurrence *r, Place at, int64_t k, int64_t M, int64_t K, int delta)
 {
     const float *b = r->b + at.key + k, *a = r->a + at.rate, d = r->d[at.step], step = delta ? 1.0f : d;
     float *restrict dc = r->dc + at.key + k, *restrict db = r->db + at.key + k, *restrict da = r->da + at.drate;
