@@ -17,7 +17,7 @@ from star.filter_matrix import by_distance, toeplitz
 from star.precision import exact, undisturbed
 
 ROWS = 64
-"""Rows of T that are written out at once (measured on a CPU, 256 to 2,048 tokens: 64 and 256 are slower)."""
+"""Rows of T that are written out at once (measured on a CPU, 256 to 2,048 tokens: 32 is no faster, 256 slower)."""
 
 SLAB = {"cpu": 1 << 18}
 """Entries of T, over sequences and heads, that are computed at once; elsewhere `LARGE_SLAB`."""
@@ -73,7 +73,9 @@ class _WrittenOut(torch.autograd.Function):
 
 
 def _by_head(x_BLHK: Tensor) -> Tensor:
-    return x_BLHK.permute(2, 0, 1, 3).contiguous()
+    """One head after the other in memory; a single sequence, as in decoding, is read where it lies."""
+    x_HBLK = x_BLHK.permute(2, 0, 1, 3)
+    return x_HBLK if len(x_BLHK) == 1 else x_HBLK.contiguous()
 
 
 def _slabs(c_HBLK: Tensor, b_HBTK: Tensor) -> Iterator[tuple[tuple[slice, slice], slice, int]]:
