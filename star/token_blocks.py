@@ -33,6 +33,9 @@ SLAB = {"cpu": 1 << 17}
 
 LARGE_SLAB = 1 << 26
 
+FEWEST = 64
+"""Transforms that are made at once, even if that takes more numbers: every call prepares anew for its size."""
+
 
 @dataclass(frozen=True)
 class Blocks:
@@ -57,7 +60,8 @@ class Blocks:
         size = 1 << (smallest - 1).bit_length()
         angles_S = torch.arange(size, dtype=torch.float64, device=c_BLHK.device) * (math.pi / (2 * size))
         turn = torch.stack([angles_S.cos(), angles_S.sin()], dim=-1).to(c_BLHK.dtype)
-        return Blocks(length, size, turn, SLAB.get(c_BLHK.device.type, LARGE_SLAB))
+        slab = max(SLAB.get(c_BLHK.device.type, LARGE_SLAB), FEWEST * size)
+        return Blocks(length, size, turn, slab)
 
     @property
     def count(self) -> int:
