@@ -10,47 +10,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from star.convolution import fft
-
-ROWS = 256
-"""Rows of T that are written out at once."""
+from star.filter_matrix import toeplitz
+from star.outer_transformed import transformed
+from star.outer_written import written_out
+from star.precision import exact
 
 SMALLEST_BLOCK = 32
 
-REACH_PER_CHANNEL = 128
-"""The products are K V numbers a token, the rows of T as many as the filter reaches: above this many taps for each of
-the K channels the transform is faster (measured on a CPU, forward and backward, 16 channels)."""
+REACH_PER_PRODUCT, VALUES = 8, 16
+"""A transform is taken of K V products a token, a row of T has as many entries as the filter reaches: the transform is
+faster above 8 taps for each product, where values beyond 16 no longer count as both forms have work with them.
+Measured on a CPU, forward and backward, break-even is at 85, 160, 450, 2,000 and 5,200 taps with 2, 4, 8, 16 and 32
+channels."""
+
+LEAST_REACH = 128
+"""Up to here T is written out, however few the products are."""
 
 
-def transforms(reach: int, channels: int) -> bool:
+def transforms(reach: int, keys: int, values: int) -> bool:
     """Whether a filter that reaches so many of the tokens is applied by Fourier transform."""
-    return reach > REACH_PER_CHANNEL * channels
+    return reach > max(LEAST_REACH, REACH_PER_PRODUCT * keys * min(values, VALUES))
 
 
 def convolved(c_BLHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, h_HW: Tensor) -> Tensor:
     """y_BLHV of the last L of T tokens, in the dtype of c."""
     length, total, taps = c_BLHK.shape[1], b_BTHK.shape[1], h_HW.shape[1]
     ahead = total - length
-    if transforms(min(taps, total) * length // total, c_BLHK.shape[-1]):
-        return _transformed(_behind(ahead, c_BLHK), b_BTHK, v_BTHV, h_HW)[:, ahead:]
-    h_HW = h_HW.to(c_BLHK.dtype)
+    if transforms(min(taps, total) * length // total, c_BLHK.shape[-1], v_BTHV.shape[-1]):
+        inputs = (x.to(exact(c_BLHK)) for x in (_behind(ahead, c_BLHK), b_BTHK, v_BTHV, h_HW))
+        return transformed(*inputs)[:, ahead:].to(c_BLHK.dtype)
+    b_BTHK, v_BTHV, h_HW = (x.to(c_BLHK.dtype) for x in (b_BTHK, v_BTHV, h_HW))
     block = max(taps, SMALLEST_BLOCK)
     if block < length:
         return _in_blocks(_behind(ahead, c_BLHK), b_BTHK, v_BTHV, h_HW, block)[:, ahead:]
-    rows = []
-    for c_BRHK in torch.split(c_BLHK, ROWS, dim=1):
-        seen = ahead + c_BRHK.shape[1]
-        rows.append(_read(c_BRHK, b_BTHK[:, :seen], v_BTHV[:, :seen], toeplitz(h_HW, c_BRHK.shape[1], seen)))
-        ahead = seen
-    return torch.cat(rows, dim=1)
-
-
-def toeplitz(h_HW: Tensor, rows: int, tokens: int) -> Tensor:
-    """The last rows of the filter's (T, T) matrix, (H, R, T): h at the distance, 0 ahead and out of reach."""
-    at_T = torch.arange(tokens, device=h_HW.device)
-    distance_RT = at_T[tokens - rows :].unsqueeze(1) - at_T
-    inside_RT = (distance_RT >= 0) & (distance_RT < h_HW.shape[1])
-    return h_HW[:, distance_RT.clamp(0, h_HW.shape[1] - 1)] * inside_RT
+    return written_out(c_BLHK, b_BTHK, v_BTHV, h_HW)
 
 
 def products(b_BLHK: Tensor, v_BLHV: Tensor) -> Tensor:
@@ -84,9 +77,3 @@ def _in_blocks(c_BLHK: Tensor, b_BLHK: Tensor, v_BLHV: Tensor, h_HW: Tensor, blo
     c_MRHK, b_MTHK, v_MTHV = (x.flatten(0, 1) for x in (c_BNRHK, b_BNTHK, v_BNTHV))
     y_MRHV = _read(c_MRHK, b_MTHK, v_MTHV, toeplitz(h_HW, block, 2 * block))
     return torch.unflatten(y_MRHV, 0, (batch, -1)).flatten(1, 2)[:, :length]
-
-
-def _transformed(c_BLHK: Tensor, b_BLHK: Tensor, v_BLHV: Tensor, h_HW: Tensor) -> Tensor:
-    u_BLHP = products(b_BLHK, v_BLHV)
-    h_DW = h_HW.repeat_interleave(u_BLHP.shape[-1], dim=0)
-    return contracted(c_BLHK, fft(u_BLHP.flatten(2), h_DW).view_as(u_BLHP))

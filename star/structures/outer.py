@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from star.cache import Store
-from star.outer_products import contracted, convolved, products, toeplitz, transforms
+from star.filter_matrix import toeplitz
+from star.outer_products import contracted, convolved, products, transforms
 from star.state_space import StateSpace
 from star.structures.structure import Features
 from star.structures.toeplitz import Toeplitz, precise, recurred
@@ -25,7 +26,7 @@ class Outer(Toeplitz):
 
     def exactly_causal(self, length: int) -> bool:
         reach = length if self.taps is None else min(self.taps, length)
-        return self.form is not None or not transforms(reach, self.extents["b"].size)
+        return self.form is not None or not self._transforms(reach)
 
     def mix(self, features: Features) -> Tensor:
         c_BLHK, b_BLHK, v_BLHV = self._inputs(features)
@@ -42,7 +43,7 @@ class Outer(Toeplitz):
 
     def fast(self, features: Features) -> Tensor:
         inputs, length = self._inputs(features), features["v"].shape[1]
-        if self.form is None or not transforms(length, self.extents["b"].size):
+        if self.form is None or not self._transforms(length):
             return convolved(*inputs, self.filters(features["h"], length))
         nothing = inputs[2].new_zeros(inputs[2].shape[0], *self.memory(0)["state"])
         return self._carried(self.form, features["h"], inputs, nothing)[0]
@@ -76,6 +77,9 @@ class Outer(Toeplitz):
             return self.heads * keys * values * (self.form.flops(self.order) + 3)
         reach = context if self.taps is None else min(context, self.taps)
         return self.heads * reach * (2 * keys + 2 * values + 1)
+
+    def _transforms(self, reach: int) -> bool:
+        return transforms(reach, self.extents["b"].size, self.extents["v"].size)
 
     def _inputs(self, features: Features) -> tuple[Tensor, Tensor, Tensor]:
         c_BLHK = features["c"]

@@ -13,8 +13,8 @@ from torch import Tensor
 from genome.alphabet import STATES, TAPS, Generator
 from star.cache import Store
 from star.convolution import DIRECT_TAPS, causal
+from star.filter_matrix import toeplitz
 from star.kernels import kernel
-from star.outer_products import toeplitz
 from star.precision import exact, undisturbed
 from star.state_space import FORMS, StateSpace
 from star.structures.structure import Features, Structure

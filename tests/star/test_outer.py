@@ -21,7 +21,7 @@ from genome import (
 )
 from genome import alphabet as a
 from genome.legality import illegal
-from star import outer_products
+from star import outer_products, outer_transformed, outer_written, token_blocks
 from star.features.featurizer import KINDS
 from star.state_size import state_of
 from star.structures import structure_of
@@ -103,12 +103,30 @@ def test_views_agree_for_every_filter(generator, operator, sparsity, length):
 @pytest.mark.parametrize("form", ["written out", "in blocks", "by transform"])
 @pytest.mark.parametrize("generator", [a.Generator.IMPLICIT, a.Generator.DECAYING_128, a.Generator.DPLR_16])
 def test_every_fast_form_is_the_same_operator(form, generator, monkeypatch):
-    limit = 2 if form == "by transform" else 10_000
-    monkeypatch.setattr(outer_products, "REACH_PER_CHANNEL", limit)
+    limit = 0 if form == "by transform" else 10_000
+    monkeypatch.setattr(outer_products, "LEAST_REACH", limit)
     length = 300 if form == "in blocks" else 140
     structure, features = _case(OUTER, generator, length, head=2)
     assert structure.exactly_causal(length) is (form != "by transform" or generator is a.Generator.DPLR_16)
     assert list(disagreements(structure, features, views=("fast", "fast in float32"))) == []
+
+
+@pytest.mark.parametrize("taps", [1, 300, 1030, 1100], ids=lambda taps: f"{taps} taps")
+@pytest.mark.parametrize("slab", [1, 1 << 13, 1 << 26], ids=["a product", "some products", "everything at once"])
+def test_both_forms_have_the_same_outputs_and_gradients(taps, slab, monkeypatch):
+    """Blocks that the length does not fill, slabs that the channels do not."""
+    for form in (token_blocks, outer_written):
+        monkeypatch.setitem(form.SLAB, "cpu", slab)
+    monkeypatch.setattr(token_blocks, "FEWEST", 1)
+    draw = torch.Generator().manual_seed(taps)
+    sizes = [(3, 1030, 2, 3), (3, 1030, 2, 3), (3, 1030, 2, 5), (2, taps)]
+    inputs = [torch.randn(size, generator=draw, dtype=torch.float64).requires_grad_() for size in sizes]
+    dy = torch.randn(sizes[2], generator=draw, dtype=torch.float64)
+    one, other = (
+        [y.detach(), *torch.autograd.grad(y, inputs, dy)]
+        for y in (outer_transformed.transformed(*inputs), outer_written.written_out(*inputs))
+    )
+    assert [relative_rms(*pair) < 1e-12 for pair in zip(one, other, strict=True)] == [True] * 5
 
 
 @pytest.mark.parametrize("generator", [a.Generator.IMPLICIT, a.Generator.EXPLICIT_7])
