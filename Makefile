@@ -29,4 +29,4 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard star/kernels/native/*)
 	touch $@
 
 clean: ## everything this file made
-	rm -rf .venv var build *.egg-info
+	rm -rf .venv var build *.egg-info star/kernels/*.so
