@@ -42,12 +42,12 @@ def delta_rule(
     Args:
         c_BLGK: what reads.
         b_BLGK: keys, of length at most 1.
-        a_BLH1: log decays, at most 0 and finite; the batch may be 1 for decays that all share.
+        a_BLH1: log decays, at most 0 and finite; B and L may be 1 for decays that all share.
         d_BLH1: shares of the old value that are replaced, 0 to 1.
         v_BLHV: values.
         initial_BHKV: the state before the first token.
     """
-    per_token = (c_BLGK, b_BLGK, a_BLH1, d_BLH1, v_BLHV)
+    per_token = (c_BLGK, b_BLGK, a_BLH1.expand(-1, v_BLHV.shape[1], -1, -1), d_BLH1, v_BLHV)
     outputs, state_BHKV = [], initial_BHKV
     for parts in zip(*(torch.split(x, SEGMENT, dim=1) for x in per_token), strict=True):
         c, b, a, d, v = parts

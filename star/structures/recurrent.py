@@ -35,7 +35,10 @@ class Recurrent(Structure):
     def advance(
         self, state_BHKV: Tensor, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The same for all tokens at once: y_BLHV and the last state; differentiable in everything."""
+        """The same for all tokens at once: y_BLHV and the last state; differentiable in everything.
+
+        Decays that are constant may come as a single token.
+        """
 
     def left(self, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor) -> Tensor:
         """The state that tokens leave by themselves, where nothing was before them."""
@@ -46,13 +49,17 @@ class Recurrent(Structure):
         """(H, K, V)."""
         return self.heads, self.extents["b"].size, self.extents["v"].size
 
-    def inputs(self, features: Features) -> tuple[Tensor, ...]:
-        """All groups per token, in float32 at least: errors of the state add up over tokens."""
+    def exact_groups(self, features: Features) -> tuple[Tensor, ...]:
+        """All groups in float32 at least, as errors of the state add up; of decays that are constant a single token."""
         c_BLGK, b_BLGK, a, d_BLH1, v_BLHV = (features[name].to(exact(features[name])) for name in self.groups)
         if a.shape[-2] < self.heads:
             a = a.repeat_interleave(self.heads // a.shape[-2], dim=-2)
-        a_BLHK = a if a.dim() == v_BLHV.dim() else a.expand(1, v_BLHV.shape[1], *a.shape)
-        return c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV
+        return c_BLGK, b_BLGK, a if a.dim() == v_BLHV.dim() else a[None, None], d_BLH1, v_BLHV
+
+    def inputs(self, features: Features) -> tuple[Tensor, ...]:
+        """The same with decays for every token."""
+        c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV = self.exact_groups(features)
+        return c_BLGK, b_BLGK, a_BLHK.expand(-1, v_BLHV.shape[1], -1, -1), d_BLH1, v_BLHV
 
     def nothing(self, v_BLHV: Tensor) -> Tensor:
         """The state before the first token."""
@@ -67,13 +74,13 @@ class Recurrent(Structure):
 
     def fast(self, features: Features) -> Tensor:
         with undisturbed(features["v"]):
-            y_BLHV, _ = self.advance(self.nothing(features["v"]), *self.inputs(features))
+            y_BLHV, _ = self.advance(self.nothing(features["v"]), *self.exact_groups(features))
         return y_BLHV.to(features["v"].dtype)
 
     def step(self, features: Features, store: Store) -> Tensor:
         kept_BHKV = store["state"]
         with undisturbed(kept_BHKV):
-            y_BLHV, state_BHKV = self.advance(kept_BHKV.to(exact(kept_BHKV)), *self.inputs(features))
+            y_BLHV, state_BHKV = self.advance(kept_BHKV.to(exact(kept_BHKV)), *self.exact_groups(features))
         store["state"] = state_BHKV.to(kept_BHKV.dtype)
         return y_BLHV.to(features["v"].dtype)
 

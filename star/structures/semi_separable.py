@@ -43,9 +43,9 @@ class SemiSeparable(Recurrent):
         heads, keys, values = super().state
         return heads, keys, values + self.normalised
 
-    def inputs(self, features: Features) -> tuple[Tensor, ...]:
+    def exact_groups(self, features: Features) -> tuple[Tensor, ...]:
         """Normalised, the last value channel is ones."""
-        *others, v_BLHV = super().inputs(features)
+        *others, v_BLHV = super().exact_groups(features)
         return (*others, F.pad(v_BLHV, (0, 1), value=1.0)) if self.normalised else (*others, v_BLHV)
 
     def token(
