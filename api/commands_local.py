@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +19,7 @@ from genome.levels import Level
 
 if TYPE_CHECKING:
     from genome import Genome, Shape, Space
+    from star import Report
 
 app = typer.Typer()
 
@@ -88,6 +95,7 @@ def check(
     head_dim: HeadDim = None,
     vocab: Vocab = 256,
     window: Window = CHECKED_WINDOW,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that check at once.")] = os.cpu_count() or 1,
     as_json: AsJson = False,
 ) -> None:
     """Build genomes and check that all views of every operator agree. Exits with 1 on a breach."""
@@ -99,12 +107,12 @@ def check(
     try:
         shape = shape_for(width, head_dim, vocab, window)
         if genome is None:
-            report = _checked(_sampled(levels, depth, shape, random, seed), random, shape, seed)
+            report = _checked(list(_sampled(levels, depth, shape, random, seed)), shape, seed, workers)
         else:
             given = Genome.parse(genome)
             space = open_space(len(given.segments))
             require_legal(given, space)
-            report = _checked([(given, space)], 1, shape, seed)
+            report = _checked([(given, space)], shape, seed)
     except ValueError as error:
         fail(str(error), BAD_INPUT)
     _show_report(report, as_json)
@@ -125,23 +133,42 @@ def _sampled(level: Level, depth: int, shape: Shape, count: int, seed: int) -> I
         yield sample(space, rng).genome, space
 
 
-def _checked(genomes: Iterable[tuple[Genome, Space]], total: int, shape: Shape, seed: int) -> dict[str, Any]:
-    from time import monotonic
-
-    import star
-
+def _checked(pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int = 1) -> dict[str, Any]:
     began = monotonic()
     held: dict[str, int] = {}
     breaches: list[dict[str, Any]] = []
-    for done, (genome, space) in enumerate(genomes, 1):
-        report = star.check(genome, space, shape, seed=seed)
+    reports = _reports(pairs, shape, seed, min(workers, len(pairs)))
+    for done, ((genome, space), report) in enumerate(zip(pairs, reports, strict=True), 1):
         for name in report.checked:
             held[name] = held.get(name, 0) + (name in report.held)
         named = {str(n): space[n].name for n in {segment.liv_class for segment in genome.segments} - {0}}
         facts = {"genome": str(genome), "classes": named, "space": space.to_json()}
         breaches += [{"breach": breach, **facts} for breach in report.breaches]
-        _progress(done, total, len(breaches), monotonic() - began)
-    return {"genomes": total, "ok": not breaches, "held": held, "breaches": breaches}
+        _progress(done, len(pairs), len(breaches), monotonic() - began)
+    return {"genomes": len(pairs), "ok": not breaches, "held": held, "breaches": breaches}
+
+
+def _reports(pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int) -> Iterator[Report]:
+    """In the order of the genomes; of several workers each is a process with one thread."""
+    import star
+
+    run = partial(star.check, shape=shape, seed=seed)
+    if workers == 1:
+        yield from (run(genome, space) for genome, space in pairs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_as_worker) as pool:
+        try:
+            yield from pool.map(run, *zip(*pairs, strict=True))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _as_worker() -> None:
+    """One thread; Ctrl-C is the parent's to hear."""
+    import torch
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _progress(done: int, total: int, breaches: int, seconds: float) -> None:

@@ -106,8 +106,10 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         dy, dlast = (x.contiguous() for x in grads)
         c, b, a, d, v, kept = ctx.saved_tensors
-        dc, db, da = torch.zeros_like(c), torch.zeros_like(b), a.new_zeros(len(v), *a.shape[1:])
-        dd, dv, dinitial = torch.empty_like(d), torch.empty_like(v), torch.empty_like(dlast)
+        dc, db, dd, dv, dinitial = (torch.empty_like(x) for x in (c, b, d, v, dlast))
+        da = a.new_empty(len(v), *a.shape[1:])
+        for shared in ([dc, db] if c.shape[2] == 1 else []) + ([da] if a.shape[1] == 1 else []):
+            shared.zero_()  # added to, token by token or head by head
         inputs = {"c": c, "b": b, "a": a, "d": d, "v": v, "kept": kept, "dy": dy, "dlast": dlast}
         _call("backward", ctx.rule, **inputs, dc=dc, db=db, da=da, dd=dd, dv=dv, dinitial=dinitial)
         return None, dc, db, da.sum_to_size(a.shape), dd, dv, dinitial

@@ -117,12 +117,32 @@ advance(Lanes *state, const Segment *s, const Recurrence *r, Part p, int64_t hea
     }
 }
 
-INLINED void add_key(float *x, int64_t k, Lanes lanes, int shared, int64_t heads)
+/* Sums of neighbours, those of x and of y in turn within each half. */
+INLINED Lanes pairwise(Lanes x, Lanes y)
 {
-    if (shared)
-        x[k] += sum(lanes);
-    else
-        store(x, lanes, heads);
+    return __builtin_shuffle(x, y, (Order){0, 2, 8, 10, 4, 6, 12, 14}) +
+           __builtin_shuffle(x, y, (Order){1, 3, 9, 11, 5, 7, 13, 15});
+}
+
+/* The sums of HEADS vectors, as one. */
+INLINED Lanes sums(const Lanes *x)
+{
+    const Lanes low = pairwise(pairwise(x[0], x[1]), pairwise(x[2], x[3]));
+    const Lanes high = pairwise(pairwise(x[4], x[5]), pairwise(x[6], x[7]));
+    return __builtin_shuffle(low, high, (Order){0, 1, 2, 3, 8, 9, 10, 11}) +
+           __builtin_shuffle(low, high, (Order){4, 5, 6, 7, 12, 13, 14, 15});
+}
+
+/* The gradient of a token's keys: added up over heads that share them. */
+INLINED void give_keys(float *x, const Lanes *lanes, int64_t K, int shared, int64_t heads)
+{
+    if (!shared) {
+        store(x, lanes[0], heads);
+        return;
+    }
+    int64_t k = 0;
+    for (; k + HEADS <= K; k += HEADS) store(x + k, load(x + k, HEADS) + sums(lanes + k), HEADS);
+    for (; k < K; k++) x[k] += sum(lanes[k]);
 }
 
 /* One token backwards, the j-th of its segment: takes the gradient of S_t and leaves that of S_{t-1}. */
@@ -132,26 +152,27 @@ INLINED void backward_token(Lanes *adjoint, Lanes *drate, const Lanes *rate, con
     const int64_t K = r->keys, one = r->rates > 1;
     const Lanes *before = s->before + j * K, *decay = s->decay + j * r->rates, gap = s->gap[j];
     const Lanes d = load(r->d + at.step, heads), dy = load(r->dy + at.step, heads), w = d * gap;
-    Lanes dw = {0}, dstep = {0};
+    Lanes dw = {0}, dstep = {0}, dread[K], dkey[K];
     for (int64_t k = 0; k < K; k++) {
         const Lanes b = key(r->b + at.key, k, shared, heads);
         adjoint[k] += key(r->c + at.key, k, shared, heads) * dy;
         dw += adjoint[k] * b;
-        add_key(r->dc + at.key, k, (before[k] + b * w) * dy, shared, heads);
+        dread[k] = (before[k] + b * w) * dy;
     }
     const Lanes dgap = d * dw;
     for (int64_t k = 0; k < K; k++) {
-        Lanes dkey = adjoint[k] * w;
+        dkey[k] = adjoint[k] * w;
         if (delta) {
-            dkey -= dgap * before[k];
+            dkey[k] -= dgap * before[k];
             adjoint[k] -= dgap * key(r->b + at.key, k, shared, heads);
         }
-        add_key(r->db + at.key, k, dkey, shared, heads);
         const Lanes dlog = adjoint[k] * before[k];
         drate[k * one] += delta ? dlog : d * dlog;
         if (!delta) dstep += dlog * rate[k * one];
         adjoint[k] *= decay[k * one];
     }
+    give_keys(r->dc + at.key, dread, K, shared, heads);
+    give_keys(r->db + at.key, dkey, K, shared, heads);
     store(r->dv + at.step, dgap, heads);
     store(r->dd + at.step, dw * gap + dstep, heads);
 }
@@ -159,13 +180,13 @@ INLINED void backward_token(Lanes *adjoint, Lanes *drate, const Lanes *rate, con
 INLINED void add_rates(Lanes *drate, const Recurrence *r, Part p, int64_t t, int64_t heads)
 {
     float *da = r->da + rate_of(r, p.n, p.head, t);
-    Lanes so_far[r->rates];
-    load_heads(so_far, da, r->rates, heads);
-    for (int64_t k = 0; k < r->rates; k++) {
-        so_far[k] += drate[k];
-        drate[k] = (Lanes){0};
+    if (r->rate_length == 1) {
+        Lanes so_far[r->rates];
+        load_heads(so_far, da, r->rates, heads);
+        for (int64_t k = 0; k < r->rates; k++) drate[k] += so_far[k];
     }
-    store_heads(da, so_far, r->rates, heads);
+    store_heads(da, drate, r->rates, heads);
+    for (int64_t k = 0; k < r->rates; k++) drate[k] = (Lanes){0};
 }
 
 INLINED void forward_heads(const Recurrence *r, Part p, int64_t heads, int shared, int delta)

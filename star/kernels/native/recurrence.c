@@ -33,7 +33,6 @@ void forward(const Recurrence *r, int threads)
     run(r, by_channels(r) ? channels_forward : states_forward, 0, threads);
 }
 
-/* Adds to dc, db and da, which are zero at first, and fills in the other gradients. */
 void backward(const Recurrence *r, int threads)
 {
     run(r, by_channels(r) ? channels_backward : states_backward, 1, threads);

@@ -7,7 +7,8 @@
    Tensors are contiguous float32. B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value channels,
    R decays a head (1 or K), N segments of SEGMENT tokens:
      c, b (B, L, G, K);  a (B or 1, L or 1, H, R);  d (B, L, H);  v, y (B, L, H, V);  states (B, H, V, K);
-     kept (B, H, N, V, K), the states before each segment;  gradients as what they are of, but da (B, L or 1, H, R). */
+     kept (B, H, N, V, K), the states before each segment;  gradients as what they are of, but da (B, L or 1, H, R).
+   Those of what is shared are added to and zero at first: dc and db of a single group, da of a single token. */
 
 #ifndef STAR_RECURRENCE_H
 #define STAR_RECURRENCE_H
@@ -57,24 +58,25 @@ INLINED int64_t rate_of(const Recurrence *r, int64_t n, int64_t h, int64_t t)
     return ((n * r->rate_length + (r->rate_length > 1 ? t : 0)) * r->heads + h) * r->rates;
 }
 
-/* Cephes' single-precision exponential: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]; 0 below the normal numbers. */
+/* 2^n times Cephes' polynomial for 2^rest on [-1/2, 1/2]; 0 below the normal numbers. NaN stays NaN. */
 INLINED float exponential(float x)
 {
-    const float lowest = -87.0f, highest = 88.0f, round = 12582912.0f;
-    const float above = lowest > x ? lowest : x, bounded = highest < above ? highest : above; /* NaN stays NaN */
-    const float n = (bounded * 1.44269504f + round) - round;
-    const float rest = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * rest + 1.3981999507e-3f;
-    p = p * rest + 8.3334519073e-3f;
-    p = p * rest + 4.1665795894e-2f;
-    p = p * rest + 1.6666665459e-1f;
-    p = p * rest + 5.0000001201e-1f;
-    p = p * rest * rest + rest + 1.0f;
+    const float lowest = -88.0f, highest = 88.0f, round = 12582912.0f;
+    const float log2_e = 1.44269504f, log2_e_rest = 1.92596299e-8f;
+    const float above = lowest > x ? lowest : x, bounded = highest < above ? highest : above;
+    const float n = (bounded * log2_e + round) - round;
+    const float rest = bounded * log2_e_rest + (bounded * log2_e - n);
+    float p = 1.535336188e-4f;
+    p = p * rest + 1.339887440e-3f;
+    p = p * rest + 9.618437357e-3f;
+    p = p * rest + 5.550332471e-2f;
+    p = p * rest + 2.402264791e-1f;
+    p = p * rest + 6.931472028e-1f;
+    p = p * rest + 1.0f;
     const int32_t bits = ((int32_t)n + 127) << 23;
     float power;
     memcpy(&power, &bits, sizeof power);
-    return x < lowest ? 0.0f : p * power;
+    return p * power;
 }
 
 #endif

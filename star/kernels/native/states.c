@@ -119,13 +119,14 @@ receive(float *restrict adjoint, float *restrict dgap, const float *gap, const R
     return dstep;
 }
 
-/* From the gradient of S_t that of S_{t-1}, for M keys from k on; the part of d's gradient that comes through l. */
+/* From the gradient of S_t that of S_{t-1}, for M keys from k on. Returns what these add to the gradient of l_t where
+   it is one for all keys, or else to that of d_t through l_t, a_t's being taken care of. */
 INLINED float hand_back(float *restrict adjoint, const float *dgap, const float *gap, const float *before,
                         const float *decay, const Recurrence *r, Place at, int64_t k, int64_t M, int64_t K, int delta)
 {
-    const float *b = r->b + at.key + k, *a = r->a + at.rate, d = r->d[at.step], step = delta ? 1.0f : d;
-    float *restrict dc = r->dc + at.key + k, *restrict db = r->db + at.key + k, *restrict da = r->da + at.drate;
-    float dread[M], dkey[M], dlog[M], overlap = 0, weighted = 0;
+    const float *b = r->b + at.key + k, d = r->d[at.step];
+    float *restrict dc = r->dc + at.key + k, *restrict db = r->db + at.key + k;
+    float dread[M], dkey[M], dlog[M], overlap = 0, sum = 0;
 #pragma omp simd
     for (int64_t m = 0; m < M; m++) dread[m] = dkey[m] = dlog[m] = 0;
     for (int64_t i = 0; i < r->values; i++) {
@@ -141,25 +142,26 @@ INLINED float hand_back(float *restrict adjoint, const float *dgap, const float 
             row[m] = dbefore * decay[k + m];
         }
     }
+    const int shared = r->groups == 1;
 #pragma omp simd
     for (int64_t m = 0; m < M; m++) {
-        dc[m] += dread[m] + overlap * b[m];
-        db[m] += dkey[m];
+        dc[m] = (shared ? dc[m] : 0.0f) + dread[m] + overlap * b[m];
+        db[m] = (shared ? db[m] : 0.0f) + dkey[m];
     }
     if (r->rates == 1) {
-        float sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int64_t m = 0; m < M; m++) sum += dlog[m];
-        da[0] += step * sum;
-        weighted = sum * a[0];
-    } else {
-#pragma omp simd reduction(+ : weighted)
-        for (int64_t m = 0; m < M; m++) {
-            da[k + m] += step * dlog[m];
-            weighted += dlog[m] * a[k + m];
-        }
+        return sum;
     }
-    return delta ? 0.0f : weighted;
+    const float *a = r->a + at.rate + k, step = delta ? 1.0f : d;
+    float *restrict da = r->da + at.drate + k;
+    const int constant = r->rate_length == 1;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t m = 0; m < M; m++) {
+        da[m] = (constant ? da[m] : 0.0f) + step * dlog[m];
+        sum += dlog[m] * a[m];
+    }
+    return delta ? 0.0f : sum;
 }
 
 INLINED void backward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int64_t M, int delta)
@@ -171,10 +173,17 @@ INLINED void backward_head(const Recurrence *r, Part p, int64_t h, int64_t K, in
     again(&s, r, p, h, K, delta);
     for (int64_t t = p.end - 1, j = t - p.first; t >= p.first; t--, j--) {
         const Place at = place_of(r, p, h, t);
-        float dstep = receive(adjoint, dgap, gap + j * V, r, at, K);
+        const float through_w = receive(adjoint, dgap, gap + j * V, r, at, K);
+        const float *was = before + j * V * K, *own = decay + j * K;
+        float through_l = 0;
         for (int64_t k = 0; k < K; k += M)
-            dstep += hand_back(adjoint, dgap, gap + j * V, before + j * V * K, decay + j * K, r, at, k, M, K, delta);
-        r->dd[at.step] = dstep;
+            through_l += hand_back(adjoint, dgap, gap + j * V, was, own, r, at, k, M, K, delta);
+        if (r->rates == 1) {
+            const float so_far = r->rate_length == 1 ? r->da[at.drate] : 0.0f;
+            r->da[at.drate] = so_far + (delta ? 1.0f : r->d[at.step]) * through_l;
+            through_l *= delta ? 0.0f : r->a[at.rate];
+        }
+        r->dd[at.step] = through_w + through_l;
     }
     memcpy(r->dinitial + state_of(r, p.n, h), adjoint, sizeof adjoint);
 }
