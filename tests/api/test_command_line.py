@@ -105,8 +105,9 @@ def test_bad_input_is_one_line_and_status_2(arguments: list[str], told: str) -> 
     assert done.stdout == ""
 
 
-def test_sound_genomes_pass_the_check() -> None:
-    found = json.loads(run("check", "--random", 2, "--depth", 2, "--width", 16, "--json").stdout)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sound_genomes_pass_the_check(workers: int) -> None:
+    found = json.loads(run("check", "--random", 2, "--depth", 2, "--width", 16, "--workers", workers, "--json").stdout)
 
     assert found["ok"]
     assert found["breaches"] == []
@@ -143,7 +144,7 @@ def test_random_genomes_are_legal_and_decided_by_the_seed(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(star, "check", check)
     for seed in (3, 3, 4):
-        result = run("check", "--random", 20, "--seed", seed, "--depth", 5)
+        result = run("check", "--random", 20, "--seed", seed, "--depth", 5, "--workers", 1)
         assert "held by 20 of 20" in result.stdout
         assert "20/20 genomes checked" in result.stderr
 
