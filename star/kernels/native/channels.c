@@ -1,30 +1,11 @@
 /* Recurrences of heads with one value channel: heads lie side by side in vector registers.
 
    For heads that share c and b, with K keys and decays that are constant or one a head, and for heads of one key that
-   share nothing. Of the HEADS lanes those past the last head hold zeros. Otherwise as in states.c. */
+   share nothing. Of the LANES lanes those past the last head hold zeros. Otherwise as in states.c. */
 
 #include "recurrence.h"
 
-typedef float Lanes __attribute__((vector_size(HEADS * sizeof(float))));
-typedef int32_t Order __attribute__((vector_size(HEADS * sizeof(int32_t))));
-
-INLINED Lanes load(const float *x, int64_t heads)
-{
-    Lanes lanes = {0};
-    memcpy(&lanes, x, heads * sizeof *x);
-    return lanes;
-}
-
 INLINED Lanes spread(float x) { return (Lanes){x, x, x, x, x, x, x, x}; }
-
-INLINED void store(float *x, Lanes lanes, int64_t heads) { memcpy(x, &lanes, heads * sizeof *x); }
-
-INLINED float sum(Lanes x)
-{
-    x += __builtin_shuffle(x, (Order){4, 5, 6, 7, 0, 1, 2, 3});
-    x += __builtin_shuffle(x, (Order){2, 3, 0, 1, 6, 7, 4, 5});
-    return x[0] + x[1];
-}
 
 /* Key k of a token, b or c: one number that all heads share, or that of every head. */
 INLINED Lanes key(const float *x, int64_t k, int shared, int64_t heads)
@@ -40,9 +21,9 @@ INLINED void load_heads(Lanes *lanes, const float *x, int64_t keys, int64_t head
         return;
     }
     for (int64_t k = 0; k < keys; k++) {
-        float at_k[HEADS] = {0};
+        float at_k[LANES] = {0};
         for (int64_t i = 0; i < heads; i++) at_k[i] = x[i * keys + k];
-        lanes[k] = load(at_k, HEADS);
+        lanes[k] = load(at_k, LANES);
     }
 }
 
@@ -78,7 +59,7 @@ INLINED void decays(Lanes *decay, const Lanes *rate, Lanes step, int64_t rates)
     const float *from = (const float *)rate;
     for (int64_t k = 0; k < rates; k++) {
 #pragma omp simd
-        for (int i = 0; i < HEADS; i++) to[k * HEADS + i] = exponential(step[i] * from[k * HEADS + i]);
+        for (int i = 0; i < LANES; i++) to[k * LANES + i] = exponential(step[i] * from[k * LANES + i]);
     }
 }
 
@@ -124,7 +105,7 @@ INLINED Lanes pairwise(Lanes x, Lanes y)
            __builtin_shuffle(x, y, (Order){1, 3, 9, 11, 5, 7, 13, 15});
 }
 
-/* The sums of HEADS vectors, as one. */
+/* The sums of LANES vectors, as one. */
 INLINED Lanes sums(const Lanes *x)
 {
     const Lanes low = pairwise(pairwise(x[0], x[1]), pairwise(x[2], x[3]));
@@ -141,7 +122,7 @@ INLINED void give_keys(float *x, const Lanes *lanes, int64_t K, int shared, int6
         return;
     }
     int64_t k = 0;
-    for (; k + HEADS <= K; k += HEADS) store(x + k, load(x + k, HEADS) + sums(lanes + k), HEADS);
+    for (; k + LANES <= K; k += LANES) store(x + k, load(x + k, LANES) + sums(lanes + k), LANES);
     for (; k < K; k++) x[k] += sum(lanes[k]);
 }
 
@@ -220,8 +201,8 @@ INLINED void backward_heads(const Recurrence *r, Part p, int64_t heads, int shar
 
 /* A compiler that knows how many heads there are makes loads of the copies. */
 #define BY_HEADS(work, r, p, shared, delta)                                  \
-    if ((p).behind - (p).head == HEADS)                                      \
-        work(r, p, HEADS, shared, delta);                                    \
+    if ((p).behind - (p).head == LANES)                                      \
+        work(r, p, LANES, shared, delta);                                    \
     else                                                                     \
         work(r, p, (p).behind - (p).head, shared, delta);
 

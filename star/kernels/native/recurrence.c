@@ -14,7 +14,7 @@ static int by_channels(const Recurrence *r)
    gradient, so they are one thread's. */
 static void run(const Recurrence *r, Run *part, int backwards, int threads)
 {
-    const int64_t at_once = smaller(r->heads, HEADS), together = r->groups == 1 ? r->heads : at_once;
+    const int64_t at_once = smaller(r->heads, LANES), together = r->groups == 1 ? r->heads : at_once;
     const int64_t blocks = (r->heads + together - 1) / together, segments = (r->length + SEGMENT - 1) / SEGMENT;
 #pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
     for (int64_t n = 0; n < r->batch; n++)

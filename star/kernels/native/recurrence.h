@@ -1,4 +1,4 @@
-/* What the compiled recurrences share: their tensors, as Python hands them over, and the exponential function.
+/* What the compiled recurrences share: their tensors, as Python hands them over, vectors and the exponential function.
 
    S_t = S'_t + b_t w_t^T,  S'_t = exp(l_t) S_{t-1},  y_t = c_t S_t, where
      semi-separable:  l_t = d_t a_t,  w_t = d_t v_t
@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SEGMENT = 32, HEADS = 8 };
+enum { SEGMENT = 32, LANES = 8 };
 
 typedef struct {
     int64_t batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, delta;
@@ -56,6 +56,26 @@ INLINED float *kept_of(const Recurrence *r, Part p, int64_t h)
 INLINED int64_t rate_of(const Recurrence *r, int64_t n, int64_t h, int64_t t)
 {
     return ((n * r->rate_length + (r->rate_length > 1 ? t : 0)) * r->heads + h) * r->rates;
+}
+
+/* Vectors of LANES numbers, of which `count` are in memory. */
+typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
+typedef int32_t Order __attribute__((vector_size(LANES * sizeof(int32_t))));
+
+INLINED Lanes load(const float *x, int64_t count)
+{
+    Lanes lanes = {0};
+    memcpy(&lanes, x, count * sizeof *x);
+    return lanes;
+}
+
+INLINED void store(float *x, Lanes lanes, int64_t count) { memcpy(x, &lanes, count * sizeof *x); }
+
+INLINED float sum(Lanes x)
+{
+    x += __builtin_shuffle(x, (Order){4, 5, 6, 7, 0, 1, 2, 3});
+    x += __builtin_shuffle(x, (Order){2, 3, 0, 1, 6, 7, 4, 5});
+    return x[0] + x[1];
 }
 
 /* 2^n times Cephes' polynomial for 2^rest on [-1/2, 1/2]; 0 below the normal numbers. NaN stays NaN. */

@@ -39,10 +39,31 @@ INLINED void decays(float *restrict decay, const Recurrence *r, Place at, int64_
 /* What b finds in a row of S_{t-1}, decayed. */
 INLINED float found_in(const float *row, const float *decay, const float *b, int64_t K)
 {
-    float found = 0;
-#pragma omp simd reduction(+ : found)
-    for (int64_t k = 0; k < K; k++) found += decay[k] * row[k] * b[k];
-    return found;
+    Lanes found = {0};
+    int64_t k = 0;
+    for (; k + LANES <= K; k += LANES) found += load(decay + k, LANES) * load(row + k, LANES) * load(b + k, LANES);
+    float total = sum(found);
+    for (; k < K; k++) total += decay[k] * row[k] * b[k];
+    return total;
+}
+
+/* Makes a row of S_{t-1} that of S_t; what c reads there. */
+INLINED float
+written_and_read(float *row, const float *decay, const float *b, const float *c, float w, int64_t K)
+{
+    Lanes read = {0};
+    int64_t k = 0;
+    for (; k + LANES <= K; k += LANES) {
+        const Lanes now = load(decay + k, LANES) * load(row + k, LANES) + w * load(b + k, LANES);
+        store(row + k, now, LANES);
+        read += now * load(c + k, LANES);
+    }
+    float total = sum(read);
+    for (; k < K; k++) {
+        row[k] = decay[k] * row[k] + w * b[k];
+        total += row[k] * c[k];
+    }
+    return total;
 }
 
 INLINED void forward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int64_t M, int delta)
@@ -57,14 +78,9 @@ INLINED void forward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int
         const float *c = r->c + at.key, *b = r->b + at.key, d = r->d[at.step];
         decays(decay, r, at, K, delta);
         for (int64_t i = 0; i < V; i++) {
-            float *restrict row = state + i * K, read = 0;
+            float *row = state + i * K;
             const float w = d * (r->v[at.value + i] - (delta ? found_in(row, decay, b, K) : 0.0f));
-#pragma omp simd reduction(+ : read)
-            for (int64_t k = 0; k < K; k++) {
-                row[k] = decay[k] * row[k] + w * b[k];
-                read += row[k] * c[k];
-            }
-            r->y[at.value + i] = read;
+            r->y[at.value + i] = written_and_read(row, decay, b, c, w, K);
         }
     }
     memcpy(r->last + state_of(r, p.n, h), state, sizeof state);
@@ -99,20 +115,31 @@ INLINED void again(const Segment *s, const Recurrence *r, Part p, int64_t h, int
     }
 }
 
+/* Adds what y asks for to a row of the gradient of S_t; that of w. */
+INLINED float asked_of(float *row, const float *c, const float *b, float dy, int64_t K)
+{
+    Lanes dw = {0};
+    int64_t k = 0;
+    for (; k + LANES <= K; k += LANES) {
+        const Lanes now = load(row + k, LANES) + dy * load(c + k, LANES);
+        store(row + k, now, LANES);
+        dw += now * load(b + k, LANES);
+    }
+    float total = sum(dw);
+    for (; k < K; k++) {
+        row[k] += dy * c[k];
+        total += row[k] * b[k];
+    }
+    return total;
+}
+
 /* Takes in what y_t asks for; the gradient of v less what was found, and of d as far as it comes through w. */
-INLINED float
-receive(float *restrict adjoint, float *restrict dgap, const float *gap, const Recurrence *r, Place at, int64_t K)
+INLINED float receive(float *adjoint, float *dgap, const float *gap, const Recurrence *r, Place at, int64_t K)
 {
     const float *c = r->c + at.key, *b = r->b + at.key, d = r->d[at.step];
     float dstep = 0;
     for (int64_t i = 0; i < r->values; i++) {
-        float *restrict row = adjoint + i * K, dw = 0;
-        const float dy = r->dy[at.value + i];
-#pragma omp simd reduction(+ : dw)
-        for (int64_t k = 0; k < K; k++) {
-            row[k] += c[k] * dy;
-            dw += row[k] * b[k];
-        }
+        const float dw = asked_of(adjoint + i * K, c, b, r->dy[at.value + i], K);
         dstep += dw * gap[i];
         r->dv[at.value + i] = dgap[i] = d * dw;
     }
