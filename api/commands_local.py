@@ -107,12 +107,12 @@ def check(
     try:
         shape = shape_for(width, head_dim, vocab, window)
         if genome is None:
-            report = _checked(list(_sampled(levels, depth, shape, random, seed)), shape, seed, workers)
+            report = _checked(list(_sampled(levels, depth, shape, random, seed)), shape, seed, workers, as_json)
         else:
             given = Genome.parse(genome)
             space = open_space(len(given.segments))
             require_legal(given, space)
-            report = _checked([(given, space)], shape, seed)
+            report = _checked([(given, space)], shape, seed, 1, as_json)
     except ValueError as error:
         fail(str(error), BAD_INPUT)
     _show_report(report, as_json)
@@ -133,7 +133,10 @@ def _sampled(level: Level, depth: int, shape: Shape, count: int, seed: int) -> I
         yield sample(space, rng).genome, space
 
 
-def _checked(pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int = 1) -> dict[str, Any]:
+def _checked(
+    pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int, as_json: bool
+) -> dict[str, Any]:
+    """Tells of a breach as it is found, or all in JSON at the end."""
     began = monotonic()
     held: dict[str, int] = {}
     breaches: list[dict[str, Any]] = []
@@ -144,6 +147,9 @@ def _checked(pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, wor
         named = {str(n): space[n].name for n in {segment.liv_class for segment in genome.segments} - {0}}
         facts = {"genome": str(genome), "classes": named, "space": space.to_json()}
         breaches += [{"breach": breach, **facts} for breach in report.breaches]
+        if not as_json:
+            for breach in report.breaches:
+                typer.echo(f"BREACH {genome} ({', '.join(named.values())}): {breach}")
         _progress(done, len(pairs), len(breaches), monotonic() - began)
     return {"genomes": len(pairs), "ok": not breaches, "held": held, "breaches": breaches}
 
@@ -185,8 +191,5 @@ def _show_report(report: dict[str, Any], as_json: bool) -> None:
         show_json(report)
     else:
         show_facts((name, f"held by {count} of {report['genomes']}") for name, count in report["held"].items())
-        for breach in report["breaches"]:
-            names = ", ".join(breach["classes"].values())
-            typer.echo(f"BREACH {breach['genome']} ({names}): {breach['breach']}")
     if not report["ok"]:
         fail(f"{len(report['breaches'])} breaches in {report['genomes']} genomes", FAILED)
