@@ -21,7 +21,7 @@ LANES = 8
 """Keys, or heads of one value channel, that fill a vector register."""
 
 LARGEST_STATE = 1 << 13
-"""Numbers of state a head: those of a segment lie on the stack, a megabyte."""
+"""Numbers of state a head: those of a segment lie on the stack, a megabyte or two."""
 
 _SIZES = ("batch", "length", "heads", "groups", "keys", "values", "rates", "rate_batch", "rate_length", "delta")
 _TENSORS = (
@@ -51,7 +51,7 @@ def supports(
 ) -> bool:
     """float32 on a CPU, keys or heads that fill vector registers, and a state that is not too large.
 
-    Where it does, this is faster than chunks of matrix products, or as fast (states of 32 x 16 to 128 x 128).
+    Where it does, this is faster than chunks of matrix products, or about as fast (states of 32 x 16 to 128 x 64).
     """
     tensors = (c_BLGK, b_BLGK, a_BLHR, d_BLH1, v_BLHV, initial_BHKV)
     keys, values = initial_BHKV.shape[2:]
