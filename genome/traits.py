@@ -19,7 +19,7 @@ from genome.alphabet import (
     Sparsity,
     TokenMixing,
 )
-from genome.digits import RECURRENT, WHOLE, normalisations
+from genome.digits import RECURRENT, WHOLE, feature_nonlinearities, normalisations
 from genome.operator import FeaturizerGenome, OperatorGenome
 
 Rule = Callable[[OperatorGenome, FeaturizerGenome], Iterator[str]]
@@ -66,6 +66,15 @@ def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
             yield f"{where}: only queries, keys (c and b of token mixing 2, 4 and 5) and outputs are normalised; use 1"
         if operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME:
             yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
+
+
+def _rectified(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Two rectified channels are nothing for a quarter of all tokens: what has no direction has no unit length."""
+    for name, group in featurizer.groups:
+        if group.normalisation is not Normalisation.NONE and group.expansion is Expansion.STATE_2:
+            where = f"featurizer {featurizer.id}, group {name} of two channels that are normalised"
+            legal = tuple(one for one in feature_nonlinearities(operator, name) if one is not Nonlinearity.RELU)
+            yield from choice(where, "nonlinearity", group.nonlinearity, legal)
 
 
 def _output(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -194,6 +203,7 @@ TRAITS: tuple[Rule, ...] = (
     _weights,
     _unit_gates,
     _normalised,
+    _rectified,
     _output,
     _rotated,
     _neighbours,

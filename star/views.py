@@ -17,15 +17,20 @@ from star.structures import Structure
 Mix = Callable[[Mapping[str, Tensor]], Tensor]
 Mixed = tuple[Tensor, dict[str, Tensor]]
 """An output and the gradient of every feature."""
+OUTPUT = "the output"
 VANISHING = 0.05
 """A gradient of less than this share of the largest has vanished: what is left of it are sums that cancel."""
 EXACT = (1e-9, 1e-9)
 GRADIENT_TOLERANCE = 1e-4
-BFLOAT16 = (0.05, 0.25)
+BFLOAT16 = (0.05, 0.1)
 BFLOAT16_DECODING = (0.05, float("inf"))
 """Relative RMS errors allowed to outputs and to gradients: between float64 views, in bfloat16 (8 bits), where
-nobody trains through decoding. A softmax that is nearly sure and the gradient of a constant, a sum over all tokens, are
-what is left of close numbers.
+nobody trains through decoding.
+"""
+NARROW_RATIO = 2.0
+"""In bfloat16 a view may err by so many times what `mix` errs in bfloat16, where that is more: a softmax that is nearly
+sure, or the gradient of a filter, a sum over tokens that cancel, loses its digits however it is computed. The
+measure of FlashAttention's tests, for outputs with this factor.
 """
 
 
@@ -62,18 +67,21 @@ def disagreements(
         if narrow not in meant:
             given = {name: feature.bfloat16() for name, feature in features.items()} if narrow else features
             meant[narrow] = _with_gradients(structure.mix, given, torch.float64)
-        yield from _differences(name, _with_gradients(view, features, dtype), meant[narrow], allowed)
+        errors = _errors(_with_gradients(view, features, dtype), meant[narrow])
+        bounds = {what: allowed[what != OUTPUT] for what in errors}
+        if narrow and any(not error <= bounds[what] for what, error in errors.items()):
+            inherent = _errors(_with_gradients(structure.mix, features, dtype), meant[narrow])
+            bounds = {what: max(bound, NARROW_RATIO * inherent[what]) for what, bound in bounds.items()}
+        for what, error in errors.items():
+            if not error <= bounds[what]:
+                yield f"{name} differs from mix in {what} by {error:.1e} relative RMS; allowed {bounds[what]:.0e}"
 
 
-def _differences(name: str, measured: Mixed, meant: Mixed, allowed: tuple[float, float]) -> Iterator[str]:
+def _errors(measured: Mixed, meant: Mixed) -> dict[str, float]:
+    """Relative RMS errors of the output and of every gradient, by what they are errors of."""
     (output, grads), (expected, expected_grads) = measured, meant
-    error = relative_rms(output, expected)
-    if not error <= allowed[0]:
-        yield f"{name} differs from mix by {error:.1e} relative RMS; allowed {allowed[0]:.0e}"
-    for group, grad in grads.items():
-        error = _gradient_error(grad, expected_grads[group], expected_grads)
-        if not error <= allowed[1]:
-            yield f"the gradient of {group} through {name} is off by {error:.1e}; allowed {allowed[1]:.0e}"
+    gradients = {group: _gradient_error(grad, expected_grads[group], expected_grads) for group, grad in grads.items()}
+    return {OUTPUT: relative_rms(output, expected)} | {f"the gradient of {g}": error for g, error in gradients.items()}
 
 
 def _gradient_error(measured: Tensor, expected: Tensor, all_expected: Mapping[str, Tensor]) -> float:

@@ -93,7 +93,27 @@ def test_a_structure_whose_views_disagree_is_caught(monkeypatch):
     structure = next(liv for block in subject.model.stack() for _, liv in block.operator.livs()).structure
     honest = structure.fast
     monkeypatch.setattr(structure, "fast", lambda features: honest(features) * 1.001)
-    assert any("fast differs from mix" in breach for breach in CHECKS["views"](subject))
+    assert any("fast differs from mix in the output" in breach for breach in CHECKS["views"](subject))
+
+
+def test_a_structure_that_loses_digits_in_bfloat16_alone_is_caught(monkeypatch):
+    subject = _subject("5.1.1.1.1")
+    structure = next(liv for block in subject.model.stack() for _, liv in block.operator.livs()).structure
+    honest, mixed = structure.fast, structure.mix
+
+    def narrowed(features):
+        return honest(features) * (1.06 if features["v"].dtype is torch.bfloat16 else 1)
+
+    monkeypatch.setattr(structure, "fast", narrowed)
+    breaches = [breach for breach in CHECKS["views"](subject) if "37 tokens" in breach]
+    assert len(breaches) == 1
+    assert "fast in bfloat16 differs from mix in the output by 6.0e-02 relative RMS; allowed 5e-02" in breaches[0]
+
+    def no_better(features):
+        return mixed(features) * (1.04 if features["v"].dtype is torch.bfloat16 else 1)
+
+    monkeypatch.setattr(structure, "mix", no_better)
+    assert [breach for breach in CHECKS["views"](subject) if "37 tokens" in breach and "fast in" in breach] == []
 
 
 def test_a_cache_that_keeps_more_than_it_says_is_caught(monkeypatch):

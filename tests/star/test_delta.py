@@ -233,6 +233,10 @@ def test_classes_beyond_the_catalogue_keep_the_contract(space):
         ({"d": {"nonlinearity": Nonlinearity.NONE}}, "group d of a delta rule: nonlinearity 1 .* legal: 5"),
         ({"a": {"expansion": Expansion.SAME}}, "group a: expansion 1 .* legal: 7"),
         ({"channel_mixing": 1}, "heads of one channel .* cannot be normalised"),
+        (
+            {name: {"nonlinearity": Nonlinearity.RELU, "expansion": Expansion.STATE_2} for name in "cb"},
+            r"group c of two channels that are normalised: nonlinearity 3 \(relu\) .* legal: 1 .*, 4 .*, 7 ",
+        ),
     ],
 )
 def test_what_would_grow_or_mean_nothing_is_refused(options, said):
