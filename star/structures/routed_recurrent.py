@@ -30,7 +30,10 @@ from star.structures.structure import Features, Structure
 
 
 class RoutedRecurrent(Structure):
-    """A recurrence of `kind` for every route; the weight is the reader's."""
+    """A recurrence of `kind` for every route; the weight is the reader's.
+
+    The last routes are those that every token meets (`choice.shared`).
+    """
 
     per_token = (*Recurrent.per_token, ROUTES)
     kind: ClassVar[type[Recurrent]]
@@ -85,19 +88,24 @@ class RoutedRecurrent(Structure):
         return self.choice.met * (self.base.flops(context) + 2 * self.channels)
 
     def _advance(self, state_BMHKV: Tensor, features: Features) -> tuple[Tensor, Tensor]:
-        """Memories to choose from and those that every token meets apart: the one kind is packed for nothing."""
         r_BL1M, inputs = features[ROUTES], self.base.inputs(features)
-        sizes = [r_BL1M.shape[3] - self.choice.shared, self.choice.shared][: 1 + self.choice.shared]
-        y_BLHV, states = torch.zeros_like(features["v"], dtype=inputs[-1].dtype), []
-        for r, state in zip(torch.split(r_BL1M, sizes, dim=3), torch.split(state_BMHKV, sizes, dim=1), strict=True):
-            packing = Packing(r)
-            packed = {name: packing.pack(x) for name, x in zip(self.base.groups, inputs, strict=True)}
-            packed |= {name: packing.keep(packed[name]) for name in self.base.idle}
-            with undisturbed(state):
-                y_XPHV, last_XHKV = self.base.advance(state.flatten(0, 1), *packed.values())
-            y_BLHV = y_BLHV + packing.unpack(y_XPHV, y_BLHV.shape[1])
-            states.append(last_XHKV.view(state.shape))
+        chosen = r_BL1M.shape[3] - self.choice.shared
+        with undisturbed(state_BMHKV):
+            y_BLHV, last_BMHKV = self._advance_packed(state_BMHKV[:, :chosen], r_BL1M[..., :chosen], inputs)
+            states = [last_BMHKV]
+            for m in range(chosen, r_BL1M.shape[3]):
+                read_BLHV, last_BHKV = self.base.advance(state_BMHKV[:, m], *inputs)
+                y_BLHV = y_BLHV + r_BL1M[..., m : m + 1] * read_BLHV
+                states.append(last_BHKV.unsqueeze(1))
         return y_BLHV.to(features["v"].dtype), torch.cat(states, dim=1)
+
+    def _advance_packed(self, state_BMHKV: Tensor, r_BL1M: Tensor, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Of memories that tokens choose; those that every token meets would be packed for nothing."""
+        packing = Packing(r_BL1M)
+        packed = {name: packing.pack(x) for name, x in zip(self.base.groups, inputs, strict=True)}
+        packed |= {name: packing.keep(packed[name]) for name in self.base.idle}
+        y_XPHV, last_XHKV = self.base.advance(state_BMHKV.flatten(0, 1), *packed.values())
+        return packing.unpack(y_XPHV, r_BL1M.shape[1]), last_XHKV.view(state_BMHKV.shape)
 
     def _advance_token(self, state_BMHKV: Tensor, features: Features) -> tuple[Tensor, Tensor]:
         """A single token moves the memories it meets and touches no others."""
