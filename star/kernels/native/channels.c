@@ -5,12 +5,10 @@
 
 #include "recurrence.h"
 
-INLINED Lanes spread(float x) { return (Lanes){x, x, x, x, x, x, x, x}; }
-
-/* Key k of a token, b or c: one number that all heads share, or that of every head. */
-INLINED Lanes key(const float *x, int64_t k, int shared, int64_t heads)
+/* Key k of a token, b or c, times y: one number that all heads share, or that of every head. */
+INLINED Lanes by_key(const float *x, int64_t k, int shared, int64_t heads, Lanes y)
 {
-    return shared ? spread(x[k]) : load(x, heads);
+    return shared ? x[k] * y : load(x, heads) * y;
 }
 
 /* (H, K) in memory, K lanes here. */
@@ -63,12 +61,13 @@ INLINED void decays(Lanes *decay, const Lanes *rate, Lanes step, int64_t rates)
     }
 }
 
-/* What the tokens of a segment need to go backwards: exp(l), S' and v less what was found. */
+/* What the tokens of a segment need to go backwards: exp(l), S_{t-1} and v less what was found. */
 typedef struct {
     Lanes *decay, *before, *gap;
 } Segment;
 
-/* Tokens forwards from `state`: outputs if `reading`, or else what is needed to go backwards. */
+/* Tokens forwards from `state`: outputs if `reading`, or else what is needed to go backwards, where `state` is that
+   before the first of them and room for the others lies behind it. */
 INLINED void
 advance(Lanes *state, const Segment *s, const Recurrence *r, Part p, int64_t heads, int shared, int delta, int reading)
 {
@@ -78,23 +77,23 @@ advance(Lanes *state, const Segment *s, const Recurrence *r, Part p, int64_t hea
     for (int64_t t = p.first; t < p.end; t++) {
         const Place at = place_of(r, p, shared, t);
         const Lanes d = load(r->d + at.step, heads);
-        Lanes *decay = reading ? own : s->decay + (t - p.first) * R, found = {0}, read = {0};
+        Lanes *decay = reading ? own : s->decay + (t - p.first) * R, *next = reading ? state : state + K;
+        Lanes found = {0}, read = {0};
         if (r->rate_length > 1) load_rates(rate, r, p, t, heads);
-        decays(decay, rate, delta ? spread(1.0f) : d, R);
-        for (int64_t k = 0; k < K; k++) {
-            state[k] *= decay[k * one];
-            if (delta) found += key(r->b + at.key, k, shared, heads) * state[k];
-            if (!reading) s->before[(t - p.first) * K + k] = state[k];
-        }
+        decays(decay, rate, delta ? 1.0f + (Lanes){0} : d, R);
+        for (int64_t k = 0; k < (delta ? K : 0); k++)
+            found += by_key(r->b + at.key, k, shared, heads, decay[k * one] * state[k]);
         const Lanes gap = load(r->v + at.step, heads) - found, w = d * gap;
         for (int64_t k = 0; k < K; k++) {
-            state[k] += key(r->b + at.key, k, shared, heads) * w;
-            if (reading) read += key(r->c + at.key, k, shared, heads) * state[k];
+            const Lanes now = decay[k * one] * state[k] + by_key(r->b + at.key, k, shared, heads, w);
+            if (reading) read += by_key(r->c + at.key, k, shared, heads, now);
+            next[k] = now;
         }
         if (reading)
             store(r->y + at.step, read, heads);
         else
             s->gap[t - p.first] = gap;
+        state = next;
     }
 }
 
@@ -134,24 +133,30 @@ INLINED void backward_token(Lanes *adjoint, Lanes *drate, const Lanes *rate, con
     const Lanes *before = s->before + j * K, *decay = s->decay + j * r->rates, gap = s->gap[j];
     const Lanes d = load(r->d + at.step, heads), dy = load(r->dy + at.step, heads), w = d * gap;
     Lanes dw = {0}, dstep = {0}, dread[K], dkey[K];
-    for (int64_t k = 0; k < K; k++) {
-        const Lanes b = key(r->b + at.key, k, shared, heads);
-        adjoint[k] += key(r->c + at.key, k, shared, heads) * dy;
-        dw += adjoint[k] * b;
-        dread[k] = (before[k] + b * w) * dy;
+    for (int64_t k = 0; k < (delta ? K : 0); k++) {
+        adjoint[k] += by_key(r->c + at.key, k, shared, heads, dy);
+        dw += by_key(r->b + at.key, k, shared, heads, adjoint[k]);
     }
-    const Lanes dgap = d * dw;
+    const Lanes erased = d * dw;
     for (int64_t k = 0; k < K; k++) {
-        dkey[k] = adjoint[k] * w;
-        if (delta) {
-            dkey[k] -= dgap * before[k];
-            adjoint[k] -= dgap * key(r->b + at.key, k, shared, heads);
+        const Lanes was = before[k], left = decay[k * one] * was;
+        Lanes own = adjoint[k];
+        if (!delta) {
+            own += by_key(r->c + at.key, k, shared, heads, dy);
+            dw += by_key(r->b + at.key, k, shared, heads, own);
         }
-        const Lanes dlog = adjoint[k] * before[k];
+        dread[k] = (left + by_key(r->b + at.key, k, shared, heads, w)) * dy;
+        dkey[k] = own * w;
+        if (delta) {
+            dkey[k] -= erased * left;
+            own -= by_key(r->b + at.key, k, shared, heads, erased);
+        }
+        adjoint[k] = own * decay[k * one];
+        const Lanes dlog = adjoint[k] * was;
         drate[k * one] += delta ? dlog : d * dlog;
         if (!delta) dstep += dlog * rate[k * one];
-        adjoint[k] *= decay[k * one];
     }
+    const Lanes dgap = d * dw;
     give_keys(r->dc + at.key, dread, K, shared, heads);
     give_keys(r->db + at.key, dkey, K, shared, heads);
     store(r->dv + at.step, dgap, heads);
@@ -183,11 +188,11 @@ INLINED void forward_heads(const Recurrence *r, Part p, int64_t heads, int share
 INLINED void backward_heads(const Recurrence *r, Part p, int64_t heads, int shared, int delta)
 {
     const int64_t K = r->keys, R = r->rates;
-    Lanes decay[SEGMENT * R], before[SEGMENT * K], gap[SEGMENT], state[K], adjoint[K], rate[R], drate[R];
+    Lanes decay[SEGMENT * R], before[(SEGMENT + 1) * K], gap[SEGMENT], adjoint[K], rate[R], drate[R];
     const Segment s = {decay, before, gap};
     for (int64_t i = 0; i < heads; i++)
-        for (int64_t k = 0; k < K; k++) state[k][i] = kept_of(r, p, p.head + i)[k];
-    advance(state, &s, r, p, heads, shared, delta, 0);
+        for (int64_t k = 0; k < K; k++) before[k][i] = kept_of(r, p, p.head + i)[k];
+    advance(before, &s, r, p, heads, shared, delta, 0);
     load_heads(adjoint, (p.end < r->length ? r->dinitial : r->dlast) + state_of(r, p.n, p.head), K, heads);
     load_rates(rate, r, p, p.first, heads);
     for (int64_t k = 0; k < R; k++) drate[k] = (Lanes){0};

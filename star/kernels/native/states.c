@@ -23,6 +23,11 @@ INLINED Place place_of(const Recurrence *r, Part p, int64_t h, int64_t t)
     };
 }
 
+/* M keys as one vector or two: the first key and how many keys of each. */
+#define IN_PARTS(M)                                                                                                \
+    _Pragma("GCC unroll 2") for (int64_t part = 0, from = 0, count = smaller(M, LANES); from < (M);                \
+                                 part++, from += LANES, count = smaller((M) - from, LANES))
+
 INLINED void decays(float *restrict decay, const Recurrence *r, Place at, int64_t K, int delta)
 {
     const float *a = r->a + at.rate, step = delta ? 1.0f : r->d[at.step];
@@ -86,7 +91,7 @@ INLINED void forward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int
     memcpy(r->last + state_of(r, p.n, h), state, sizeof state);
 }
 
-/* What a segment's tokens need to go backwards: exp(l), S' and v less what was found. */
+/* What a segment's tokens need to go backwards: exp(l), S_{t-1} and v less what was found. */
 typedef struct {
     float *decay, *before, *gap;
 } Segment;
@@ -94,8 +99,7 @@ typedef struct {
 INLINED void again(const Segment *s, const Recurrence *r, Part p, int64_t h, int64_t K, int delta)
 {
     const int64_t V = r->values;
-    float state[V * K];
-    memcpy(state, kept_of(r, p, h), sizeof state);
+    memcpy(s->before, kept_of(r, p, h), V * K * sizeof(float));
     for (int64_t t = p.first; t < p.end; t++) {
         const Place at = place_of(r, p, h, t);
         const float *b = r->b + at.key, d = r->d[at.step];
@@ -103,14 +107,13 @@ INLINED void again(const Segment *s, const Recurrence *r, Part p, int64_t h, int
         decays(decay, r, at, K, delta);
         for (int64_t i = 0; i < V; i++) {
             const int64_t here = (t - p.first) * V + i;
-            float *restrict row = state + i * K, *restrict before = s->before + here * K;
+            const float *row = s->before + here * K;
+            float *restrict next = s->before + (here + V) * K;
             const float gap = r->v[at.value + i] - (delta ? found_in(row, decay, b, K) : 0.0f), w = d * gap;
             s->gap[here] = gap;
+            if (t + 1 == p.end) continue;
 #pragma omp simd
-            for (int64_t k = 0; k < K; k++) {
-                before[k] = decay[k] * row[k];
-                row[k] = before[k] + w * b[k];
-            }
+            for (int64_t k = 0; k < K; k++) next[k] = decay[k] * row[k] + w * b[k];
         }
     }
 }
@@ -133,90 +136,109 @@ INLINED float asked_of(float *row, const float *c, const float *b, float dy, int
     return total;
 }
 
-/* Takes in what y_t asks for; the gradient of v less what was found, and of d as far as it comes through w. */
-INLINED float receive(float *adjoint, float *dgap, const float *gap, const Recurrence *r, Place at, int64_t K)
+/* The gradients of v less what was found, from those of w; returns that of d as far as it comes through w. */
+INLINED float through_w(float *dgap, const float *dw, const float *gap, const Recurrence *r, Place at)
 {
-    const float *c = r->c + at.key, *b = r->b + at.key, d = r->d[at.step];
     float dstep = 0;
     for (int64_t i = 0; i < r->values; i++) {
-        const float dw = asked_of(adjoint + i * K, c, b, r->dy[at.value + i], K);
-        dstep += dw * gap[i];
-        r->dv[at.value + i] = dgap[i] = d * dw;
+        dstep += dw[i] * gap[i];
+        r->dv[at.value + i] = dgap[i] = r->d[at.step] * dw[i];
     }
     return dstep;
 }
 
-/* From the gradient of S_t that of S_{t-1}, for M keys from k on. Returns what these add to the gradient of l_t where
-   it is one for all keys, or else to that of d_t through l_t, a_t's being taken care of. */
-INLINED float hand_back(float *restrict adjoint, const float *dgap, const float *gap, const float *before,
-                        const float *decay, const Recurrence *r, Place at, int64_t k, int64_t M, int64_t K, int delta)
+/* From the gradient of S_t that of S_{t-1}, for M keys from k on, at most two vectors of them. What y_t asks for the
+   delta rule has taken in before, as it has to know what is erased; else it is taken in here, and dw added to.
+   Returns what these keys add to the gradient of l_t where it is one for all keys, or else to that of d_t through l_t,
+   a_t's being taken care of. */
+INLINED float hand_back(float *restrict adjoint, Lanes *restrict dw, const float *dgap, const float *gap,
+                        const float *before, const float *decay, const Recurrence *r, Place at, int64_t k, int64_t M,
+                        int64_t K, int delta)
 {
-    const float *b = r->b + at.key + k, d = r->d[at.step];
-    float *restrict dc = r->dc + at.key + k, *restrict db = r->db + at.key + k;
-    float dread[M], dkey[M], dlog[M], overlap = 0, sum = 0;
-#pragma omp simd
-    for (int64_t m = 0; m < M; m++) dread[m] = dkey[m] = dlog[m] = 0;
+    const float d = r->d[at.step], step = delta ? 1.0f : d;
+    const int shared = r->groups == 1, constant = r->rate_length == 1;
+    Lanes b[2], c[2], own[2], dread[2] = {{0}}, dkey[2] = {{0}}, dfound[2] = {{0}}, dlog[2] = {{0}}, total = {0};
+    float overlap = 0;
+    IN_PARTS(M) {
+        b[part] = load(r->b + at.key + k + from, count);
+        c[part] = load(r->c + at.key + k + from, count);
+        own[part] = load(decay + k + from, count);
+    }
     for (int64_t i = 0; i < r->values; i++) {
-        float *restrict row = adjoint + i * K + k;
-        const float *was = before + i * K + k, w = d * gap[i], dy = r->dy[at.value + i], erased = dgap[i];
+        const float w = d * gap[i], dy = r->dy[at.value + i], erased = delta ? dgap[i] : 0.0f;
         overlap += w * dy;
-#pragma omp simd
-        for (int64_t m = 0; m < M; m++) {
-            dread[m] += was[m] * dy;
-            dkey[m] += row[m] * w - (delta ? erased * was[m] : 0.0f);
-            const float dbefore = delta ? row[m] - erased * b[m] : row[m];
-            dlog[m] += dbefore * was[m];
-            row[m] = dbefore * decay[k + m];
+        IN_PARTS(M) {
+            const Lanes was = load(before + i * K + k + from, count);
+            Lanes row = load(adjoint + i * K + k + from, count);
+            if (!delta) {
+                row += dy * c[part];
+                dw[i] += row * b[part];
+            }
+            dread[part] += dy * was;
+            dkey[part] += w * row;
+            if (delta) {
+                dfound[part] += erased * was;
+                row -= erased * b[part];
+            }
+            row *= own[part];
+            dlog[part] += row * was;
+            store(adjoint + i * K + k + from, row, count);
         }
     }
-    const int shared = r->groups == 1;
-#pragma omp simd
-    for (int64_t m = 0; m < M; m++) {
-        dc[m] = (shared ? dc[m] : 0.0f) + dread[m] + overlap * b[m];
-        db[m] = (shared ? db[m] : 0.0f) + dkey[m];
+    IN_PARTS(M) {
+        float *dc = r->dc + at.key + k + from, *db = r->db + at.key + k + from;
+        const Lanes read = own[part] * dread[part] + overlap * b[part], key = dkey[part] - own[part] * dfound[part];
+        store(dc, shared ? load(dc, count) + read : read, count);
+        store(db, shared ? load(db, count) + key : key, count);
+        if (r->rates > 1) {
+            float *da = r->da + at.drate + k + from;
+            const Lanes rate = step * dlog[part];
+            store(da, constant ? load(da, count) + rate : rate, count);
+            dlog[part] *= load(r->a + at.rate + k + from, count);
+        }
+        total += dlog[part];
     }
-    if (r->rates == 1) {
-#pragma omp simd reduction(+ : sum)
-        for (int64_t m = 0; m < M; m++) sum += dlog[m];
-        return sum;
-    }
-    const float *a = r->a + at.rate + k, step = delta ? 1.0f : d;
-    float *restrict da = r->da + at.drate + k;
-    const int constant = r->rate_length == 1;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t m = 0; m < M; m++) {
-        da[m] = (constant ? da[m] : 0.0f) + step * dlog[m];
-        sum += dlog[m] * a[m];
-    }
-    return delta ? 0.0f : sum;
+    return delta && r->rates > 1 ? 0.0f : sum(total);
 }
 
 INLINED void backward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int64_t M, int delta)
 {
     const int64_t V = r->values;
-    float adjoint[V * K], decay[SEGMENT * K], before[SEGMENT * V * K], gap[SEGMENT * V], dgap[V];
+    float adjoint[V * K], decay[SEGMENT * K], before[SEGMENT * V * K], gap[SEGMENT * V], dw[V], dgap[V];
+    Lanes parts[V];
     const Segment s = {decay, before, gap};
     memcpy(adjoint, (p.end < r->length ? r->dinitial : r->dlast) + state_of(r, p.n, h), sizeof adjoint);
     again(&s, r, p, h, K, delta);
     for (int64_t t = p.end - 1, j = t - p.first; t >= p.first; t--, j--) {
         const Place at = place_of(r, p, h, t);
-        const float through_w = receive(adjoint, dgap, gap + j * V, r, at, K);
-        const float *was = before + j * V * K, *own = decay + j * K;
-        float through_l = 0;
-        for (int64_t k = 0; k < K; k += M)
-            through_l += hand_back(adjoint, dgap, gap + j * V, was, own, r, at, k, M, K, delta);
+        const float *was = before + j * V * K, *own = decay + j * K, *missed = gap + j * V;
+        float dstep = 0, dlog = 0;
+        if (delta) {
+            for (int64_t i = 0; i < V; i++)
+                dw[i] = asked_of(adjoint + i * K, r->c + at.key, r->b + at.key, r->dy[at.value + i], K);
+            dstep = through_w(dgap, dw, missed, r, at);
+        }
+        for (int64_t i = 0; i < V; i++) parts[i] = (Lanes){0};
+        for (int64_t k = 0, many = M; k < K; k += many) {
+            if (!M) many = smaller(K - k, 2 * LANES);
+            dlog += hand_back(adjoint, parts, dgap, missed, was, own, r, at, k, M ? M : many, K, delta);
+        }
+        if (!delta) {
+            for (int64_t i = 0; i < V; i++) dw[i] = sum(parts[i]);
+            dstep = through_w(dgap, dw, missed, r, at);
+        }
         if (r->rates == 1) {
             const float so_far = r->rate_length == 1 ? r->da[at.drate] : 0.0f;
-            r->da[at.drate] = so_far + (delta ? 1.0f : r->d[at.step]) * through_l;
-            through_l *= delta ? 0.0f : r->a[at.rate];
+            r->da[at.drate] = so_far + (delta ? 1.0f : r->d[at.step]) * dlog;
+            dlog *= delta ? 0.0f : r->a[at.rate];
         }
-        r->dd[at.step] = through_w + through_l;
+        r->dd[at.step] = dstep + dlog;
     }
     memcpy(r->dinitial + state_of(r, p.n, h), adjoint, sizeof adjoint);
 }
 
-/* A compiler that knows how many keys there are, or at least how many are handed back at once, keeps sums over them in
-   registers. */
+/* A compiler that knows how many keys there are, or at least how many are handed back at once (M; 0: as many as are
+   left), keeps sums over them in registers. */
 #define BY_KEYS(one_head, r, p, h, delta)                                    \
     if ((r)->keys == 1)                                                      \
         one_head(r, p, h, 1, 1, delta);                                      \
@@ -227,7 +249,7 @@ INLINED void backward_head(const Recurrence *r, Part p, int64_t h, int64_t K, in
     else if ((r)->keys % 8 == 0)                                             \
         one_head(r, p, h, (r)->keys / 8 * 8, 8, delta);                      \
     else                                                                     \
-        one_head(r, p, h, (r)->keys, (r)->keys, delta);
+        one_head(r, p, h, (r)->keys, 0, delta);
 
 #define EVERY_HEAD(one_head, r, p)                                           \
     for (int64_t h = (p).head; h < (p).behind; h++) {                        \
