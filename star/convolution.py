@@ -21,12 +21,12 @@ PIECE_ELEMENTS = 1 << 18
 def causal(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
     """y_t = sum_w h_w x_{t-w}, in the dtype of x; zero before the first token."""
     if h_DW.shape[1] <= DIRECT_TAPS:
-        return shifted_sum(x_BLD, h_DW.to(x_BLD.dtype))
+        return shifted_sum(x_BLD, h_DW)
     return fft(x_BLD, h_DW)
 
 
 def shifted_sum(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    """The direct form: exactly causal, O(L W)."""
+    """The direct form: exactly causal, O(L W). The gradient of h is summed over tokens in float32 at least."""
     y_BLD: Tensor = _ShiftedSum.apply(x_BLD, h_DW)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
     return y_BLD
 
@@ -39,7 +39,7 @@ class _ShiftedSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_BLD: Tensor, h_DW: Tensor) -> Tensor:
         ctx.save_for_backward(x_BLD, h_DW)
-        h_WD, y_BLD = h_DW.T.contiguous(), torch.empty_like(x_BLD)
+        h_WD, y_BLD = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD)
         for first, behind in _pieces(x_BLD):
             torch.mul(x_BLD[:, first:behind], h_WD[0], out=y_BLD[:, first:behind])
             for w in range(1, min(len(h_WD), behind)):
@@ -52,18 +52,20 @@ class _ShiftedSum(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         (dy_BLD,) = grads
         x_BLD, h_DW = ctx.saved_tensors
-        h_WD, dx_BLD, length = h_DW.T.contiguous(), torch.empty_like(x_BLD), x_BLD.shape[1]
-        dh_WD = torch.zeros_like(h_WD)
+        h_WD, dx_BLD, length = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD), x_BLD.shape[1]
+        wide = exact(x_BLD)
+        dh_WD = torch.zeros_like(h_WD, dtype=wide)
         for first, behind in _pieces(x_BLD):
             torch.mul(dy_BLD[:, first:behind], h_WD[0], out=dx_BLD[:, first:behind])
             scratch = dy_BLD[:, first:behind] * x_BLD[:, first:behind]
-            dh_WD[0] += scratch.sum((0, 1))
+            dh_WD[0] += scratch.sum((0, 1), dtype=wide)
             for w in range(1, min(len(h_WD), length - first)):
                 reaching = min(behind, length - w)
                 later, earlier = dy_BLD[:, first + w : reaching + w], x_BLD[:, first:reaching]
                 dx_BLD[:, first:reaching].addcmul_(later, h_WD[w])
-                dh_WD[w] += torch.mul(later, earlier, out=scratch[:, : reaching - first]).sum((0, 1))
-        return dx_BLD, dh_WD.T
+                products = torch.mul(later, earlier, out=scratch[:, : reaching - first])
+                dh_WD[w] += products.sum((0, 1), dtype=wide)
+        return dx_BLD, dh_WD.T.to(h_DW.dtype)
 
 
 def _pieces(x_BLD: Tensor) -> list[tuple[int, int]]:

@@ -109,7 +109,8 @@ class Toeplitz(Structure):
             return form.taps(precise(h), min(reach, length))
 
     def _per_channel(self, h: Tensor, length: int) -> Tensor:
-        return self.filters(h, length).repeat_interleave(self.extents["v"].size, dim=0)
+        """The same for every channel, h_DW: in float32 at least, for their gradients are summed over channels."""
+        return precise(self.filters(h, length)).repeat_interleave(self.extents["v"].size, dim=0)
 
     def _advanced(self, form: StateSpace, h: Tensor, inputs_BLHV: Tensor, store: Store) -> Tensor:
         """The state is kept in the cache's dtype and advanced in float32 at least: errors would add up over tokens."""

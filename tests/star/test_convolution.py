@@ -27,3 +27,9 @@ def test_outputs_and_gradients_are_those_of_a_convolution(length, taps, piece, m
     ]
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_the_gradient_of_a_filter_keeps_what_bfloat16_cannot():
+    h = torch.ones(1, 1, requires_grad=True)
+    module.causal(torch.ones(1, 257, 1, dtype=torch.bfloat16), h).sum().backward()
+    assert h.grad.item() == 257
