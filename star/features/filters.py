@@ -14,7 +14,7 @@ from genome import GroupGenome, Heads
 from genome.alphabet import TAPS
 from star.cache import Store
 from star.features.feature import Feature, parameter
-from star.precision import exact
+from star.precision import exact, undisturbed
 
 FREQUENCIES = 8
 HIDDEN = 32
@@ -70,13 +70,8 @@ class ImplicitFilter(Feature):
         self.skip_H = parameter(extent.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        wide = exact(self.last_HM)
-        t_T = torch.arange(length, device=self.last_HM.device, dtype=wide)
-        hidden_TM = torch.sin(_positions(t_T) @ self.first_ME.to(wide).T)
-        hidden_TM = torch.sin(hidden_TM @ self.second_MM.to(wide).T)
-        window_HT = torch.exp(-self.log_rate_H.to(wide).exp().unsqueeze(1) * t_T)
-        h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * window_HT
-        return torch.cat([h_HT[:, :1] + self.skip_H.to(wide).unsqueeze(1), h_HT[:, 1:]], dim=1)
+        with undisturbed(x_BLD):
+            return self._taps(length)
 
     def initialise(self, generator: Generator) -> None:
         for weight in (self.first_ME, self.second_MM, self.last_HM):
@@ -88,6 +83,15 @@ class ImplicitFilter(Feature):
 
     def flops(self) -> int:
         return 0
+
+    def _taps(self, length: int) -> Tensor:
+        wide = exact(self.last_HM)
+        t_T = torch.arange(length, device=self.last_HM.device, dtype=wide)
+        hidden_TM = torch.sin(_positions(t_T) @ self.first_ME.to(wide).T)
+        hidden_TM = torch.sin(hidden_TM @ self.second_MM.to(wide).T)
+        window_HT = torch.exp(-self.log_rate_H.to(wide).exp().unsqueeze(1) * t_T)
+        h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * window_HT
+        return torch.cat([h_HT[:, :1] + self.skip_H.to(wide).unsqueeze(1), h_HT[:, 1:]], dim=1)
 
 
 def _positions(t_T: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from star.cache import Store
 from star.features.decay import LONGEST_STEP, SHORTEST_STEP
 from star.features.feature import Feature, parameter
 from star.features.hippo import legs, normal_plus_rank_one
-from star.precision import exact
+from star.precision import exact, undisturbed
 
 
 class SystemFilter(Feature):
@@ -33,7 +33,8 @@ class SystemFilter(Feature):
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
         wide = exact(self.output_HN)
-        return self.system(*(weight.to(wide) for weight in self.parameters()))
+        with undisturbed(x_BLD):
+            return self.system(*(weight.to(wide) for weight in self.parameters()))
 
     @abstractmethod
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:
