@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, suppress
 from functools import partial
 from multiprocessing import get_context
 from time import monotonic
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.output import BAD_INPUT, FAILED, duration, fail, scaled, show_facts, show_json, show_table
+from api.output import BAD_INPUT, FAILED, INTERRUPTED, duration, fail, scaled, show_facts, show_json, show_table
 from genome.levels import Level
 
 if TYPE_CHECKING:
@@ -136,25 +137,29 @@ def _sampled(level: Level, depth: int, shape: Shape, count: int, seed: int) -> I
 def _checked(
     pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int, as_json: bool
 ) -> dict[str, Any]:
-    """Tells of a breach as it is found, or all in JSON at the end."""
-    began = monotonic()
+    """Tells of a breach as it is found, or all in JSON at the end; of as many genomes as there were before Ctrl-C."""
+    began, done = monotonic(), 0
     held: dict[str, int] = {}
     breaches: list[dict[str, Any]] = []
     reports = _reports(pairs, shape, seed, min(workers, len(pairs)))
-    for done, ((genome, space), report) in enumerate(zip(pairs, reports, strict=True), 1):
-        for name in report.checked:
-            held[name] = held.get(name, 0) + (name in report.held)
-        named = {str(n): space[n].name for n in {segment.liv_class for segment in genome.segments} - {0}}
-        facts = {"genome": str(genome), "classes": named, "space": space.to_json()}
-        breaches += [{"breach": breach, **facts} for breach in report.breaches]
-        if not as_json:
-            for breach in report.breaches:
-                typer.echo(f"BREACH {genome} ({', '.join(named.values())}): {breach}")
-        _progress(done, len(pairs), len(breaches), monotonic() - began)
-    return {"genomes": len(pairs), "ok": not breaches, "held": held, "breaches": breaches}
+    with suppress(KeyboardInterrupt), closing(reports):
+        for (genome, space), report in zip(pairs, reports, strict=True):
+            for name in report.checked:
+                held[name] = held.get(name, 0) + (name in report.held)
+            named = {str(n): space[n].name for n in {segment.liv_class for segment in genome.segments} - {0}}
+            facts = {"genome": str(genome), "classes": named, "space": space.to_json()}
+            breaches += [{"breach": breach, **facts} for breach in report.breaches]
+            if not as_json:
+                for breach in report.breaches:
+                    typer.echo(f"BREACH {genome} ({', '.join(named.values())}): {breach}")
+            done += 1
+            _progress(done, len(pairs), len(breaches), monotonic() - began)
+    return {"asked": len(pairs), "genomes": done, "ok": not breaches, "held": held, "breaches": breaches}
 
 
-def _reports(pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int) -> Iterator[Report]:
+def _reports(
+    pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int
+) -> Generator[Report, None, None]:
     """In the order of the genomes; of several workers each is a process with one thread."""
     import star
 
@@ -191,5 +196,7 @@ def _show_report(report: dict[str, Any], as_json: bool) -> None:
         show_json(report)
     else:
         show_facts((name, f"held by {count} of {report['genomes']}") for name, count in report["held"].items())
+    if report["genomes"] < report["asked"]:
+        fail(f"interrupted after {report['genomes']} of {report['asked']} genomes", INTERRUPTED)
     if not report["ok"]:
         fail(f"{len(report['breaches'])} breaches in {report['genomes']} genomes", FAILED)

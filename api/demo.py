@@ -17,13 +17,12 @@ from typing import Any
 import typer
 
 from api.client import Client, ServiceError
-from api.output import FAILED, fail, measured, show_table
+from api.output import FAILED, INTERRUPTED, fail, measured, show_table
 from api.supervisor import end, start
 from api.watch import watch
 
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
-INTERRUPTED = 130
 PROMPT = "def "
 
 GENERATE = """

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 import typer
 
-BAD_INPUT, FAILED = 2, 1
-"""Exit codes: what was asked for is not legal; it was, and did not work."""
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+"""Exit codes: what was asked for is not legal; it was, and did not work; Ctrl-C."""
 
 
 def fail(message: str, code: int = BAD_INPUT) -> NoReturn:

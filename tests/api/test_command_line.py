@@ -125,7 +125,7 @@ def test_a_breach_is_told_with_its_genome_and_status_1(monkeypatch: pytest.Monke
     sound = json.loads(run("check", "91111-51111", "--json").stdout)
     broken = run("check", "91111-11111", "--json", status=1)
 
-    assert sound == {"genomes": 1, "ok": True, "held": {"causality": 1, "decoding": 1}, "breaches": []}
+    assert sound == {"asked": 1, "genomes": 1, "ok": True, "held": {"causality": 1, "decoding": 1}, "breaches": []}
     (breach,) = json.loads(broken.stdout)["breaches"]
     assert (breach["genome"], breach["breach"]) == ("9.1.1.1.1-1.1.1.1.1", "decoding: differs by 0.1")
     assert json.loads(broken.stdout)["held"] == {"causality": 1, "decoding": 0}
