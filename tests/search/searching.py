@@ -18,6 +18,13 @@ from search.objectives import Frontier, objectives
 from search.plan import Plan
 
 
+def claimed(archive: Archive, lease_seconds: float = 60.0) -> Claim:
+    """The oldest job there is to do."""
+    claim = archive.claim("by hand", lease_seconds)
+    assert claim is not None
+    return claim
+
+
 @dataclass
 class Searching:
     """A claimed job with its evolution and frontier."""
@@ -31,8 +38,7 @@ class Searching:
     @classmethod
     def started(cls, archive: Archive, plan: Plan, lease_seconds: float = 60.0) -> Self:
         archive.create_job(plan, "by hand")
-        claim = archive.claim("by hand", lease_seconds)
-        assert claim is not None
+        claim = claimed(archive, lease_seconds)
         archive.set_reference(claim, corner(plan))
         evolution = Evolution(plan, np.random.Generator(np.random.PCG64(plan.seed)))
         return cls(archive, claim, plan, evolution, Frontier(list(corner(plan).values()), {}))
