@@ -7,7 +7,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from api import commands_analyse, commands_jobs, commands_local, commands_server
+from api import commands_analyse, commands_check, commands_jobs, commands_local, commands_server
 
 app = typer.Typer(
     name="star",
@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for commands in (commands_server, commands_jobs, commands_local, commands_analyse):
+for commands in (commands_server, commands_jobs, commands_local, commands_check, commands_analyse):
     app.add_typer(commands.app)
 
 

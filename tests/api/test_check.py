@@ -1,4 +1,4 @@
-"""`star check` of many genomes, stopped with Ctrl-C: it says how far it came and leaves no process behind."""
+"""`star check` of many genomes, stopped: after Ctrl-C it says how far it came, and no process is ever left behind."""
 
 from __future__ import annotations
 
@@ -46,4 +46,15 @@ def test_ctrl_c_during_a_check_tells_what_held_so_far(check: subprocess.Popen[st
     assert set(report["held"].values()) == {report["genomes"]}
     assert f"interrupted after {report['genomes']} of 200 genomes" in told
     assert check.returncode == 130
+    eventually(lambda: all(map(gone, family)))
+
+
+def test_workers_end_with_a_check_that_is_killed(check: subprocess.Popen[str]) -> None:
+    assert check.stderr is not None
+    check.stderr.readline()
+    family = descendants(check.pid)
+    assert family
+
+    check.kill()
+
     eventually(lambda: all(map(gone, family)))
