@@ -1,8 +1,8 @@
 /* Recurrences with a state of K keys and V values a head.
 
    The state lies as V rows of K numbers, so that loops over k fill vector registers, and in the first cache. Backwards,
-   the S' of a segment's tokens are computed again from the state that was kept before it. Nothing is ever divided: any
-   decay is exact. */
+   the states between a segment's tokens are computed again from the one that was kept before it. Nothing is ever
+   divided: any decay is exact. */
 
 #include "recurrence.h"
 
@@ -23,7 +23,7 @@ INLINED Place place_of(const Recurrence *r, Part p, int64_t h, int64_t t)
     };
 }
 
-/* M keys as one vector or two: the first key and how many keys of each. */
+/* M keys as one vector or two: which part, its first key and how many keys it has. */
 #define IN_PARTS(M)                                                                                                \
     _Pragma("GCC unroll 2") for (int64_t part = 0, from = 0, count = smaller(M, LANES); from < (M);                \
                                  part++, from += LANES, count = smaller((M) - from, LANES))
