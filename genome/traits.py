@@ -42,6 +42,15 @@ def _weights(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator
             yield from choice(where, "nonlinearity", group.nonlinearity, (Nonlinearity.SIGMOID,))
 
 
+def _cancelled(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A query of one channel multiplies a whole row, and what divides it by its sum takes the query out again."""
+    if operator.nonlinearity is not Nonlinearity.NORMALISED or operator.channel_mixing is not ChannelMixing.DIAGONAL:
+        return
+    if featurizer["c"].expansion is Expansion.SAME:
+        where = f"featurizer {featurizer.id}, group c of rows that are normalised"
+        yield f"{where}: a query of one channel (channel mixing 1, expansion 1) cancels out; use channel mixing 2 or 3"
+
+
 def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     """A filter alone is an operator; queries and keys that are all ones are not."""
     for name, group in featurizer.groups:
@@ -201,6 +210,7 @@ def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iter
 
 TRAITS: tuple[Rule, ...] = (
     _weights,
+    _cancelled,
     _unit_gates,
     _normalised,
     _rectified,

@@ -28,7 +28,8 @@ SHAPE = Shape(width=12, head_dim=3, vocab=5)
 POSITIVE = {name: {"nonlinearity": a.Nonlinearity.ELU, "generator": a.Generator.NONE} for name in "cb"}
 SHARES = {"d": {"nonlinearity": a.Nonlinearity.SIGMOID}}
 FEATURES = {row.id: row.groups for row in FEATURIZERS}
-DECAYS = {"none": 51, "fixed": 41, "gate a head": 42, "gate a key": 43, "learned, with steps and states": 44}
+STATES = "learned, with steps and states"
+DECAYS = {"none": 51, "fixed": 41, "gate a head": 42, "gate a key": 43, STATES: 44}
 
 
 def _class(featurizer, channel=3, sparsity=1, nonlinearity=6, **changed):
@@ -66,8 +67,16 @@ def _weighted_means(features, first_seen):
     return y
 
 
-@pytest.mark.parametrize("channel", FEATURE_CHANNELS)
-@pytest.mark.parametrize("kind", DECAYS)
+HEADED = [
+    (kind, channel)
+    for kind in DECAYS
+    for channel in FEATURE_CHANNELS
+    if kind == STATES or channel is not a.ChannelMixing.DIAGONAL
+]
+"""A query of one channel would cancel out."""
+
+
+@pytest.mark.parametrize(("kind", "channel"), HEADED)
 @torch.no_grad()
 def test_every_row_is_divided_by_its_sum(kind, channel):
     structure, features, _ = _mixed(*_class(DECAYS[kind], channel, **POSITIVE, **SHARES), 37)
@@ -133,6 +142,14 @@ def test_steps_of_normalised_rows_are_shares():
     assert "group d of rows that are normalised: nonlinearity 1 (none) cannot be built; legal: 5 (sigmoid)" in said
     row, featurizer = _class(44, **POSITIVE, **SHARES)
     assert illegal(row.operator, featurizer) is None
+
+
+def test_queries_that_cancel_out_are_refused():
+    row, featurizer = _class(51)
+    alone = replace(row.operator, channel_mixing=a.ChannelMixing.DIAGONAL)
+    assert "group c of rows that are normalised: a query of one channel" in str(illegal(alone, featurizer))
+    row, featurizer = _class(51, **{name: {"expansion": a.Expansion.STATE_16} for name in "cb"})
+    assert illegal(replace(row.operator, channel_mixing=a.ChannelMixing.DIAGONAL), featurizer) is None
 
 
 def test_keys_tied_to_the_decay_are_refused():
