@@ -19,7 +19,8 @@ Mixed = tuple[Tensor, dict[str, Tensor]]
 """An output and the gradient of every feature."""
 OUTPUT = "the output"
 VANISHING = 0.05
-"""A gradient of less than this share of the largest has vanished: what is left of it are sums that cancel."""
+"""A gradient counts as no smaller than this share of its fellows': what is left of it then are sums that cancel."""
+TINY = torch.finfo(torch.float64).tiny
 EXACT = (1e-9, 1e-9)
 GRADIENT_TOLERANCE = 1e-4
 BFLOAT16 = (0.05, 0.1)
@@ -36,8 +37,7 @@ measure of FlashAttention's tests, for outputs with this factor.
 
 def relative_rms(measured: Tensor, expected: Tensor) -> float:
     """Root mean square of the difference over that of what was expected."""
-    scale = expected.square().mean().sqrt().clamp_min(torch.finfo(expected.dtype).tiny)
-    return float((measured - expected).square().mean().sqrt() / scale)
+    return _rms(measured - expected) / max(_rms(expected), TINY)
 
 
 def disagreements(
@@ -78,19 +78,29 @@ def disagreements(
 
 
 def _errors(measured: Mixed, meant: Mixed) -> dict[str, float]:
-    """Relative RMS errors of the output and of every gradient, by what they are errors of."""
+    """Relative RMS errors of the output and of every gradient, by what they are errors of.
+
+    A gradient that vanishes (of the key of a lone token under a softmax) is measured by its fellows: a sum of n terms
+    by sqrt n times the largest size that a term of any of them has.
+    """
     (output, grads), (expected, expected_grads) = measured, meant
-    gradients = {group: _gradient_error(grad, expected_grads[group], expected_grads) for group, grad in grads.items()}
+    sizes = {group: _rms(grad) / _terms(grad, expected) ** 0.5 for group, grad in expected_grads.items()}
+    largest = max(sizes.values())
+    gradients = {}
+    for group, grad in grads.items():
+        size = max(sizes[group], VANISHING * largest)
+        scale = max(size * _terms(grad, expected) ** 0.5, TINY)  # no token may have met its route
+        gradients[group] = _rms(grad - expected_grads[group]) / scale
     return {OUTPUT: relative_rms(output, expected)} | {f"the gradient of {g}": error for g, error in gradients.items()}
 
 
-def _gradient_error(measured: Tensor, expected: Tensor, all_expected: Mapping[str, Tensor]) -> float:
-    """Relative RMS error; where a gradient vanishes (softmax over one token), relative to that of its fellows."""
-    own = expected.square().mean().sqrt()
-    largest = torch.stack([grad.square().mean().sqrt() for grad in all_expected.values()]).max()
-    scale = own if own >= VANISHING * largest else largest
-    scale = scale.clamp_min(torch.finfo(scale.dtype).tiny)  # no token may have met its route
-    return float((measured - expected).square().mean().sqrt() / scale)
+def _rms(x: Tensor) -> float:
+    return float(x.square().mean().sqrt())
+
+
+def _terms(grad: Tensor, output: Tensor) -> float:
+    """How many outputs an element of a feature has a part in, such as a filter's tap in those of all tokens."""
+    return max(1.0, output.numel() / grad.numel())
 
 
 def _with_gradients(view: Mix, features: Mapping[str, Tensor], dtype: torch.dtype) -> Mixed:

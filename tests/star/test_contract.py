@@ -1,13 +1,17 @@
 """The operator contract over every class and over random genomes, and proof that it catches what it should."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from genome import CLASSES, Genome, Shape, Space, decode, sample
+from genome import CLASSES, Genome, Shape, Space, decode, named, sample
+from genome.alphabet import ChannelMixing
 from star.build import build
 from star.contract import CHECKS, check, examine
 from star.subject import Subject
+from star.views import disagreements
 
 SHAPE = Shape(width=64, head_dim=16)
 
@@ -114,6 +118,29 @@ def test_a_structure_that_loses_digits_in_bfloat16_alone_is_caught(monkeypatch):
 
     monkeypatch.setattr(structure, "mix", no_better)
     assert [breach for breach in CHECKS["views"](subject) if "37 tokens" in breach and "fast in" in breach] == []
+
+
+@pytest.mark.parametrize(("bent_by", "breaches"), [(1e-8, 0), (1e-5, 1)])
+def test_a_gradient_whose_terms_cancel_is_measured_by_their_size(bent_by, breaches, monkeypatch):
+    """One filter for all channels: its only tap has a gradient of 4,096 terms of size one, which nearly cancel."""
+    row = named("GConv-2")
+    dense = replace(row, operator=replace(row.operator, channel_mixing=ChannelMixing.DENSE))
+    space = Space((dense,), (Space.of([row.name], depth=1).featurizer(row),), depth=1)
+    subject = Subject(decode(Genome.parse(f"{row.id}.1.1.1.1"), space), SHAPE)
+    with torch.no_grad():
+        ((block, features),) = subject.model.features_of(subject.noise(1).unbind(0))
+    ((_, liv, own),) = block.operator.parts(features)
+    asked_BLHV = torch.linspace(-1, 1, own["v"].numel()).cos().bfloat16().double().view_as(own["v"])
+    own |= {"c": torch.ones_like(own["c"]), "b": torch.ones_like(own["b"]), "v": 1 / asked_BLHV}
+    own["v"][::2] *= -1.00002
+    honest = liv.structure.fast
+
+    def bent(features):
+        rest = (features["h"] - features["h"].detach()).sum()
+        return honest(features) + rest * (bent_by if features["v"].dtype is torch.float32 else 0)
+
+    monkeypatch.setattr(liv.structure, "fast", bent)
+    assert len(list(disagreements(liv.structure, own, ["fast in float32"]))) == breaches
 
 
 def test_a_cache_that_keeps_more_than_it_says_is_caught(monkeypatch):
