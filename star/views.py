@@ -19,7 +19,7 @@ Mixed = tuple[Tensor, dict[str, Tensor]]
 """An output and the gradient of every feature."""
 OUTPUT = "the output"
 VANISHING = 0.05
-"""A gradient counts as no smaller than this share of its fellows': what is left of it then are sums that cancel."""
+"""A gradient of less than this share of its fellows' has vanished: what is left of it are sums that cancel."""
 TINY = torch.finfo(torch.float64).tiny
 EXACT = (1e-9, 1e-9)
 GRADIENT_TOLERANCE = 1e-4
@@ -88,7 +88,7 @@ def _errors(measured: Mixed, meant: Mixed) -> dict[str, float]:
     largest = max(sizes.values())
     gradients = {}
     for group, grad in grads.items():
-        size = max(sizes[group], VANISHING * largest)
+        size = sizes[group] if sizes[group] >= VANISHING * largest else largest
         scale = max(size * _terms(grad, expected) ** 0.5, TINY)  # no token may have met its route
         gradients[group] = _rms(grad - expected_grads[group]) / scale
     return {OUTPUT: relative_rms(output, expected)} | {f"the gradient of {g}": error for g, error in gradients.items()}
