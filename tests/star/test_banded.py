@@ -28,7 +28,7 @@ BANDED = {
     "gate a key": (43, 4, 1, 3),
     "steps, one key head for all": (44, 4, 1, 3),
     "normalised": (51, 4, 6, 3),
-    "normalised, one channel a head": (51, 4, 6, 1),
+    "normalised, one head": (51, 4, 6, 2),
     "DeltaNet": (70, 5, 1, 3),
     "Gated DeltaNet": (71, 5, 1, 3),
 }
@@ -177,7 +177,6 @@ def test_a_banded_recurrence_keeps_two_states_and_works_for_both():
     [
         (50, 1, {}),
         (50, 1, CONSTANT | {"generator": a.Generator.NONE}),
-        (51, 6, {}),
         (5, 1, {}),
         (5, 1, {"generator": a.Generator.FORGET, "source": a.Source.PROJECTED, "channel": a.ChannelMixing.DENSE}),
     ],
