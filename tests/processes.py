@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def star(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command line in a session of its own, so that Ctrl-C can be pressed for all of its processes."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "api.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        yield process
+        process.kill()
 
 
 def eventually(true: Callable[[], object], seconds: float = 40.0) -> None:

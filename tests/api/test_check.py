@@ -6,29 +6,20 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import descendants, eventually, gone
+from processes import descendants, eventually, gone, star
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 
 
 @pytest.fixture
 def check() -> Iterator[subprocess.Popen[str]]:
-    """A check long enough to be stopped, in a session of its own."""
-    asked = ["--random", "200", "--depth", "1", "--width", "16", "--workers", "2", "--json"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "check", *asked],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    """A check long enough to be stopped."""
+    with star("check", "--random", "200", "--depth", "1", "--width", "16", "--workers", "2", "--json") as process:
         yield process
-        process.kill()
 
 
 def test_ctrl_c_during_a_check_tells_what_held_so_far(check: subprocess.Popen[str]) -> None:

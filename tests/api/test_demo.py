@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
-from processes import descendants, eventually, gone
+from processes import descendants, eventually, gone, star
 
 from search.archive import Archive
 from search.jobs import CandidateState
@@ -22,17 +21,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for pr
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A demo long enough to be stopped, in a session of its own."""
-    command = [sys.executable, "-m", "api.cli", "demo", "--workers", "1", "--candidates", "9", "--steps", "20"]
-    with subprocess.Popen(
-        [*command, "--folder", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    """A demo long enough to be stopped."""
+    with star("demo", "--workers", "1", "--candidates", "9", "--steps", "20", "--folder", str(tmp_path)) as process:
         yield process
-        process.kill()
 
 
 def test_ctrl_c_during_the_search_leaves_no_process_and_keeps_the_work(
