@@ -23,10 +23,10 @@ benchmark: $(STAMP) ## every operator on this CPU; kernels, where there is a GPU
 	.venv/bin/python benchmarks/operators.py
 	.venv/bin/python benchmarks/kernels.py
 
-$(STAMP): pyproject.toml constraints.txt $(wildcard star/kernels/native/*)
+$(STAMP): pyproject.toml constraints.txt $(wildcard star/ops/recurrence/native/*)
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean: ## everything this file made
-	rm -rf .venv var build *.egg-info star/kernels/*.so
+	rm -rf .venv var build *.egg-info star/ops/recurrence/*.so

@@ -25,8 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from star.convolution import causal
-from star.kernels import forced, kernel
+from star.ops.convolution.causal import causal
+from star.ops.dispatch import forced, kernel
 
 SHAPES = ((16, 128, 64, 3), (8, 8192, 64, 3), (8, 4096, 768, 3), (4, 4096, 2048, 3), (4, 4096, 2048, 8))
 DTYPES = (torch.float32, torch.bfloat16)
@@ -49,7 +49,7 @@ def conv1d(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
 
 def forms(features: list[Tensor]) -> dict[str, Form]:
     """Everything that is compared, by name; the kernel as it would be chosen comes first."""
-    from star.kernels.toeplitz import CONFIGURATIONS, gated_short_conv
+    from star.ops.convolution.triton import CONFIGURATIONS, gated_short_conv
 
     chosen = kernel("toeplitz", *features)
     if chosen is None:

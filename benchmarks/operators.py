@@ -49,7 +49,7 @@ from torch import Tensor
 
 import star
 from genome import CLASSES, Genome, LIVClass, Shape, Space, decode
-from genome.alphabet import Sparsity, TokenMixing
+from genome.classes.alphabet import Sparsity, TokenMixing
 from star.backbone import Block
 from star.structures import Structure
 

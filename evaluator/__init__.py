@@ -1,0 +1,1 @@
+"""Genomes in, evaluations out: training and measuring candidates, in this process or on Ray."""

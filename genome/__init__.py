@@ -2,13 +2,13 @@
 
 from genome.blueprint import Blueprint, Placement, decode, encode
 from genome.catalogue import CLASSES, FEATURIZERS, STAR_CLASSES, named
-from genome.extents import Heads
+from genome.classes.head_sizes import Heads
+from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.genome import Genome, Segment
-from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.repair import Breach, Repaired, breaches, repair, require_legal
 from genome.shape import Shape
 from genome.space import Space, digest
-from genome.variation import mutate, recombine, sample
+from genome.variation.genes import mutate, recombine, sample
 
 __all__ = [
     "CLASSES",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from genome.classes.operator import FeaturizerGenome, LIVClass
 from genome.genome import SKIPPED, Genome, Segment, features_genes, members, weights_genes
-from genome.operator import FeaturizerGenome, LIVClass
 from genome.repair import require_legal
 from genome.space import Space
 

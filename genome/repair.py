@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from genome.alphabet import Expansion, Nonlinearity, Source
+from genome.classes.alphabet import Expansion, Nonlinearity, Source
+from genome.classes.operator import LIVClass
 from genome.genome import SKIPPED, Genome, Segment, features_genes, weights_genes
-from genome.operator import LIVClass
 from genome.space import Space
 
 if TYPE_CHECKING:

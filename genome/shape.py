@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from genome.alphabet import ChannelMixing, Normalisation
-from genome.extents import Asked, Heads, extent
-from genome.operator import FeaturizerGenome, LIVClass, OperatorGenome
+from genome.classes.alphabet import ChannelMixing, Normalisation
+from genome.classes.head_sizes import Asked, Heads, extent
+from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any
 
 from genome.catalogue import CLASSES, FEATURIZERS, named
+from genome.classes.operator import FeaturizerGenome, LIVClass
+from genome.classes.rules import illegal
 from genome.genome import Genome
-from genome.legality import illegal
-from genome.operator import FeaturizerGenome, LIVClass
 
 MAX_DEPTH = 256
 

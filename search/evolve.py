@@ -26,8 +26,8 @@ from pymoo.operators.selection.tournament import TournamentSelection
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
 from genome import Genome, Repaired, Space, digest, mutate, recombine, sample
-from genome.invention import invent
-from genome.levels import Level
+from genome.variation.class_mutation import invent
+from genome.variation.class_sampling import Level
 from search.plan import Plan
 
 GENES = 5

@@ -9,7 +9,7 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from evaluator.evaluation import Budget, Metric, RecallTask, Task, TextTask, Value
 from genome import STAR_CLASSES, Genome, Shape, Space, named, require_legal
-from genome.levels import Level
+from genome.variation.class_sampling import Level
 
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4

@@ -11,9 +11,9 @@ from sqlalchemy.exc import OperationalError
 
 from evaluator.evaluation import Evaluator
 from search.archive import Archive
-from search.course import Course, Reference
-from search.jobs import TERMINAL, Claim, JobState, LeaseLostError
-from search.pulse import Pulse
+from search.archive.values import TERMINAL, Claim, JobState, LeaseLostError
+from search.heartbeat import Pulse
+from search.job_run import Course, Reference
 
 log = logging.getLogger(__name__)
 

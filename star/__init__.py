@@ -1,13 +1,13 @@
 """Architectures as PyTorch: build, cost, check, generate, export."""
 
+from star.analysis.cost import Cost, LIVCost, cost
+from star.analysis.footprint import Footprint, footprint
+from star.analysis.state_size import StateSize, state_sizes
 from star.backbone import Backbone
 from star.build import build
-from star.contract import CHECKS, Report, check
-from star.cost import Cost, LIVCost, cost
+from star.contract.checks import CHECKS, Report, check
 from star.export import export, load, weights
-from star.footprint import Footprint, footprint
 from star.generate import generate
-from star.state_size import StateSize, state_sizes
 
 __all__ = [
     "CHECKS",

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from genome import Placement, Shape
-from genome.alphabet import OUTPUT, Normalisation
+from genome.classes.alphabet import OUTPUT, Normalisation
 from star.cache import Store
 from star.features import Featurizer
 from star.features.feature import parameter

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genome.alphabet import Nonlinearity
+from genome.classes.alphabet import Nonlinearity
 
 SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
     Nonlinearity.NONE: torch.positive,

@@ -13,15 +13,15 @@ from typing import NamedTuple
 import httpx
 
 import star
-from api.app import create_app
-from api.reference import reference
-from api.serve import Server
+from api.process.reference import reference
+from api.process.server import Server
+from api.process.settings import Settings
+from api.web.app import create_app
 from evaluator.evaluation import Evaluation, Failure, Request
 from evaluator.inline import InlineEvaluator
 from genome import Genome, Space, decode
 from search.archive import Archive
 from search.runner import Runner
-from search.settings import Settings
 
 
 class Service(NamedTuple):

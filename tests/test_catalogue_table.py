@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from api.routes.catalogue import rows
+from api.web.routes.catalogue import rows
 
 README = Path(__file__).parent.parent / "README.md"
 COLUMNS = ("id", "class", "digits", "structure", "state", "FLOPs a token", "what makes it so", "source")

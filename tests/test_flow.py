@@ -5,12 +5,12 @@ import zipfile
 
 import pytest
 import torch
-from served import serving
 
 import star
-from api.reference import reference
+from api.process.reference import reference
 from evaluator.inline import InlineEvaluator
 from search.runner import Runner
+from tests.served import serving
 
 PLAN = {
     "space": {"depth": 2, "classes": ["SA-1", "GMemless", "GConv-1", "Rec-2"]},

@@ -11,7 +11,7 @@ from genome.catalogue.delta import DELTA_CLASSES, DELTA_FEATURIZERS
 from genome.catalogue.recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
 from genome.catalogue.routed import ROUTED_CLASSES, ROUTED_FEATURIZERS
 from genome.catalogue.star import STAR_CLASSES, STAR_FEATURIZERS
-from genome.operator import LIVClass
+from genome.classes.operator import LIVClass
 
 __all__ = ["CLASSES", "FEATURIZERS", "STAR_CLASSES", "named"]
 

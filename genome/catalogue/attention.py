@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from genome.alphabet import Expansion, Generator, Repeat
 from genome.catalogue.parts import DENSE
-from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+from genome.classes.alphabet import Expansion, Generator, Repeat
+from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _ONE_HEAD = GroupGenome(repeat=Repeat.ALL)
 _QUERIES = GroupGenome(expansion=Expansion.LATENT)

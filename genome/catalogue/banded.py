@@ -1,8 +1,8 @@
 """Recurrences in blocks and recurrences with normalised rows: classes and featurizers 50 to 59."""
 
-from genome.alphabet import Generator, Nonlinearity, Repeat
 from genome.catalogue.parts import DENSE, LASTING, SHARE, UNIT
-from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+from genome.classes.alphabet import Generator, Nonlinearity, Repeat
+from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _POSITIVE = GroupGenome(nonlinearity=Nonlinearity.ELU)
 _SHARED_GATE = GroupGenome(repeat=Repeat.SIXTEEN, generator=Generator.FORGET)

@@ -1,8 +1,8 @@
 """The one row that is no linear input-varying system: class and featurizer 120."""
 
-from genome.alphabet import OUTPUT
 from genome.catalogue.parts import CONVOLVED, DENSE, LEARNED, NORM
-from genome.operator import FeaturizerGenome, LIVClass, OperatorGenome
+from genome.classes.alphabet import OUTPUT
+from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 CELL_FEATURIZERS = (
     FeaturizerGenome(

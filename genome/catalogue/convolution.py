@@ -5,9 +5,9 @@ filter: explicit taps keep a bounded tail, state-space filters the state of an e
 whole history.
 """
 
-from genome.alphabet import Generator
 from genome.catalogue.parts import BLOCKS, CONVOLVED, DENSE, ITSELF, UNIT, filter_of
-from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+from genome.classes.alphabet import Generator
+from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 
 def _hyena(number: int, generator: Generator) -> FeaturizerGenome:

@@ -1,10 +1,10 @@
 """The delta rule's rows of the catalogue: classes and featurizers 70 to 89."""
 
-from genome.alphabet import (
+from genome.catalogue.parts import ACTIVATED, KEY, LASTING, NORM, NORM_AND_GATE, PER_HEAD, SHARE
+from genome.classes.alphabet import (
     OUTPUT,
 )
-from genome.catalogue.parts import ACTIVATED, KEY, LASTING, NORM, NORM_AND_GATE, PER_HEAD, SHARE
-from genome.operator import FeaturizerGenome, LIVClass, OperatorGenome
+from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 DELTA_FEATURIZERS = (
     FeaturizerGenome(70, (("c", KEY), ("b", KEY), ("a", LASTING), ("d", SHARE), ("v", ACTIVATED), (OUTPUT, NORM))),

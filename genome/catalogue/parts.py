@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from genome.alphabet import (
+from genome.classes.alphabet import (
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -12,7 +12,7 @@ from genome.alphabet import (
     Source,
     Sparsity,
 )
-from genome.operator import GroupGenome
+from genome.classes.operator import GroupGenome
 
 DENSE = GroupGenome()
 ITSELF = GroupGenome(channel=ChannelMixing.DIAGONAL)

@@ -2,12 +2,6 @@
 
 from dataclasses import replace
 
-from genome.alphabet import (
-    OUTPUT,
-    Expansion,
-    Generator,
-    Nonlinearity,
-)
 from genome.catalogue.parts import (
     ACTIVATED,
     CONVOLVED,
@@ -20,7 +14,13 @@ from genome.catalogue.parts import (
     SILU,
     UNIT,
 )
-from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+from genome.classes.alphabet import (
+    OUTPUT,
+    Expansion,
+    Generator,
+    Nonlinearity,
+)
+from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _RELU = GroupGenome(nonlinearity=Nonlinearity.RELU)
 _STATE_16 = replace(CONVOLVED, expansion=Expansion.STATE_16)

@@ -1,13 +1,13 @@
 """Routed operators of the literature as data: classes and featurizers 110 to 119."""
 
-from genome.alphabet import (
+from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE, KEY, NORM_AND_GATE, PER_HEAD, SHARE, UNIT
+from genome.classes.alphabet import (
     OUTPUT,
     ROUTES,
     Expansion,
     Generator,
 )
-from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE, KEY, NORM_AND_GATE, PER_HEAD, SHARE, UNIT
-from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _EXPERT = GroupGenome(expansion=Expansion.EXPERT)
 _EXPERTS = (ROUTES, GroupGenome(expansion=Expansion.EIGHT, generator=Generator.TOP_2))

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from genome.alphabet import Expansion, Generator, Repeat
 from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE, LEARNED, filter_of
-from genome.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+from genome.classes.alphabet import Expansion, Generator, Repeat
+from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _QUARTER = GroupGenome(repeat=Repeat.FOUR)
 _HALF = GroupGenome(repeat=Repeat.TWO)

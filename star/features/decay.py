@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.alphabet import Expansion, Nonlinearity
+from genome.classes.alphabet import Expansion, Nonlinearity
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.features.projection import Projection
-from star.precision import exact
+from star.ops.precision import exact
 
 SHORTEST_STEP, LONGEST_STEP = 1e-3, 1e-1
 FASTEST_RATE = 16.0

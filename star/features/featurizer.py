@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from torch import Tensor, nn
 
 from genome import FeaturizerGenome, Heads
-from genome.alphabet import CHOICES, OUTPUT, ROUTES, Expansion, Generator, Source
+from genome.classes.alphabet import CHOICES, OUTPUT, ROUTES, Expansion, Generator, Source
 from star.cache import Store
 from star.features.cell import CellForgetGate, Feedback
 from star.features.decay import (

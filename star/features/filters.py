@@ -11,10 +11,10 @@ import torch
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.alphabet import TAPS
+from genome.classes.alphabet import TAPS
 from star.cache import Store
 from star.features.feature import Feature, parameter
-from star.precision import exact, undisturbed
+from star.ops.precision import exact, undisturbed
 
 FREQUENCIES = 8
 HIDDEN = 32

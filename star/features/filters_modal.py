@@ -1,4 +1,6 @@
-"""Filters that are sums of decaying modes, written as modes: (log pole, residue), for `star.state_space.Modes`.
+"""Filters that are sums of decaying modes, written as modes (log pole, residue).
+
+`star.ops.convolution.state_space.Modes` reads them.
 
 The last row is no mode but the direct way from input to output, at distance 0 alone (D in state-space models).
 
@@ -13,13 +15,13 @@ import torch
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.alphabet import STATES
+from genome.classes.alphabet import STATES
 from star.cache import Store
 from star.features.decay import LONGEST_STEP, SHORTEST_STEP
 from star.features.feature import Feature, parameter
 from star.features.hippo import normal_plus_rank_one
-from star.precision import exact
-from star.state_space import FORGOTTEN
+from star.ops.convolution.state_space import FORGOTTEN
+from star.ops.precision import exact
 
 SLOWEST, FASTEST = 0.01, 0.1
 """Initial decay rates of real modes, per token (Hyena-LI)."""

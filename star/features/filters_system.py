@@ -1,4 +1,6 @@
-"""Filters of state-space models whose matrix is not diagonal, written as systems for `star.state_space.System`.
+"""Filters of state-space models whose matrix is not diagonal, written as systems.
+
+`star.ops.convolution.state_space.System` reads them.
 
 All yield h_HMM = [[A, B], [C, D]] with (s_{t+1}, y_t) = h (s_t, u_t): D is h_0 and C A^{t-1} B is h_t, at every length.
 
@@ -14,12 +16,12 @@ import torch
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.alphabet import STATES
+from genome.classes.alphabet import STATES
 from star.cache import Store
 from star.features.decay import LONGEST_STEP, SHORTEST_STEP
 from star.features.feature import Feature, parameter
 from star.features.hippo import legs, normal_plus_rank_one
-from star.precision import exact, undisturbed
+from star.ops.precision import exact, undisturbed
 
 
 class SystemFilter(Feature):

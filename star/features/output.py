@@ -10,9 +10,9 @@ from dataclasses import replace
 from torch import Tensor
 
 from genome import GroupGenome, Heads
-from genome.alphabet import Normalisation
+from genome.classes.alphabet import Normalisation
 from star.features.projection import Projection
-from star.precision import exact
+from star.ops.precision import exact
 
 SMALLEST = 1e-6
 """Added to the mean square of a head that is normalised."""

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.alphabet import SHORT_CONV_TAPS, ChannelMixing, FeatureTokenMixing, Normalisation
+from genome.classes.alphabet import SHORT_CONV_TAPS, ChannelMixing, FeatureTokenMixing, Normalisation
 from star.cache import Store
-from star.convolution import causal
 from star.features.feature import Feature, parameter
 from star.nonlinearity import SIGMA
-from star.rotary import rotate
+from star.ops.convolution.causal import causal
+from star.ops.rotary import rotate
 
 _NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
     Normalisation.NONE: torch.positive,

@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import FeaturizerGenome, GroupGenome, Heads
-from genome.alphabet import CHOICES, ROUTES
-from genome.alphabet import Generator as Kind
+from genome.classes.alphabet import CHOICES, ROUTES
+from genome.classes.alphabet import Generator as Kind
 from star.balance import tell
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.nonlinearity import SIGMA
-from star.precision import exact
-from star.routing import to_experts
+from star.ops.precision import exact
+from star.ops.routing import to_experts
 
 
 def _as_likely(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class Gate(Feature):
 class Experts(Feature):
     """(B, L, S, I): c or v of a token from the experts it meets, in the order of their index; idle slots are 0.
 
-    Half as wide as one unrouted unit each (`genome.extents.expert_width`), and computed for no token that does not
+    Half as wide as one unrouted unit each (`genome.classes.head_sizes`), and computed for no token that does not
     meet them.
     """
 

@@ -1,7 +1,7 @@
 """How tokens are mixed: one file per structure of T."""
 
 from genome import FeaturizerGenome, OperatorGenome
-from genome.alphabet import ChannelMixing, Generator, Sparsity, TokenMixing
+from genome.classes.alphabet import ChannelMixing, Generator, Sparsity, TokenMixing
 from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
 from star.structures.jagged import Jagged
@@ -32,7 +32,7 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
     (TokenMixing.SEMI_SEPARABLE, Sparsity.ROUTED): RoutedSemiSeparable,
     (TokenMixing.DELTA, Sparsity.ROUTED): RoutedDelta,
 }
-"""What mixes tokens, by the operator's second and third digit; `genome.legality.SPARSITIES` admits just these."""
+"""What mixes tokens, by the operator's second and third digit; `genome.classes.rules.SPARSITIES` admits just these."""
 
 LATENT: dict[type[Structure], type[Structure]] = {LowRank: Latent}
 OUTER: dict[type[Structure], type[Structure]] = {Toeplitz: Outer}

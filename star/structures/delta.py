@@ -10,8 +10,8 @@ B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value chann
 import torch
 from torch import Tensor
 
-from star.delta_rule import delta_rule
-from star.kernels import kernel
+from star.ops.delta_rule.chunk import delta_rule
+from star.ops.dispatch import kernel
 from star.structures.recurrent import Recurrent
 from star.structures.structure import Features
 

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.alphabet import BLOCK, Source, Sparsity, TokenMixing
+from genome.classes.alphabet import BLOCK, Source, Sparsity, TokenMixing
 from star.cache import Store
-from star.precision import exact, undisturbed
+from star.ops.precision import exact, undisturbed
 from star.structures.delta import Delta
 from star.structures.recurrent import Recurrent
 from star.structures.semi_separable import SemiSeparable
@@ -40,7 +40,7 @@ States = tuple[Tensor, Tensor]
 class Jagged(Structure):
     """The unbanded recurrence of the same digits, in blocks.
 
-    The job's `window` says nothing here: the block is `genome.alphabet.BLOCK`, the side of a matrix tile, for which
+    The job's `window` says nothing here: the block is `genome.classes.alphabet`, the side of a matrix tile, for which
     the source made these recurrences; with another size they would be another operator on other hardware.
     """
 

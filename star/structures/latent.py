@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from star.cache import Store
-from star.rotary import rotate
+from star.ops.rotary import rotate
 from star.structures.low_rank import LowRank
 from star.structures.structure import Features
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from star.cache import Store
-from star.rotary import rotate
+from star.ops.rotary import rotate
 from star.structures.structure import Features, Structure
 
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from star.cache import Store
-from star.precision import exact, undisturbed
+from star.ops.precision import exact, undisturbed
 from star.structures.structure import Features, Structure
 
 LEAST = 1e-12

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from star.cache import Store
-from star.filter_matrix import toeplitz
-from star.outer_products import contracted, convolved, products, transforms
-from star.state_space import StateSpace
+from star.ops.convolution.state_space import StateSpace
+from star.ops.convolution.toeplitz_matrix import toeplitz
+from star.ops.outer_product.products import contracted, convolved, products, transforms
 from star.structures.structure import Features
 from star.structures.toeplitz import Toeplitz, precise, recurred
 

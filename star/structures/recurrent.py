@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from star.cache import Store
-from star.precision import exact, undisturbed
+from star.ops.precision import exact, undisturbed
 from star.structures.structure import Features, Structure
 
 

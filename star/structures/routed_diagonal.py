@@ -10,10 +10,10 @@ B batch, L tokens, D model width, M experts, S slots, I channels of an expert, C
 import torch
 from torch import Tensor
 
-from genome.alphabet import ROUTES
+from genome.classes.alphabet import ROUTES
 from star.cache import Store
 from star.nonlinearity import SIGMA
-from star.routing import from_experts, slots
+from star.ops.routing import from_experts, slots
 from star.structures.structure import Features, Structure
 
 

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.alphabet import CHOICES, ROUTES, Sparsity
+from genome.classes.alphabet import CHOICES, ROUTES, Sparsity
 from star.cache import Store
-from star.rotary import rotate
-from star.routing import Packing, slots
+from star.ops.rotary import rotate
+from star.ops.routing import Packing, slots
 from star.structures.low_rank import LowRank
 from star.structures.structure import Features, Structure
 

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.alphabet import CHOICES, ROUTES, Sparsity
+from genome.classes.alphabet import CHOICES, ROUTES, Sparsity
 from star.cache import Store
-from star.precision import exact, undisturbed
-from star.routing import Packing
+from star.ops.precision import exact, undisturbed
+from star.ops.routing import Packing
 from star.structures.delta import Delta
 from star.structures.recurrent import Recurrent
 from star.structures.semi_separable import SemiSeparable

@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.alphabet import Nonlinearity, Source
-from star.chunked import chunked
-from star.kernels import kernel
-from star.recurrence_blocks import recurrence_in_blocks
+from genome.classes.alphabet import Nonlinearity, Source
+from star.ops.dispatch import kernel
+from star.ops.recurrence.chunk import chunked
+from star.ops.recurrence.scan import recurrence_in_blocks
 from star.structures.recurrent import Recurrent
 from star.structures.structure import Features
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.alphabet import Sparsity
+from genome.classes.alphabet import Sparsity
 from star.cache import Store
 
 Features = Mapping[str, Tensor]

@@ -10,13 +10,14 @@ B batch, L tokens, H heads (one filter each), V channels per head, D = H V chann
 import torch
 from torch import Tensor
 
-from genome.alphabet import STATES, TAPS, Generator
+from genome.classes.alphabet import STATES, TAPS, Generator
 from star.cache import Store
-from star.convolution import DIRECT_TAPS, causal
-from star.filter_matrix import toeplitz
-from star.kernels import kernel
-from star.precision import exact, undisturbed
-from star.state_space import FORMS, StateSpace
+from star.ops.convolution.causal import DIRECT_TAPS, causal
+from star.ops.convolution.state_space import StateSpace
+from star.ops.convolution.toeplitz_matrix import toeplitz
+from star.ops.dispatch import kernel
+from star.ops.precision import exact, undisturbed
+from star.structures.filter_forms import FORMS
 from star.structures.structure import Features, Structure
 
 CHUNK = 1024
@@ -24,7 +25,7 @@ CHUNK = 1024
 
 
 class Toeplitz(Structure):
-    """The groups are the gates c and b, the filter h (taps h_HW or a form of `star.state_space`), and v."""
+    """The groups are the gates c and b, the filter h (taps h_HW or a `StateSpace`), and v."""
 
     per_token = ("c", "b", "v")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from served import Service, finish_job, serving
+
+from tests.served import Service, finish_job, serving
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,13 @@
-"""A runner with the free twin, for tests to kill: `runner_process.py URL ARTIFACTS LOG DELAY`."""
+"""A runner with the free twin, for tests to kill: `python -m tests.search.runner_process URL ARTIFACTS LOG DELAY`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from twin import Twin, corner
-
 from search.archive import Archive
 from search.runner import Runner
+from tests.search.twin import Twin, corner
 
 url, artifacts, log, delay = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
 archive = Archive(url)

@@ -9,14 +9,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from twin import Twin, corner
-
 from search.archive import Archive
-from search.jobs import CandidateState, JobState
+from search.archive.values import CandidateState, JobState
 from search.plan import Plan, SpacePlan
 from search.runner import Runner
+from tests.search.twin import Twin, corner
 
-PROCESS = Path(__file__).with_name("runner_process.py")
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_path: Path) -> None:
@@ -55,7 +54,7 @@ def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_pa
 
 def _killed_after(archive: Archive, job_id: str, done: int, arguments: list[str]) -> list[int]:
     """Start a runner, kill it when so many are done, and give what it had in flight."""
-    process = subprocess.Popen([sys.executable, PROCESS, *arguments])
+    process = subprocess.Popen([sys.executable, "-m", "tests.search.runner_process", *arguments], cwd=ROOT)
     try:
         while archive.job(job_id).done < done:
             assert process.poll() is None

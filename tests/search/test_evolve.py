@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twin import analytic, corner
 
 from evaluator.evaluation import Metric
 from genome import Genome, Space, decode, require_legal
-from genome.levels import Level
+from genome.variation.class_sampling import Level
 from search.evolve import Evolution, Proposal
 from search.objectives import Frontier, objectives
 from search.plan import PAPER, Plan, SpacePlan
+from tests.search.twin import analytic, corner
 
 PLAN = Plan(space=SpacePlan(depth=5), population=6, candidates=60)
 INVENTIVE = Plan(space=SpacePlan(depth=4, levels=Level.FEATURIZER), population=4, candidates=60, mutation=0.4)

@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from twin import Twin, corner
 
 from evaluator.evaluation import Evaluator, Failure, Metric, RecallTask, Request
 from genome import Space
 from search.archive import Archive
-from search.artifacts import weights_path
-from search.course import LAST_ATTEMPT
-from search.jobs import Action, Candidate, CandidateState, Claim, JobState
+from search.archive.values import Action, Candidate, CandidateState, Claim, JobState
+from search.archive.weights import weights_path
+from search.job_run import LAST_ATTEMPT
 from search.plan import Constraint, Plan, SpacePlan
 from search.runner import Runner
+from tests.search.twin import Twin, corner
 
 
 class Bench:

@@ -1,0 +1,1 @@
+"""The command `star`, one file for each group of commands."""

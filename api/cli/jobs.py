@@ -1,0 +1,166 @@
+"""Commands that talk to a running service: submit, jobs, frontier, candidate, export, pause, resume, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.output import BAD_INPUT, FAILED, duration, fail, measured, show_facts, show_json, show_table
+from api.cli.overrides import plan_changes
+
+app = typer.Typer()
+
+Url = Annotated[str, typer.Option("--url", envvar="STAR_URL", help="Address of the service.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
+NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", help="A candidate's number.", min=1)]
+DEFAULT_URL = "http://127.0.0.1:8765"
+
+
+@app.command()
+def submit(
+    preset: Annotated[str, typer.Option(help="The plan to start from; GET /v1/presets lists them.")] = "laptop",
+    plan: Annotated[
+        str | None, typer.Option(help="JSON file with what differs from the preset; - reads it here.")
+    ] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="One field, as in budget.steps=50.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Shown in lists.")] = "",
+    key: Annotated[str | None, typer.Option("--idempotency-key", help="Repeats with it make no second job.")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Queue a search."""
+    body = {"preset": preset, "name": name, "plan": plan_changes(plan, change or [])}
+    with _service(url) as service:
+        job = service.post("/v1/jobs", body, {"Idempotency-Key": key} if key else None)
+        _show_job(job, as_json, f"{service.url}/jobs/{job['id']}")
+
+
+@app.command()
+def jobs(
+    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="One job only, with its details.")] = None,
+    page_size: Annotated[int, typer.Option(min=1, help="Rows.")] = 50,
+    page_token: Annotated[str | None, typer.Option(help="As printed under the page before.")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """List searches, newest first, or show one."""
+    with _service(url) as service:
+        if job is not None:
+            _show_job(service.get(f"/v1/jobs/{job}"), as_json, f"{service.url}/jobs/{job}")
+            return
+        page = service.get("/v1/jobs", page_size=page_size, page_token=page_token)
+    if as_json:
+        show_json(page)
+        return
+    columns = ("job", "name", "state", "done", "frontier", "hypervolume", "time left")
+    show_table("Searches", columns, [_job_row(one) for one in page["jobs"]])
+    if page["next_page_token"]:
+        typer.echo(f"more: --page-token {page['next_page_token']}")
+
+
+@app.command()
+def frontier(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """The candidates of a search that no other beats."""
+    with _service(url) as service:
+        objectives = service.get(f"/v1/jobs/{job}")["plan"]["objectives"]
+        found = service.get(f"/v1/jobs/{job}/frontier")
+    if as_json:
+        show_json(found)
+        return
+    ranked = sorted(found["candidates"], key=lambda one: one["metrics"].get(objectives[0], 0.0))
+    rows = [
+        [str(one["number"]), *(measured(o, one["metrics"]) for o in objectives), one["baseline"] or one["genome"]]
+        for one in ranked
+    ]
+    show_table("Frontier", ("candidate", *objectives, "genome"), rows)
+
+
+@app.command()
+def candidate(job: JobArgument, number: NumberArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """One candidate: what it is made of, what it scored, where it comes from."""
+    with _service(url) as service:
+        found = service.get(f"/v1/jobs/{job}/candidates/{number}")
+    if as_json:
+        show_json(found)
+        return
+    metrics = [name for name in found["metrics"] if not name.endswith("_stderr")]
+    facts = [(name, str(found[name])) for name in ("number", "state", "genome", "variation", "parents", "frontier")]
+    facts += [(name, measured(name, found["metrics"])) for name in metrics]
+    facts += [("failure", f"{found['failure']}: {found['detail']}")] if found["failure"] else []
+    show_facts([*facts, ("LIVs", ", ".join(liv["name"] for liv in found["blueprint"]))])
+
+
+@app.command()
+def export(
+    job: JobArgument,
+    number: NumberArgument,
+    to: Annotated[Path, typer.Option(help="Directory to unpack into.")] = Path(),
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Download a trained candidate as a folder that `star.load` reads."""
+    with _service(url) as service:
+        folder = service.export(job, number, to)
+    files = sorted(path.name for path in folder.iterdir())
+    if as_json:
+        show_json({"folder": str(folder), "files": files})
+    else:
+        show_facts([("folder", str(folder)), ("files", ", ".join(files))])
+
+
+@app.command()
+def pause(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Begin no further candidates of a search."""
+    _act("pause", job, url, as_json)
+
+
+@app.command()
+def resume(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Go on with a paused search."""
+    _act("resume", job, url, as_json)
+
+
+@app.command()
+def cancel(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """End a search for good."""
+    _act("cancel", job, url, as_json)
+
+
+def _act(action: str, job: str, url: str, as_json: bool) -> None:
+    with _service(url) as service:
+        _show_job(service.post(f"/v1/jobs/{job}/{action}"), as_json, f"{service.url}/jobs/{job}")
+
+
+@contextmanager
+def _service(url: str) -> Iterator[Any]:
+    from api.cli.client import Client, ServiceError
+
+    try:
+        yield Client(url)
+    except ServiceError as error:
+        fail(str(error), BAD_INPUT if error.refused else FAILED)
+    except OSError as error:
+        fail(str(error), FAILED)
+
+
+def _job_row(job: dict[str, Any]) -> list[str]:
+    done = f"{job['done']}/{job['candidates_total']}" + (f" ({job['failed']} failed)" if job["failed"] else "")
+    volume = f"{job['hypervolume']:.4f}"
+    left = duration(job["seconds_left"])
+    return [job["id"], job["name"], job["state"], done, str(job["frontier_size"]), volume, left]
+
+
+def _show_job(job: dict[str, Any], as_json: bool, page: str) -> None:
+    if as_json:
+        show_json(job)
+        return
+    names = ("job", "name", "state", "done", "frontier", "hypervolume", "time left")
+    facts = list(zip(names, _job_row(job), strict=True))
+    show_facts([*facts, *([("why", job["why"])] if job["why"] else []), ("page", page)])

@@ -1,0 +1,65 @@
+"""Commands that need no service: cost, catalogue; and the options they share with others."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.output import fail, scaled, show_facts, show_json, show_table
+
+app = typer.Typer()
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+GenomeArgument = Annotated[str, typer.Argument(metavar="GENOME", help="As in 1.1.1.1.1-9.1.1.1.1 or 11111-91111.")]
+Width = Annotated[int, typer.Option(min=1, max=65536, help="Channels of the residual stream.")]
+HeadDim = Annotated[
+    int | None,
+    typer.Option(min=1, max=4096, help="Channels of a head; by default up to 64, as many as leave four heads."),
+]
+Window = Annotated[int, typer.Option(min=1, max=2**20, help="Tokens that a banded operator reaches.")]
+Vocab = Annotated[int, typer.Option(min=1, max=1_000_000, help="Size of the vocabulary.")]
+
+
+@app.command()
+def cost(
+    genome: GenomeArgument,
+    width: Width = 64,
+    context: Annotated[int, typer.Option(min=1, max=2**24, help="Tokens at which the cache is counted.")] = 4096,
+    head_dim: HeadDim = None,
+    vocab: Vocab = 256,
+    window: Window = 64,
+    as_json: AsJson = False,
+) -> None:
+    """What a genome costs: parameters, cache, FLOPs. Nothing is built."""
+    from api.costs import priced, shape_for
+
+    try:
+        found = priced(genome, shape_for(width, head_dim, vocab, window), context)
+    except ValueError as error:
+        fail(str(error))
+    if as_json:
+        show_json(found)
+        return
+    show_facts((name, str(found[name])) for name in ("genome", "width", "head_dim", "vocab", "window", "context"))
+    keys = ("parameters", "cache_bytes", "flops_per_token")
+    rows = [[str(n), liv["name"], *(scaled(liv[key]) for key in keys)] for n, liv in enumerate(found["livs"], 1)]
+    total = ["", "in all", *(scaled(found[key]) for key in keys)]
+    show_table("", ("LIV", "class", "parameters", "cache bytes", "FLOPs a token"), [*rows, total])
+
+
+@app.command()
+def catalogue(as_json: AsJson = False) -> None:
+    """The LIV classes that genomes are written in."""
+    from api.web.routes.catalogue import rows
+
+    found = rows()
+    if as_json:
+        show_json(found)
+        return
+    columns = ("id", "name", "digits", "structure", "state", "decode_flops", "says", "source")
+    shown = [
+        row | {"digits": ".".join(map(str, row["digits"])), "decode_flops": scaled(row["decode_flops"])}
+        for row in found
+    ]
+    show_table("LIV classes", columns, [[str(row[column]) for column in columns] for row in shown])

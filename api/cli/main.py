@@ -1,0 +1,41 @@
+"""The command `star`. Every command imports what it needs when it runs, so that `star --help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from api.cli import analyse as commands_analyse
+from api.cli import check as commands_check
+from api.cli import jobs as commands_jobs
+from api.cli import local as commands_local
+from api.cli import server as commands_server
+
+app = typer.Typer(
+    name="star",
+    help="Synthesis of tailored architectures: search sequence models, and take the winners out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for commands in (commands_server, commands_jobs, commands_local, commands_check, commands_analyse):
+    app.add_typer(commands.app)
+
+
+def main() -> None:
+    """Run a command; what is wrong with its arguments is said in one line, too."""
+    try:
+        status = app(standalone_mode=False)
+    except TyperException as error:
+        typer.echo(error.format_message() if len(sys.argv) == 1 else f"star: {error.format_message()}", err=True)
+        status = error.exit_code
+    except typer.Abort:
+        status = 1
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

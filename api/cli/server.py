@@ -1,0 +1,116 @@
+"""Commands that run things: serve, run, migrate, demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.output import FAILED, fail, show_json
+
+if TYPE_CHECKING:
+    from api.process.settings import Settings
+
+app = typer.Typer()
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://... [DATABASE_URL]")]
+Artifacts = Annotated[Path | None, typer.Option(help="Directory of trained weights. [STAR_ARTIFACTS]")]
+Workers = Annotated[int | None, typer.Option(min=1, max=4096, help="Candidates evaluated at once. [STAR_WORKERS]")]
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when standard input closes.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen at. [STAR_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one. [STAR_PORT]")] = None,
+    workers: Workers = None,
+    runner: Annotated[bool, typer.Option("--runner/--no-runner", help="Whether to run searches too.")] = True,
+    database: Database = None,
+    artifacts: Artifacts = None,
+    supervised: Supervised = False,
+    as_json: AsJson = False,
+) -> None:
+    """The service: API, dashboard, and a runner beside it. Ctrl-C stops all of it."""
+    settings = _settings(host=host, port=port, workers=workers, database_url=database, artifacts=artifacts)
+    from api.process.server import serve as start
+
+    with _told():
+        start(settings, runner, supervised, as_json)
+
+
+@app.command()
+def run(
+    workers: Workers = None,
+    database: Database = None,
+    artifacts: Artifacts = None,
+    supervised: Supervised = False,
+) -> None:
+    """A runner alone: takes up queued searches and those whose runner has died."""
+    settings = _settings(workers=workers, database_url=database, artifacts=artifacts)
+    from api.process.runner import run as start
+
+    with _told():
+        start(settings, supervised)
+
+
+@app.command()
+def migrate(database: Database = None, as_json: AsJson = False) -> None:
+    """Bring the database to this version's schema. `serve` and `run` do so too."""
+    settings = _settings(database_url=database)
+    from search.archive import Archive
+
+    with _told():
+        Archive(settings.database_url).migrate()
+    if as_json:
+        show_json({"migrated": True})
+    else:
+        typer.echo("the database is up to date")
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, max=4096, envvar="WORKERS", help="Candidates at once.")] = 2,
+    candidates: Annotated[int | None, typer.Option(min=1, envvar="DEMO_CANDIDATES", help="Evaluations.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, envvar="DEMO_STEPS", help="Training steps of each.")] = None,
+    leave: Annotated[bool, typer.Option("--exit", envvar="DEMO_EXIT", help="Stop at the end; else serve on.")] = False,
+    folder: Annotated[Path, typer.Option(help="Everything is kept in a new directory below it.")] = Path("var/demo"),
+) -> None:
+    """A whole search on this machine: submit, watch, export two winners, generate with them."""
+    from api.cli.demo import demo as start
+
+    start(port, workers, candidates, steps, leave, folder)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What stops a command before it does its work, as one line."""
+    import sqlite3
+
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except ValueError as error:
+        fail(str(error))
+    except (DBAPIError, sqlite3.Error) as error:  # the latter when the file is none
+        fail(f"the database cannot be used: {getattr(error, 'orig', error)}", FAILED)
+    except OSError as error:
+        fail(str(error), FAILED)
+
+
+def _settings(**given: Any) -> Settings:
+    from pydantic import ValidationError
+
+    from api.process.settings import Settings
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        fail("; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()))
+    except ValueError as error:
+        fail(str(error))

@@ -1,0 +1,97 @@
+"""The service as one command: the web server here, the runner in a child process, both ended together."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from types import FrameType
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from api.process.settings import Settings
+from api.process.supervisor import Supervisor, when_orphaned
+from api.web.app import create_app
+from search.archive import Archive
+
+DRAIN_SECONDS = 5
+RUNNER = (sys.executable, "-m", "api.cli", "run", "--supervised")
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Server(uvicorn.Server):
+    """Ends the event streams when it is told to stop, instead of waiting for their readers to go."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=DRAIN_SECONDS))
+        self._closing: threading.Event = app.state.closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._closing.set()
+        super().handle_exit(sig, frame)
+
+
+def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        OSError: the address is taken or not this machine's.
+        ValueError: the database URL is none.
+    """
+    for sign in ENDING:
+        signal.signal(sign, _interrupt)
+    archive = Archive(settings.database_url)
+    archive.migrate()
+    if supervised:
+        when_orphaned(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with contextlib.suppress(KeyboardInterrupt), _listening(settings) as listener:
+        _announce(listener, runner, as_json)
+        threading.Thread(target=_warm, name="warm", daemon=True).start()
+        with Supervisor(RUNNER, _runner_settings(settings)) if runner else contextlib.nullcontext():
+            try:
+                Server(create_app(archive, settings)).run(sockets=[listener])
+            finally:
+                for sign in ENDING:
+                    signal.signal(sign, signal.SIG_IGN)  # what remains is bounded in time
+
+
+def _interrupt(sig: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _listening(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(f"cannot listen at {settings.host} port {settings.port}: {error.strerror}") from None
+
+
+def _announce(listener: socket.socket, runner: bool, as_json: bool) -> None:
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    if as_json:
+        typer.echo(json.dumps({"url": url, "runner": runner}))
+    else:
+        typer.echo(f"STAR is at {url} {'with' if runner else 'without'} a runner; Ctrl-C ends it")
+    sys.stdout.flush()
+
+
+def _runner_settings(settings: Settings) -> dict[str, str]:
+    """Through the environment, since everybody may read the arguments of a process and a URL may hold a password."""
+    return {
+        "STAR_DATABASE_URL": settings.database_url,
+        "STAR_ARTIFACTS": str(settings.artifacts),
+        "STAR_WORKERS": str(settings.workers),
+    }
+
+
+def _warm() -> None:
+    """Import torch before the first request that needs it."""
+    import star  # noqa: F401 - loading it is the point

@@ -1,0 +1,41 @@
+"""The web application, as a function of what it needs."""
+
+from __future__ import annotations
+
+import threading
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api.process.settings import Settings
+from api.web.headers import SecurityHeaders
+from api.web.limits import BodyLimit
+from api.web.problems import handle
+from api.web.routes import candidates, catalogue, events, exports, genomes, health, jobs, pages
+from search.archive import Archive
+
+ROUTERS = (jobs, candidates, exports, events, genomes, catalogue, health, pages)
+
+
+def create_app(archive: Archive, settings: Settings) -> FastAPI:
+    """The API under /v1 and the dashboard.
+
+    Setting `app.state.closing` ends all event streams, which would otherwise hold up a server's shutdown.
+    """
+    app = FastAPI(
+        title="STAR",
+        summary="Synthesis of tailored sequence-model architectures",
+        version=version("star-synthesis"),
+        docs_url=None,  # both would load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.archive = archive
+    app.state.settings = settings
+    app.state.closing = threading.Event()
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)  # added last, so outermost
+    handle(app, [route for module in ROUTERS for route in module.router.routes])
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.mount("/static", pages.dashboard(), name="static")
+    return app

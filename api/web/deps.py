@@ -1,0 +1,47 @@
+"""What routes need, as `Annotated` dependencies: the archive, the settings, checked path and query parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request
+
+from api.process.settings import Settings
+from api.web.problems import Problem
+from search.archive import Archive
+from search.archive.paging import LARGEST_PAGE
+from search.archive.values import Job
+
+
+def _archive(request: Request) -> Archive:
+    archive: Archive = request.app.state.archive
+    return archive
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+ArchiveDep = Annotated[Archive, Depends(_archive)]
+SettingsDep = Annotated[Settings, Depends(_settings)]
+
+JobId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="as in the Location of the job")]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of a candidate in its job")]
+PageSize = Annotated[
+    int, Query(ge=1, le=2**31 - 1, description=f"at most {LARGEST_PAGE} are sent, however many are asked for")
+]
+PageToken = Annotated[str | None, Query(max_length=200, description="next_page_token of the page before")]
+
+
+def _job(job_id: JobId, archive: ArchiveDep) -> Job:
+    return archive.job(job_id)
+
+
+JobDep = Annotated[Job, Depends(_job)]
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these problems."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": "Problem (RFC 9457)", "model": Problem, "content": content} for status in statuses}

@@ -1,0 +1,173 @@
+"""Errors as RFC 9457 problems: what was wrong, where, and what would have been right.
+
+Never the whole input, and never our insides.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
+
+from api.web.pointers import legal_fields, pointer
+from search.archive.values import ArchiveError, IdempotencyError, IllegalActionError, NotFoundError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 20
+LONGEST_DETAIL = 1200
+
+
+class Fault(BaseModel):
+    """One thing wrong with a request: in its body (`pointer`, RFC 6901) or in a parameter (`parameter`)."""
+
+    pointer: str | None = Field(default=None, description="JSON pointer into the request body")
+    parameter: str | None = Field(default=None, description="name of the query, path or header parameter")
+    detail: str = Field(description="what is wrong, and the legal values")
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Fault] = []
+
+
+class Refused(Exception):  # noqa: N818 - a request is refused; that is no error of the program
+    """A request that cannot be carried out, with the status and the reasons to answer with."""
+
+    def __init__(self, status: int, detail: str, errors: Sequence[Fault] = ()) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.errors = status, detail, list(errors)
+
+
+def problem(
+    request: Request, status: int, detail: str, errors: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    """The response for a problem; lists at most `MAX_ERRORS` faults, long messages shortened in the middle."""
+    shown = [fault.model_copy(update={"detail": shortened(fault.detail)}) for fault in errors[:MAX_ERRORS]]
+    body = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=shortened(detail),
+        instance=shortened(request.url.path, 200),
+        errors=shown,
+    )
+    content = body.model_dump(exclude_none=True)
+    return JSONResponse(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def shortened(text: str, limit: int = LONGEST_DETAIL) -> str:
+    """The text with its middle left out when it is long: the legal values usually stand at the end."""
+    return text if len(text) <= limit else f"{text[: limit // 4]} ... {text[-limit // 2 :]}"
+
+
+def summary(found: Sequence[Fault]) -> str:
+    """The first fault as a sentence, and how many more there are."""
+    first = found[0]
+    where = first.parameter or first.pointer
+    more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{where}: {first.detail}{more}" if where else f"{first.detail}{more}"
+
+
+def refuse_fault(detail: str, pointer: str | None = None, parameter: str | None = None) -> Refused:
+    """The refusal, 422, of a request with one fault."""
+    found = [Fault(pointer=pointer, parameter=parameter, detail=detail)]
+    return Refused(422, summary(found), found)
+
+
+def refuse_document(error: ValidationError, root: type[BaseModel], prefix: str) -> Refused:
+    """The refusal, 422, of a request whose body holds an illegal document at the pointer `prefix`."""
+    errors = json.loads(error.json(include_url=False, include_input=False, include_context=False))
+    found = [_fault(one, tuple(one["loc"]), root, prefix) for one in errors]
+    return Refused(422, summary(found), found)
+
+
+def _request_fault(error: Mapping[str, Any], root: type[BaseModel] | None) -> Fault:
+    place, *location = error["loc"]
+    if place == "body":
+        return _fault(error, location, root, "")
+    return Fault(parameter=".".join(map(str, location)), detail=str(error["msg"]))
+
+
+def _fault(error: Mapping[str, Any], location: Sequence[Any], root: type[BaseModel] | None, prefix: str) -> Fault:
+    detail = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        legal = legal_fields(root, location[:-1]) if root else ()
+        detail = "unknown field" + (f"; legal: {', '.join(legal)}" if legal else "")
+    elif error["type"] == "model_attributes_type" and not location:
+        detail = "the body must be a JSON object, sent as application/json"
+    return Fault(pointer=prefix + pointer(location), detail=detail)
+
+
+def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error of this application, which offers these routes, with a problem."""
+
+    async def refused(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, Refused)
+        return problem(request, exc.status, exc.detail, exc.errors)
+
+    async def archive(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, ArchiveError)
+        return problem(request, _STATUSES[type(exc)], str(exc))
+
+    async def invalid(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, RequestValidationError)
+        errors = list(exc.errors())
+        if errors and errors[0]["type"] == "json_invalid":
+            where, why = errors[0]["loc"][-1], errors[0]["ctx"]["error"]
+            return problem(request, 400, f"the body is not JSON: {why} at character {where}")
+        found = [_request_fault(error, _body_model(request)) for error in errors]
+        return problem(request, 422, summary(found), found)
+
+    async def http(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)
+        detail = _DETAILS.get(exc.status_code, str(exc.detail)).format(method=request.method)
+        headers = {"allow": _allowed(request, routes)} if exc.status_code == 405 else exc.headers
+        return problem(request, exc.status_code, detail, headers=headers)
+
+    async def unexpected(request: Request, exc: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
+        return problem(request, 500, "something went wrong on the server; its log has the reason")
+
+    app.add_exception_handler(Refused, refused)
+    for kind in _STATUSES:
+        app.add_exception_handler(kind, archive)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unexpected)
+
+
+_STATUSES: dict[type[ArchiveError], int] = {NotFoundError: 404, IllegalActionError: 409, IdempotencyError: 422}
+
+_DETAILS = {
+    404: "nothing is here",
+    405: "{method} is not offered here; the Allow header lists what is",
+}
+
+
+def _allowed(request: Request, routes: Sequence[BaseRoute]) -> str:
+    """Every method an address takes; the framework's own answer knows those of one route only."""
+    partial = [route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    methods = {method for route in partial for method in getattr(route, "methods", None) or ()}
+    return ", ".join(sorted(methods)) or "GET, HEAD"  # no route is a file
+
+
+def _body_model(request: Request) -> type[BaseModel] | None:
+    field = getattr(request.scope.get("route"), "body_field", None)
+    model = getattr(getattr(field, "field_info", None), "annotation", None)
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None

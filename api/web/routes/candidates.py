@@ -1,0 +1,48 @@
+"""Candidates: the frontier, the pages of all, one with its drawing, cost and family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.costs import cost_of
+from api.web.deps import ArchiveDep, JobDep, Number, PageSize, PageToken, problems
+from api.web.problems import refuse_fault
+from api.web.schemas import CandidateDetail, CandidatePage, Candidates
+from genome import Genome, Space, decode
+from search.plan import Plan
+
+router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["candidates"])
+
+
+@router.get("/frontier", response_model=Candidates, responses=problems(404, 422))
+def frontier(job: JobDep, archive: ArchiveDep) -> dict[str, Any]:
+    """The candidates no feasible other beats."""
+    return {"candidates": archive.frontier(job.id)}
+
+
+@router.get("/candidates", response_model=CandidatePage, responses=problems(404, 422))
+def candidates(
+    job: JobDep, archive: ArchiveDep, page_size: PageSize = 100, page_token: PageToken = None
+) -> dict[str, Any]:
+    """All candidates in the order they were proposed."""
+    try:
+        page = archive.candidates(job.id, page_size, page_token)
+    except ValueError as error:
+        raise refuse_fault(str(error), parameter="page_token") from None
+    return {"candidates": page.items, "next_page_token": page.next_page_token}
+
+
+@router.get("/candidates/{number}", response_model=CandidateDetail, responses=problems(404, 422))
+def candidate(job: JobDep, number: Number, archive: ArchiveDep) -> dict[str, Any]:
+    """One candidate with what it is made of, what each LIV costs, and its parents and children."""
+    found = archive.candidate(job.id, number)
+    plan, space = Plan.model_validate(job.plan), Space.from_json(job.space)
+    blueprint = decode(Genome.parse(found.genome), space)
+    return vars(found) | {
+        "blueprint": blueprint.to_json(),
+        "cost": cost_of(blueprint, plan.shape, plan.context),
+        "parent_candidates": [archive.candidate(job.id, parent) for parent in found.parents],
+        "children": archive.children(job.id, found.number),
+    }

@@ -1,0 +1,43 @@
+"""What searches choose from: the LIV classes and the preset plans."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.web.schemas import Catalogue, Presets
+from genome import CLASSES, LIVClass
+from search.plan import PRESETS, Plan
+from star import footprint
+
+router = APIRouter(prefix="/v1", tags=["catalogue"])
+
+
+@cache
+def rows() -> list[dict[str, Any]]:
+    """Every LIV class as JSON, with its token-mixing structure by name, what it keeps and what a token costs."""
+    return [row.to_json() | _facts(row) for row in CLASSES]
+
+
+def _facts(row: LIVClass) -> dict[str, Any]:
+    needs = footprint(row)
+    return {
+        "structure": row.operator.token_mixing.name.lower(),
+        "state": needs.state,
+        "decode_flops": needs.decode_flops,
+    }
+
+
+@router.get("/catalogue", response_model=Catalogue)
+def catalogue() -> dict[str, Any]:
+    """The LIV classes a genome may name."""
+    return {"classes": rows()}
+
+
+@router.get("/presets", response_model=Presets)
+def presets() -> dict[str, Any]:
+    """Ready plans to start from, and the JSON schema of a plan."""
+    plans = {name: plan.model_dump(mode="json") for name, plan in PRESETS.items()}
+    return {"presets": plans, "plan_schema": Plan.model_json_schema()}

@@ -1,0 +1,19 @@
+"""Whether the service answers and its database too."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import APIRouter
+
+from api.web.deps import ArchiveDep
+from api.web.schemas import Health
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+def health(archive: ArchiveDep) -> Health:
+    """200 once the service can read its archive."""
+    archive.jobs(1, None)
+    return Health(status="ok", version=version("star-synthesis"))

@@ -1,0 +1,94 @@
+"""Searches: submit, list, look at, pause, resume, cancel."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response, status
+from fastapi.responses import JSONResponse
+
+from api.web.deps import ArchiveDep, JobDep, JobId, PageSize, PageToken, SettingsDep, problems
+from api.web.problems import refuse_fault
+from api.web.schemas import History, JobPage, JobRequest, JobView, Points
+from api.web.submission import plan_of
+from search.archive.values import Action, Job
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="a repeat with the same key and body answers with the same job instead of making another",
+    ),
+]
+
+
+@router.post("", status_code=status.HTTP_202_ACCEPTED, response_model=JobView, responses=problems(400, 413, 422))
+def submit(
+    body: JobRequest,
+    request: Request,
+    response: Response,
+    archive: ArchiveDep,
+    settings: SettingsDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Job:
+    """Queue a search. A runner takes it up; its state is at the Location."""
+    plan = plan_of(body, settings.corpora)
+    job = archive.create_job(plan, body.name or body.preset, idempotency_key)
+    response.headers["Location"] = str(request.url_for("job", job_id=job.id).path)
+    response.headers["Retry-After"] = "1"
+    return job
+
+
+@router.get("", response_model=JobPage, responses=problems(422))
+def jobs(archive: ArchiveDep, page_size: PageSize = 50, page_token: PageToken = None) -> JobPage:
+    """All searches, newest first."""
+    try:
+        page = archive.jobs(page_size, page_token)
+    except ValueError as error:
+        raise refuse_fault(str(error), parameter="page_token") from None
+    return JobPage.model_validate({"jobs": page.items, "next_page_token": page.next_page_token})
+
+
+@router.get("/{job_id}", response_model=JobView, responses={304: {"description": "unchanged"}, **problems(404, 422)})
+def job(found: JobDep, response: Response, if_none_match: Annotated[str | None, Header()] = None) -> Job | Response:
+    """One search. Answers 304 to a matching If-None-Match, so that polling is cheap."""
+    etag = f'"{hashlib.sha256(repr(found).encode()).hexdigest()[:32]}"'
+    if if_none_match is not None and etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(",")):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"etag": etag})
+    response.headers["ETag"] = etag
+    return found
+
+
+@router.post("/{job_id}/pause", response_model=JobView, responses=problems(404, 409, 422))
+def pause(job_id: JobId, archive: ArchiveDep) -> Job:
+    """Begin no further candidates; those under way finish."""
+    return archive.act(job_id, Action.PAUSE)
+
+
+@router.post("/{job_id}/resume", response_model=JobView, responses=problems(404, 409, 422))
+def resume(job_id: JobId, archive: ArchiveDep) -> Job:
+    """Go on after a pause."""
+    return archive.act(job_id, Action.RESUME)
+
+
+@router.post("/{job_id}/cancel", response_model=JobView, responses=problems(404, 409, 422))
+def cancel(job_id: JobId, archive: ArchiveDep) -> Job:
+    """End the search for good; what it found stays."""
+    return archive.act(job_id, Action.CANCEL)
+
+
+@router.get("/{job_id}/history", response_model=History, responses=problems(404, 422))
+def history(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
+    """Hypervolume and frontier size after every evaluation, in columns."""
+    return JSONResponse(archive.history(job_id))
+
+
+@router.get("/{job_id}/points", response_model=Points, responses=problems(404, 422))
+def points(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
+    """Every candidate in columns, for charts of many: checking 100,000 rows one by one would take seconds."""
+    return JSONResponse(archive.points(job_id))

@@ -1,0 +1,96 @@
+"""Which digits may stand together. What cannot be built is refused here, by a stated rule, never by a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from genome.classes.alphabet import (
+    OUTPUT,
+    ChannelMixing,
+    FeatureTokenMixing,
+    Nonlinearity,
+    Source,
+    Sparsity,
+)
+from genome.classes.choices import (
+    CHANNEL_MIXINGS,
+    FEATURE_CHANNELS,
+    GATED,
+    GENERATORS,
+    NONLINEARITIES,
+    SPARSITIES,
+    channels,
+    expansions,
+    feature_nonlinearities,
+    repeats,
+    sources,
+    token_mixings,
+)
+from genome.classes.operator import FeaturizerGenome, GroupGenome, OperatorGenome
+from genome.classes.rules_across_groups import TRAITS, Rule, choice
+
+
+def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
+    """Why this operator cannot be built, as a sentence, or None when it can."""
+    return next(_broken(operator, featurizer), None)
+
+
+def reasons(operator: OperatorGenome, featurizer: FeaturizerGenome) -> list[str]:
+    """Every broken rule, where the featurizer has the groups that the operator mixes and each a legal source."""
+    return list(_broken(operator, featurizer))
+
+
+def _broken(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    for rule in RULES:
+        yield from rule(operator, featurizer)
+
+
+def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    wanted = operator.groups
+    beside = {OUTPUT} if operator.token_mixing in GATED else set()
+    if set(featurizer.names) - beside != set(wanted):
+        yield (
+            f"{operator.token_mixing.name.lower()} ({operator.sparsity.name.lower()}) mixes the feature groups "
+            f"{', '.join(wanted)}; "
+            f"featurizer {featurizer.id} computes {', '.join(featurizer.names)}"
+        )
+
+
+def _operator_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    structure = operator.token_mixing
+    yield from choice(structure.name.lower(), "sparsity", operator.sparsity, SPARSITIES[structure])
+    yield from choice(structure.name.lower(), "nonlinearity", operator.nonlinearity, NONLINEARITIES[structure])
+    mixings = CHANNEL_MIXINGS[structure]
+    yield from choice(structure.name.lower(), "channel mixing", operator.channel_mixing, mixings)
+
+
+def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    for name, group in featurizer.groups:
+        where = f"featurizer {featurizer.id}, group {name}"
+        yield from choice(where, "source", group.source, sources(name))
+        yield from choice(where, "generator", group.generator, GENERATORS[name, group.source])
+        yield from choice(where, "channel mixing", group.channel, FEATURE_CHANNELS)
+        under = f"{where} of rows that are normalised" if operator.nonlinearity is Nonlinearity.NORMALISED else where
+        legal = feature_nonlinearities(operator, name)
+        yield from choice(under, "nonlinearity", group.nonlinearity, legal)
+        yield from choice(where, "expansion", group.expansion, expansions(operator, name))
+        yield from choice(where, "repeat", group.repeat, repeats(operator, name))
+        yield from _projection(where, name, group)
+
+
+def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
+    if group.source is Source.PROJECTED:
+        yield from choice(where, "token mixing", group.token, token_mixings(name))
+    if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
+        yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
+    if group.source is not Source.PROJECTED and group.token is not FeatureTokenMixing.NONE:
+        yield f"{where}: only a feature projected from the input can be convolved over tokens"
+    if group.source is not Source.PROJECTED and group.nonlinearity is not Nonlinearity.NONE:
+        yield f"{where}: a feature that is not projected has nonlinearity 1 (none), not {group.nonlinearity.value}"
+    if group.source is not Source.PROJECTED and group.channel is not ChannelMixing.DIAGONAL:
+        yield f"{where}: a feature that is not projected has channel mixing 1 (diagonal), not {group.channel.value}"
+    if group.source is Source.PROJECTED and group.channel not in channels(name, group.expansion, group.repeat):
+        yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
+
+
+RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, *TRAITS)

@@ -1,0 +1,225 @@
+"""Rules about digits that must fit each other across groups: what makes a system that system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from genome.classes.alphabet import (
+    OUTPUT,
+    ROUTES,
+    ChannelMixing,
+    Expansion,
+    FeatureTokenMixing,
+    Generator,
+    Nonlinearity,
+    Normalisation,
+    Repeat,
+    Source,
+    Sparsity,
+    TokenMixing,
+)
+from genome.classes.choices import RECURRENT, WHOLE, feature_nonlinearities, normalisations
+from genome.classes.operator import FeaturizerGenome, OperatorGenome
+
+Rule = Callable[[OperatorGenome, FeaturizerGenome], Iterator[str]]
+
+
+def choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:
+    """A sentence where the value is none of the legal ones."""
+    if value not in legal:
+        named = ", ".join(f"{one.value} ({one.name.lower()})" for one in legal) or "none yet: it is reserved"
+        yield f"{where}: {what} {value.value} ({value.name.lower()}) cannot be built; legal: {named}"
+
+
+def _weights(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Steps of a row that is divided by its sum count against each other alone: very small ones leave only noise."""
+    if operator.nonlinearity is not Nonlinearity.NORMALISED:
+        return
+    for name, group in featurizer.groups:
+        if name == "d" and group.source is Source.PROJECTED:
+            where = f"featurizer {featurizer.id}, group d of rows that are normalised"
+            yield from choice(where, "nonlinearity", group.nonlinearity, (Nonlinearity.SIGMOID,))
+
+
+def _cancelled(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A query of one channel multiplies a whole row, and what divides it by its sum takes the query out again."""
+    if operator.nonlinearity is not Nonlinearity.NORMALISED or operator.channel_mixing is not ChannelMixing.DIAGONAL:
+        return
+    if featurizer["c"].expansion is Expansion.SAME:
+        where = f"featurizer {featurizer.id}, group c of rows that are normalised"
+        yield f"{where}: a query of one channel (channel mixing 1, expansion 1) cancels out; use channel mixing 2 or 3"
+
+
+def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A filter alone is an operator; queries and keys that are all ones are not."""
+    for name, group in featurizer.groups:
+        if name not in "cb" or group.source is not Source.CONSTANT:
+            continue
+        where = f"featurizer {featurizer.id}, group {name}"
+        if operator.token_mixing is not TokenMixing.TOEPLITZ:
+            yield f"{where}: only toeplitz can do without this gate; its source must be 1 (projected)"
+        if operator.channel_mixing is ChannelMixing.OUTER:
+            yield f"{where}: outer products (channel mixing 4) need a projected group; its source must be 1 (projected)"
+        if group.normalisation is not Normalisation.NONE:
+            yield f"{where}: a unit gate has normalisation 1"
+
+
+def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Queries, keys and outputs may be normalised; of a single channel that leaves the sign, which has no gradient."""
+    for name, group in featurizer.groups:
+        if group.normalisation is Normalisation.NONE:
+            continue
+        where = f"featurizer {featurizer.id}, group {name}"
+        if group.normalisation not in normalisations(operator, name):
+            yield f"{where}: only queries, keys (c and b of token mixing 2, 4 and 5) and outputs are normalised; use 1"
+        if operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME:
+            yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
+
+
+def _rectified(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Two rectified channels are nothing for a quarter of all tokens: what has no direction has no unit length."""
+    for name, group in featurizer.groups:
+        if group.normalisation is not Normalisation.NONE and group.expansion is Expansion.STATE_2:
+            where = f"featurizer {featurizer.id}, group {name} of two channels that are normalised"
+            legal = tuple(one for one in feature_nonlinearities(operator, name) if one is not Nonlinearity.RELU)
+            yield from choice(where, "nonlinearity", group.nonlinearity, legal)
+
+
+def _output(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A gate of ones that normalises nothing would be no group at all."""
+    if OUTPUT not in featurizer.names:
+        return
+    where, gate = f"featurizer {featurizer.id}, group {OUTPUT}", featurizer[OUTPUT]
+    if gate.source is Source.CONSTANT and gate.normalisation is Normalisation.NONE:
+        yield f"{where}: a gate of ones (generator 6) is there to normalise: its normalisation must be 2"
+
+
+def _rotated(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Queries and keys turn by their positions together, so that their products depend on the distance alone."""
+    rotated = [name for name, group in featurizer.groups if group.generator is Generator.ROTARY]
+    where = f"featurizer {featurizer.id}: generator 24 (rotary)"
+    if not rotated:
+        return
+    if operator.token_mixing not in RECURRENT:
+        yield f"{where} belongs to token mixing 4 and 5; 2 rotates queries and keys anyway"
+    if rotated != ["c", "b"]:
+        yield f"{where} is for c and b together, not for {rotated[0]} alone"
+    if operator.nonlinearity is Nonlinearity.NORMALISED:
+        yield f"{where} makes products negative, which nonlinearity 6 (normalised) cannot divide by"
+    if operator.channel_mixing is ChannelMixing.DIAGONAL and featurizer["c"].expansion is Expansion.SAME:
+        yield f"{where} needs heads of more than one channel, not channel mixing 1 (diagonal)"
+
+
+def _neighbours(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Sixteen neighbouring channels may share a decay where each of them is a head."""
+    if operator.channel_mixing is ChannelMixing.DIAGONAL:
+        return
+    for name, group in featurizer.groups:
+        if group.repeat is Repeat.SIXTEEN:
+            where = f"featurizer {featurizer.id}, group {name}"
+            yield f"{where}: repeat 16 needs heads of one channel, channel mixing 1 (diagonal); use repeat 1 (one)"
+
+
+def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Groups that are multiplied with each other have the same channels."""
+    pairs = {
+        TokenMixing.DIAGONAL: [("c", "v", "expansion")],
+        TokenMixing.LOW_RANK: [("b", "v", "repeat")],
+        TokenMixing.TOEPLITZ: [],
+        TokenMixing.SEMI_SEPARABLE: [("c", "b", "expansion")],
+        TokenMixing.DELTA: [("c", "b", "expansion")],
+        TokenMixing.MEMORY_CELL: [],
+    }
+    for one, other, digit in pairs[operator.token_mixing]:
+        if getattr(featurizer[one], digit) is not getattr(featurizer[other], digit):
+            yield f"featurizer {featurizer.id}: groups {one} and {other} must have the same {digit}"
+    if operator.token_mixing in RECURRENT:
+        decay, keys = featurizer["a"].expansion, featurizer["b"].expansion
+        if decay not in (keys, Expansion.PER_HEAD):
+            yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
+
+
+def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """What is written is tied to what is forgotten, key channel by key channel, where both belong to the same head."""
+    where = f"featurizer {featurizer.id}, group b"
+    if "b" not in featurizer.names:
+        return
+    keys = featurizer["b"]
+    if keys.generator is not Generator.COMPLEMENT:
+        if "a" in featurizer.names and featurizer["a"].generator is Generator.SOFTMAX:
+            yield f"{where}: a softmax over time (generator 21 of a) needs generator 20 (complement)"
+        return
+    if operator.token_mixing is not TokenMixing.SEMI_SEPARABLE:
+        yield f"{where}: generator 20 (complement of the decay) belongs to token mixing 4 (semi-separable)"
+    elif keys != WHOLE[Generator.COMPLEMENT]:
+        yield f"{where}: generator 20 (complement of the decay) computes nothing else: its other digits are the default"
+    elif featurizer["a"].source is not Source.PROJECTED or featurizer["a"].expansion is not Expansion.SAME:
+        yield f"{where}: generator 20 (complement of the decay) needs a projected a with expansion 1"
+    elif featurizer["a"].repeat is not Repeat.ONE:
+        yield f"{where}: generator 20 (complement of the decay) needs a decay for every head: repeat 1 of a"
+    elif featurizer["d"].generator is not Generator.ONES:
+        yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
+
+
+def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A gate is one route; a choice needs several. An expert works token by token."""
+    if operator.sparsity is not Sparsity.ROUTED:
+        return
+    routes = featurizer[ROUTES]
+    counts = (Expansion.SAME,) if routes.generator is Generator.GATE else (Expansion.FOUR, Expansion.EIGHT)
+    where = f"featurizer {featurizer.id}, group {ROUTES} with generator {routes.generator.value}"
+    yield from choice(where, "expansion", routes.expansion, counts)
+    for name, group in featurizer.groups:
+        if group.expansion is Expansion.EXPERT and group.token is not FeatureTokenMixing.NONE:
+            yield f"featurizer {featurizer.id}, group {name}: an expert sees no neighbours; its token mixing must be 1"
+
+
+def _latent(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """One latent stands for the keys and values of all heads: queries and keys are of its size, values are itself."""
+    latent = [name for name, group in featurizer.groups if group.expansion is Expansion.LATENT]
+    values = featurizer["v"]
+    if not latent and values.generator is not Generator.TIED:
+        return
+    where = f"featurizer {featurizer.id}, group"
+    if operator.token_mixing is not TokenMixing.LOW_RANK or operator.sparsity is Sparsity.ROUTED:
+        yield f"{where} v: generator 23 (tied to the latent) belongs to token mixing 2 with sparsity 1 or 2"
+    for name in "cb":
+        given = featurizer[name].expansion
+        yield from choice(f"{where} {name} beside a latent", "expansion", given, (Expansion.LATENT,))
+    yield from choice(f"{where} b of a latent", "repeat", featurizer["b"].repeat, (Repeat.ALL,))
+    yield from choice(f"{where} v of a latent", "generator", values.generator, (Generator.TIED,))
+    if OUTPUT in featurizer.names and featurizer[OUTPUT].source is Source.PROJECTED:
+        yield from choice(
+            f"{where} o of a latent", "channel mixing", featurizer[OUTPUT].channel, (ChannelMixing.DENSE,)
+        )
+    if values != WHOLE[Generator.TIED]:
+        digits = ".".join(map(str, WHOLE[Generator.TIED].digits))
+        yield f"{where} v: generator 23 (tied to the latent) computes nothing: its digits are {digits}"
+
+
+def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """I - beta k k^T never lengthens a state: the length of k is one and beta at most one."""
+    if operator.token_mixing is not TokenMixing.DELTA:
+        return
+    where, (keys, shares) = f"featurizer {featurizer.id}, group", (featurizer["b"], featurizer["d"])
+    yield from choice(f"{where} b of a delta rule", "normalisation", keys.normalisation, (Normalisation.L2,))
+    if shares.source is Source.PROJECTED:
+        yield from choice(f"{where} d of a delta rule", "nonlinearity", shares.nonlinearity, (Nonlinearity.SIGMOID,))
+
+
+TRAITS: tuple[Rule, ...] = (
+    _weights,
+    _cancelled,
+    _unit_gates,
+    _normalised,
+    _rectified,
+    _output,
+    _rotated,
+    _neighbours,
+    _alike,
+    _tied,
+    _routed,
+    _latent,
+    _contraction,
+)

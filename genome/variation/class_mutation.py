@@ -1,0 +1,105 @@
+"""Classes that a search invents: one digit of a class changed, or, now and then, all of them drawn anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from genome.classes.alphabet import OUTPUT
+from genome.classes.choices import CHANNEL_MIXINGS, GATED, NONLINEARITIES, SPARSITIES
+from genome.classes.operator import GROUP_ALPHABETS, FeaturizerGenome, GroupGenome, LIVClass
+from genome.classes.rules import illegal
+from genome.genome import Genome
+from genome.repair import Repaired, repair
+from genome.shape import Shape
+from genome.space import Space
+from genome.variation.class_sampling import Level, random_class
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+FIRST_INVENTED = 1001
+"""Ids from here on belong to searches; the catalogue stays below."""
+
+LEAP = 0.2
+"""Share of inventions that change everything; the others change one digit."""
+
+
+def invent(
+    genome: Genome, space: Space, level: Level, shape: Shape, rng: Generator, rate: float
+) -> tuple[Repaired, Space]:
+    """Give each LIV, with probability `rate`, a class next to its own, and the space that knows it."""
+    segments = list(genome.segments)
+    for position, segment in enumerate(segments):
+        if segment.liv_class != 0 and rng.random() < rate:
+            row, featurizer = _next_to(space[segment.liv_class], space, level, shape, rng)
+            space, number = grown(space, row, featurizer)
+            segments[position] = segment._replace(liv_class=number)
+    mended, changed = repair(Genome(tuple(segments)), space, rng)
+    return Repaired(mended.canonical(), changed), space
+
+
+def grown(space: Space, row: LIVClass, featurizer: FeaturizerGenome) -> tuple[Space, int]:
+    """The space with this class in it, and the class's id there: its old one if the space knew these digits."""
+    for known in space.classes:
+        alike = known.operator.digits[1:] == row.operator.digits[1:] and known.differential == row.differential
+        if alike and space.featurizer(known).groups == featurizer.groups:
+            return space, known.id
+    number = max(FIRST_INVENTED - 1, *(known.id for known in space.classes)) + 1
+    used = next((one for one in space.featurizers if one.groups == featurizer.groups), None)
+    featurizers = space.featurizers
+    if used is None:
+        used = replace(featurizer, id=max(FIRST_INVENTED - 1, *(one.id for one in featurizers)) + 1)
+        featurizers = (*featurizers, used)
+    operator = replace(row.operator, featurizer=used.id)
+    invented = LIVClass(number, f"X{number}", operator, row.differential, "found by search", row.says)
+    return replace(space, classes=(*space.classes, invented), featurizers=featurizers), number
+
+
+def _next_to(
+    row: LIVClass, space: Space, level: Level, shape: Shape, rng: Generator
+) -> tuple[LIVClass, FeaturizerGenome]:
+    featurizer = space.featurizer(row)
+    if rng.random() < LEAP:
+        return random_class(row.id, level, shape, rng)
+    options = list(_neighbours(row, featurizer, level))
+    for n in rng.permutation(len(options)):
+        near, near_featurizer = options[int(n)]
+        if illegal(near.operator, near_featurizer) is None and shape.fits(near, near_featurizer):
+            return near, near_featurizer
+    return row, featurizer
+
+
+def _neighbours(
+    row: LIVClass, featurizer: FeaturizerGenome, level: Level
+) -> Iterator[tuple[LIVClass, FeaturizerGenome]]:
+    """Every class that differs in one digit, legal or not."""
+    structure = row.operator.token_mixing
+    yield _said(row, "differential", not row.differential, differential=not row.differential), featurizer
+    alphabets: dict[str, Any] = {
+        "sparsity": SPARSITIES[structure],
+        "nonlinearity": NONLINEARITIES[structure],
+        "channel_mixing": CHANNEL_MIXINGS[structure],
+    }
+    for name, alphabet in alphabets.items():
+        for digit in alphabet:
+            if digit is not getattr(row.operator, name):
+                yield _said(row, name, digit, operator=replace(row.operator, **{name: digit})), featurizer
+    if level is not Level.FEATURIZER:
+        return
+    if row.operator.token_mixing in GATED:
+        ungated = tuple((name, group) for name, group in featurizer.groups if name != OUTPUT)
+        toggled = ungated if OUTPUT in featurizer.names else (*ungated, (OUTPUT, GroupGenome()))
+        yield _said(row, "output gate", OUTPUT not in featurizer.names), replace(featurizer, groups=toggled)
+    for place, (group, genome) in enumerate(featurizer.groups):
+        for name, alphabet in GROUP_ALPHABETS.items():
+            for digit in alphabet:
+                if digit is not getattr(genome, name):
+                    groups = list(featurizer.groups)
+                    groups[place] = (group, replace(genome, **{name: digit}))
+                    yield _said(row, f"{group} {name}", digit), replace(featurizer, groups=tuple(groups))
+
+
+def _said(row: LIVClass, what: str, value: Any, **changes: Any) -> LIVClass:
+    return replace(row, says=f"{row.name} with {what} {getattr(value, 'name', str(value)).lower()}", **changes)

@@ -1,0 +1,151 @@
+"""New classes: digit strings that nobody has named, drawn from all that the rules of `legality` admit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from genome.catalogue import CLASSES, FEATURIZERS
+from genome.classes.alphabet import OUTPUT, ChannelMixing, Expansion, FeatureTokenMixing, Source, Sparsity
+from genome.classes.choices import (
+    CHANNEL_MIXINGS,
+    GATED,
+    GENERATORS,
+    NONLINEARITIES,
+    SPARSITIES,
+    WHOLE,
+    channels,
+    expansions,
+    feature_nonlinearities,
+    normalisations,
+    repeats,
+    token_mixings,
+)
+from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+from genome.classes.rules import illegal, reasons
+from genome.shape import Shape
+from genome.space import Space
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+T = TypeVar("T")
+
+PATIENCE = 200
+"""Groups drawn again before a featurizer is given up."""
+
+
+class Level(StrEnum):
+    """Which digits vary: those of the backbone alone, of operators too, or of featurizers as well."""
+
+    BACKBONE = "backbone"
+    OPERATOR = "operator"
+    FEATURIZER = "featurizer"
+
+
+def random_space(level: Level, depth: int, classes: int, shape: Shape, rng: Generator, **options: Any) -> Space:
+    """A space over classes drawn at this level, each of which fits the shape.
+
+    At the level `backbone` they are rows of the catalogue; at `operator` a catalogue featurizer under operator digits
+    drawn at random; at `featurizer` the digits of every feature group are drawn too.
+    """
+    if level is Level.BACKBONE:
+        rows = [CLASSES[int(n)] for n in rng.permutation(len(CLASSES))]
+        fitting = [row for row in rows if shape.fits(row, _featurizer(row.operator.featurizer))]
+        return Space.of([row.name for row in fitting[:classes]], depth=depth, **options)
+    drawn = [random_class(number, level, shape, rng) for number in range(1, classes + 1)]
+    featurizers = {featurizer.id: featurizer for _, featurizer in drawn}
+    return Space(tuple(row for row, _ in drawn), tuple(featurizers.values()), depth, **options)
+
+
+def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tuple[LIVClass, FeaturizerGenome]:
+    """A class of this id, with its featurizer, that the rules admit and the shape fits.
+
+    The structure is drawn first and once, or the least demanding one would win most of the draws.
+    """
+    structure = _pick([structure for structure, sparsities in SPARSITIES.items() if sparsities], rng)
+    while True:
+        operator = OperatorGenome(
+            number,
+            structure,
+            _pick(SPARSITIES[structure], rng),
+            _pick(NONLINEARITIES[structure], rng),
+            _pick(CHANNEL_MIXINGS[structure], rng),
+        )
+        featurizer = _named(rng) if level is Level.OPERATOR else _random_featurizer(number, operator, rng)
+        operator = replace(operator, featurizer=featurizer.id)
+        differential = bool(rng.integers(2))
+        digits = "".join(map(str, operator.digits[1:]))
+        name = f"class {number} ({structure.name.lower()} {digits})"
+        row = LIVClass(number, name, operator, differential, says="digits drawn at random")
+        if illegal(operator, featurizer) is None and shape.fits(row, featurizer):
+            return row, featurizer
+
+
+def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) -> FeaturizerGenome:
+    """Its groups, drawn again one at a time as long as that breaks no more rules, until none is broken.
+
+    Groups that were all drawn at once would seldom fit each other: five of them are legal once in thousands of draws.
+    """
+    shared = _pick(expansions(operator, "c"), rng)
+    gated = operator.token_mixing in GATED and bool(rng.integers(2))
+    names = (*operator.groups, OUTPUT) if gated else operator.groups
+    groups = {name: _random_group(operator, name, shared, rng) for name in names}
+    featurizer = FeaturizerGenome(number, tuple(groups.items()))
+    broken = len(reasons(operator, featurizer))
+    for _ in range(PATIENCE):
+        if not broken:
+            break
+        name = _pick(names, rng)
+        trial = {**groups, name: _random_group(operator, name, shared, rng)}
+        candidate = FeaturizerGenome(number, tuple(trial.items()))
+        found = len(reasons(operator, candidate))
+        if found <= broken:
+            groups, featurizer, broken = trial, candidate, found
+    return featurizer
+
+
+def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
+    """Each digit from its table; `shared` is the expansion that groups multiplied with each other have to agree on.
+
+    A generator that leaves no other digit free brings its whole group.
+    """
+    source, generators = _pick([(s, g) for (known, s), g in GENERATORS.items() if known == name], rng)
+    fitting = [one for one in generators if one not in WHOLE or WHOLE[one].expansion in (shared, Expansion.SAME)]
+    generator = _pick(fitting, rng)
+    if generator in WHOLE:
+        return WHOLE[generator]
+    legal = expansions(operator, name)
+    expansion = shared if shared in legal else _pick(legal, rng)
+    plain = GroupGenome(
+        source=source,
+        channel=ChannelMixing.DIAGONAL,
+        expansion=expansion,
+        repeat=_pick(repeats(operator, name), rng),
+        generator=generator,
+        normalisation=_pick(normalisations(operator, name), rng),
+    )
+    if source is not Source.PROJECTED:
+        return plain
+    token = _pick(token_mixings(name), rng)
+    return replace(
+        plain,
+        channel=_pick(channels(name, expansion, plain.repeat), rng),
+        token=token,
+        sparsity=Sparsity.BANDED if token is FeatureTokenMixing.TOEPLITZ else Sparsity.NONE,
+        nonlinearity=_pick(feature_nonlinearities(operator, name), rng),
+    )
+
+
+def _named(rng: Generator) -> FeaturizerGenome:
+    return _pick(FEATURIZERS, rng)
+
+
+def _featurizer(number: int) -> FeaturizerGenome:
+    return next(featurizer for featurizer in FEATURIZERS if featurizer.id == number)
+
+
+def _pick(options: Sequence[T], rng: Generator) -> T:
+    return options[int(rng.integers(len(options)))]

@@ -1,0 +1,120 @@
+"""Engines for SQLite and PostgreSQL that hold their promises under many processes, and the migrations."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import Double
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+BUSY_SECONDS = 30
+"""How long SQLite waits for another writer before it gives up."""
+
+MIGRATION_LOCK, EVENT_LOCK = 0x57A4_0001, 0x57A4_0002
+"""Keys of PostgreSQL advisory locks: one process migrates at a time; events become visible in order of `seq`."""
+
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
+
+class now(FunctionElement[float]):  # noqa: N801 -- a SQL function, written like one
+    """Seconds since 1970 by the database's clock, which all runners share."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(now, "sqlite")
+def _sqlite_now(_element: now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(now, "postgresql")
+def _postgresql_now(_element: now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+
+
+def database_url(url: str) -> URL:
+    """The URL with the driver we use.
+
+    Raises:
+        ValueError: it names no SQLite file and no PostgreSQL database.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError(f"database_url {url!r} is not a URL; legal: sqlite:///path, postgresql://host/name") from None
+    if parsed.drivername not in DRIVERS:
+        raise ValueError(f"database_url names {parsed.drivername!r}; legal: sqlite:///path, postgresql://host/name")
+    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ValueError("database_url must name a file: processes cannot share a database in memory")
+    return parsed.set(drivername=DRIVERS[parsed.drivername])
+
+
+def open_engine(url: URL, *, writes: bool) -> Engine:
+    """An engine whose every transaction writes, or one that cannot write and never waits for those that do."""
+    if url.get_backend_name() != "sqlite":
+        options: dict[str, Any] = {} if writes else {"postgresql_readonly": True}
+        return create_engine(url, pool_pre_ping=True, execution_options=options)
+    Path(str(url.database)).resolve().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # or else the driver begins transactions of its own, deferred ones
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON", f"query_only={'OFF' if writes else 'ON'}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred transaction that reads and then writes fails at once when another wrote between.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables up to date; of processes that do so at the same time one works and the others wait."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with _alone(engine), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """Only one process of this machine switches a SQLite file to WAL: that switch does not wait for locks."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    folder = os.open(Path(str(engine.url.database)).resolve().parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        raw = engine.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA journal_mode=WAL")
+        finally:
+            raw.close()
+        yield
+    finally:
+        os.close(folder)

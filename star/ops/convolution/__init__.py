@@ -1,0 +1,1 @@
+"""Causal convolutions over tokens: short and long filters, and filters of state-space models."""

@@ -1,0 +1,86 @@
+"""Causal convolution over tokens, with one filter per channel.
+
+B batch, L tokens, D channels, W taps.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from star.ops.precision import exact
+
+DIRECT_TAPS = 16
+"""Up to this many taps a sum of shifted products is faster than the FFT."""
+
+PIECE_ELEMENTS = 1 << 18
+"""Elements of a piece of tokens, 1 MiB in float32: 8,192 tokens of batch 8 and width 64 take a quarter of the time."""
+
+
+def causal(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
+    """y_t = sum_w h_w x_{t-w}, in the dtype of x; zero before the first token."""
+    if h_DW.shape[1] <= DIRECT_TAPS:
+        return shifted_sum(x_BLD, h_DW)
+    return fft(x_BLD, h_DW)
+
+
+def shifted_sum(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
+    """The direct form: exactly causal, O(L W). The gradient of h is summed over tokens in float32 at least."""
+    y_BLD: Tensor = _ShiftedSum.apply(x_BLD, h_DW)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+    return y_BLD
+
+
+class _ShiftedSum(torch.autograd.Function):
+    """By hand, forward and backward take half the time that autograd's chain of slices takes; by pieces of tokens, less
+    again where the whole would leave the processor's cache between one tap and the next.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x_BLD: Tensor, h_DW: Tensor) -> Tensor:
+        ctx.save_for_backward(x_BLD, h_DW)
+        h_WD, y_BLD = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD)
+        for first, behind in _pieces(x_BLD):
+            torch.mul(x_BLD[:, first:behind], h_WD[0], out=y_BLD[:, first:behind])
+            for w in range(1, min(len(h_WD), behind)):
+                reached = max(first, w)
+                y_BLD[:, reached:behind].addcmul_(x_BLD[:, reached - w : behind - w], h_WD[w])
+        return y_BLD
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        (dy_BLD,) = grads
+        x_BLD, h_DW = ctx.saved_tensors
+        h_WD, dx_BLD, length = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD), x_BLD.shape[1]
+        wide = exact(x_BLD)
+        dh_WD = torch.zeros_like(h_WD, dtype=wide)
+        for first, behind in _pieces(x_BLD):
+            torch.mul(dy_BLD[:, first:behind], h_WD[0], out=dx_BLD[:, first:behind])
+            scratch = dy_BLD[:, first:behind] * x_BLD[:, first:behind]
+            dh_WD[0] += scratch.sum((0, 1), dtype=wide)
+            for w in range(1, min(len(h_WD), length - first)):
+                reaching = min(behind, length - w)
+                later, earlier = dy_BLD[:, first + w : reaching + w], x_BLD[:, first:reaching]
+                dx_BLD[:, first:reaching].addcmul_(later, h_WD[w])
+                products = torch.mul(later, earlier, out=scratch[:, : reaching - first])
+                dh_WD[w] += products.sum((0, 1), dtype=wide)
+        return dx_BLD, dh_WD.T.to(h_DW.dtype)
+
+
+def _pieces(x_BLD: Tensor) -> list[tuple[int, int]]:
+    """First token of each piece, and the one behind its last."""
+    batch, length, channels = x_BLD.shape
+    size = max(1, PIECE_ELEMENTS // (batch * channels))
+    return [(first, min(first + size, length)) for first in range(0, length, size)]
+
+
+def fft(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
+    """The O(L log L) form: zero-padded, so that nothing wraps around; causal up to rounding."""
+    length = x_BLD.shape[1]
+    size = 1 << (2 * length - 1).bit_length()
+    real = exact(x_BLD)
+    spectrum = torch.fft.rfft(x_BLD.to(real).transpose(1, 2), n=size)
+    filters = torch.fft.rfft(h_DW[:, :length].to(real), n=size)
+    y_BDL: Tensor = torch.fft.irfft(spectrum * filters, n=size)[..., :length]
+    return y_BDL.transpose(1, 2).to(x_BLD.dtype)

@@ -1,0 +1,1 @@
+"""The gated delta rule: a linear recurrence whose state replaces what it held under a key."""

@@ -1,0 +1,1 @@
+"""Causal convolutions of outer products of keys and values, read by queries."""

@@ -1,0 +1,1 @@
+"""Linear recurrences with a (key, value) state per head."""

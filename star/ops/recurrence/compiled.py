@@ -1,0 +1,131 @@
+"""The recurrences with a (key, value) state on a CPU, compiled from `native/` when the package is installed.
+
+Where there was no compiler there is no library, `library()` is None, and PyTorch forms do the work.
+
+B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value channels, R decays a head (1 or K),
+N segments. States are (B, H, V, K) inside, as the compiled code has them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+LANES = 8
+"""Keys, or heads of one value channel, that fill a vector register."""
+
+LARGEST_STATE = 1 << 13
+"""Numbers of state a head: those of a segment lie on the stack, a megabyte or two."""
+
+_SIZES = ("batch", "length", "heads", "groups", "keys", "values", "rates", "rate_batch", "rate_length", "delta")
+_TENSORS = (
+    *("c", "b", "a", "d", "v", "initial", "y", "last", "kept", "dy", "dlast"),
+    *("dc", "db", "da", "dd", "dv", "dinitial"),
+)
+
+
+class _Arguments(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int64) for name in _SIZES] + [(name, ctypes.c_void_p) for name in _TENSORS]
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled code, or None where it is not."""
+    found = importlib.util.find_spec("star.ops.recurrence._native")
+    if found is None or found.origin is None:
+        return None
+    try:
+        return ctypes.CDLL(found.origin)
+    except OSError:  # compiled for another machine, or its OpenMP runtime is missing
+        return None
+
+
+def supports(
+    c_BLGK: Tensor, b_BLGK: Tensor, a_BLHR: Tensor, d_BLH1: Tensor, v_BLHV: Tensor, initial_BHKV: Tensor
+) -> bool:
+    """float32 on a CPU, keys or heads that fill vector registers, and a state that is not too large.
+
+    Where it does, this is faster than chunks of matrix products, or about as fast (states of 32 x 16 to 128 x 64).
+    """
+    tensors = (c_BLGK, b_BLGK, a_BLHR, d_BLH1, v_BLHV, initial_BHKV)
+    keys, values = initial_BHKV.shape[2:]
+    return (
+        all(x.dtype is torch.float32 and x.device.type == "cpu" for x in tensors)
+        and (values == 1 or keys == 1 or keys % LANES == 0)
+        and keys * max(values, LANES) <= LARGEST_STATE
+        and v_BLHV.numel() > 0
+        and not torch.compiler.is_compiling()
+    )
+
+
+def semi_separable(
+    c_BLGK: Tensor, b_BLGK: Tensor, a_BLHR: Tensor, d_BLH1: Tensor, v_BLHV: Tensor, initial_BHKV: Tensor
+) -> tuple[Tensor, Tensor]:
+    """S_t = exp(d_t a_t) S_{t-1} + d_t b_t v_t^T, y_t = c_t S_t: outputs y_BLHV and the last state_BHKV.
+
+    Differentiable in everything, once. B and L of a may be 1 where all share it.
+    """
+    return _recurrence(False, c_BLGK, b_BLGK, a_BLHR, d_BLH1, v_BLHV, initial_BHKV)
+
+
+def delta(
+    c_BLGK: Tensor, b_BLGK: Tensor, a_BLH1: Tensor, d_BLH1: Tensor, v_BLHV: Tensor, initial_BHKV: Tensor
+) -> tuple[Tensor, Tensor]:
+    """S_t = (I - d_t b_t b_t^T) exp(a_t) S_{t-1} + d_t b_t v_t^T, y_t = c_t S_t: as `semi_separable`."""
+    return _recurrence(True, c_BLGK, b_BLGK, a_BLH1, d_BLH1, v_BLHV, initial_BHKV)
+
+
+def _recurrence(rule: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+    *per_token, initial_BHKV = tensors
+    y_BLHV, last_BHVK = _Recurrence.apply(rule, *per_token, initial_BHKV.mT)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+    return y_BLHV, last_BHVK.mT
+
+
+class _Recurrence(torch.autograd.Function):
+    """Keeps the inputs and one state a segment; backwards the states between are computed again."""
+
+    @staticmethod
+    def forward(ctx: Any, rule: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+        c, b, a, d, v, initial = (x.contiguous() for x in tensors)
+        y, last = torch.empty_like(v), torch.empty_like(initial)
+        segments = -(-v.shape[1] // ctypes.c_int.in_dll(_compiled(), "segment").value)
+        kept_BHNVK = initial.new_empty(*initial.shape[:2], segments, *initial.shape[2:])
+        _call("forward", rule, c=c, b=b, a=a, d=d, v=v, initial=initial, y=y, last=last, kept=kept_BHNVK)
+        ctx.rule = rule
+        ctx.save_for_backward(c, b, a, d, v, kept_BHNVK)
+        return y, last
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        dy, dlast = (x.contiguous() for x in grads)
+        c, b, a, d, v, kept = ctx.saved_tensors
+        dc, db, dd, dv, dinitial = (torch.empty_like(x) for x in (c, b, d, v, dlast))
+        da = a.new_empty(len(v), *a.shape[1:])
+        for shared in ([dc, db] if c.shape[2] == 1 else []) + ([da] if a.shape[1] == 1 else []):
+            shared.zero_()  # added to, token by token or head by head
+        inputs = {"c": c, "b": b, "a": a, "d": d, "v": v, "kept": kept, "dy": dy, "dlast": dlast}
+        _call("backward", ctx.rule, **inputs, dc=dc, db=db, da=da, dd=dd, dv=dv, dinitial=dinitial)
+        return None, dc, db, da.sum_to_size(a.shape), dd, dv, dinitial
+
+
+def _compiled() -> ctypes.CDLL:
+    found = library()
+    if found is None:
+        raise RuntimeError("the recurrences are not compiled here; install the package where there is a C compiler")
+    return found
+
+
+def _call(function: str, rule: bool, **tensors: Tensor) -> None:
+    batch, length, heads, values = tensors["v"].shape
+    groups, keys = tensors["c"].shape[2:]
+    rate_batch, rate_length, _, rates = tensors["a"].shape
+    sizes = (batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, rule)
+    arguments = _Arguments(*sizes, **{name: x.data_ptr() for name, x in tensors.items()})
+    getattr(_compiled(), function)(ctypes.byref(arguments), torch.get_num_threads())

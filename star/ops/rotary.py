@@ -1,0 +1,25 @@
+"""Rotary position embedding (Su et al. 2021), in pairs of halves.
+
+B batch, L tokens, H heads, K channels per head.
+"""
+
+import torch
+from torch import Tensor
+
+from star.ops.precision import exact
+
+BASE = 10_000.0
+
+
+def rotate(x_BLHK: Tensor, position: int = 0) -> Tensor:
+    """Turn channel pairs of the token at position p by p / BASE^(2n/K). An odd last channel stays as it is."""
+    half = x_BLHK.shape[-1] // 2
+    if half == 0:
+        return x_BLHK
+    wide = exact(x_BLHK)
+    positions = torch.arange(position, position + x_BLHK.shape[1], device=x_BLHK.device, dtype=wide)
+    speeds = BASE ** (-torch.arange(half, device=x_BLHK.device, dtype=wide) / half)
+    angles = torch.outer(positions, speeds).unsqueeze(1)
+    cos, sin = angles.cos().to(x_BLHK.dtype), angles.sin().to(x_BLHK.dtype)
+    first, second, rest = torch.split(x_BLHK, [half, half, x_BLHK.shape[-1] - 2 * half], dim=-1)
+    return torch.cat([first * cos - second * sin, first * sin + second * cos, rest], dim=-1)

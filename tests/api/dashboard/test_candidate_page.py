@@ -1,0 +1,62 @@
+"""The page of one candidate."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+from playwright.sync_api import Page, expect
+
+from tests.api.dashboard.hand import Hand
+from tests.served import Service
+
+
+def test_the_drawing_shows_classes_and_sharing_links(page: Page, search: Hand) -> None:
+    page.goto(f"/jobs/{search.id}/candidates/2")
+    drawing = page.locator("#drawing .genome")
+    expect(drawing.locator(".block text")).to_have_text(["SA-3", "Rec-1-Diff", "SA-3", "GMemless"])
+    expect(drawing.locator(".link-weights[data-from='0'][data-to='2']")).to_have_count(1)
+    expect(drawing.locator(".doubled")).to_have_count(1)
+    expect(drawing.locator(".link-features")).to_have_count(0)
+    page.goto(f"/jobs/{search.id}/candidates/3")
+    link = drawing.locator(".link-features[data-from='0'][data-to='2']")
+    expect(link).to_contain_text("LIV 3 takes b from LIV 1")
+
+
+def test_metrics_with_noise_and_rank_cost_and_training_curve(page: Page, search: Hand) -> None:
+    page.goto(f"/jobs/{search.id}/candidates/6")
+    quality = page.locator("[data-metric='bits_per_byte']")
+    expect(quality).to_contain_text("2.700 ± 0.020")
+    # Candidate 5 is better, though over its limit.
+    expect(quality).to_contain_text("2nd of 5")
+    predicted, measured = page.locator("[data-metric='parameters'] td").all_inner_texts()[:2]
+    assert predicted == measured
+    expect(page.locator(".stack[data-kind='parameters'] .block")).to_have_count(5)
+    expect(page.locator("#curve .curve")).to_be_visible()
+
+
+def test_parents_are_drawn_with_what_changed_and_children_are_listed(page: Page, search: Hand) -> None:
+    page.goto(f"/jobs/{search.id}/candidates/6")
+    parent = page.locator("#parents [data-relative='3']")
+    expect(parent.locator(".same")).to_have_count(3)
+    expect(parent.locator(".block:not(.same)")).to_have_count(1)
+    parent.get_by_role("link").click()
+    expect(page.locator("#children [data-relative='6']")).to_be_visible()
+
+
+def test_a_failure_says_why_and_offers_no_export(page: Page, search: Hand) -> None:
+    page.goto(f"/jobs/{search.id}/candidates/4")
+    expect(page.locator("#heading")).to_contain_text("diverged")
+    expect(page.locator("#heading")).to_contain_text("loss was not finite at step 7")
+    expect(page.locator("#export-button")).to_be_disabled()
+
+
+def test_export_offers_a_runnable_model(page: Page, site: Service) -> None:
+    job = site.archive.jobs(1000).items[-1].id
+    number = site.archive.frontier(job)[0].number
+    page.goto(f"/jobs/{job}/candidates/{number}")
+    page.locator("#export-button").click()
+    with page.expect_download() as waiting:
+        page.locator("#download").click()
+    names = zipfile.ZipFile(io.BytesIO(waiting.value.path().read_bytes())).namelist()
+    assert {name.rsplit("/")[-1] for name in names} >= {"genome.json", "model.safetensors", "README.md"}

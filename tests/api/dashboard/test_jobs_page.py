@@ -1,0 +1,95 @@
+"""The page of all searches and the form for a new one."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+import star
+from genome import Genome, Shape, Space, decode
+from tests.api.dashboard.hand import Hand
+from tests.served import Service
+
+
+def test_a_search_is_a_row_with_its_state_and_progress(page: Page, search: Hand) -> None:
+    page.goto("/")
+    row = page.locator(f"[data-job='{search.id}']")
+    expect(row).to_contain_text("Lean caches")
+    expect(row.locator(".state")).to_have_text("running")
+    expect(row.locator("progress")).to_have_attribute("max", "30")
+    expect(row.locator(".sparkline")).to_be_visible()
+    row.get_by_role("link", name="Lean caches").click()
+    expect(page).to_have_url(re.compile(f"/jobs/{search.id}$"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Lean caches")
+
+
+def test_a_search_submitted_elsewhere_appears_without_reload(page: Page, site: Service) -> None:
+    page.goto("/")
+    expect(page.locator("[data-job]").first).to_be_visible()
+    later = Hand(site.archive, "begun elsewhere")
+    expect(page.locator(f"[data-job='{later.id}']")).to_contain_text("begun elsewhere")
+
+
+def test_the_form_checks_while_typing_and_shows_the_servers_errors_at_their_field(
+    page: Page, site: Service, tolerated: list[str]
+) -> None:
+    tolerated.append("422")
+    page.goto("/")
+    page.get_by_role("button", name="New search").click()
+    page.get_by_label("Name").fill("from the form")
+    page.get_by_text("Space", exact=True).click()
+    depth = page.locator("[data-path='space.depth']")
+    depth.get_by_label("LIVs").fill("0")
+    expect(depth.locator(".fault")).to_have_text("must be a whole number from 1 to 256")
+    depth.get_by_label("LIVs").fill("3")
+    expect(depth.locator(".fault")).to_be_empty()
+
+    page.locator("summary", has_text="Task").click()
+    corpus = page.locator("[data-path='task.corpus']")
+    corpus.get_by_label("Corpus").fill("/no/such/place")
+    page.get_by_role("button", name="Start the search").click()
+    expect(corpus.locator(".fault")).to_contain_text("stdlib")
+
+    corpus.get_by_label("Corpus").fill("stdlib")
+    page.get_by_role("button", name="Start the search").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("from the form")
+    job = site.archive.job(page.url.rsplit("/", 1)[1])
+    assert (job.name, job.plan["space"]["depth"], job.plan["candidates"]) == ("from the form", 3, 40)
+
+
+def test_the_form_offers_the_recall_task_with_its_own_quality(page: Page, site: Service) -> None:
+    page.goto("/#new")
+    page.locator("summary", has_text="Task").click()
+    page.get_by_role("radio", name="Recall").check()
+    page.get_by_label("Pairs").fill("4")
+    page.locator("summary", has_text="Objectives").click()
+    expect(page.get_by_role("checkbox", name="Recall error")).to_be_checked()
+    page.get_by_label("Cache at most").fill("200000")
+    page.get_by_role("button", name="Start the search").click()
+    page.wait_for_url("**/jobs/*")
+    plan = site.archive.job(page.url.rsplit("/", 1)[1]).plan
+    assert plan["task"] == {"kind": "recall", "symbols": 64, "pairs": 4}
+    assert plan["objectives"][0] == "recall_error"
+    assert plan["constraints"] == [{"metric": "cache_bytes", "at_most": 200000.0}]
+
+
+def test_a_pasted_genome_shows_its_drawing_and_cost(page: Page, tolerated: list[str]) -> None:
+    tolerated.append("422")
+    text = "2.1.2.1.1-9.1.1.1.1-2.1.2.1.1"
+    blueprint = decode(Genome.parse(text), Space.of(depth=3))
+    cost = star.cost(blueprint, Shape(64, 16, 256), 4096)
+    page.goto("/#new")
+    page.locator("summary", has_text="Genome").click()
+    page.get_by_label("Genome", exact=True).fill(text)
+    preview = page.locator(".preview")
+    expect(preview.locator(".genome .block")).to_have_count(3)
+    expect(preview.locator(".link-weights")).to_have_count(1)
+    shown = preview.get_by_role("definition").first.inner_text()
+    number, prefix = shown.split("\u202f")
+    assert prefix == "k"
+    assert float(number) == round(cost.parameters / 1000, len(number.partition(".")[2]))
+
+    page.get_by_label("Genome", exact=True).fill("77.1.1.1.1")
+    expect(page.locator("[data-path='genome'] .fault")).to_contain_text("77")
+    expect(preview).to_be_empty()

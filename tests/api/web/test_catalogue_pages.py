@@ -1,0 +1,91 @@
+"""What is served besides searches: the catalogue, presets, costs, health, the dashboard's files, and the headers."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from plotly.offline import get_plotlyjs
+
+import star
+from api.costs import head_dim_for
+from api.web.headers import HEADERS
+from api.web.routes.pages import DASHBOARD
+from genome import CLASSES, Genome, Shape, Space, decode
+from search.plan import PRESETS, Plan
+
+
+def test_the_catalogue_lists_every_class(client: httpx.Client) -> None:
+    classes = client.get("/v1/catalogue").json()["classes"]
+
+    assert [(row["id"], row["name"], tuple(row["digits"])) for row in classes] == [
+        (row.id, row.name, row.operator.digits) for row in CLASSES
+    ]
+    assert {row["structure"] for row in classes} >= {"low_rank", "semi_separable", "toeplitz", "diagonal"}
+    assert all(row["source"] and row["says"] for row in classes)
+
+
+def test_presets_are_plans_and_the_schema_describes_them(client: httpx.Client) -> None:
+    answer = client.get("/v1/presets").json()
+
+    assert {name: Plan.model_validate(plan) for name, plan in answer["presets"].items()} == PRESETS
+    assert set(answer["plan_schema"]["properties"]) == set(Plan.model_fields)
+
+
+def test_the_cost_is_that_of_the_model(client: httpx.Client) -> None:
+    genome = Genome.parse("1.1.2.2.2-1.1.2.2.2-9.1.1.1.1-0.1.1.1.1")
+    body = {"genome": str(genome), "width": 32, "head_dim": 8, "vocab": 50, "context": 100}
+
+    found = client.post("/v1/genomes/cost", json=body).json()
+
+    blueprint = decode(genome, Space.of(depth=4, allow_skip=True))
+    assert found["parameters"] == sum(p.numel() for p in star.build(blueprint, Shape(32, 8, 50)).parameters())
+    assert found["cache_bytes"] == star.cost(blueprint, Shape(32, 8, 50), context=100).cache_bytes
+    assert [liv["name"] for liv in found["blueprint"]] == ["SA-1", "SA-1", "GMemless"]
+    assert found["genome"] == str(genome.canonical())
+
+
+@pytest.mark.parametrize("width", [1, 6, 16, 36, 64, 100, 128, 256, 768, 1000])
+def test_the_head_size_chosen_always_divides_the_width(width: int) -> None:
+    size = head_dim_for(width)
+
+    assert width % size == 0
+    assert width % 4 != 0 or (width // size) % 4 == 0
+
+
+def test_the_service_is_healthy(client: httpx.Client) -> None:
+    assert client.get("/healthz").json()["status"] == "ok"
+
+
+def test_the_chart_library_comes_from_the_installed_package_and_is_kept(client: httpx.Client) -> None:
+    answer = client.get("/static/plotly.min.js")
+
+    assert answer.text == get_plotlyjs()
+    assert answer.headers["content-type"].startswith("text/javascript")
+    again = client.get("/static/plotly.min.js", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "file"), [("/", "jobs.html"), ("/jobs/x", "job.html"), ("/jobs/x/candidates/1", "candidate.html")]
+)
+def test_pages_are_the_dashboards_shells(client: httpx.Client, path: str, file: str) -> None:
+    answer = client.get(path)
+
+    shell = DASHBOARD / file
+    assert answer.status_code == (200 if shell.exists() else 404)
+    assert not shell.exists() or answer.text == shell.read_text()
+
+
+def test_static_files_lie_in_the_dashboard_only(client: httpx.Client) -> None:
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/v1/jobs", "/v1/nothing", "/static/plotly.min.js"])
+def test_every_answer_carries_the_security_headers(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+
+    assert {name: headers[name] for name in HEADERS} == HEADERS
+    assert "unsafe-eval" not in headers["content-security-policy"]

@@ -1,0 +1,71 @@
+"""Winners taken out over HTTP load and compute what the trained weights compute; nothing else can be read."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+
+import star
+from search.archive.weights import weights_path
+from tests.served import Service
+
+
+def winner(client: httpx.Client, job: str) -> int:
+    return int(client.get(f"/v1/jobs/{job}/frontier").json()["candidates"][-1]["number"])
+
+
+def test_an_exported_winner_loads_as_the_model_that_was_kept(service: Service, finished: str, tmp_path: Path) -> None:
+    number = winner(service.client, finished)
+
+    built = service.client.post(f"/v1/jobs/{finished}/candidates/{number}/export")
+    archive = service.client.get(built.json()["download"])
+
+    assert built.status_code == 201
+    assert built.json()["files"] == ["README.md", "genome.json", "model.safetensors"]
+    assert archive.headers["content-type"] == "application/zip"
+    zipfile.ZipFile(io.BytesIO(archive.content)).extractall(tmp_path)
+    model = star.load(tmp_path / f"{finished}-{number}")
+    assert star.weights(model) == weights_path(service.settings.artifacts, finished, number).read_bytes()
+    prompt_BL = torch.tensor([list(b"def ")])
+    assert model.generate(prompt_BL, 5).shape == (1, 9)
+
+
+def test_an_export_asked_for_twice_is_the_same_to_the_byte(service: Service, finished: str) -> None:
+    path = f"/v1/jobs/{finished}/candidates/{winner(service.client, finished)}/export"
+    first = service.client.get(service.client.post(path).json()["download"]).content
+    for kept in (service.settings.artifacts / "exports").glob("*.zip"):
+        kept.unlink()
+
+    assert service.client.get(path).status_code == 404
+    assert service.client.get(service.client.post(path).json()["download"]).content == first
+    assert not list((service.settings.artifacts / "exports").glob("building-*"))
+
+
+def test_without_kept_weights_it_is_a_409_that_says_whose_are_kept(client: httpx.Client, finished: str) -> None:
+    number = client.get(f"/v1/jobs/{finished}/points").json()["failure"].index("diverged") + 1
+
+    answer = client.post(f"/v1/jobs/{finished}/candidates/{number}/export")
+
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert str(winner(client, finished)) in answer.json()["detail"]
+
+
+def test_what_was_not_exported_cannot_be_downloaded(client: httpx.Client, finished: str) -> None:
+    number = client.get(f"/v1/jobs/{finished}/points").json()["failure"].index("diverged") + 1
+
+    answer = client.get(f"/v1/jobs/{finished}/candidates/{number}/export")
+
+    assert answer.status_code == 404
+    assert "POST" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("job", ["..", "%2e%2e", "..%2f..%2fetc", "a/../b"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_name_of_a_job_leads_elsewhere(client: httpx.Client, job: str, method: str) -> None:
+    assert client.request(method, f"/v1/jobs/{job}/candidates/1/export").status_code in (404, 405, 422)

@@ -1,0 +1,29 @@
+"""What a process does that migrates and then claims jobs until there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from search.archive import Archive
+from search.archive.values import JobState
+from search.evolve import Proposal
+from search.plan import Plan
+
+
+def claim_all(url: str, name: str, wait: Callable[[], object]) -> list[str]:
+    """Migrate when everybody is there, claim when everybody has migrated; gives the jobs claimed."""
+    wait()
+    archive = Archive(url)
+    archive.migrate()
+    wait()
+    wait()
+    claimed = []
+    genome = Plan().baseline_genomes()["Transformer++"]
+    while claim := archive.claim(name, 60):
+        for n in range(3):
+            archive.propose(claim, Proposal(genome, f"{n:016x}", (), "sample", None, 1, 0), {"n": n})
+            archive.heartbeat(claim)
+        archive.finish(claim, JobState.SUCCEEDED)
+        claimed.append(claim.job_id)
+    archive.close()
+    return claimed

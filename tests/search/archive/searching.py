@@ -1,0 +1,86 @@
+"""A search driven by hand: what a runner does, a step at a time, with outcomes by formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from evaluator.evaluation import Evaluation, Failure
+from genome import Genome
+from search.archive import Archive
+from search.archive.values import Claim
+from search.evolve import Evolution
+from search.objectives import Frontier, objectives
+from search.plan import Plan
+from tests.search.twin import analytic, corner
+
+
+def claimed(archive: Archive, lease_seconds: float = 60.0) -> Claim:
+    """The oldest job there is to do."""
+    claim = archive.claim("by hand", lease_seconds)
+    assert claim is not None
+    return claim
+
+
+@dataclass
+class Searching:
+    """A claimed job with its evolution and frontier."""
+
+    archive: Archive
+    claim: Claim
+    plan: Plan
+    evolution: Evolution
+    frontier: Frontier
+
+    @classmethod
+    def started(cls, archive: Archive, plan: Plan, lease_seconds: float = 60.0) -> Self:
+        archive.create_job(plan, "by hand")
+        claim = claimed(archive, lease_seconds)
+        archive.set_reference(claim, corner(plan))
+        evolution = Evolution(plan, np.random.Generator(np.random.PCG64(plan.seed)))
+        return cls(archive, claim, plan, evolution, Frontier(list(corner(plan).values()), {}))
+
+    @property
+    def job_id(self) -> str:
+        return self.claim.job_id
+
+    def propose(self) -> int:
+        proposal = self.evolution.ask()
+        assert proposal is not None
+        return self.archive.propose(self.claim, proposal, self.evolution.state())
+
+    def record(
+        self,
+        number: int,
+        *,
+        attempt: int = 1,
+        failure: Failure | None = None,
+        feasible: bool = True,
+        detail: str = "",
+        seal: Callable[[], None] = lambda: None,
+    ) -> bool:
+        genome = next(c.genome for c in self.archive.in_flight(self.job_id) if c.number == number)
+        parsed = Genome.parse(genome)
+        metrics = {} if failure else analytic(parsed)
+        point = objectives(metrics, self.plan) if metrics else None
+        standing = self.frontier.add(number, point) if point and feasible else self.frontier.standing()
+        self.evolution.tell(number, parsed, point)
+        evaluation = Evaluation(number, attempt, metrics, ((1, 5.5),), failure, detail, seconds=2.0)
+        return self.archive.record(
+            self.claim,
+            evaluation,
+            feasible=feasible and not failure,
+            standing=standing,
+            state=self.evolution.state(),
+            weights=bool(standing.entered),
+            seal=seal,
+        )
+
+    def go(self, count: int) -> None:
+        """Propose and record so many; every fifth fails, every seventh is infeasible."""
+        for _ in range(count):
+            number = self.propose()
+            self.record(number, failure=Failure.DIVERGED if number % 5 == 0 else None, feasible=number % 7 != 0)

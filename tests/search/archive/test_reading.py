@@ -1,0 +1,126 @@
+"""What the archive tells, on SQLite and on PostgreSQL alike: of a search, of its candidates, of what happened."""
+
+from __future__ import annotations
+
+import pytest
+
+from evaluator.evaluation import Failure
+from search.archive import Archive
+from search.archive.values import (
+    Action,
+    CandidateState,
+    EventKind,
+    JobState,
+)
+from search.plan import Plan
+from tests.search.archive.searching import Searching
+
+
+def test_a_genome_enters_a_job_once(archive: Archive, plan: Plan) -> None:
+    search = Searching.started(archive, plan)
+    proposal = search.evolution.ask()
+    assert proposal is not None
+    archive.propose(search.claim, proposal, search.evolution.state())
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        archive.propose(search.claim, proposal, search.evolution.state())
+    assert len(archive.points(search.job_id)["number"]) == 1
+
+
+def test_what_the_archive_tells_of_a_search_agrees_with_itself(archive: Archive, plan: Plan) -> None:
+    search = Searching.started(archive, plan)
+    search.go(25)
+    job, rows = archive.job(search.job_id), archive.candidates(search.job_id, 100).items
+    assert (job.done, job.failed) == (25, 5)
+    assert job.workers_busy == 0
+    assert 0 < job.repairs < 1
+
+    frontier = archive.frontier(search.job_id)
+    assert [c for c in rows if c.frontier] == frontier
+    assert len(frontier) == job.frontier_size > 1
+    values = {c.number: [c.metrics[m] for m in plan.objectives] for c in rows if c.feasible}
+    best = {
+        n
+        for n, a in values.items()
+        if not any(
+            all(x <= y for x, y in zip(b, a, strict=True)) and (b != a or k < n) for k, b in values.items() if k != n
+        )
+    }
+    assert {c.number for c in frontier} == best
+
+    points = archive.points(search.job_id)
+    for column in ("number", "frontier", "feasible", "baseline", "genome", "failure"):
+        assert points[column] == [getattr(c, column) for c in rows]
+    assert points["state"] == [c.state.value for c in rows]
+    for name, column in points["metrics"].items():
+        assert column == [c.metrics.get(name) for c in rows]
+
+    history = archive.history(search.job_id)
+    assert history["done"] == list(range(1, 26))
+    assert history["hypervolume"] == sorted(history["hypervolume"])
+    assert (history["hypervolume"][-1], history["frontier_size"][-1]) == (job.hypervolume, job.frontier_size)
+    assert history["at"] == sorted(history["at"])
+    assert archive.with_weights(search.job_id) == {c.number for c in rows if c.weights}
+    assert {c.number for c in rows if c.weights and not c.baseline} == best - {c.number for c in rows if c.baseline}
+    assert sorted(archive.digests(search.job_id)) == sorted(c.digest for c in rows)
+
+
+def test_lineage_reads_the_same_both_ways(archive: Archive, plan: Plan) -> None:
+    search = Searching.started(archive, plan)
+    search.go(25)
+    rows = archive.candidates(search.job_id, 100).items
+    assert any(len(c.parents) == 2 for c in rows)
+    for one in rows:
+        assert [c.number for c in archive.children(search.job_id, one.number)] == [
+            c.number for c in rows if one.number in c.parents
+        ]
+
+
+def test_a_candidate_keeps_its_story(archive: Archive, plan: Plan) -> None:
+    search = Searching.started(archive, plan)
+    good, bad = search.propose(), search.propose()
+    search.record(good)
+    search.record(bad, failure=Failure.OUT_OF_MEMORY, detail="torch: \0 Ω out of memory")
+    one, other = archive.candidate(search.job_id, good), archive.candidate(search.job_id, bad)
+    assert (one.state, one.curve, one.seconds) == (CandidateState.SUCCEEDED, [[1, 5.5]], 2.0)
+    assert (one.variation, one.baseline, one.parents) == ("baseline", "Transformer++", [])
+    assert one.finished_at is not None
+    assert one.created_at <= one.finished_at
+    assert (other.state, other.failure, other.metrics) == (CandidateState.FAILED, Failure.OUT_OF_MEMORY, {})
+    assert other.detail == "torch:  Ω out of memory"
+    assert not other.feasible
+
+
+def test_time_left_follows_the_mean_pace(archive: Archive, plan: Plan) -> None:
+    search = Searching.started(archive, plan)
+    search.go(4)
+    assert archive.job(search.job_id).seconds_left is None, "nobody is at work"
+    search.propose()
+    search.propose()
+    assert archive.job(search.job_id).seconds_left == (plan.candidates - 4) * 2.0 / 2
+    archive.act(search.job_id, Action.PAUSE)
+    assert archive.job(search.job_id).seconds_left is None
+
+
+def test_events_tell_the_whole_story_in_order(archive: Archive, plan: Plan) -> None:
+    other = archive.create_job(plan, "other")
+    archive.act(other.id, Action.PAUSE)
+    search = Searching.started(archive, plan)
+    search.go(10)
+    archive.finish(search.claim, JobState.SUCCEEDED, "done")
+    every = archive.events()
+    assert [event.seq for event in every] == sorted({event.seq for event in every})
+    mine = archive.events(search.job_id)
+    assert mine == [event for event in every if event.job_id == search.job_id]
+    states = [event.data["state"] for event in mine if event.kind is EventKind.JOB]
+    assert states == ["queued", "running", "succeeded"]
+    finished = [event.data for event in mine if event.kind is EventKind.CANDIDATE and event.data["state"] != "running"]
+    assert [data["done"] for data in finished] == list(range(1, 11))
+    on_frontier: set[int] = set()
+    for event in mine:
+        if event.kind is EventKind.FRONTIER:
+            on_frontier = on_frontier - set(event.data["left"]) | set(event.data["entered"])
+            assert event.data["size"] == len(on_frontier)
+    assert on_frontier == {c.number for c in archive.frontier(search.job_id)}
+    middle = mine[len(mine) // 2].seq
+    assert archive.events(search.job_id, after=middle, limit=3) == [e for e in mine if e.seq > middle][:3]
+    assert archive.events(after=every[-1].seq) == []

@@ -1,0 +1,173 @@
+"""The compiled recurrences against a loop one believes at sight, and against the PyTorch forms they stand for."""
+
+import shutil
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from genome import CLASSES, Genome, Shape, Space, decode
+from genome.classes.alphabet import TokenMixing
+from star import build
+from star.contract.forms import relative_rms
+from star.ops.dispatch import forced, kernel
+from star.ops.recurrence import compiled as recurrence
+
+compiled = pytest.mark.skipif(recurrence.library() is None, reason="the recurrences are not compiled here")
+
+BATCH = 3
+SIZES = {  # heads, groups, keys, values, decays a head, whether these are constant
+    "keys that fill registers": (4, 4, 16, 16, 1, True),
+    "shared keys, decays of keys": (4, 1, 16, 5, 16, False),
+    "many keys": (2, 1, 48, 3, 48, True),
+    "an odd register of keys": (2, 2, 24, 7, 1, False),
+    "a few keys": (3, 3, 5, 1, 5, False),
+    "one key": (3, 3, 1, 6, 1, False),
+    "channels": (37, 37, 1, 1, 1, False),
+    "channels of constant decay": (16, 16, 1, 1, 1, True),
+    "channels that share keys": (19, 1, 16, 1, 16, True),
+    "channels that share keys and have one decay": (9, 1, 2, 1, 1, False),
+}
+
+
+def _loop(delta, c, b, a, d, v, state):
+    outputs = []
+    for t in range(v.shape[1]):
+        log = a[:, t if a.shape[1] > 1 else 0]
+        state = torch.exp(log if delta else d[:, t] * log).unsqueeze(-1) * state
+        found = (b[:, t].unsqueeze(-1) * state).sum(-2) if delta else 0
+        state = state + b[:, t].unsqueeze(-1) * (d[:, t] * (v[:, t] - found)).unsqueeze(-2)
+        outputs.append((c[:, t].unsqueeze(-1) * state).sum(-2))
+    return torch.stack(outputs, 1), state
+
+
+def _inputs(delta, size, length):
+    heads, groups, keys, values, rates, constant = size
+    generator = torch.Generator().manual_seed(length)
+
+    def normal(*shape):
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    c, b = normal(BATCH, length, groups, keys), F.normalize(normal(BATCH, length, groups, keys), dim=-1)
+    a = -normal(1 if constant else BATCH, 1 if constant else length, heads, 1 if delta else rates).exp()
+    d = normal(BATCH, length, heads, 1).sigmoid()
+    inputs = [c, b, a, d, normal(BATCH, length, heads, values), normal(BATCH, heads, keys, values)]
+    return [x.requires_grad_() for x in inputs]
+
+
+def _with_gradients(form, inputs):
+    parts = form(*inputs)
+    weights = [torch.linspace(-1, 1, part.numel(), dtype=part.dtype).cos().view_as(part) for part in parts]
+    total = sum((part * weight).sum() for part, weight in zip(parts, weights, strict=True))
+    return [*(part.detach() for part in parts), *torch.autograd.grad(total, inputs)]
+
+
+def _rounded(inputs):
+    return [x.detach().float().requires_grad_() for x in inputs]
+
+
+def _run(delta):
+    return recurrence.delta if delta else recurrence.semi_separable
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="there is no compiler here to have compiled anything")
+def test_the_recurrences_are_compiled_where_they_can_be():
+    assert recurrence.library() is not None
+
+
+@compiled
+@pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 100])
+@pytest.mark.parametrize("delta", [False, True], ids=["semi-separable", "delta"])
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_outputs_state_and_gradients_agree_with_the_loop(size, delta, length):
+    inputs = _inputs(delta, size, length)
+    measured = _with_gradients(_run(delta), _rounded(inputs))
+    expected = _with_gradients(lambda *tensors: _loop(delta, *tensors), inputs)
+    for ours, theirs in zip(measured, expected, strict=True):
+        assert ours.shape == theirs.shape
+        assert relative_rms(ours, theirs) <= 1e-5
+
+
+@compiled
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_threads_change_no_bit(size):
+    inputs = _rounded(_inputs(False, size, 70))
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            results.append(_with_gradients(recurrence.semi_separable, inputs))
+    finally:
+        torch.set_num_threads(before)
+    for one, two, three in zip(*results, strict=True):
+        assert torch.equal(one, two)
+        assert torch.equal(one, three)
+
+
+@compiled
+@pytest.mark.parametrize("keys", [1, 16])
+def test_any_decay_is_exact(keys):
+    """Of a state of ones, after one token, the decay is left: down to what float32 can hold, then nothing."""
+    log_decay = -torch.cat([torch.linspace(0, 87, 5000), torch.tensor([1e2, 1e4, 1e30])])
+    lines = len(log_decay)
+    nothing, ones = torch.zeros(1, 1, lines, 1), torch.ones(1, 1, 1, 1)
+    keyed = torch.zeros(1, 1, lines, keys)
+    inputs = (keyed, keyed, log_decay.view(1, 1, -1, 1), ones.expand(1, 1, lines, 1), nothing)
+    _, state = recurrence.semi_separable(*inputs, torch.ones(1, lines, keys, 1))
+    expected = log_decay.double().exp().view(1, -1, 1, 1).expand_as(state)
+    torch.testing.assert_close(state.double(), expected, rtol=3e-7, atol=1.2e-38)
+
+
+@compiled
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_what_is_no_number_is_not_hidden(size):
+    inputs = [x.detach() for x in _rounded(_inputs(False, size, 40))]
+    inputs[2] = torch.full_like(inputs[2], float("nan"))
+    outputs, state = recurrence.semi_separable(*inputs)
+    assert outputs.isnan().all()
+    assert state.isnan().all()
+
+
+@compiled
+@pytest.mark.parametrize("logit", [-30.0, 30.0])
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_extreme_gates_stay_finite_over_long_sequences(size, logit):
+    inputs = [x.detach() for x in _inputs(False, size, 4096)]
+    inputs[2] = F.logsigmoid(torch.full_like(inputs[2], logit))
+    assert all(x.isfinite().all() for x in _with_gradients(recurrence.semi_separable, _rounded(inputs)))
+
+
+@compiled
+def test_what_is_asked_of_it_and_what_is_not():
+    inputs = _rounded(_inputs(False, (4, 4, 16, 16, 1, True), 5))
+    assert kernel("semi_separable", *inputs) is recurrence.semi_separable
+    assert kernel("delta", *inputs) is recurrence.delta
+    with forced("triton"):
+        assert kernel("delta", *inputs) is recurrence.delta
+    with forced("torch"):
+        assert kernel("semi_separable", *inputs) is None
+    assert kernel("semi_separable", *(x.double() for x in inputs)) is None
+    assert kernel("semi_separable", *(x.to("meta") for x in inputs)) is None
+    assert kernel("semi_separable", *_rounded(_inputs(False, (2, 2, 12, 3, 1, True), 5))) is None
+    assert kernel("semi_separable", *_rounded(_inputs(False, (1, 1, 256, 64, 1, True), 5))) is None
+
+
+RECURRENT = [row for row in CLASSES if row.operator.token_mixing in (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)]
+
+
+@compiled
+@pytest.mark.parametrize("row", RECURRENT, ids=lambda row: row.name)
+def test_a_class_is_the_same_with_and_without_it(row):
+    model = build(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of(depth=1)), Shape(width=32, head_dim=8))
+    tokens_BL = torch.randint(256, (2, 75), generator=torch.Generator().manual_seed(0))
+    results = []
+    for mode in ("auto", "torch"):
+        with forced(mode):
+            logits_BLN = model(tokens_BL)
+            loss = F.cross_entropy(logits_BLN[:, :-1].flatten(0, 1), tokens_BL[:, 1:].flatten())
+            gradients = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+        results.append([logits_BLN, *(x for x in gradients if x is not None)])
+    scale = max(x.square().mean().sqrt() for x in results[1][1:])
+    for ours, theirs in zip(*results, strict=True):
+        assert (ours - theirs).square().mean().sqrt() <= 1e-5 * max(theirs.square().mean().sqrt(), scale)

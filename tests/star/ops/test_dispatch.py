@@ -1,0 +1,118 @@
+"""Which form runs: the kernel or the structure's PyTorch form."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+
+from star.ops import dispatch
+from star.ops.dispatch import forced, kernel
+
+
+def features(dtype: torch.dtype = torch.float32, taps: int = 3, device: str = "cpu") -> list[Tensor]:
+    gates = [torch.zeros(2, 5, 4, dtype=dtype, device=device) for _ in range(3)]
+    return [*gates, torch.zeros(4, taps, dtype=dtype, device=device)]
+
+
+@pytest.fixture
+def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors of the meta device stand for a fit GPU: what is decided before a kernel starts needs none."""
+    monkeypatch.setattr(dispatch, "_fit", lambda language, device: device.type == "meta")
+    monkeypatch.setattr(dispatch, "_require_runnable", lambda device: None)
+    monkeypatch.delenv("STAR_KERNELS", raising=False)
+
+
+@pytest.mark.usefixtures("on_gpu")
+def test_auto_takes_the_kernel_on_a_gpu_only() -> None:
+    pytest.importorskip("triton", reason="triton is not installed on this platform")
+    from star.ops.convolution.triton import gated_short_conv
+
+    assert kernel("toeplitz", *features()) is None
+    assert kernel("toeplitz", *features(device="meta")) is gated_short_conv
+    with forced("torch"):
+        assert kernel("toeplitz", *features(device="meta")) is None
+        with forced("auto"):
+            assert kernel("toeplitz", *features(device="meta")) is gated_short_conv
+    assert kernel("toeplitz", *features(device="meta")) is gated_short_conv
+
+
+def change(place: int, tensor: Tensor) -> list[Tensor]:
+    changed = features(device="meta")
+    changed[place] = tensor
+    return changed
+
+
+UNSUPPORTED = {
+    "another structure": ("low_rank", features(device="meta")),
+    "an unknown structure": ("nothing", features(device="meta")),
+    "no features": ("toeplitz", []),
+    "three features": ("toeplitz", features(device="meta")[:3]),
+    "float64": ("toeplitz", features(torch.float64, device="meta")),
+    "float16": ("toeplitz", features(torch.float16, device="meta")),
+    "a long filter": ("toeplitz", features(taps=9, device="meta")),
+    "no filter": ("toeplitz", features(taps=0, device="meta")),
+    "gates of two dtypes": ("toeplitz", change(1, torch.zeros(2, 5, 4, dtype=torch.bfloat16, device="meta"))),
+    "gates of two shapes": ("toeplitz", change(2, torch.zeros(2, 6, 4, device="meta"))),
+    "a filter of other channels": ("toeplitz", change(3, torch.zeros(5, 3, device="meta"))),
+    "a filter elsewhere": ("toeplitz", change(3, torch.zeros(4, 3))),
+    "no tokens": ("toeplitz", [torch.zeros(2, 0, 4, device="meta")] * 3 + [torch.zeros(4, 3, device="meta")]),
+    "heads": ("toeplitz", [torch.zeros(2, 5, 2, 2, device="meta")] * 3 + [torch.zeros(2, 3, device="meta")]),
+}
+
+
+@pytest.mark.usefixtures("on_gpu")
+@pytest.mark.parametrize("what", UNSUPPORTED)
+@pytest.mark.parametrize("mode", dispatch.MODES)
+def test_what_no_kernel_supports_falls_back(mode: str, what: str) -> None:
+    structure, inputs = UNSUPPORTED[what]
+    with forced(mode):
+        assert kernel(structure, *inputs) is None
+
+
+@pytest.mark.usefixtures("on_gpu")
+def test_the_environment_chooses_and_the_context_manager_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("triton", reason="triton is not installed on this platform")
+    monkeypatch.setenv("STAR_KERNELS", "torch")
+    assert kernel("toeplitz", *features(device="meta")) is None
+    with forced("auto"):
+        assert kernel("toeplitz", *features(device="meta")) is not None
+    monkeypatch.setenv("STAR_KERNELS", "")
+    assert kernel("toeplitz", *features(device="meta")) is not None
+
+
+def test_an_unknown_mode_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="'cuda'; legal: auto, triton, torch"), forced("cuda"):
+        pass
+    monkeypatch.setenv("STAR_KERNELS", "fast")
+    with pytest.raises(ValueError, match="STAR_KERNELS is 'fast'; legal: auto, triton, torch"):
+        kernel("toeplitz", *features())
+
+
+def test_forcing_the_kernel_where_none_can_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(dispatch, "_installed", lambda: True)
+    with forced("triton"), pytest.raises(RuntimeError, match=r"for tensors on cpu; .*TRITON_INTERPRET=1"):
+        kernel("toeplitz", *features())
+    monkeypatch.setattr(dispatch, "_installed", lambda: False)
+    with forced("triton"), pytest.raises(RuntimeError, match="not installed"):
+        kernel("toeplitz", *features())
+
+
+def test_star_works_without_triton_and_does_not_ask_for_it() -> None:
+    code = """
+import sys
+import torch, star
+from genome import Genome, Shape, Space, decode
+assert "triton" not in sys.modules
+sys.modules["triton"] = None  # from here on as if it were not installed: importing it raises ImportError
+space = Space.of(["GConv-1"], depth=1)
+model = star.build(decode(Genome.parse("7.1.1.1.1"), space), Shape(width=16, head_dim=16, vocab=8), seed=0)
+model(torch.zeros(1, 5, dtype=torch.int64)).sum().backward()
+assert "star.ops.convolution.triton" not in sys.modules
+"""
+    kept = {name: value for name, value in os.environ.items() if name not in ("TRITON_INTERPRET", "STAR_KERNELS")}
+    done = subprocess.run([sys.executable, "-c", code], env=kept, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,244 @@
+"""The delta rule in chunks against a loop one believes at sight, and what it is for: a memory that can be rewritten."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from genome import FEATURIZERS, Genome, Heads, LIVClass, OperatorGenome, Shape, Space, decode, named
+from genome.classes.alphabet import OUTPUT, Expansion, Generator, Nonlinearity, Normalisation, Source
+from star.contract.case import Subject
+from star.contract.checks import examine
+from star.contract.forms import disagreements, relative_rms
+from star.ops.delta_rule.chunk import CHUNK, SEGMENT, delta_rule
+from star.structures.delta import Delta
+
+ROWS = {row.id: row for row in FEATURIZERS}
+NAMES = ("c", "b", "a", "d", "v")
+
+
+def _loop(c, b, a, d, v, state):
+    """The transition I - d b b^T as a matrix, multiplied out."""
+    outputs = []
+    for t in range(v.shape[1]):
+        erase = torch.eye(b.shape[-1], dtype=b.dtype) - d[:, t, :, :, None] * b[:, t, :, :, None] * b[:, t, :, None]
+        state = (
+            erase @ (a[:, t, :, :, None].exp() * state) + d[:, t, :, :, None] * b[:, t, :, :, None] * v[:, t, :, None]
+        )
+        outputs.append((c[:, t, :, None] @ state).squeeze(-2))
+    return torch.stack(outputs, 1), state
+
+
+def _inputs(length, keys=5, values=3, heads=2, groups=2, batch_of_decays=2, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(length)
+    drawn = [
+        torch.randn(size, generator=generator, dtype=dtype)
+        for size in (
+            (2, length, groups, keys),
+            (2, length, groups, keys),
+            (batch_of_decays, length, heads, 1),
+            (2, length, heads, 1),
+            (2, length, heads, values),
+            (2, heads, keys, values),
+        )
+    ]
+    c, b, a, d, v, state = drawn
+    return [x.requires_grad_() for x in (c, F.normalize(F.silu(b), dim=-1), F.logsigmoid(a), d.sigmoid(), v, state)]
+
+
+def _agree(inputs, **tolerances):
+    measured, expected = delta_rule(*inputs), _loop(*inputs)
+    weights = [torch.randn_like(part) for part in expected]
+    for ours, theirs in zip(measured, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, **tolerances)
+    grads = [
+        torch.autograd.grad(sum((part * w).sum() for part, w in zip(parts, weights, strict=True)), inputs)
+        for parts in (measured, expected)
+    ]
+    for ours, theirs in zip(*grads, strict=True):
+        torch.testing.assert_close(ours, theirs, **tolerances)
+
+
+@pytest.mark.parametrize("length", range(1, 131))
+def test_outputs_state_and_gradients_agree_with_the_loop(length):
+    _agree(_inputs(length))
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "heads", "groups", "batch_of_decays"),
+    [(16, 16, 4, 4, 2), (16, 1, 5, 1, 2), (1, 1, 2, 2, 1), (3, 7, 1, 1, 1), (4, 4, 3, 1, 1)],
+)
+def test_heads_may_share_keys_and_batches_may_share_decays(keys, values, heads, groups, batch_of_decays):
+    _agree(_inputs(2 * CHUNK + 5, keys, values, heads, groups, batch_of_decays))
+
+
+def test_a_thousand_tokens_agree_with_the_loop_in_float32():
+    inputs = _inputs(1000, 16, 16)
+    expected, _ = _loop(*inputs)
+    expected_grads = torch.autograd.grad(expected.square().sum(), inputs)
+    single = [x.detach().float().requires_grad_() for x in inputs]
+    measured, _ = delta_rule(*single)
+    assert relative_rms(measured.detach().double(), expected.detach()) < Delta.tolerance
+    for ours, theirs in zip(torch.autograd.grad(measured.square().sum(), single), expected_grads, strict=True):
+        assert relative_rms(ours.double(), theirs) < Delta.tolerance
+
+
+def test_keys_that_are_all_alike_lose_no_digits():
+    """Where an inverse by powers of the system fails: see star.delta_rule."""
+    inputs = [x.detach() for x in _inputs(200, 16, 16)]
+    inputs[1] = F.normalize(1 + 0.1 * inputs[1], dim=-1)
+    inputs[2], inputs[3] = torch.zeros_like(inputs[2]), torch.ones_like(inputs[3])
+    measured, _ = delta_rule(*(x.float() for x in inputs))
+    assert relative_rms(measured.double(), _loop(*inputs)[0]) < Delta.tolerance
+
+
+@pytest.mark.parametrize("share", [-30.0, 30.0])
+@pytest.mark.parametrize("gate", [-30.0, 30.0, -1e13])
+def test_extreme_gates_stay_finite_over_long_sequences(gate, share):
+    inputs = [x.detach() for x in _inputs(4096, 8, 4, dtype=torch.float32)]
+    inputs[2] = F.logsigmoid(torch.full_like(inputs[2], gate))
+    inputs[3] = torch.full_like(inputs[3], share).sigmoid()
+    inputs = [x.requires_grad_() for x in inputs]
+    outputs, state = delta_rule(*inputs)
+    grads = torch.autograd.grad(outputs.square().mean() + state.square().mean(), inputs)
+    assert all(part.isfinite().all() for part in (outputs, state, *grads))
+
+
+def test_small_decays_behind_a_large_one_are_not_lost():
+    inputs = [x.detach() for x in _inputs(60)]
+    inputs[2][:, 7] = -1e13
+    _agree([x.requires_grad_() for x in inputs])
+
+
+@pytest.mark.parametrize("length", [SEGMENT - 1, SEGMENT, SEGMENT + 1])
+def test_segments_hand_their_state_on(length):
+    _agree(_inputs(length, 4, 2))
+
+
+@pytest.mark.parametrize("first", [1, 21, CHUNK, CHUNK + 1])
+def test_a_state_handed_on_continues_the_sequence(first):
+    *groups, state = (x.detach() for x in _inputs(2 * CHUNK + 3))
+    whole, last = delta_rule(*groups, state)
+    before, middle = delta_rule(*(x[:, :first] for x in groups), state)
+    after, end = delta_rule(*(x[:, first:] for x in groups), middle)
+    torch.testing.assert_close(torch.cat([before, after], 1), whole)
+    torch.testing.assert_close(end, last)
+
+
+def _delta(keys, values, heads=1):
+    extents = {name: Heads(heads, keys) for name in "cb"} | {name: Heads(heads, 1) for name in "ad"}
+    (featurizer,) = (one for one in FEATURIZERS if one.id == named("DeltaNet").operator.featurizer)
+    return Delta(named("DeltaNet").operator, featurizer, extents | {"v": Heads(heads, values)}, window=1)
+
+
+VIEWS = {
+    "mix": lambda structure, features: structure.mix(features),
+    "fast": lambda structure, features: structure.fast(features),
+    "matrix": lambda structure, features: (structure.matrix(features) @ features["v"].transpose(1, 2)).transpose(1, 2),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_key_written_twice_holds_the_second_value_alone(view):
+    """A sum of outer products would give back v1 + v2: this is what the delta rule is for."""
+    k, v1, v2 = torch.tensor([0.6, 0.8]), torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-4.0, 5.0, 0.5])
+    k, v1, v2 = k.double(), v1.double(), v2.double()
+    features = {
+        "c": torch.stack([k, k]).view(1, 2, 1, 2),
+        "b": torch.stack([k, k]).view(1, 2, 1, 2),
+        "a": torch.zeros(1, 1, dtype=torch.float64),
+        "d": torch.ones(1, 2, 1, 1, dtype=torch.float64),
+        "v": torch.stack([v1, v2]).view(1, 2, 1, 3),
+    }
+    read = VIEWS[view](_delta(2, 3), features)[0, :, 0]
+    torch.testing.assert_close(read, torch.stack([v1, v2]))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_values_under_orthogonal_keys_do_not_disturb_each_other(view):
+    keys = torch.eye(4, dtype=torch.float64)
+    values = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    written = torch.cat([keys, keys[[2]]]).view(1, 5, 1, 4)
+    read = torch.cat([keys, keys[[1]]]).view(1, 5, 1, 4)
+    features = {
+        "c": read,
+        "b": written,
+        "a": torch.zeros(1, 1, dtype=torch.float64),
+        "d": torch.ones(1, 5, 1, 1, dtype=torch.float64),
+        "v": torch.cat([values, -values[[2]]]).view(1, 5, 1, 3),
+    }
+    torch.testing.assert_close(VIEWS[view](_delta(4, 3), features)[0, 4, 0], values[1])
+
+
+def test_without_steps_nothing_is_written_and_with_a_full_gate_only_decay_is_left():
+    c, b, a, d, v, state = (x.detach() for x in _inputs(40))
+    outputs, last = delta_rule(c, b, a, torch.zeros_like(d), v, state)
+    decay = a.cumsum(1).exp()
+    torch.testing.assert_close(last, decay[:, -1].unsqueeze(-1) * state)
+    torch.testing.assert_close(outputs, decay * torch.einsum("blhk,bhkv->blhv", c, state))
+
+
+@pytest.mark.parametrize("name", ["DeltaNet", "Gated DeltaNet"])
+@pytest.mark.parametrize("length", [1, 2, 37, 63, 64, 65, 130])
+def test_views_agree_at_awkward_lengths(name, length):
+    model = _subject(name).model
+    noise = torch.randn(1, 2, length, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(length))
+    with torch.no_grad():
+        ((block, features),) = model.features_of(noise.unbind(0))
+    for _, liv in block.operator.livs():
+        assert list(disagreements(liv.structure, features)) == []
+
+
+def _subject(name):
+    space = Space.of([name], depth=1)
+    return Subject(decode(Genome.parse(f"{named(name).id}.1.1.1.1"), space), Shape())
+
+
+def _variant(channel_mixing=3, differential=False, **groups):
+    """The space of a delta class whose groups differ from DeltaNet's, its output as it is."""
+    mixed = [(name, group) for name, group in ROWS[70].groups if name != OUTPUT]
+    changed = tuple((name, replace(group, **groups.get(name, {}))) for name, group in mixed)
+    featurizer = replace(ROWS[70], id=900, groups=changed)
+    row = LIVClass(900, "Odd", OperatorGenome.of((900, 5, 1, 1, channel_mixing)), differential)
+    return Space((row,), (featurizer,), depth=2)
+
+
+STATE = {"expansion": Expansion.STATE_16}
+FIXED = {"generator": Generator.FIXED}
+LEARNED = {"generator": Generator.NONE}
+ONES = {"source": Source.CONSTANT, "channel": 1, "nonlinearity": Nonlinearity.NONE, "generator": Generator.ONES}
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        _variant(differential=True),
+        _variant(channel_mixing=2),
+        _variant(channel_mixing=1, c=STATE, b=STATE),
+        _variant(c=STATE, b=STATE, a=FIXED),
+        _variant(c={"normalisation": Normalisation.NONE}, a=LEARNED),
+    ],
+    ids=["differential", "one head", "a head a channel", "shared keys, fixed decays", "learned decays"],
+)
+def test_classes_beyond_the_catalogue_keep_the_contract(space):
+    genome = Genome.parse("900.1.2.1.3-900.1.2.1.3")
+    assert examine(Subject(decode(genome, space), Shape(32, 8))).breaches == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"b": {"normalisation": Normalisation.NONE}}, "group b of a delta rule: normalisation 1 .* legal: 2"),
+        ({"d": {"nonlinearity": Nonlinearity.NONE}}, "group d of a delta rule: nonlinearity 1 .* legal: 5"),
+        ({"a": {"expansion": Expansion.SAME}}, "group a: expansion 1 .* legal: 7"),
+        ({"channel_mixing": 1}, "heads of one channel .* cannot be normalised"),
+        (
+            {name: {"nonlinearity": Nonlinearity.RELU, "expansion": Expansion.STATE_2} for name in "cb"},
+            r"group c of two channels that are normalised: nonlinearity 3 \(relu\) .* legal: 1 .*, 4 .*, 7 ",
+        ),
+    ],
+)
+def test_what_would_grow_or_mean_nothing_is_refused(options, said):
+    with pytest.raises(ValueError, match=said):
+        _variant(**options)
