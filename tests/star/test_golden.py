@@ -1,4 +1,4 @@
-"""Every class still computes what it computed when its golden values were written, so no refactoring changes numbers."""
+"""Every class still computes what it computed when its golden values were written."""
 
 import pytest
 
@@ -6,8 +6,8 @@ from genome import CLASSES
 from tests.star.golden import checksums, written
 
 TOLERANCE = 2e-5
-"""Relative. Weights are calibrated in float32, so another form of an operator may move them by a few roundings; the sums
-are taken in float64. A change of meaning moves a value by a percent or more."""
+"""Relative. Weights are calibrated in float32, so another form of an operator may move them by a few roundings; the
+sums are taken in float64. A change of meaning moves a value by a percent or more."""
 
 
 def test_every_class_has_golden_values():
