@@ -18,6 +18,7 @@ from evaluator.evaluation import Budget
 from evaluator.failure import DivergenceError, TimeLimitError
 from evaluator.tasks.loaded import IGNORED, LoadedTask
 from star.balance import balancing
+from star.weight_decay import decaying_parameters
 
 CURVE_POINTS = 100
 BALANCE = 0.01
@@ -84,12 +85,13 @@ def learning_rate(step: int, budget: Budget) -> float:
 
 
 def adamw(model: nn.Module, budget: Budget) -> torch.optim.AdamW:
-    """AdamW that lets matrices decay (two dimensions or more, embeddings too), but no biases, gains and decays."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    """AdamW whose weight decay shrinks the parameters that say so (`star.weight_decay`) and no others."""
+    decaying = list(decaying_parameters(model).values())
+    shrinks = set(map(id, decaying))
+    spared = [parameter for parameter in model.parameters() if id(parameter) not in shrinks]
     groups = [
-        {"params": matrices, "weight_decay": budget.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {"params": decaying, "weight_decay": budget.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=budget.learning_rate, betas=(0.9, 0.95), fused=True)
 

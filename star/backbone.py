@@ -44,6 +44,8 @@ class Backbone(nn.Module):
         shape: width, head size and vocabulary.
     """
 
+    decaying = ("embedding_VD", "head_VD")
+
     def __init__(self, blueprint: Blueprint, shape: Shape, operators: Sequence[Operator]) -> None:
         super().__init__()
         self.blueprint = blueprint

@@ -73,6 +73,8 @@ class Operator(nn.Module):
 class LIV(Operator):
     """One operator: a featurizer, a structure, and a projection back to the model width."""
 
+    decaying = ("out_DC",)
+
     def __init__(self, placement: Placement, computes: tuple[str, ...], shape: Shape, featurizer: Featurizer) -> None:
         super().__init__()
         liv_class = placement.liv_class

@@ -36,6 +36,8 @@ class CellForgetGate(Projection):
 class Feedback(Feature):
     """m_HC: what a head's last output adds to its four gates, a constant; zero at first (xLSTM, appendix A.2)."""
 
+    decaying = ("weight_HC",)
+
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
         self.weight_HC = parameter(*extent)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -24,6 +25,9 @@ class Feature(nn.Module):
         extent: heads and channels per head of the result.
         group: the digits.
     """
+
+    decaying: ClassVar[tuple[str, ...]] = ()
+    """Names of its parameters that weight decay may shrink; see `star.weight_decay`."""
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__()

@@ -24,6 +24,8 @@ SHORTEST_REACH, LONGEST_REACH = 4.0, 4096.0
 class ExplicitFilter(Feature):
     """h_HW: every tap is a weight."""
 
+    decaying = ("taps_HW",)
+
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
         taps = TAPS[group.generator]
@@ -60,6 +62,8 @@ class ImplicitFilter(Feature):
 
     Positions are counted in tokens, not in shares of the input, so a filter means the same at every length.
     """
+
+    decaying = ("first_ME", "second_MM", "last_HM")
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)

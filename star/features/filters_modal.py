@@ -30,6 +30,8 @@ SLOWEST, FASTEST = 0.01, 0.1
 class RealModalFilter(Feature):
     """h_t = sum_n R_n exp(-rate_n t), real poles, and a skip at t = 0: h_HM2 (Hyena-LI, Ku et al. 2025)."""
 
+    decaying = ("residue_HN",)
+
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
         self.log_rate_HN = parameter(extent.heads, STATES[group.generator])
@@ -57,6 +59,8 @@ class ComplexModalFilter(Feature):
     S4D-Lin (Gu et al. 2022, "On the Parameterization and Initialization of Diagonal State Space Models"): zero-order
     hold, B = 1, A_n = -1/2 + i pi n, one step size dt a head. Modes stand for conjugate pairs.
     """
+
+    decaying = ("output_HN2",)
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)

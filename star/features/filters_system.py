@@ -27,6 +27,8 @@ from star.ops.precision import exact, undisturbed
 class SystemFilter(Feature):
     """What the models have in common: an output map C and the direct way D from input to output."""
 
+    decaying = ("output_HN",)
+
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
         self.order = STATES[group.generator]

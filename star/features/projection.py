@@ -28,6 +28,8 @@ _NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
 class Projection(Feature):
     """(B, L, H, K) from (B, L, D)."""
 
+    decaying = ("weight", "taps")
+
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
         self.weight = parameter(*_WEIGHT_SHAPES[group.channel](width, extent))

@@ -47,6 +47,8 @@ class Router(Feature):
     last columns. Computed in float32 at least.
     """
 
+    decaying = ("weight_MD",)
+
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
         self.choice = CHOICES[group.generator]
@@ -67,6 +69,8 @@ class Router(Feature):
 class Gate(Feature):
     """r_BL11 = sigmoid(z) where z > 0, else 0: the operator acts on some tokens only (SeqBoat, Ren et al. 2023)."""
 
+    decaying = ("weight_MD",)
+
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
         self.weight_MD = parameter(extent.size, width)
@@ -85,6 +89,8 @@ class Experts(Feature):
     Half as wide as one unrouted unit each (`genome.classes.head_sizes`), and computed for no token that does not
     meet them.
     """
+
+    decaying = ("weight_MID",)
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome, routes: int) -> None:
         super().__init__(name, width, extent, group)
