@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
@@ -22,15 +23,22 @@ def evaluate(request: Request) -> Evaluation:
 
     Everything but the times follows from the request: batches and initial weights from its seed.
     """
-    _prepare()
     began = time.monotonic()
     try:
+        _prepare()
         evaluation = _evaluated(request, began)
+        _release_memory()
     except Exception as error:
         evaluation = failed(request, error, time.monotonic() - began)
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()  # other workers may share the device
+        with suppress(RuntimeError):  # a broken device can release nothing, and the evaluation says so already
+            _release_memory()
     return evaluation
+
+
+def _release_memory() -> None:
+    """Give cached memory back to the accelerator, which other workers may share."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _evaluated(request: Request, began: float) -> Evaluation:

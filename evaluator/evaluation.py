@@ -101,13 +101,14 @@ class Request:
 
 
 class Failure(StrEnum):
-    """Why a candidate has no metrics."""
+    """Why a candidate has no metrics. `DEVICE`: the accelerator reported an error of its own, such as a CUDA error."""
 
     DIVERGED = "diverged"
     RAISED = "raised"
     TIMED_OUT = "timed_out"
     KILLED = "killed"
     OUT_OF_MEMORY = "out_of_memory"
+    DEVICE = "device"
 
 
 @dataclass(frozen=True)

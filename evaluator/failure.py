@@ -11,7 +11,8 @@ from evaluator.evaluation import Evaluation, Failure, Request
 
 DETAIL_CHARACTERS = 300
 
-_SAYS_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
+_NO_MEMORY_PHRASES = ("not enough memory", "can't allocate memory", "out of memory")
+_DEVICE_PHRASES = ("cuda error", "hip error", "device-side assert", "cublas_status", "cudnn_status")
 
 
 class DivergenceError(Exception):
@@ -36,14 +37,18 @@ def outcome(request: Request, failure: Failure, detail: str, seconds: float) -> 
 
 
 def kind(error: BaseException) -> Failure:
-    """Which failure an exception is. Torch reports a full memory as a RuntimeError, on CUDA as a subclass of it."""
+    """The failure that an exception is.
+
+    Torch reports a full memory and a broken accelerator as a RuntimeError or a subclass of it, so the text decides.
+    """
     if isinstance(error, DivergenceError):
         return Failure.DIVERGED
     if isinstance(error, TimeLimitError):
         return Failure.TIMED_OUT
-    text = str(error).lower()
-    if isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(phrase in text for phrase in _SAYS_NO_MEMORY)
-    ):
+    if isinstance(error, MemoryError) or _reports(error, _NO_MEMORY_PHRASES):
         return Failure.OUT_OF_MEMORY
-    return Failure.RAISED
+    return Failure.DEVICE if _reports(error, _DEVICE_PHRASES) else Failure.RAISED
+
+
+def _reports(error: BaseException, phrases: tuple[str, ...]) -> bool:
+    return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in phrases)

@@ -14,7 +14,7 @@ import ray.exceptions
 from evaluator.evaluate import evaluate as evaluate_candidate
 from evaluator.evaluation import Evaluation, Failure, Request
 from evaluator.failure import failed, outcome
-from evaluator.worker import Reply, Worker
+from evaluator.worker import CANDIDATES, Reply, Worker
 
 GRACE_SECONDS = 10.0
 START_SECONDS = 180.0
@@ -49,7 +49,8 @@ class _Seat:
 
 
 class RayEvaluator:
-    """Evaluates on Ray actors, started when first needed and replaced when they die or are killed.
+    """Evaluates on Ray actors, started when first needed and replaced when they die, are killed or report a failure
+    that breaks their process, and after a set number of candidates.
 
     Ray restarts and retries nothing by itself, so a request runs once; what became of it is known here.
     Ray must be initialised by the caller, who also shuts it down. The GPUs it knows are divided among the workers.
@@ -59,6 +60,7 @@ class RayEvaluator:
         evaluate: what each process does with a request; travels to it once, when it starts.
         memory_bytes: private memory a worker may use, None for no limit (Linux). Without it, a full machine is
             still noticed by Ray, which kills the largest worker: that too is OUT_OF_MEMORY.
+        candidates: how many candidates a process evaluates before it is replaced.
         grace: seconds beyond its budget after which a candidate's process is killed.
 
     Raises:
@@ -71,6 +73,7 @@ class RayEvaluator:
         evaluate: Callable[[Request], Evaluation] = evaluate_candidate,
         *,
         memory_bytes: int | None = None,
+        candidates: int = CANDIDATES,
         grace: float = GRACE_SECONDS,
     ) -> None:
         if workers < 1:
@@ -78,6 +81,7 @@ class RayEvaluator:
         self._workers = workers
         self._evaluate = evaluate
         self._memory_bytes = memory_bytes
+        self._candidates = candidates
         self._grace = grace
         self._idle: list[_Process] = []
         self._seats: list[_Seat] = []
@@ -123,7 +127,7 @@ class RayEvaluator:
     def _new_process(self) -> _Process:
         gpus = gpu_share(int(ray.cluster_resources().get("GPU", 0)), self._workers)
         actors = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)
-        actor = actors.remote(self._evaluate, self._memory_bytes)
+        actor = actors.remote(self._evaluate, self._memory_bytes, self._candidates)
         return _Process(actor, actor.ready.remote())
 
     def _idle_process(self) -> _Process | None:

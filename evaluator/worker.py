@@ -19,6 +19,12 @@ POLL_SECONDS = 0.05
 EXIT_SECONDS = 0.25
 """How long a process lives after it has reported a candidate over its memory limit."""
 
+CANDIDATES = 100
+"""Candidates that one process evaluates before it is replaced, so that nothing that leaks in it grows without end."""
+
+BREAKING = frozenset({Failure.DEVICE, Failure.OUT_OF_MEMORY})
+"""Failures after which a process is replaced: its device context is broken, or its memory is in pieces."""
+
 
 class Reply(NamedTuple):
     """An evaluation, and whether the process that made it can take another."""
@@ -35,8 +41,11 @@ class Worker:
     the address space would not do: torch reserves far more than it uses.)
     """
 
-    def __init__(self, evaluate: Callable[[Request], Evaluation], memory_bytes: int | None) -> None:
+    def __init__(
+        self, evaluate: Callable[[Request], Evaluation], memory_bytes: int | None, candidates: int = CANDIDATES
+    ) -> None:
         torch.set_num_threads(1)
+        self._left = candidates
         self._evaluate = evaluate
         self._memory_bytes = memory_bytes
 
@@ -46,7 +55,7 @@ class Worker:
 
     def run(self, request: Request) -> Reply:
         if self._memory_bytes is None:
-            return Reply(self._evaluated(request), usable=True)
+            return self._reply(self._evaluated(request))
         return self._watched(request, self._memory_bytes)
 
     def _evaluated(self, request: Request) -> Evaluation:
@@ -55,6 +64,10 @@ class Worker:
             return self._evaluate(request)
         except Exception as error:
             return failed(request, error, time.monotonic() - began)
+
+    def _reply(self, evaluation: Evaluation) -> Reply:
+        self._left -= 1
+        return Reply(evaluation, usable=self._left > 0 and evaluation.failure not in BREAKING)
 
     def _watched(self, request: Request, limit: int) -> Reply:
         began = time.monotonic()
@@ -67,7 +80,7 @@ class Worker:
         threading.Thread(target=candidate, daemon=True).start()
         while (used := private_bytes()) <= limit:
             try:
-                return Reply(results.get(timeout=POLL_SECONDS), usable=True)
+                return self._reply(results.get(timeout=POLL_SECONDS))
             except Empty:
                 continue
         threading.Timer(EXIT_SECONDS, os._exit, (1,)).start()

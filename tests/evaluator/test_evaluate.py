@@ -115,6 +115,15 @@ def test_a_candidate_that_diverges_is_an_outcome(monkeypatch):
     assert "at step 1 the loss is nan" in evaluation.detail
 
 
+def test_a_device_that_cannot_release_its_memory_is_an_outcome(monkeypatch):
+    def broken():
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", broken)
+    assert evaluate(TEXT).failure is not None
+
+
 @pytest.mark.parametrize(
     ("error", "failure"),
     [
@@ -126,6 +135,10 @@ def test_a_candidate_that_diverges_is_an_outcome(monkeypatch):
         (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"), Failure.OUT_OF_MEMORY),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), Failure.RAISED),
         (ValueError("not enough memory"), Failure.RAISED),
+        (RuntimeError("CUDA error: device-side assert triggered"), Failure.DEVICE),
+        (RuntimeError("CUDA error: out of memory"), Failure.OUT_OF_MEMORY),
+        (RuntimeError("HIP error: invalid device function"), Failure.DEVICE),
+        (ValueError("CUDA error: device-side assert triggered"), Failure.RAISED),
     ],
 )
 def test_each_exception_is_one_kind_of_failure(error, failure):

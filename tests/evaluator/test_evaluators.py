@@ -49,6 +49,10 @@ def runs_out_of_memory(request: Request) -> Evaluation:
     raise torch.OutOfMemoryError("CUDA out of memory")
 
 
+def breaks_the_device(request: Request) -> Evaluation:
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
 def hangs(request: Request) -> Evaluation:
     while True:
         pass
@@ -85,6 +89,7 @@ BEHAVIOURS = (
     takes_all_memory,
     returns_what_cannot_be_sent,
     waits_for_the_file,
+    breaks_the_device,
 )
 
 
@@ -243,6 +248,28 @@ def test_a_worker_that_dies_between_candidates_is_no_candidates_fault(pool):
     result = outcome(pool, asked(good))
     assert result.failure is None
     assert result.metrics["process"] != process
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_a_process_is_replaced_after_a_device_error_and_after_so_many_candidates():
+    pool = RayEvaluator(1, behave, candidates=2)
+
+    def process() -> float:
+        return outcome(pool, asked(good)).metrics["process"]
+
+    try:
+        first = process()
+        broken = outcome(pool, asked(breaks_the_device))
+        assert (broken.failure, broken.detail) == (
+            Failure.DEVICE,
+            "RuntimeError: CUDA error: an illegal memory access was encountered",
+        )
+        second = process()
+        assert second != first
+        assert process() == second, "the second of two candidates"
+        assert process() not in (first, second), "both candidates of the process are evaluated"
+    finally:
+        pool.close()
 
 
 def test_a_slow_candidate_does_not_hold_up_a_quick_one(pool, tmp_path):
