@@ -1,21 +1,24 @@
-"""The dashboard: three static shells, their assets, and the chart library from its installed package."""
+"""The dashboard: three pages with one head, their assets, and the chart library from its installed package."""
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from os import PathLike
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from api.web.deps import JobId, Number
 from api.web.problems import Refused
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
+
+HEAD_MARK = "    <!-- head -->\n"
+"""The line of a page that stands for `parts/head.html`, the part of the head that all pages have."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,17 +44,17 @@ def _charts() -> StaticFiles:
 
 @router.get("/")
 async def jobs_page(request: Request) -> Response:
-    return await _shell("jobs.html", request)
+    return _page("jobs", request)
 
 
 @router.get("/jobs/{job_id}")
 async def job_page(job_id: JobId, request: Request) -> Response:
-    return await _shell("job.html", request)
+    return _page("job", request)
 
 
 @router.get("/jobs/{job_id}/candidates/{number}")
 async def candidate_page(job_id: JobId, number: Number, request: Request) -> Response:
-    return await _shell("candidate.html", request)
+    return _page("candidate", request)
 
 
 @router.get("/static/plotly.min.js")
@@ -59,8 +62,19 @@ async def plotly(request: Request) -> Response:
     return await _charts().get_response("plotly.min.js", request.scope)
 
 
-async def _shell(name: str, request: Request) -> Response:
+def _page(name: str, request: Request) -> Response:
+    """A page, or 304 when the browser has it already.
+
+    Raises:
+        Refused: 404, where this installation has no dashboard.
+    """
     try:
-        return await dashboard().get_response(name, request.scope)
-    except (HTTPException, RuntimeError):
+        text = (DASHBOARD / name / f"{name}.html").read_text(encoding="utf-8")
+        head = (DASHBOARD / "parts" / "head.html").read_text(encoding="utf-8")
+    except FileNotFoundError:
         raise Refused(404, f"this installation has no dashboard page {name}; the API under /v1 works without") from None
+    body = text.replace(HEAD_MARK, head)
+    headers = {"cache-control": "no-cache", "etag": f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'}
+    if request.headers.get("if-none-match") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(body, headers=headers)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urljoin
+
 import httpx
 import pytest
 from plotly.offline import get_plotlyjs
@@ -9,7 +12,7 @@ from plotly.offline import get_plotlyjs
 import star
 from api.costs import head_dim_for
 from api.web.headers import HEADERS
-from api.web.routes.pages import DASHBOARD
+from api.web.routes.pages import DASHBOARD, HEAD_MARK
 from genome import CLASSES, Genome, Shape, Space, decode
 from search.plan import PRESETS, Plan
 
@@ -65,15 +68,31 @@ def test_the_chart_library_comes_from_the_installed_package_and_is_kept(client: 
     assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize(
-    ("path", "file"), [("/", "jobs.html"), ("/jobs/x", "job.html"), ("/jobs/x/candidates/1", "candidate.html")]
-)
-def test_pages_are_the_dashboards_shells(client: httpx.Client, path: str, file: str) -> None:
+@pytest.mark.parametrize(("path", "name"), [("/", "jobs"), ("/jobs/x", "job"), ("/jobs/x/candidates/1", "candidate")])
+def test_a_page_is_its_file_with_the_head_of_all_pages(client: httpx.Client, path: str, name: str) -> None:
     answer = client.get(path)
+    head, file = (DASHBOARD / part for part in ("parts/head.html", f"{name}/{name}.html"))
+    assert answer.status_code == 200
+    assert answer.text == file.read_text().replace(HEAD_MARK, head.read_text())
+    assert answer.text.count('name="viewport"') == 1
+    again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
 
-    shell = DASHBOARD / file
-    assert answer.status_code == (200 if shell.exists() else 404)
-    assert not shell.exists() or answer.text == shell.read_text()
+
+def test_every_file_that_a_page_names_is_served(client: httpx.Client) -> None:
+    """Follows stylesheets, scripts and the modules that scripts import."""
+    seen: set[str] = set()
+    waiting = ["/", "/jobs/x", "/jobs/x/candidates/1"]
+    while waiting:
+        path = waiting.pop()
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        seen.add(path)
+        named = re.findall(r'(?:href|src)="(/static/[^"]+)"', answer.text)
+        named += [urljoin(path, module) for module in re.findall(r'from "(\.[^"]+)"', answer.text)]
+        waiting += [one for one in dict.fromkeys(named) if one not in seen and one not in waiting]
+    files = {f"/static/{file.relative_to(DASHBOARD)}" for file in DASHBOARD.rglob("*.js")}
+    assert files <= seen, "every module is reached from a page"
 
 
 def test_static_files_lie_in_the_dashboard_only(client: httpx.Client) -> None:

@@ -1,23 +1,23 @@
 // The page of one search: its frontier first, everything else around it, one selection for all.
 
 import { drawActions } from "./actions.js";
-import { readAddress, writeAddress } from "./address.js";
-import { get, jobPath } from "./api.js";
-import { drawAxes, firstAxes } from "./axes.js";
-import { readGenome } from "./blueprint.js";
+import { readAddress, writeAddress } from "../parts/address.js";
+import { get, jobPath } from "../parts/api.js";
+import { drawAxes, firstAxes } from "../chart/axes.js";
+import { readGenome } from "../genome/blueprint.js";
 import { hoverCard, selectedCard } from "./card.js";
-import { byId, el, put } from "./dom.js";
-import { follow, paced } from "./events.js";
+import { byId, el, put } from "../parts/dom.js";
+import { follow, paced } from "../parts/events.js";
 import { drawFailures } from "./failures.js";
-import { genomeLegend } from "./genome.js";
+import { genomeLegend } from "../genome/genome.js";
 import { drawHead } from "./head.js";
-import { drawKey } from "./key.js";
-import { curve } from "./lines.js";
+import { drawKey } from "../chart/key.js";
+import { curve } from "../chart/lines.js";
 import { Points } from "./points.js";
-import { Scatter } from "./scatter.js";
-import { isLive } from "./state.js";
+import { Scatter } from "../chart/scatter.js";
+import { isLive } from "../parts/state.js";
 import { FrontierTable } from "./table.js";
-import { onThemeChange } from "./theme.js";
+import { onThemeChange } from "../chart/theme.js";
 
 const id = decodeURIComponent(location.pathname.split("/")[2]);
 const view = { job: null, points: null, history: null, axes: null, selected: null, pinned: null, genomes: new Map() };

@@ -1,7 +1,7 @@
 // Where a candidate stands among all of its job, metric by metric.
 
 /**
- * @param {import("./points.js").Columns} columns
+ * @param {import("../job/points.js").Columns} columns
  * @returns {{place: number, of: number}|null} 1 is best; equal values share the better place
  */
 export function rank(columns, name, number) {

@@ -1,8 +1,8 @@
 // The form's choices among named things: the preset, the task, the objectives with their limits, the LIV classes.
 
 import { changeTask, IN_SHORT, qualityOf } from "./draft.js";
-import { el } from "./dom.js";
-import { metric } from "./metrics.js";
+import { el } from "../parts/dom.js";
+import { metric } from "../parts/metrics.js";
 
 const TASKS = {
   text: { says: "Text", more: "predict the bytes of real files", plan: { kind: "text", corpus: "stdlib" } },

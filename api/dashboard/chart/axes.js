@@ -1,8 +1,8 @@
 // Which metric lies on which axis, which is the colour, and which are in logarithms.
 
-import { readAddress, writeAddress } from "./address.js";
-import { byId, el, put } from "./dom.js";
-import { metric, offered, spansDecades } from "./metrics.js";
+import { readAddress, writeAddress } from "../parts/address.js";
+import { byId, el, put } from "../parts/dom.js";
+import { metric, offered, spansDecades } from "../parts/metrics.js";
 
 const ROLES = { x: "Across", y: "Up", colour: "Colour" };
 const NO_COLOUR = "none";

@@ -1,9 +1,9 @@
 // The frontier as a sortable table: the best value of each column marked, the selection shared.
 
-import { candidatePage } from "./api.js";
-import { el, put } from "./dom.js";
-import { drawGenome } from "./genome.js";
-import { metric, offered, written } from "./metrics.js";
+import { candidatePage } from "../parts/api.js";
+import { el, put } from "../parts/dom.js";
+import { drawGenome } from "../genome/genome.js";
+import { metric, offered, written } from "../parts/metrics.js";
 
 const PAGE = 50;
 

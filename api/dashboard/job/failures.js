@@ -1,7 +1,7 @@
 // Failures by reason: how many candidates have no metrics, and why.
 
-import { el, put } from "./dom.js";
-import { whole, words } from "./format.js";
+import { el, put } from "../parts/dom.js";
+import { whole, words } from "../parts/format.js";
 
 /** Draw a bar per reason, most frequent first. */
 export function drawFailures(place, points) {

@@ -1,7 +1,7 @@
 // The frontier chart's axes: their layout for plotly, and where on the page a value lies.
 
 import { title } from "./axes.js";
-import { metric } from "./metrics.js";
+import { metric } from "../parts/metrics.js";
 import { colour } from "./theme.js";
 
 const PADDING = 0.07; // of the data's span, beyond it

@@ -1,10 +1,10 @@
 // A candidate in brief: drawing, metrics, and where it comes from. For hovering, selecting and comparing.
 
-import { candidatePage } from "./api.js";
-import { el } from "./dom.js";
-import { words } from "./format.js";
-import { drawGenome } from "./genome.js";
-import { metric, offered, written } from "./metrics.js";
+import { candidatePage } from "../parts/api.js";
+import { el } from "../parts/dom.js";
+import { words } from "../parts/format.js";
+import { drawGenome } from "../genome/genome.js";
+import { metric, offered, written } from "../parts/metrics.js";
 
 /** What a person reads while pointing at a candidate. */
 export function hoverCard(points, row, livs, objectives) {

@@ -1,7 +1,7 @@
 // The drawing of a genome: a block per LIV, weight sharing as arcs above, feature sharing as arcs below.
 
 import { inWords, sameLiv } from "./blueprint.js";
-import { el, svg } from "./dom.js";
+import { el, svg } from "../parts/dom.js";
 
 const INLINE = { width: 11, height: 18, gap: 2, corner: 2.5, arc: 7, names: "none" };
 const CARD = { width: 30, height: 88, gap: 4, corner: 4, arc: 16, names: "upright", letters: 10.5 };

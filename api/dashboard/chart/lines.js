@@ -1,6 +1,6 @@
 // Small line charts as plain SVG: a sparkline, and a curve with axes.
 
-import { svg } from "./dom.js";
+import { svg } from "../parts/dom.js";
 
 const MOST_POINTS = 400;
 const PAD = { left: 46, right: 12, top: 10, bottom: 26 };

@@ -1,11 +1,11 @@
 // A genome pasted into the form shows its drawing, its parameters and its cache at once.
 
-import { post } from "./api.js";
+import { post } from "../parts/api.js";
 import { vocabOf } from "./draft.js";
-import { el, put } from "./dom.js";
+import { el, put } from "../parts/dom.js";
 import { labelled, tell } from "./fields.js";
-import { drawGenome, genomeLegend } from "./genome.js";
-import { metric } from "./metrics.js";
+import { drawGenome, genomeLegend } from "../genome/genome.js";
+import { metric } from "../parts/metrics.js";
 
 const TYPING_MS = 200;
 const SHOWN = ["parameters", "cache_bytes", "flops_per_token"];

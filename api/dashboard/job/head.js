@@ -1,9 +1,9 @@
 // The top of a search's page: its name, its state, and the numbers that change.
 
-import { byId, el, put } from "./dom.js";
-import { digits, duration, percent, whole } from "./format.js";
-import { progress, stateWord } from "./state.js";
-import { ago } from "./time.js";
+import { byId, el, put } from "../parts/dom.js";
+import { digits, duration, percent, whole } from "../parts/format.js";
+import { progress, stateWord } from "../parts/state.js";
+import { ago } from "../parts/time.js";
 
 /** Draw the heading and the facts of a job. */
 export function drawHead(job) {

@@ -1,9 +1,9 @@
 // What a person may do with a job: pause, resume, cancel (asked once), download.
 
-import { jobPath, post } from "./api.js";
-import { byId, el, put } from "./dom.js";
-import { asCsv, asJson, saveText, saveUrl } from "./download.js";
-import { plural } from "./format.js";
+import { jobPath, post } from "../parts/api.js";
+import { byId, el, put } from "../parts/dom.js";
+import { asCsv, asJson, saveText, saveUrl } from "../parts/download.js";
+import { plural } from "../parts/format.js";
 
 const OFFERED = { queued: ["pause", "cancel"], running: ["pause", "cancel"], paused: ["resume", "cancel"] };
 const WORDS = { pause: "Pause", resume: "Resume", cancel: "Cancel" };

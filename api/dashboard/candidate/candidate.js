@@ -1,18 +1,18 @@
 // The page of one candidate: its genome large, then how good it is, what it costs and where it comes from.
 
-import { get, jobPath } from "./api.js";
-import { readGenome } from "./blueprint.js";
-import { byId, el, put } from "./dom.js";
-import { follow, paced } from "./events.js";
+import { get, jobPath } from "../parts/api.js";
+import { readGenome } from "../genome/blueprint.js";
+import { byId, el, put } from "../parts/dom.js";
+import { follow, paced } from "../parts/events.js";
 import { drawExport } from "./export.js";
 import { family } from "./family.js";
-import { duration, words } from "./format.js";
-import { drawGenome, genomeLegend } from "./genome.js";
-import { curve } from "./lines.js";
-import { metric, offered, written } from "./metrics.js";
+import { duration, words } from "../parts/format.js";
+import { drawGenome, genomeLegend } from "../genome/genome.js";
+import { curve } from "../chart/lines.js";
+import { metric, offered, written } from "../parts/metrics.js";
 import { ordinal, rank } from "./rank.js";
 import { costBars } from "./stack.js";
-import { ago } from "./time.js";
+import { ago } from "../parts/time.js";
 
 const [, , jobPart, , numberPart] = location.pathname.split("/");
 const id = decodeURIComponent(jobPart);

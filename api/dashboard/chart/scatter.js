@@ -3,9 +3,9 @@
 import { isLog } from "./axes.js";
 import { Cloud } from "./cloud.js";
 import { dotsOf, scaleColours, sortedRows } from "./dots.js";
-import { el } from "./dom.js";
+import { el } from "../parts/dom.js";
 import { extent, frameOf, layout } from "./frame.js";
-import { spansDecades } from "./metrics.js";
+import { spansDecades } from "../parts/metrics.js";
 import { traces } from "./traces.js";
 import { colour } from "./theme.js";
 

@@ -1,9 +1,9 @@
 // The key of the frontier chart: what the marks mean, and which end of the colours is better.
 
-import { el, put } from "./dom.js";
-import { plural, whole } from "./format.js";
+import { el, put } from "../parts/dom.js";
+import { plural, whole } from "../parts/format.js";
 import { extent } from "./frame.js";
-import { metric } from "./metrics.js";
+import { metric } from "../parts/metrics.js";
 
 /** Draw the key for these points and axes. */
 export function drawKey(place, points, axes) {

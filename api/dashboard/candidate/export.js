@@ -1,7 +1,7 @@
 // Taking a candidate out: the export is made on request, then offered as a download.
 
-import { jobPath, post } from "./api.js";
-import { el, put } from "./dom.js";
+import { jobPath, post } from "../parts/api.js";
+import { el, put } from "../parts/dom.js";
 
 /** Draw the export button into `place`. */
 export function drawExport(place, jobId, candidate) {

@@ -1,9 +1,9 @@
 // The dialog for a new search: a preset first, then what to change in it.
 
-import { freshKey, get, post } from "./api.js";
+import { freshKey, get, post } from "../parts/api.js";
 import { classChoice, objectiveChoice, presetChoice, taskChoice } from "./choices.js";
 import { changes, IN_SHORT } from "./draft.js";
-import { byId, el, put } from "./dom.js";
+import { byId, el, put } from "../parts/dom.js";
 import { field, FIELDS, labelled } from "./fields.js";
 import { genomePreview } from "./preview.js";
 

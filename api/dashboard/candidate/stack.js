@@ -1,15 +1,15 @@
 // What each LIV costs, as stacked bars: a bar per kind of cost, a part per LIV in its structure's hue.
 
-import { el, svg } from "./dom.js";
-import { percent } from "./format.js";
-import { metric } from "./metrics.js";
+import { el, svg } from "../parts/dom.js";
+import { percent } from "../parts/format.js";
+import { metric } from "../parts/metrics.js";
 
 const KINDS = ["parameters", "cache_bytes", "flops_per_token"];
 const [WIDTH, HEIGHT] = [1000, 30];
 
 /**
  * @param {{livs: Object[]}} cost `star.cost` as JSON
- * @param {import("./blueprint.js").Liv[]} livs
+ * @param {import("../genome/blueprint.js").Liv[]} livs
  */
 export function costBars(cost, livs) {
   return el(

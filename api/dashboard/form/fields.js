@@ -1,7 +1,7 @@
 // The fields of the form for a new search: a field is a row, an input is made from its kind.
 
 import { setAt, valueAt } from "./draft.js";
-import { el } from "./dom.js";
+import { el } from "../parts/dom.js";
 import { fieldSchema, numberFault } from "./schema.js";
 
 /** The fields of each section, in the order they are asked. */

@@ -1,10 +1,10 @@
 // Parents with the genes that changed since, and children.
 
-import { candidatePage } from "./api.js";
-import { sameLiv } from "./blueprint.js";
-import { el } from "./dom.js";
-import { plural } from "./format.js";
-import { drawGenome } from "./genome.js";
+import { candidatePage } from "../parts/api.js";
+import { sameLiv } from "../genome/blueprint.js";
+import { el } from "../parts/dom.js";
+import { plural } from "../parts/format.js";
+import { drawGenome } from "../genome/genome.js";
 
 const MOST = 60;
 

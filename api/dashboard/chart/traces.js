@@ -1,12 +1,12 @@
 // What plotly draws of the frontier chart: staircase, error bars, baselines, rings. The points are on the canvas above.
 
-import { errorOf } from "./metrics.js";
+import { errorOf } from "../parts/metrics.js";
 import { colour } from "./theme.js";
 
 const MOST_ERROR_BARS = 300; // beyond this they hide what they qualify
 
 /**
- * @param {import("./points.js").Points} points
+ * @param {import("../job/points.js").Points} points
  * @param {{x: string, y: string, colour: string}} axes
  * @param {{best: number[], baselines: number[]}} rows
  * @param {{number: number, fresh: boolean}[]} ringed

@@ -1,7 +1,7 @@
 // The plan being written in the form: a preset's copy, what was changed in it, and its say in a sentence.
 
-import { plural } from "./format.js";
-import { metric } from "./metrics.js";
+import { plural } from "../parts/format.js";
+import { metric } from "../parts/metrics.js";
 
 /** The value at a dotted path. */
 export function valueAt(plan, path) {

@@ -1,13 +1,13 @@
 // The page of all searches: a row per job, kept true by events.
 
-import { get, jobPath } from "./api.js";
-import { byId, el, put } from "./dom.js";
-import { follow, paced } from "./events.js";
-import { openForm } from "./form.js";
-import { digits, duration, whole } from "./format.js";
-import { sparkline } from "./lines.js";
-import { progress, stateWord } from "./state.js";
-import { ago } from "./time.js";
+import { get, jobPath } from "../parts/api.js";
+import { byId, el, put } from "../parts/dom.js";
+import { follow, paced } from "../parts/events.js";
+import { openForm } from "../form/form.js";
+import { digits, duration, whole } from "../parts/format.js";
+import { sparkline } from "../chart/lines.js";
+import { progress, stateWord } from "../parts/state.js";
+import { ago } from "../parts/time.js";
 
 const PAGE = 50;
 const SPARKLINES = 20; // histories read for the newest rows only
