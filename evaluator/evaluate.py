@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 import star
-from evaluator.evaluation import STDERR_SUFFIX, Evaluation, Metric, Request
+from evaluator.evaluation import Evaluation, Request
 from evaluator.failure import failed
 from evaluator.measure import Measured, decode_ms, quality
-from evaluator.tasks.registry import load
+from evaluator.metrics import CACHE_BYTES, DECODE_MS, PARAMETERS, STDERR_SUFFIX, TRAIN_SECONDS, Metric
 from evaluator.train import train
 from genome import Genome, Space, decode
 
@@ -49,7 +49,7 @@ def _evaluated(request: Request, began: float) -> Evaluation:
         )
     blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
     cost = star.cost(blueprint, request.shape, context=request.context)
-    task = load(request.task, request.budget)
+    task = request.task.load(request.budget)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = star.build(blueprint, request.shape, seed=request.seed).to(device)
     training = time.monotonic()
@@ -58,11 +58,11 @@ def _evaluated(request: Request, began: float) -> Evaluation:
     score = quality(model, task, request.budget.batch, deadline)
     decode_time = decode_ms(model, task.validation.tokens[:1], deadline)
     metrics = {
-        **_with_stderr(task.metric, score),
-        Metric.PARAMETERS.value: float(cost.parameters),
-        Metric.CACHE_BYTES.value: float(cost.cache_bytes),
-        **_with_stderr(Metric.DECODE_MS, decode_time),
-        Metric.TRAIN_SECONDS.value: trained - training,
+        **_with_stderr(request.task.metric, score),
+        PARAMETERS.name: float(cost.parameters),
+        CACHE_BYTES.name: float(cost.cache_bytes),
+        **_with_stderr(DECODE_MS, decode_time),
+        TRAIN_SECONDS.name: trained - training,
     }
     return Evaluation(
         request.candidate,
@@ -81,4 +81,4 @@ def _prepare() -> None:
 
 
 def _with_stderr(metric: Metric, measured: Measured) -> dict[str, float]:
-    return {metric.value: measured.value, metric.value + STDERR_SUFFIX: measured.stderr}
+    return {metric.name: measured.value, metric.name + STDERR_SUFFIX: measured.stderr}

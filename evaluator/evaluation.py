@@ -1,107 +1,39 @@
-"""What goes into an evaluator and what comes out: plain values, and the protocol both evaluators keep."""
+"""The input and the output of an evaluator as plain values, and the protocol of both evaluators."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
-
+from evaluator.budget import Budget
+from evaluator.tasks.task import Task
 from genome import Shape
-
-
-class Value(BaseModel):
-    """A frozen description: unknown fields are refused, numbers are finite."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Metric(StrEnum):
-    """What is known of a candidate once it is evaluated. All are better when smaller."""
-
-    BITS_PER_BYTE = "bits_per_byte"
-    RECALL_ERROR = "recall_error"
-    PARAMETERS = "parameters"
-    CACHE_BYTES = "cache_bytes"
-    DECODE_MS = "decode_ms"
-    TRAIN_SECONDS = "train_seconds"
-
-
-STDERR_SUFFIX = "_stderr"
-"""A measured metric's standard error is stored under its name with this suffix."""
-
-
-class TextTask(Value):
-    """Byte-level language modelling on real files; quality is validation loss in bits per byte."""
-
-    kind: Literal["text"] = "text"
-    corpus: str = Field(
-        default="stdlib",
-        min_length=1,
-        max_length=4096,
-        description="`stdlib` (the interpreter's own library source) or a directory the operator has allowed",
-    )
-
-    @property
-    def vocab(self) -> int:
-        return 256
-
-    @property
-    def quality(self) -> Metric:
-        return Metric.BITS_PER_BYTE
-
-
-class RecallTask(Value):
-    """Multi-query associative recall (Zoology): quality is the share of queries answered wrongly."""
-
-    kind: Literal["recall"] = "recall"
-    symbols: int = Field(default=64, ge=8, le=65536, multiple_of=2, description="vocabulary: half keys, half values")
-    pairs: int = Field(default=8, ge=1, le=4096, description="key-value pairs in a sequence")
-
-    @property
-    def vocab(self) -> int:
-        return self.symbols
-
-    @property
-    def quality(self) -> Metric:
-        return Metric.RECALL_ERROR
-
-
-Task = Annotated[TextTask | RecallTask, Field(discriminator="kind")]
-
-
-class Budget(Value):
-    """How long and how each candidate is trained (AdamW, linear warm-up, cosine)."""
-
-    steps: int = Field(default=200, ge=1, le=10_000_000)
-    batch: int = Field(default=16, ge=1, le=65536, description="sequences a step")
-    length: int = Field(default=128, ge=2, le=1_048_576, description="tokens a sequence")
-    learning_rate: FiniteFloat = Field(default=3e-3, gt=0, le=1)
-    weight_decay: FiniteFloat = Field(default=0.1, ge=0, le=1)
-    warmup: int = Field(default=20, ge=0, le=10_000_000, description="steps of linear warm-up")
-    clip: FiniteFloat = Field(default=1.0, gt=0, le=1e6, description="largest gradient norm")
-    validation: int = Field(default=128, ge=2, le=1_000_000, description="validation sequences")
-    seconds: FiniteFloat = Field(default=300.0, gt=0, le=1e7, description="time limit for one candidate")
 
 
 @dataclass(frozen=True)
 class Request:
-    """One candidate to evaluate. `attempt` comes back with the result and fences off stale ones."""
+    """One candidate to evaluate.
+
+    Attributes:
+        attempt: returned with the result, so that the result of an abandoned attempt is recognised.
+        space: the `Space` of the genome as JSON.
+        context: tokens at which the cache is counted.
+    """
 
     candidate: int
     attempt: int
     genome: str
     space: dict[str, Any]
     shape: Shape
-    task: TextTask | RecallTask
+    task: Task
     budget: Budget
     context: int = 4096
     seed: int = 0
 
 
 class Failure(StrEnum):
-    """Why a candidate has no metrics. `DEVICE`: the accelerator reported an error of its own, such as a CUDA error."""
+    """The reason why a candidate has no metrics. `DEVICE`: the accelerator reported an error, such as a CUDA error."""
 
     DIVERGED = "diverged"
     RAISED = "raised"
@@ -113,13 +45,13 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What became of one request. A failure is an outcome with its reason, never an exception.
+    """The outcome of one request. A failure is an outcome with a reason, never an exception.
 
     Attributes:
-        metrics: by `Metric` value; standard errors under `<metric>_stderr`. Empty when it failed.
+        metrics: values by the name of a `Metric`, standard errors under `<name>_stderr`. Empty after a failure.
         curve: (step, training loss in nats) pairs.
-        weights: the trained weights as safetensors bytes, or None when it failed.
-        seconds: wall time the evaluation took.
+        weights: the trained weights as safetensors bytes, or None after a failure.
+        seconds: wall time of the evaluation.
     """
 
     candidate: int
@@ -135,19 +67,19 @@ class Evaluation:
 class Evaluator(Protocol):
     """Evaluates requests, several at once, without a barrier between them.
 
-    Every submitted request comes back from `collect` exactly once, with its `candidate` and `attempt`, unless
-    `close` abandons it. Whatever its evaluation does (raise, hang, die) is an `Evaluation` with a failure, and
-    the evaluator goes on. After `close` it is empty and may be used again.
+    Every submitted request is returned by `collect` exactly once, with its `candidate` and `attempt`, unless
+    `close` abandons it. A candidate that raises, hangs or kills its process is returned as an `Evaluation` with a
+    failure, and the evaluator continues. After `close` it is empty and may be used again.
     """
 
     @property
     def capacity(self) -> int:
-        """How many requests can be under way at once."""
+        """The number of requests that can be under way at once."""
         ...
 
     @property
     def busy(self) -> int:
-        """How many requests are under way or wait to be collected."""
+        """The number of requests that are under way or wait to be collected."""
         ...
 
     def submit(self, request: Request) -> None:
@@ -155,9 +87,9 @@ class Evaluator(Protocol):
         ...
 
     def collect(self, timeout: float) -> list[Evaluation]:
-        """What has finished, waiting at most about `timeout` seconds for the first."""
+        """Return the finished evaluations, waiting at most about `timeout` seconds for the first."""
         ...
 
     def close(self) -> None:
-        """Abandon what is under way and give back every process."""
+        """Abandon the requests under way and release every process."""
         ...

@@ -47,7 +47,7 @@ def quality(model: nn.Module, task: LoadedTask, batch: int, deadline: float) -> 
     score_B = torch.cat(scores)
     mean = score_B.mean().item()
     if not math.isfinite(mean):
-        raise DivergenceError(f"{task.metric} of the trained model is {mean}")
+        raise DivergenceError(f"the score of the trained model is {mean}")
     return Measured(mean, (score_B.std() / math.sqrt(len(score_B))).item())
 
 

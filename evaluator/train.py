@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from evaluator.evaluation import Budget
+from evaluator.budget import Budget
 from evaluator.failure import DivergenceError, TimeLimitError
 from evaluator.tasks.loaded import IGNORED, LoadedTask
 from star.balance import balancing

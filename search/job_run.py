@@ -72,13 +72,13 @@ class Course:
         """
         plan, space = Plan.model_validate(claim.plan), Space.from_json(claim.space)
         corner = claim.reference or reference(plan)
-        missing = [metric.value for metric in plan.objectives if metric not in corner]
+        missing = [metric for metric in plan.objectives if metric not in corner]
         if missing:
             raise ValueError(f"the hypervolume reference lacks {', '.join(missing)}")
         points = {c.number: objectives(c.metrics, plan) for c in archive.frontier(claim.job_id)}
         frontier = Frontier([corner[metric] for metric in plan.objectives], points)
         if not claim.reference:
-            archive.set_reference(claim, {metric.value: float(corner[metric]) for metric in plan.objectives})
+            archive.set_reference(claim, {metric: float(corner[metric]) for metric in plan.objectives})
         if claim.evolution is None:
             evolution = Evolution(plan, Generator(PCG64(plan.seed)), space)
         else:

@@ -1,4 +1,4 @@
-"""What a plan makes of a candidate's metrics: objectives, feasibility, the frontier and its hypervolume."""
+"""Objectives, feasibility, the frontier and its hypervolume, computed from metrics by a plan."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Frontier:
 
 
 def objectives(metrics: Mapping[str, float], plan: Plan) -> list[float]:
-    """The metrics a plan makes small, in its order.
+    """Return the metrics a plan minimises, in its order.
 
     Raises:
         KeyError: a metric is missing.

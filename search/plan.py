@@ -1,87 +1,118 @@
-"""A plan is a search as data: space, shape, task, objectives, constraints, budget, population, seed."""
+"""The plan of a search as data: space, shape, task, objectives, constraints, budget, population, seed."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from evaluator.evaluation import Budget, Metric, RecallTask, Task, TextTask, Value
-from genome import STAR_CLASSES, Genome, Shape, Space, named, require_legal
+from evaluator.budget import Budget
+from evaluator.fields import AnyTask, MetricName, OneOf, field_fault
+from evaluator.metrics import CACHE_BYTES, PARAMETERS
+from evaluator.tasks.text import TextTask
+from evaluator.value import FieldError, Value
+from genome import CLASSES, STAR_CLASSES, Genome, Shape, Space, named, require_legal
 from genome.variation.class_sampling import Level
 
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
 
 
-class SpacePlan(Value):
-    """Which genomes the search may visit."""
+ClassName = Annotated[str, OneOf("class", lambda: (row.name for row in CLASSES))]
+"""The name of a LIV class of the catalogue."""
 
-    classes: tuple[str, ...] | None = Field(default=None, description="names of LIV classes; all when absent")
+
+class SpacePlan(Value):
+    """The genomes a search may visit."""
+
+    classes: tuple[ClassName, ...] | None = Field(
+        default=None, min_length=1, description="names of LIV classes; all classes of the catalogue when absent"
+    )
     depth: int = Field(default=8, ge=1, le=256, description="LIVs in a genome")
     allow_skip: bool = Field(default=False, description="whether a LIV may be left out, so that depth evolves")
-    share_weights: bool = True
-    share_features: bool = True
-    groups: int = Field(default=3, ge=1, le=256, description="largest sharing-group label drawn")
+    share_weights: bool = Field(default=True, description="whether LIVs may share weights")
+    share_features: bool = Field(default=True, description="whether LIVs may share feature groups")
+    groups: int = Field(default=3, ge=1, le=256, description="largest label of a sharing group")
     levels: Level = Field(
         default=Level.BACKBONE,
-        description="down to which digits evolve: backbone (the classes are fixed), operator or featurizer",
+        description="lowest level whose digits evolve; at `backbone` the classes themselves are fixed",
     )
 
 
 class Constraint(Value):
-    """Candidates above this value of a metric are infeasible: recorded, never on the frontier."""
+    """The largest value of a metric in a feasible candidate. Infeasible ones are recorded, but not on the frontier."""
 
-    metric: Metric
-    at_most: FiniteFloat = Field(gt=0)
+    metric: MetricName
+    at_most: FiniteFloat = Field(gt=0, description="largest feasible value")
 
 
 class Plan(Value):
-    """Everything that decides what a search does. Legal or refused: building one checks it all."""
+    """All settings of a search. A plan is legal once it is built.
+
+    Raises:
+        ValidationError: a field is out of bounds or does not fit the others; each error has the location of a field.
+    """
 
     space: SpacePlan = SpacePlan()
     width: int = Field(default=64, ge=1, le=65536, description="channels of the residual stream")
     head_dim: int = Field(default=16, ge=1, le=4096, description="channels of an attention head")
     window: int = Field(default=64, ge=1, le=1_048_576, description="tokens that a banded operator reaches")
-    task: Task = TextTask()
-    objectives: tuple[Metric, ...] = (Metric.BITS_PER_BYTE, Metric.PARAMETERS, Metric.CACHE_BYTES)
-    constraints: tuple[Constraint, ...] = ()
+    task: AnyTask = TextTask()
+    objectives: tuple[MetricName, ...] = Field(
+        default=(TextTask.metric.name, PARAMETERS.name, CACHE_BYTES.name),
+        min_length=1,
+        max_length=MAX_OBJECTIVES,
+        description="metrics to minimise",
+    )
+    constraints: tuple[Constraint, ...] = Field(default=(), description="limits that a feasible candidate keeps")
     budget: Budget = Budget()
     context: int = Field(default=4096, ge=1, le=16_777_216, description="tokens at which the cache is counted")
     candidates: int = Field(default=48, ge=1, le=MAX_CANDIDATES, description="evaluations in all, baselines included")
-    population: int = Field(default=16, ge=2, le=10_000)
+    population: int = Field(default=16, ge=2, le=10_000, description="candidates that may become parents")
     mutation: FiniteFloat = Field(default=0.1, ge=0, le=1, description="probability that a gene is redrawn")
-    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="seed of the search and of every training")
     baselines: bool = Field(default=True, description="seed the search with Transformer++ and a striped hybrid")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if not 1 <= len(self.objectives) <= MAX_OBJECTIVES or len(set(self.objectives)) != len(self.objectives):
-            raise ValueError(f"objectives must be 1 to {MAX_OBJECTIVES} different metrics")
-        offered = set(Metric) - {Metric.BITS_PER_BYTE, Metric.RECALL_ERROR} | {self.task.quality}
-        asked = set(self.objectives) | {constraint.metric for constraint in self.constraints}
-        for metric in sorted(asked - offered):
-            raise ValueError(f"task {self.task.kind} does not measure {metric}; it offers {', '.join(sorted(offered))}")
-        if isinstance(self.task, RecallTask) and 4 * self.task.pairs > self.budget.length:
-            raise ValueError(f"recall of {self.task.pairs} pairs needs budget.length of {4 * self.task.pairs} or more")
-        if isinstance(self.task, RecallTask) and 2 * self.task.pairs >= self.task.symbols:
-            raise ValueError(f"recall of {self.task.pairs} pairs needs task.symbols above {2 * self.task.pairs}")
+        try:
+            self._require_metrics()
+            self.task.require_fit(self.budget)
+        except FieldError as error:
+            raise field_fault(error, type(self).__name__) from None
         for liv_class in self.liv_space.classes:
             self.shape.groups(liv_class, self.liv_space.featurizer(liv_class))
         return self
 
+    def _require_metrics(self) -> None:
+        """Check that the objectives differ and that the task reports every metric named."""
+        if len(set(self.objectives)) != len(self.objectives):
+            raise FieldError(("objectives",), "objectives must be different metrics")
+        offered = [metric.name for metric in self.task.metrics()]
+        fields: list[tuple[str, tuple[str | int, ...]]] = [
+            (name, ("objectives", n)) for n, name in enumerate(self.objectives)
+        ]
+        fields += [(limit.metric, ("constraints", n, "metric")) for n, limit in enumerate(self.constraints)]
+        for name, field in fields:
+            if name not in offered:
+                raise FieldError(
+                    field, f"task {self.task.kind} does not report {name}; it reports {', '.join(offered)}"
+                )
+
     @cached_property
     def liv_space(self) -> Space:
+        """The space of genomes, with every class it contains."""
         options = self.space.model_dump(exclude={"classes", "depth", "levels"})
         return Space.of(self.space.classes, depth=self.space.depth, **options)
 
     @cached_property
     def shape(self) -> Shape:
+        """The sizes of the candidates; the vocabulary is the task's."""
         return Shape(self.width, self.head_dim, self.task.vocab, self.window)
 
     def baseline_genomes(self) -> dict[str, Genome]:
-        """The reference architectures this space can express, by name."""
+        """Return the reference architectures that this space can express, by name."""
         if not self.baselines:
             return {}
         depth = self.space.depth
@@ -101,10 +132,10 @@ BASELINES = {
     "Transformer++": ("SA-1", "GMemless"),
     "striped hybrid": ("Rec-1", "GMemless", "SA-1", "GMemless"),
 }
-"""Each baseline repeats its pattern to the depth of the space (STAR, section 4)."""
+"""The repeating pattern of classes of each baseline (STAR, section 4)."""
 
 PAPER = tuple(row.name for row in STAR_CLASSES)
-"""The classes of the paper, which the presets search over; a plan without `classes` has the whole catalogue."""
+"""The classes of the STAR paper, which the presets search over."""
 
 PRESETS: dict[str, Plan] = {
     "laptop": Plan(
@@ -117,7 +148,7 @@ PRESETS: dict[str, Plan] = {
         space=SpacePlan(classes=PAPER, depth=24, groups=8),
         width=768,
         head_dim=64,
-        objectives=(Metric.BITS_PER_BYTE, Metric.CACHE_BYTES),
+        objectives=(TextTask.metric.name, CACHE_BYTES.name),
         budget=Budget(
             steps=5000,
             batch=64,
@@ -136,7 +167,7 @@ PRESETS: dict[str, Plan] = {
 
 
 def merged(preset: str, changes: dict[str, Any]) -> Plan:
-    """A preset with some fields replaced; nested objects are merged field by field.
+    """Return a preset with some fields replaced. Nested objects are merged field by field.
 
     Raises:
         ValueError: the preset is unknown, or the merged plan is not legal.

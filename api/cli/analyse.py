@@ -93,11 +93,11 @@ def _trained(folder: Path) -> Backbone:
 
 def _analysed(model: Backbone, length: int, batch: int, tolerance: float) -> dict[str, Any]:
     import star
-    from evaluator.evaluation import Budget, TextTask
-    from evaluator.tasks.registry import load
+    from evaluator.budget import Budget
+    from evaluator.tasks.text import TextTask
 
     task = TextTask()
-    text = load(task, Budget(length=length, validation=max(2, batch))).validation
+    text = task.load(Budget(length=length, validation=max(2, batch))).validation
     sizes = star.state_sizes(model, text.tokens[:batch], tolerance=tolerance)
     return {
         **model.shape.to_json(),

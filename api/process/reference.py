@@ -1,33 +1,32 @@
-"""The reference point of a job's hypervolume: the worst value of each objective that is still of interest."""
+"""The reference point of a job's hypervolume: an upper bound of each objective."""
 
 from __future__ import annotations
 
 import star
-from evaluator.evaluation import Metric
+from evaluator.metrics import CACHE_BYTES, DECODE_MS, PARAMETERS, TRAIN_SECONDS
 from genome import Blueprint, Genome, decode
 from search.plan import Plan
 
 DECODE_MS_PER_LIV = 5.0
-"""Far above what one LIV takes for a token on one core, so that the box holds slow candidates too."""
-
-QUALITY = {Metric.BITS_PER_BYTE: 8.0, Metric.RECALL_ERROR: 1.0}
-"""What guessing every byte alike costs; answering every query wrongly."""
+"""An upper bound of the time one LIV takes for one token on one core, in milliseconds."""
 
 
 def reference(plan: Plan) -> dict[str, float]:
-    """An upper bound for each objective, fixed by the plan alone, so that hypervolumes of its job compare.
+    """Bound each objective from above, by the plan alone, so that the hypervolumes of one job compare.
 
-    Parameters and cache are those of the dearest stack that repeats one class of the space; sharing and
-    mixing classes only make a genome cheaper. Training time is bounded by the plan's limit for a candidate.
+    The score is bounded by its value at chance, parameters and cache by the most expensive stack that repeats one
+    class of the space (sharing and mixing classes only reduce them), training time by the limit for one candidate.
     """
-    bounds = QUALITY | {
-        Metric.DECODE_MS: DECODE_MS_PER_LIV * plan.space.depth,
-        Metric.TRAIN_SECONDS: plan.budget.seconds,
-    }
     costs = [star.cost(blueprint, plan.shape, plan.context) for blueprint in _homogeneous(plan)]
-    bounds[Metric.PARAMETERS] = float(max(cost.parameters for cost in costs))
-    bounds[Metric.CACHE_BYTES] = float(max(1, *(cost.cache_bytes for cost in costs)))  # a box needs a width
-    return {objective.value: bounds[objective] for objective in plan.objectives}
+    bounds = {
+        plan.task.metric: plan.task.chance,
+        PARAMETERS: float(max(cost.parameters for cost in costs)),
+        CACHE_BYTES: float(max(1, *(cost.cache_bytes for cost in costs))),  # a cache of 0 has no box
+        DECODE_MS: DECODE_MS_PER_LIV * plan.space.depth,
+        TRAIN_SECONDS: plan.budget.seconds,
+    }
+    by_name = {metric.name: bound for metric, bound in bounds.items()}
+    return {name: by_name[name] for name in plan.objectives}
 
 
 def _homogeneous(plan: Plan) -> list[Blueprint]:

@@ -1,1 +1,1 @@
-"""Tasks: what candidates are trained on and how their answers are scored, one file for each task."""
+"""Tasks that candidates are trained on. One file declares one task: its fields, metric, demands and data."""

@@ -1,9 +1,9 @@
 """The text of a directory as bytes, split by file into training and validation.
 
-What is read: regular files with no zero byte near their start (so no archives, images or bytecode), of names and
-directories that do not begin with a dot; symbolic links are never followed. Of a file at most `MAX_FILE_BYTES` are
-taken, of a corpus at most `MAX_FILES` files and `MAX_CORPUS_BYTES`. Files come in an order that is random but the same
-everywhere: by the hash of their path inside the corpus.
+Regular files without a zero byte near their start are read, so archives, images and bytecode are not. Names and
+directories that begin with a dot are skipped, and symbolic links are not followed. At most `MAX_FILE_BYTES` of a file,
+and at most `MAX_FILES` files and `MAX_CORPUS_BYTES` of a corpus are read. Files are ordered by the hash of their path
+inside the corpus, which is a random order that is the same on every machine.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import os
 import stat
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 STDLIB = "stdlib"
-"""The corpus that is on every machine: the source of the running interpreter's own library."""
+"""The name of the corpus that every machine has: the source of the interpreter's standard library."""
 
 MAX_FILE_BYTES = 16 * 2**20
 MAX_CORPUS_BYTES = 256 * 2**20
@@ -35,7 +35,7 @@ _NOT_STDLIB = frozenset({"site-packages", "dist-packages"})
 
 @dataclass(frozen=True)
 class Split:
-    """Two texts (uint8) that share no file and no file's content, and the files of each in order."""
+    """Two texts (uint8) that have no file and no content of a file in common, and the files of each in order."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -45,28 +45,29 @@ class Split:
 
 @lru_cache(maxsize=2)
 def split(corpus: str) -> Split:
-    """The text of `stdlib` or of a directory, read once a process; later changes on disk are not seen.
+    """Read and split the text of `stdlib` or of a directory.
 
-    Files with equal content count once. In the order of their path's hash, files go to validation until that has
-    `VALIDATION_SHARE` of the bytes, the rest to training.
+    The result is cached for the process, so later changes on disk are not seen. Of files with equal content only one
+    is kept. Files go to validation, in the order of their path's hash, until it has `VALIDATION_SHARE` of the bytes;
+    the others go to training.
 
     Raises:
-        ValueError: there is too little text to split.
+        ValueError: the corpus has too little text to split.
     """
     root = directory(corpus)
     texts: dict[str, bytes] = {}
     seen: set[bytes] = set()
-    room = MAX_CORPUS_BYTES
+    remaining = MAX_CORPUS_BYTES
     for path in sorted(_paths(root), key=lambda path: (_path_hash(path), path)):
-        content = _read(root / path, min(MAX_FILE_BYTES, room))
+        content = _read(root / path, min(MAX_FILE_BYTES, remaining))
         fingerprint = hashlib.sha256(content).digest()
         if content and fingerprint not in seen:
             seen.add(fingerprint)
             texts[path] = content
-            room -= len(content)
-        if room == 0:
+            remaining -= len(content)
+        if remaining == 0:
             break
-    total = MAX_CORPUS_BYTES - room
+    total = MAX_CORPUS_BYTES - remaining
     _require_enough(corpus, len(texts), total)
     ends = np.cumsum([len(content) for content in texts.values()])
     held = min(int(np.searchsorted(ends, VALIDATION_SHARE * total)) + 1, len(texts) - 1)
@@ -75,12 +76,40 @@ def split(corpus: str) -> Split:
 
 
 def directory(corpus: str) -> Path:
-    """Where a corpus lies, links resolved."""
+    """Return the directory of a corpus with symbolic links resolved."""
     return Path(sysconfig.get_path("stdlib") if corpus == STDLIB else corpus).resolve()
 
 
+def permitted_directory(corpus: str, allowed: Sequence[Path]) -> Path:
+    """Return the directory a corpus names, symbolic links resolved, if it may be read.
+
+    The message of a refusal does not depend on whether a path outside the allowed directories exists.
+
+    Raises:
+        ValueError: the corpus is neither `stdlib` nor an existing directory inside one of `allowed`, or it has too
+            little text.
+    """
+    if corpus == STDLIB:
+        return directory(STDLIB)
+    roots = [root.resolve() for root in allowed]
+    legal = f"{STDLIB!r}" + (f" or a directory inside: {', '.join(map(str, roots))}" if roots else "")
+    shown = repr(corpus if len(corpus) <= 200 else corpus[:200] + "...")
+    try:
+        path = Path(corpus)
+        inside = path.is_absolute() and any(path.resolve().is_relative_to(root) for root in roots)
+    except (ValueError, OSError, RuntimeError) as error:  # zero bytes, names too long, loops of links
+        raise ValueError(f"corpus {shown} is no path ({error}); legal: {legal}") from None
+    if not inside:
+        raise ValueError(f"corpus {shown} is not allowed; legal: {legal}")
+    path = path.resolve()
+    if not path.is_dir():
+        raise ValueError(f"corpus {shown} is no directory; legal: {legal}")
+    require_text(path)
+    return path
+
+
 def require_text(root: Path) -> None:
-    """Stop looking as soon as there is enough.
+    """Check that a directory has enough text for a corpus, reading no more files than needed.
 
     Raises:
         ValueError: fewer than `MIN_FILES` files or `MIN_BYTES` bytes of text below `root`.
@@ -103,7 +132,7 @@ def _require_enough(corpus: str, files: int, total: int) -> None:
 
 
 def _paths(root: Path) -> Iterator[str]:
-    """Names of files below `root`, relative to it; of the standard library, its Python sources alone."""
+    """Yield the paths of files below `root`, relative to it; in the standard library only Python sources."""
     library = root == directory(STDLIB)
     found = 0
     passed_over = _NOT_STDLIB if library else frozenset()
@@ -118,7 +147,7 @@ def _paths(root: Path) -> Iterator[str]:
 
 
 def _read(path: Path, most: int) -> bytes:
-    """The first bytes of a text file; nothing of a link, a pipe, a device, a binary or an unreadable file."""
+    """Read at most `most` bytes of a text file; nothing of a link, pipe, device, binary or unreadable file."""
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)

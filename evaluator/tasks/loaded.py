@@ -1,46 +1,52 @@
-"""A task made ready for training: where batches come from and how answers are scored.
+"""The data of a task, ready for training: batches, a validation set and a score.
 
 Shapes: B sequences, L tokens, V vocabulary.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-from torch import Tensor
 
-from evaluator.evaluation import Metric
+if TYPE_CHECKING:
+    from torch import Tensor
 
 IGNORED = -100
-"""The target at positions where nothing is asked: no loss, no score."""
+"""The target of positions without a label; they count neither in the loss nor in the score."""
 
 
 class Examples(NamedTuple):
-    """Sequences and what should follow: int64, both (B, L); `IGNORED` where nothing is asked."""
+    """Input tokens and the tokens to predict at the same positions: int64, both (B, L).
+
+    Positions without a label have the target `IGNORED`.
+    """
 
     tokens: Tensor
     targets: Tensor
+
+    @classmethod
+    def of(cls, tokens_BL: np.ndarray, targets_BL: np.ndarray) -> Examples:
+        """Examples from int64 arrays, which they share memory with."""
+        import torch  # here, so that a plan is read without loading torch
+
+        return cls(torch.from_numpy(tokens_BL), torch.from_numpy(targets_BL))
 
 
 class LoadedTask(Protocol):
     """One task at one budget.
 
     Attributes:
-        metric: what `score` measures.
-        validation: the fixed set; the same for every candidate, whatever its seed.
+        validation: the validation set; it depends on the task and the budget, not on a candidate or its seed.
     """
-
-    @property
-    def metric(self) -> Metric: ...
 
     @property
     def validation(self) -> Examples: ...
 
     def draw(self, rng: np.random.Generator) -> Examples:
-        """A fresh training batch of the budget's size."""
+        """Draw a training batch of the budget's size."""
         ...
 
     def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
-        """The metric of each sequence: (B,), smaller is better."""
+        """Compute the metric of each sequence: (B,), smaller is better."""
         ...

@@ -1,25 +1,63 @@
-"""Which class carries out which kind of task. A new task is a new row."""
+"""The tasks a plan may name, by kind, and the metrics they report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from evaluator.metrics import COSTS, PREDICTED, Metric
+from evaluator.tasks.recall import RecallTask
+from evaluator.tasks.task import Task
+from evaluator.tasks.text import TextTask
 
-from evaluator.evaluation import Budget, RecallTask, TextTask
-from evaluator.tasks.loaded import LoadedTask
-from evaluator.tasks.recall import Recall
-from evaluator.tasks.text import Text
+BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask)
 
-TASKS: dict[str, Callable[[Any, Budget], LoadedTask]] = {
-    "text": Text.load,
-    "recall": Recall.load,
-}
+_tasks: dict[str, type[Task]] = {task.name(): task for task in BUILT_IN}
 
 
-def load(task: TextTask | RecallTask, budget: Budget) -> LoadedTask:
-    """Make a task ready for training at this budget.
+def tasks() -> tuple[type[Task], ...]:
+    """Return the registered tasks, the built-in ones first."""
+    return tuple(_tasks.values())
+
+
+def metrics() -> dict[str, Metric]:
+    """Return the metrics of evaluations by name: the scores of the tasks first, then the costs."""
+    return {metric.name: metric for metric in (*(task.metric for task in tasks()), *COSTS)}
+
+
+def displayed() -> dict[str, Metric]:
+    """Return the metrics that people are shown, by name: those of evaluations and those predicted from a genome."""
+    return metrics() | {metric.name: metric for metric in PREDICTED}
+
+
+def task_of(kind: str) -> type[Task]:
+    """Return the task class of a kind.
 
     Raises:
-        ValueError: the task cannot be had at this budget; the message names the field and its bounds.
+        ValueError: no task of this kind is registered; the message lists the legal kinds.
     """
-    return TASKS[task.kind](task, budget)
+    if kind not in _tasks:
+        raise ValueError(f"task {kind!r} is unknown; legal: {', '.join(_tasks)}")
+    return _tasks[kind]
+
+
+def register(task: type[Task]) -> None:
+    """Add a task for this process: plans may name it from now on.
+
+    Raises:
+        ValueError: the kind, or the name of the metric, is taken by something else; the message names both sides.
+    """
+    name, metric = task.name(), task.metric
+    other = _tasks.get(name, task)
+    if other is not task:
+        raise ValueError(f"task {name!r} is both {other.__qualname__} and {task.__qualname__}")
+    known = displayed().get(metric.name, metric)
+    if known != metric:
+        raise ValueError(f"metric {metric.name!r} is both {known} and {metric}")
+    _tasks[name] = task
+
+
+def unregister(task: type[Task]) -> None:
+    """Remove a task added by `register`.
+
+    Raises:
+        KeyError: the task is not registered.
+    """
+    del _tasks[task.name()]

@@ -111,7 +111,7 @@ class Candidate:
         parents: numbers of the candidates it descends from.
         variation: what made it: `baseline`, `sample`, `mutation` or `crossover+mutation`.
         baseline: the name of the reference architecture it is, or None.
-        metrics: by `evaluator.evaluation.Metric`, with standard errors; empty unless it succeeded.
+        metrics: by `evaluator.metrics.Metric`, with standard errors; empty unless it succeeded.
         curve: [step, training loss in nats] pairs; lists leave it empty, asking for one candidate fills it.
         failure: an `evaluator.evaluation.Failure`, or None.
         frontier: whether no feasible candidate of the job beats it.

@@ -8,9 +8,12 @@ import torch
 from safetensors.torch import load as read_tensors
 
 import star
+from evaluator.budget import Budget
 from evaluator.evaluate import evaluate
-from evaluator.evaluation import Budget, Failure, RecallTask, Request, TextTask
+from evaluator.evaluation import Failure, Request
 from evaluator.failure import DETAIL_CHARACTERS, DivergenceError, TimeLimitError, kind
+from evaluator.tasks.recall import RecallTask
+from evaluator.tasks.text import TextTask
 from genome import Genome, Shape, Space, decode
 
 SPACE = Space.of(["SA-1", "GMemless"], depth=2)
@@ -88,10 +91,10 @@ def test_everything_but_time_follows_from_the_request():
         (dataclasses.replace(TEXT, space={}), Failure.RAISED, "classes"),
         (dataclasses.replace(TEXT, task=TextTask(corpus="/no/such/corpus")), Failure.RAISED, "/no/such/corpus"),
         (dataclasses.replace(TEXT, shape=Shape(16, 8, 32)), Failure.RAISED, "vocab of the shape is 32"),
-        (changed(RECALL, length=15), Failure.RAISED, "pairs must be 1 to 3"),
+        (changed(RECALL, length=15), Failure.RAISED, "length must be 16 or more"),
         (changed(TEXT, seconds=1e-6), Failure.TIMED_OUT, "0 of 40 training steps"),
     ],
-    ids=["illegal", "malformed", "space", "corpus", "vocab", "pairs", "time"],
+    ids=["illegal", "malformed", "space", "corpus", "vocab", "length", "time"],
 )
 def test_what_goes_wrong_is_an_outcome_that_says_why(request_, failure, says):
     evaluation = evaluate(request_)

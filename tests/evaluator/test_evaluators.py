@@ -15,10 +15,12 @@ import pytest
 import ray
 import torch
 
-from evaluator.evaluation import Budget, Evaluation, Evaluator, Failure, RecallTask, Request
+from evaluator.budget import Budget
+from evaluator.evaluation import Evaluation, Evaluator, Failure, Request
 from evaluator.failure import DivergenceError
 from evaluator.inline import InlineEvaluator
 from evaluator.pool import RayEvaluator, gpu_share
+from evaluator.tasks.recall import RecallTask
 from genome import Shape, Space
 
 MEMORY_BYTES = 2**30

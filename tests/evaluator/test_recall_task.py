@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.evaluation import Budget, RecallTask
+from evaluator.budget import Budget
 from evaluator.tasks.loaded import IGNORED
-from evaluator.tasks.recall import Recall, examples
-from evaluator.tasks.registry import load
+from evaluator.tasks.recall import Recall, RecallTask, examples
+from evaluator.value import FieldError
 
 
 @st.composite
@@ -46,7 +46,7 @@ def test_distances_follow_the_power_law_of_the_reference():
 
 
 def recall(**budget) -> Recall:
-    task = load(RecallTask(symbols=32, pairs=4), Budget(length=48, batch=8, validation=16, **budget))
+    task = RecallTask(symbols=32, pairs=4).load(Budget(length=48, batch=8, validation=16, **budget))
     assert isinstance(task, Recall)
     return task
 
@@ -74,7 +74,17 @@ def test_the_error_of_a_sequence_is_its_share_of_wrong_answers():
     assert task.score(silent_BLV, task.validation.targets).tolist() == [1.0] * 16
 
 
-@pytest.mark.parametrize(("symbols", "pairs", "length", "most"), [(16, 8, 128, 7), (64, 9, 32, 8)])
-def test_more_pairs_than_fit_are_refused_with_the_bound(symbols, pairs, length, most):
-    with pytest.raises(ValueError, match=f"pairs must be 1 to {most}, not {pairs}"):
-        load(RecallTask(symbols=symbols, pairs=pairs), Budget(length=length))
+@pytest.mark.parametrize(
+    ("symbols", "pairs", "length", "field", "message"),
+    [
+        (16, 8, 128, ("task", "pairs"), "pairs must be 1 to 7, not 8"),
+        (64, 9, 32, ("budget", "length"), "length must be 36 or more for recall of 9 pairs, not 32"),
+    ],
+)
+def test_more_pairs_than_fit_are_refused_with_field_and_bound(symbols, pairs, length, field, message):
+    task, budget = RecallTask(symbols=symbols, pairs=pairs), Budget(length=length)
+    for refuse in (task.require_fit, task.load):
+        with pytest.raises(FieldError, match=message) as refused:
+            refuse(budget)
+        assert refused.value.field == field
+    RecallTask(symbols=symbols, pairs=pairs - 1).require_fit(budget)

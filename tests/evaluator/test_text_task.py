@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from evaluator.evaluation import Budget, TextTask
+from evaluator.budget import Budget
 from evaluator.tasks import corpus
-from evaluator.tasks.registry import load
-from evaluator.tasks.text import Text, corpus_directory
+from evaluator.tasks.corpus import permitted_directory
+from evaluator.tasks.text import Text, TextTask
 
 BUDGET = Budget(length=24, batch=6, validation=10)
 
@@ -94,7 +94,9 @@ def test_the_standard_library_is_source_without_installed_packages():
 
 
 def test_the_standard_library_named_by_its_directory_is_the_same_corpus():
-    assert corpus.split(str(corpus_directory("stdlib", []))).validation_files == corpus.split("stdlib").validation_files
+    assert (
+        corpus.split(str(permitted_directory("stdlib", []))).validation_files == corpus.split("stdlib").validation_files
+    )
 
 
 @pytest.fixture
@@ -107,10 +109,10 @@ def allowed(tmp_path) -> Path:
 def test_directories_inside_an_allowed_one_are_resolved(allowed, tmp_path):
     (tmp_path / "alias").symlink_to(allowed)
     books = (allowed / "books").resolve()
-    assert corpus_directory(str(books), [allowed]) == books
-    assert corpus_directory(str(tmp_path / "alias" / "books"), [allowed]) == books
-    assert corpus_directory(str(books), [tmp_path / "alias"]) == books
-    assert corpus_directory(str(allowed), [tmp_path / "nowhere", allowed]) == allowed.resolve()
+    assert permitted_directory(str(books), [allowed]) == books
+    assert permitted_directory(str(tmp_path / "alias" / "books"), [allowed]) == books
+    assert permitted_directory(str(books), [tmp_path / "alias"]) == books
+    assert permitted_directory(str(allowed), [tmp_path / "nowhere", allowed]) == allowed.resolve()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_directories_inside_an_allowed_one_are_resolved(allowed, tmp_path):
 def test_every_other_corpus_is_refused_naming_the_legal_ones(allowed, corpus_name):
     (allowed / "escape").symlink_to(allowed.parent / "private")
     with pytest.raises(ValueError, match="'stdlib' or a directory inside: ") as refused:
-        corpus_directory(corpus_name.format(allowed), [allowed])
+        permitted_directory(corpus_name.format(allowed), [allowed])
     assert str(allowed.resolve()) in str(refused.value)
 
 
@@ -140,7 +142,7 @@ def test_whether_a_path_outside_exists_is_not_told(allowed):
     def refusal(name: str) -> str:
         path = str(allowed.parent / name)
         with pytest.raises(ValueError, match="not allowed") as refused:
-            corpus_directory(path, [allowed])
+            permitted_directory(path, [allowed])
         return str(refused.value).replace(path, "")
 
     assert refusal("private") == refusal("absent")
@@ -149,7 +151,7 @@ def test_whether_a_path_outside_exists_is_not_told(allowed):
 @pytest.mark.parametrize("name", ["absent", "books/part0/0.txt"])
 def test_an_allowed_path_must_be_a_directory(allowed, name):
     with pytest.raises(ValueError, match="no directory"):
-        corpus_directory(str(allowed / name), [allowed])
+        permitted_directory(str(allowed / name), [allowed])
 
 
 def test_a_corpus_needs_enough_text_in_more_than_one_file(allowed):
@@ -158,11 +160,11 @@ def test_a_corpus_needs_enough_text_in_more_than_one_file(allowed):
         for n, content in enumerate(files):
             (allowed / name / f"{n}.txt").write_bytes(content)
         with pytest.raises(ValueError, match="it needs 65536 or more in 2 or more"):
-            corpus_directory(str(allowed / name), [allowed])
+            permitted_directory(str(allowed / name), [allowed])
 
 
 def text(root: Path, budget: Budget = BUDGET) -> Text:
-    task = load(TextTask(corpus=str(root)), budget)
+    task = TextTask(corpus=str(root)).load(budget)
     assert isinstance(task, Text)
     return task
 

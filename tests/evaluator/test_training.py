@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import star
-from evaluator.evaluation import Budget, Metric
+from evaluator.budget import Budget
 from evaluator.failure import DivergenceError, TimeLimitError
 from evaluator.measure import quality
 from evaluator.tasks.loaded import IGNORED, Examples
@@ -23,8 +23,6 @@ LATER = math.inf
 
 class Successor:
     """After n comes n + 1; scored by the share of wrong answers."""
-
-    metric = Metric.RECALL_ERROR
 
     def __init__(self, batch: int = 4, asked: slice = slice(None)) -> None:
         self.batch = batch
@@ -203,7 +201,7 @@ def test_a_model_whose_quality_is_no_number_has_diverged():
 
     model = Breaks()
     model.calls = 2
-    with pytest.raises(DivergenceError, match="recall_error of the trained model is nan"):
+    with pytest.raises(DivergenceError, match="the score of the trained model is nan"):
         quality(model, NoNumber(), 4, LATER)
 
 

@@ -3,8 +3,10 @@
 import pytest
 import ray
 
-from evaluator.evaluation import Budget, RecallTask, Request
+from evaluator.budget import Budget
+from evaluator.evaluation import Request
 from evaluator.pool import RayEvaluator
+from evaluator.tasks.recall import RecallTask
 from genome import Shape, Space
 
 

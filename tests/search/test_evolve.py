@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluator.evaluation import Metric
 from genome import Genome, Space, decode, require_legal
 from genome.variation.class_sampling import Level
 from search.evolve import Evolution, Proposal
@@ -182,7 +181,7 @@ def test_a_space_that_is_used_up_says_so() -> None:
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 4])
 def test_it_evolves_in_any_number_of_objectives(dimensions: int) -> None:
-    metrics = (Metric.BITS_PER_BYTE, Metric.PARAMETERS, Metric.CACHE_BYTES, Metric.DECODE_MS)[:dimensions]
+    metrics = ("bits_per_byte", "parameters", "cache_bytes", "decode_ms")[:dimensions]
     plan = PLAN.model_copy(update={"objectives": metrics})
     evolution = begun(plan)
     for number in range(1, 31):
@@ -205,7 +204,7 @@ def hypervolume(plan: Plan, seed: int, *, selects: bool) -> float:
 
 def test_selection_beats_random_sampling() -> None:
     """Told nothing, an evolution samples at random: the same machine without selection."""
-    two = (Metric.BITS_PER_BYTE, Metric.PARAMETERS)
+    two = ("bits_per_byte", "parameters")
     plan = Plan(space=SpacePlan(depth=8), population=16, candidates=600, baselines=False, objectives=two)
     chosen = [hypervolume(plan, seed, selects=True) for seed in range(5)]
     random = [hypervolume(plan, seed, selects=False) for seed in range(5)]

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.evaluation import Evaluation, Failure, Metric
+from evaluator.evaluation import Evaluation, Failure
 from search.objectives import Frontier, judged, objectives, violation
 from search.plan import Constraint, Plan
 
 PLAN = Plan(
-    objectives=(Metric.BITS_PER_BYTE, Metric.PARAMETERS),
-    constraints=(Constraint(metric=Metric.CACHE_BYTES, at_most=100), Constraint(metric=Metric.PARAMETERS, at_most=10)),
+    objectives=("bits_per_byte", "parameters"),
+    constraints=(Constraint(metric="cache_bytes", at_most=100), Constraint(metric="parameters", at_most=10)),
 )
 METRICS = {"bits_per_byte": 2.0, "parameters": 5.0, "cache_bytes": 50.0}
 GRID = st.integers(0, 6).map(float)

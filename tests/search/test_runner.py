@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.evaluation import Evaluator, Failure, Metric, RecallTask, Request
+from evaluator.evaluation import Evaluator, Failure, Request
+from evaluator.tasks.recall import RecallTask
 from genome import Space
 from search.archive import Archive
 from search.archive.values import Action, Candidate, CandidateState, Claim, JobState
@@ -83,7 +84,7 @@ def test_a_search_runs_to_its_end(bench: Bench, plan: Plan, capacity: int) -> No
 
 
 def test_requests_say_what_the_plan_says(bench: Bench) -> None:
-    plan = Plan(task=RecallTask(), objectives=(Metric.RECALL_ERROR, Metric.PARAMETERS), candidates=3, seed=11)
+    plan = Plan(task=RecallTask(), objectives=("recall_error", "parameters"), candidates=3, seed=11)
     job_id = bench.queue(plan)
     bench.runner().run_until_idle()
     request: Request = bench.twins[0].requests[0]
@@ -94,7 +95,7 @@ def test_requests_say_what_the_plan_says(bench: Bench) -> None:
 
 
 def test_failures_and_the_infeasible_are_recorded_and_stay_off_the_frontier(bench: Bench, plan: Plan) -> None:
-    limit = Constraint(metric=Metric.PARAMETERS, at_most=1.7)
+    limit = Constraint(metric="parameters", at_most=1.7)
     job_id = bench.queue(plan.model_copy(update={"constraints": (limit,), "candidates": 30}))
 
     def fails(request: Request) -> Failure | None:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from evaluator.evaluation import STDERR_SUFFIX, Evaluation, Failure, Metric, Request
+from evaluator.evaluation import Evaluation, Failure, Request
+from evaluator.metrics import STDERR_SUFFIX
 from genome import Genome
 from search.plan import Plan
 
 
-def analytic(genome: Genome, quality: Metric = Metric.BITS_PER_BYTE) -> dict[str, float]:
+def analytic(genome: Genome, quality: str = "bits_per_byte") -> dict[str, float]:
     """Metrics in conflict: a class trades quality for size, differently at every depth, and neighbours matter.
 
     No stack of one class is good, so what is good has to be put together. Sharing makes a LIV a little smaller and
@@ -30,16 +31,16 @@ def analytic(genome: Genome, quality: Metric = Metric.BITS_PER_BYTE) -> dict[str
     return {
         quality: 1 + error / depth,
         f"{quality}{STDERR_SUFFIX}": 0.01,
-        Metric.PARAMETERS: 1 + size / depth,
-        Metric.CACHE_BYTES: 1 + cache / depth,
-        Metric.DECODE_MS: 1 + (size + cache) / depth,
-        Metric.TRAIN_SECONDS: 1.0,
+        "parameters": 1 + size / depth,
+        "cache_bytes": 1 + cache / depth,
+        "decode_ms": 1 + (size + cache) / depth,
+        "train_seconds": 1.0,
     }
 
 
 def corner(plan: Plan) -> dict[str, float]:
     """A hypervolume reference that the formulas stay below."""
-    return {metric.value: 3.0 for metric in plan.objectives}
+    return dict.fromkeys(plan.objectives, 3.0)
 
 
 class Twin:
@@ -94,7 +95,7 @@ class Twin:
             Evaluation(
                 request.candidate,
                 request.attempt,
-                metrics=analytic(Genome.parse(request.genome), request.task.quality),
+                metrics=analytic(Genome.parse(request.genome), request.task.metric.name),
                 curve=((1, 5.0), (2, 4.0)),
                 seconds=1.0,
                 weights=f"weights of {request.candidate}, attempt {request.attempt}".encode(),

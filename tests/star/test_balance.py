@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluator.evaluation import Budget
+from evaluator.budget import Budget
 from evaluator.tasks.loaded import Examples
 from evaluator.train import BALANCE, train
 from genome import Genome, Shape, Space, decode

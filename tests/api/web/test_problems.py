@@ -31,6 +31,8 @@ def refused(answer: httpx.Response, status: int = 422) -> dict[str, Any]:
     return problem
 
 
+RECALL: dict[str, Any] = {"task": {"kind": "recall", "pairs": 8}, "objectives": ["parameters"]}
+
 BAD_PLANS: list[tuple[dict[str, Any], str, str]] = [
     ({"candidates": 2_000_000}, "/plan/candidates", "less than or equal to 1000000"),
     ({"candidates": 0}, "/plan/candidates", "greater than or equal to 1"),
@@ -41,13 +43,29 @@ BAD_PLANS: list[tuple[dict[str, Any], str, str]] = [
     ({"colour": "red"}, "/plan/colour", "legal: space, width, head_dim"),
     ({"task": {"kind": "text", "corpora": "x"}}, "/plan/task/corpora", "legal: kind, corpus"),
     ({"task": {"kind": "recall", "pairs": 0}}, "/plan/task/pairs", "greater than or equal to 1"),
-    ({"task": {"kind": "vision"}}, "/plan/task", "'text', 'recall'"),
+    ({"task": {"kind": "vision"}}, "/plan/task/kind", "legal: text, recall"),
+    (
+        RECALL | {"task": {"kind": "recall", "pairs": 9, "symbols": 16}},
+        "/plan/task/pairs",
+        "must be 1 to 7, not 9",
+    ),
+    (
+        RECALL | {"budget": {"length": 31}},
+        "/plan/budget/length",
+        "must be 32 or more",
+    ),
+    ({"task": {"kind": "recall", "symbols": 9}}, "/plan/task/symbols", "multiple of 2"),
+    ({"task": "text"}, "/plan/task", "object with the field `kind`"),
     ({"task": {"kind": "text", "corpus": ""}}, "/plan/task/corpus", "at least 1 character"),
     ({"space": {"classes": ["SA-1", "SA-99"]}}, "/plan/space/classes/1", "legal: SA-1, SA-2"),
-    ({"space": {"classes": []}}, "/plan", "classes must name at least one LIV class"),
+    ({"space": {"classes": []}}, "/plan/space/classes", "at least 1 item"),
     ({"space": {"depth": 1000}}, "/plan/space/depth", "less than or equal to 256"),
-    ({"objectives": ["bits_per_byte", "beauty"]}, "/plan/objectives/1", "'decode_ms' or 'train_seconds'"),
-    ({"objectives": ["recall_error"]}, "/plan", "it offers bits_per_byte"),
+    ({"objectives": ["bits_per_byte", "beauty"]}, "/plan/objectives/1", "decode_ms, train_seconds"),
+    ({"objectives": ["recall_error"]}, "/plan/objectives/0", "it reports bits_per_byte"),
+    ({"objectives": ["flops_per_token"]}, "/plan/objectives/0", "legal: bits_per_byte"),
+    ({"objectives": ["decode_ms", "decode_ms"]}, "/plan/objectives", "must be different"),
+    ({"objectives": []}, "/plan/objectives", "at least 1 item"),
+    ({"constraints": [{"metric": "recall_error", "at_most": 1}]}, "/plan/constraints/0/metric", "it reports bits_per"),
     ({"constraints": [{"metric": "parameters", "at_most": -1}]}, "/plan/constraints/0/at_most", "greater than 0"),
     ({"space": {"classes": ["SA-1\0"]}}, "/plan/space/classes/0", "printable"),
     ({"task": {"corpus": "x" * 5000}}, "/plan/task/corpus", "at most 4096 characters"),

@@ -1,0 +1,87 @@
+"""Pydantic field types whose legal values come from a table at the time a document is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializeAsAny
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
+
+from evaluator.tasks.registry import metrics, task_of, tasks
+from evaluator.tasks.task import Task
+from evaluator.value import FieldError
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """An annotation of text fields: the text is one of the names a table holds. The JSON schema lists them as an enum.
+
+    Args:
+        noun: the word for one name in error messages.
+        names: the names at the moment.
+    """
+
+    noun: str
+    names: Callable[[], Iterable[str]]
+
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._known, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "enum": list(self.names())}
+
+    def _known(self, name: str) -> str:
+        legal = list(self.names())
+        if name not in legal:
+            raise ValueError(f"{self.noun} {name!r} is unknown; legal: {', '.join(legal)}")
+        return name
+
+
+class _AnyTaskSchema:
+    """The JSON schema of a task: one of the registered ones, told apart by `kind`."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"oneOf": [handler(task.__pydantic_core_schema__) for task in tasks()]}
+
+
+def field_fault(error: FieldError, title: str) -> ValidationError:
+    """The pydantic error that points at the field of a `FieldError`, raised where a model named `title` is checked."""
+    details = InitErrorDetails(type=_as_custom(str(error)), loc=error.field, input=None)
+    return ValidationError.from_exception_data(title, [details])
+
+
+def _read_task(value: Any) -> Task:
+    if isinstance(value, Task):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("a task must be an object with the field `kind`")
+    try:
+        return _task_class(value).model_validate(value)
+    except FieldError as error:
+        raise field_fault(error, "task") from None
+
+
+def _task_class(document: dict[str, Any]) -> type[Task]:
+    """Return the class that reads a task. Pydantic's own error for an unknown field could not list its class's."""
+    try:
+        task = task_of(str(document.get("kind", "")))
+    except ValueError as error:
+        raise FieldError(("kind",), str(error)) from None
+    for name in document:
+        if name not in task.model_fields:
+            raise FieldError((name,), f"unknown field; legal: {', '.join(task.model_fields)}")
+    return task
+
+
+def _as_custom(message: str) -> PydanticCustomError:
+    return PydanticCustomError("value_error", "{message}", {"message": message})
+
+
+AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(_read_task), _AnyTaskSchema()]
+"""A registered task. JSON is read by its `kind`; the locations of errors are those of the JSON document."""
+
+MetricName = Annotated[str, OneOf("metric", metrics)]
+"""The name of a metric."""

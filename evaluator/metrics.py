@@ -1,0 +1,72 @@
+"""Metrics: the numbers an evaluation reports of a candidate, how each is obtained and how it is written.
+
+A task declares the metric of its own score (see `evaluator.tasks`). The metrics here exist for every task.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+STDERR_SUFFIX = "_stderr"
+"""The standard error of a metric is stored under the metric's name followed by this suffix."""
+
+
+class MetricKind(StrEnum):
+    """How a metric is obtained: counted from the genome, scored after training, or timed on the machine."""
+
+    STATIC = "static"
+    TRAINED = "trained"
+    MEASURED = "measured"
+
+
+class Direction(StrEnum):
+    """The better end of a metric.
+
+    Objectives, limits (`at_most`) and the hypervolume all minimise. A task whose score grows with quality
+    therefore reports the error instead.
+    """
+
+    MINIMISE = "minimise"
+
+
+class Format(StrEnum):
+    """How a value is written: plainly, as a percentage of one, with an SI prefix, or as hours, minutes and seconds."""
+
+    NUMBER = "number"
+    SHARE = "share"
+    SCALED = "scaled"
+    DURATION = "duration"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number reported of a candidate.
+
+    Attributes:
+        name: the key in plans, evaluations and the API.
+        label: the name for people.
+        better: the comparative that describes a better value, such as "fewer".
+        unit: the symbol written after a value; empty when the label names it or it has none.
+    """
+
+    name: str
+    label: str
+    kind: MetricKind
+    better: str
+    unit: str = ""
+    format: Format = Format.NUMBER
+    direction: Direction = Direction.MINIMISE
+
+
+PARAMETERS = Metric("parameters", "Parameters", MetricKind.STATIC, "fewer", format=Format.SCALED)
+CACHE_BYTES = Metric("cache_bytes", "Cache", MetricKind.STATIC, "smaller", "B", Format.SCALED)
+DECODE_MS = Metric("decode_ms", "Decode time", MetricKind.MEASURED, "faster", "ms")
+TRAIN_SECONDS = Metric("train_seconds", "Training time", MetricKind.MEASURED, "shorter", "s", Format.DURATION)
+FLOPS_PER_TOKEN = Metric("flops_per_token", "FLOPs per token", MetricKind.STATIC, "fewer", format=Format.SCALED)
+
+COSTS = (PARAMETERS, CACHE_BYTES, DECODE_MS, TRAIN_SECONDS)
+"""Reported of every candidate whatever its task, and therefore possible objectives of every plan."""
+
+PREDICTED = (FLOPS_PER_TOKEN,)
+"""Predicted from a genome for display; not reported by an evaluation and no objective."""
