@@ -26,7 +26,7 @@ class Hand:
         self.plan: Plan = merged("laptop", {**SIZES, **changes})
         self.id = archive.create_job(self.plan, name).id
         self.claim = self._own_claim()
-        reference = {metric.value: REFERENCE[metric] for metric in self.plan.objectives}
+        reference = {metric: REFERENCE[metric] for metric in self.plan.objectives}
         archive.set_reference(self.claim, reference)
         self.frontier = Frontier(list(reference.values()), {})
 
