@@ -23,6 +23,13 @@ from star.features.feature import Feature, parameter
 from star.features.hippo import legs, normal_plus_rank_one
 from star.ops.precision import exact, undisturbed
 
+LARGEST_NORM = 1 - 2**-8
+"""Largest L1 norm of the denominator of a rational filter.
+
+The slowest pole of a filter of order 16 then has magnitude (1 - 2^-8)^(1/16): its taps fall to 1/e in 4,096 tokens,
+the longest reach that an implicit filter starts with.
+"""
+
 
 class SystemFilter(Feature):
     """What the models have in common: an output map C and the direct way D from input to output."""
@@ -102,7 +109,11 @@ class DiagonalPlusLowRankFilter(DenseFilter):
 
 
 class CompanionFilter(SystemFilter):
-    """SpaceTime (Zhang et al. 2023): A shifts the state and feeds its last number back by a, of L1 norm at most 1."""
+    """SpaceTime (Zhang et al. 2023): A shifts the state and feeds its last number back, weighted by a.
+
+    The L1 norm of a is at most 1, as published, so that no pole lies outside the unit circle. This bound is not
+    strict: a pole may lie on the circle.
+    """
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
@@ -111,7 +122,7 @@ class CompanionFilter(SystemFilter):
 
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:
         feedback_HN, input_HN = weights
-        a_HNN = _shifts(output_HN) + torch.nn.functional.pad(_bounded(feedback_HN).unsqueeze(2), (self.order - 1, 0))
+        a_HNN = _shifts(output_HN) + torch.nn.functional.pad(_bounded(feedback_HN, 1).unsqueeze(2), (self.order - 1, 0))
         return _after_input(a_HNN, input_HN, output_HN, skip_H)
 
     def initialise(self, generator: Generator) -> None:
@@ -124,8 +135,8 @@ class RationalFilter(SystemFilter):
     """RTF (Parnichkun et al. 2024): H(z) = h0 + (c_1/z + ... + c_N/z^N) / (1 + a_1/z + ... + a_N/z^N).
 
     In controllable canonical form, so that the numerator is the output map: nothing is truncated at the input's
-    length, no numerator has to be solved for, and h_0 is the skip itself. The a are held to an L1 norm of at most 1,
-    Montel's bound for poles inside the unit circle.
+    length, no numerator has to be solved for, and h_0 is the skip itself. The L1 norm of a is at most
+    `LARGEST_NORM`: Montel's bound, an L1 norm below 1, is strict, and at 1 itself a pole may lie on the unit circle.
     """
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
@@ -134,7 +145,9 @@ class RationalFilter(SystemFilter):
 
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:
         (denominator_HN,) = weights
-        first_HNN = torch.nn.functional.pad(-_bounded(denominator_HN).unsqueeze(1), (0, 0, 0, self.order - 1))
+        first_HNN = torch.nn.functional.pad(
+            -_bounded(denominator_HN, LARGEST_NORM).unsqueeze(1), (0, 0, 0, self.order - 1)
+        )
         enters_HN = torch.eye(1, self.order).to(output_HN).expand_as(output_HN)
         return _assembled(_shifts(output_HN) + first_HNN, enters_HN, output_HN, skip_H)
 
@@ -170,6 +183,6 @@ def _shifts(like_HN: Tensor) -> Tensor:
     return torch.diag_embed(torch.ones_like(like_HN[:, 1:]), offset=-1)
 
 
-def _bounded(a_HN: Tensor) -> Tensor:
-    """Scaled to an L1 norm of 1 where it is larger."""
-    return a_HN / a_HN.abs().sum(1, keepdim=True).clamp_min(1)
+def _bounded(a_HN: Tensor, largest: float) -> Tensor:
+    """Coefficients scaled down to an L1 norm of `largest` where their norm is larger."""
+    return a_HN * (largest / a_HN.abs().sum(1, keepdim=True).clamp_min(largest))

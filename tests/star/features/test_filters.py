@@ -13,6 +13,7 @@ from star.analysis.cost import cost
 from star.build import build, skeleton
 from star.contract.forms import disagreements, relative_rms
 from star.features.featurizer import KINDS
+from star.features.filters_system import LARGEST_NORM
 from star.features.hippo import legs, normal_plus_rank_one
 from star.structures.filter_forms import FORMS
 
@@ -167,10 +168,21 @@ def test_rtf_is_its_transfer_function():
     feature = _filter(Generator.RATIONAL_16)
     z = torch.exp(torch.tensor(0.7j, dtype=torch.complex128)) * 1.5
     powers = z ** -torch.arange(1, 17)
-    denominator = feature.denominator_HN / feature.denominator_HN.abs().sum(1, keepdim=True).clamp_min(1)
+    norm = feature.denominator_HN.abs().sum(1, keepdim=True)
+    denominator = feature.denominator_HN * (LARGEST_NORM / norm.clamp_min(LARGEST_NORM))
     expected = feature.skip_H + (feature.output_HN * powers).sum(1) / (1 + (denominator * powers).sum(1))
     measured = (_taps(Generator.RATIONAL_16, 400) * z ** -torch.arange(400)).sum(1)
     torch.testing.assert_close(measured, expected.detach(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("value", [-1.0, 1.0, -1e4])
+@pytest.mark.parametrize("coefficients", [slice(None), slice(-1, None)], ids=["all", "last"])
+def test_the_taps_of_rtf_decay_however_large_its_denominator_is(value, coefficients):
+    feature = _filter(Generator.RATIONAL_16).float()
+    with torch.no_grad():
+        feature.denominator_HN.zero_()[:, coefficients] = value
+        taps = FORMS[Generator.RATIONAL_16].taps(feature(torch.zeros(1, 1, 32), 32768, None), 32768)
+    assert taps[:, -1024:].abs().max() < 1e-2 * taps[:, 1:1025].abs().max()
 
 
 def test_spacetime_shifts_its_state_and_feeds_the_last_number_back():
