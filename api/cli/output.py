@@ -46,15 +46,22 @@ def show_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def measured(metric: str, metrics: dict[str, float]) -> str:
-    """A metric with its unit and, where it was measured more than once, its standard error."""
+    """Write a metric with its unit and, where it is known, its standard error."""
+    from evaluator.metrics import STDERR_SUFFIX, Format
+    from evaluator.tasks.registry import displayed
+
     if metric not in metrics:
         return "-"
-    value, error = metrics[metric], metrics.get(f"{metric}_stderr")
-    if metric == "parameters":
-        return scaled(value)
-    if metric == "cache_bytes":
-        return f"{scaled(value)}B"
-    return f"{value:.3f}" + (f" ± {error:.3f}" if error else "")
+    value, error = metrics[metric], metrics.get(metric + STDERR_SUFFIX)
+    known = displayed().get(metric)  # a server of another version may report others
+    unit = f" {known.unit}" if known and known.unit else ""
+    written = {
+        Format.NUMBER: f"{value:.3f}" + (f" ± {error:.3f}" if error else "") + unit,
+        Format.SHARE: f"{100 * value:.1f}" + (f" ± {100 * error:.1f}" if error else "") + " %",
+        Format.SCALED: scaled(value) + unit.strip(),
+        Format.DURATION: duration(value) if value >= 60 else f"{value:.3f} s",
+    }
+    return written[known.format if known else Format.NUMBER]
 
 
 def scaled(number: float) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.web.task_views import TaskView
 from search.plan import PRESETS
 
 MAX_GENOME = 16_384
@@ -194,9 +195,10 @@ class Catalogue(Sent):
 
 
 class Presets(Sent):
-    """Ready plans, and the JSON schema of a plan."""
+    """Ready plans, the tasks a plan may name, and the JSON schema of a plan."""
 
     presets: dict[str, dict[str, Any]]
+    tasks: list[TaskView]
     plan_schema: dict[str, Any]
 
 

@@ -2,9 +2,8 @@
 
 import { el, svg } from "../parts/dom.js";
 import { percent } from "../parts/format.js";
-import { metric } from "../parts/metrics.js";
+import { metric, predicted } from "../parts/metrics.js";
 
-const KINDS = ["parameters", "cache_bytes", "flops_per_token"];
 const [WIDTH, HEIGHT] = [1000, 30];
 
 /**
@@ -15,7 +14,9 @@ export function costBars(cost, livs) {
   return el(
     "div",
     { class: "stacks" },
-    KINDS.filter((kind) => cost[kind] > 0).map((kind) => bar(kind, cost, livs)),
+    predicted()
+      .filter((name) => cost[name] > 0)
+      .map((kind) => bar(kind, cost, livs)),
   );
 }
 

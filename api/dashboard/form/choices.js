@@ -1,19 +1,8 @@
 // The form's choices among named things: the preset, the task, the objectives with their limits, the LIV classes.
 
-import { changeTask, IN_SHORT, qualityOf } from "./draft.js";
+import { changeTask, IN_SHORT } from "./draft.js";
 import { el } from "../parts/dom.js";
 import { metric } from "../parts/metrics.js";
-
-const TASKS = {
-  text: { says: "Text", more: "predict the bytes of real files", plan: { kind: "text", corpus: "stdlib" } },
-  recall: {
-    says: "Recall",
-    more: "find the value that belongs to a key",
-    plan: { kind: "recall", symbols: 64, pairs: 8 },
-  },
-};
-const COSTS = ["parameters", "cache_bytes", "decode_ms", "train_seconds"];
-const MOST_OBJECTIVES = 4;
 
 /** Cards to choose a preset from. */
 export function presetChoice(presets, chosen, choose) {
@@ -23,14 +12,17 @@ export function presetChoice(presets, chosen, choose) {
   return el("fieldset", { class: "cards", "data-path": "preset" }, el("legend", {}, "Start from"), cards, fault());
 }
 
-/** Cards to choose a task from. */
-export function taskChoice(plan, changed) {
+/**
+ * Cards to choose a task from.
+ * @param {Object[]} tasks the tasks of `/v1/presets`
+ */
+export function taskChoice(plan, tasks, changed) {
   const choose = (kind) => {
-    changeTask(plan, { ...TASKS[kind].plan });
+    changeTask(plan, tasks, kind);
     changed();
   };
-  const cards = Object.entries(TASKS).map(([kind, { says, more }]) =>
-    card("task", kind, says, more, kind === plan.task.kind, choose),
+  const cards = tasks.map(({ kind, title, summary }) =>
+    card("task", kind, title, summary, kind === plan.task.kind, choose),
   );
   return el(
     "fieldset",
@@ -41,10 +33,19 @@ export function taskChoice(plan, changed) {
   );
 }
 
-/** A row per metric: whether it is an objective, and the most it may be. */
-export function objectiveChoice(plan, changed) {
-  const rows = [qualityOf(plan.task), ...COSTS].map((name) =>
-    el("tr", {}, el("th", { scope: "row" }, objective(plan, name, changed)), el("td", {}, limit(plan, name, changed))),
+/**
+ * A row per metric: whether it is an objective, and the most it may be.
+ * @param {string[]} names the metrics the plan's task reports
+ * @param {number} most the largest number of objectives
+ */
+export function objectiveChoice(plan, names, most, changed) {
+  const rows = names.map((name) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, objective(plan, name, most, changed)),
+      el("td", {}, limit(plan, name, changed)),
+    ),
   );
   const head = el("tr", {}, el("th", { scope: "col" }, "Make small"), el("th", { scope: "col" }, "At most"));
   return el(
@@ -81,12 +82,12 @@ function card(group, value, title, more, checked, choose) {
   return el("label", { class: "choice" }, input, el("span", {}, el("strong", {}, title), el("small", {}, more)));
 }
 
-function objective(plan, name, changed) {
+function objective(plan, name, most, changed) {
   const input = el("input", { type: "checkbox", checked: plan.objectives.includes(name), name: `objective-${name}` });
   input.addEventListener("change", () => {
     plan.objectives = plan.objectives.filter((other) => other !== name).concat(input.checked ? [name] : []);
-    const few = plan.objectives.length;
-    const wrong = few < 1 || few > MOST_OBJECTIVES ? `choose 1 to ${MOST_OBJECTIVES} objectives` : "";
+    const count = plan.objectives.length;
+    const wrong = count < 1 || count > most ? `choose 1 to ${most} objectives` : "";
     input.closest("[data-path]").querySelector(".fault").textContent = wrong;
     changed();
   });

@@ -1,4 +1,4 @@
-// The plan being written in the form: a preset's copy, what was changed in it, and its say in a sentence.
+// The plan being edited in the form: a copy of a preset, the changes made to it, and its sections in a few words.
 
 import { plural } from "../parts/format.js";
 import { metric } from "../parts/metrics.js";
@@ -27,28 +27,29 @@ export function changes(plan, preset) {
   return result;
 }
 
-/** The metric that says how good a candidate is at this task. */
-export function qualityOf(task) {
-  return task.kind === "recall" ? "recall_error" : "bits_per_byte";
+/** The declaration of a plan's task, among the tasks of `/v1/presets`. */
+export function declaration(plan, tasks) {
+  return tasks.find(({ kind }) => kind === plan.task.kind);
 }
 
-/** The size of the alphabet a task speaks. */
-export function vocabOf(task) {
-  return task.kind === "recall" ? task.symbols : 256;
+/** The number of different tokens in a plan's task. */
+export function vocabOf(plan, tasks) {
+  const { vocabulary } = declaration(plan, tasks);
+  return plan.task[vocabulary] ?? vocabulary;
 }
 
-/** Make the plan's task one of another kind; quality objectives and constraints follow it. */
-export function changeTask(plan, task) {
-  const [before, after] = [qualityOf(plan.task), qualityOf(task)];
-  plan.task = task;
+/** Replace the plan's task by the default one of another kind. The score's objective and limit are replaced too. */
+export function changeTask(plan, tasks, kind) {
+  const before = declaration(plan, tasks).metric;
+  plan.task = structuredClone(tasks.find((task) => task.kind === kind).defaults);
+  const after = declaration(plan, tasks).metric;
   plan.objectives = plan.objectives.map((name) => (name === before ? after : name));
   plan.constraints = plan.constraints.filter((constraint) => constraint.metric !== before);
 }
 
 /** Each section of the form in a few words. */
 export const IN_SHORT = {
-  task: ({ task }) =>
-    task.kind === "text" ? `text from ${task.corpus}` : `recall of ${task.pairs} pairs among ${task.symbols} symbols`,
+  task: (plan, tasks) => declaration(plan, tasks).brief.replace(/\{(\w+)\}/g, (_, name) => plan.task[name]),
   objectives: ({ objectives, constraints }) =>
     objectives.map((name) => metric(name).label.toLowerCase()).join(", ") +
     (constraints.length ? `; ${plural(constraints.length, "limit")}` : ""),

@@ -6,11 +6,6 @@ import { fieldSchema, numberFault } from "./schema.js";
 
 /** The fields of each section, in the order they are asked. */
 export const FIELDS = {
-  task: [
-    { path: "task.corpus", label: "Corpus", kind: "text", task: "text" },
-    { path: "task.symbols", label: "Symbols", kind: "number", task: "recall" },
-    { path: "task.pairs", label: "Pairs", kind: "number", task: "recall" },
-  ],
   objectives: [],
   budget: [
     { path: "candidates", label: "Candidates", kind: "number" },
@@ -35,15 +30,27 @@ export const FIELDS = {
   ],
 };
 
+const KIND_OF_TYPE = { integer: "number", number: "number", boolean: "flag" };
+
+/** A row for each field of a task declared by `/v1/presets`. */
+export function taskFields(task) {
+  return Object.entries(task.fields).map(([name, schema]) => ({
+    path: `task.${name}`,
+    label: schema.title,
+    kind: KIND_OF_TYPE[schema.type] ?? "text",
+    schema,
+  }));
+}
+
 /**
  * One field: label, input, and the place where its error is said.
- * @param {{path: string, label: string, kind: string}} row
+ * @param {{path: string, label: string, kind: string, schema: ?Object}} row
  * @param {Object} plan the draft the input writes to
  * @param {Object} schema the plan's JSON schema
  * @param {() => void} changed
  */
 export function field(row, plan, schema, changed) {
-  const known = fieldSchema(schema, row.path);
+  const known = row.schema ?? fieldSchema(schema, row.path);
   return KINDS[row.kind](row, plan, known, changed);
 }
 

@@ -2,14 +2,14 @@
 
 import { freshKey, get, post } from "../parts/api.js";
 import { classChoice, objectiveChoice, presetChoice, taskChoice } from "./choices.js";
-import { changes, IN_SHORT } from "./draft.js";
+import { changes, declaration, IN_SHORT } from "./draft.js";
 import { byId, el, put } from "../parts/dom.js";
-import { field, FIELDS, labelled } from "./fields.js";
+import { field, FIELDS, labelled, taskFields } from "./fields.js";
 import { genomePreview } from "./preview.js";
 
 const TITLES = { task: "Task", objectives: "Objectives", budget: "Budget", space: "Space" };
 
-const draft = { presets: {}, schema: {}, catalogue: [], preset: "", plan: {}, key: "" };
+const draft = { presets: {}, tasks: [], schema: {}, catalogue: [], preset: "", plan: {}, key: "" };
 
 /** Open the form, asking the server for its presets, its schema and its catalogue the first time. */
 export async function openForm() {
@@ -19,11 +19,11 @@ export async function openForm() {
   if (draft.preset) return;
   put(dialog, el("div", { class: "skeleton form-skeleton" }));
   try {
-    const [{ presets, plan_schema: schema }, { classes }] = await Promise.all([
+    const [{ presets, tasks, plan_schema: schema }, { classes }] = await Promise.all([
       get("/v1/presets"),
       get("/v1/catalogue"),
     ]);
-    Object.assign(draft, { presets, schema, catalogue: classes });
+    Object.assign(draft, { presets, tasks, schema, catalogue: classes });
     start(Object.keys(presets)[0]);
     put(dialog, form());
   } catch (problem) {
@@ -61,7 +61,7 @@ function form() {
         "details",
         {},
         el("summary", {}, el("b", {}, "Genome"), el("span", {}, "try one: its drawing, parameters and cache")),
-        genomePreview(() => draft.plan),
+        genomePreview(() => draft),
       ),
     ),
     el(
@@ -75,20 +75,21 @@ function form() {
 
 function sections() {
   return Object.keys(TITLES).map((name) => {
-    const short = el("span", { "data-short": name }, IN_SHORT[name](draft.plan));
+    const short = el("span", { "data-short": name }, IN_SHORT[name](draft.plan, draft.tasks));
     const body = el("div", { class: "fields", "data-section": name }, inputs(name));
     return el("details", {}, el("summary", {}, el("b", {}, TITLES[name]), short), body);
   });
 }
 
 function inputs(name) {
-  const { plan, schema, catalogue } = draft;
+  const { plan, tasks, schema, catalogue } = draft;
+  const task = declaration(plan, tasks);
   const choices = {
-    task: () => taskChoice(plan, taskChanged),
-    objectives: () => objectiveChoice(plan, touched),
+    task: () => taskChoice(plan, tasks, taskChanged),
+    objectives: () => objectiveChoice(plan, task.metrics, schema.properties.objectives.maxItems, touched),
     space: () => classChoice(plan, catalogue, touched),
   };
-  const rows = FIELDS[name].filter((row) => !row.task || row.task === plan.task.kind);
+  const rows = name === "task" ? taskFields(task) : FIELDS[name];
   return [choices[name]?.(), rows.map((row) => field(row, plan, schema, touched))];
 }
 
@@ -103,7 +104,7 @@ function touched() {
   draft.key = freshKey();
   byId("form-fault").textContent = "";
   for (const place of byId("form").querySelectorAll("[data-short]")) {
-    place.textContent = IN_SHORT[place.dataset.short](draft.plan);
+    place.textContent = IN_SHORT[place.dataset.short](draft.plan, draft.tasks);
   }
 }
 

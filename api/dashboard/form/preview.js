@@ -5,13 +5,12 @@ import { vocabOf } from "./draft.js";
 import { el, put } from "../parts/dom.js";
 import { labelled, tell } from "./fields.js";
 import { drawGenome, genomeLegend } from "../genome/genome.js";
-import { metric } from "../parts/metrics.js";
+import { metric, predicted } from "../parts/metrics.js";
 
 const TYPING_MS = 200;
-const SHOWN = ["parameters", "cache_bytes", "flops_per_token"];
 
-/** A place to paste a genome, costed at the sizes of the draft that `plan()` returns. */
-export function genomePreview(plan) {
+/** A place to paste a genome, whose costs are those at the sizes of the plan that `draft()` holds. */
+export function genomePreview(draft) {
   const input = el("textarea", { rows: 2, spellcheck: "false", placeholder: "1.1.1.1.1-9.1.1.1.1", class: "mono" });
   const place = labelled("genome", "Genome", input);
   const shown = el("div", { class: "preview", "aria-live": "polite" });
@@ -27,9 +26,10 @@ export function genomePreview(plan) {
     const turn = (asked += 1);
     tell(place, "");
     if (!genome) return put(shown);
-    const { width, head_dim, context, task } = plan();
+    const { plan, tasks } = draft();
+    const { width, head_dim, context } = plan;
     try {
-      const cost = await post("/v1/genomes/cost", { genome, width, head_dim, context, vocab: vocabOf(task) });
+      const cost = await post("/v1/genomes/cost", { genome, width, head_dim, context, vocab: vocabOf(plan, tasks) });
       if (turn === asked) put(shown, drawn(cost));
     } catch (problem) {
       if (turn !== asked) return undefined;
@@ -43,7 +43,7 @@ export function genomePreview(plan) {
 }
 
 function drawn(cost) {
-  const facts = SHOWN.map((name) =>
+  const facts = predicted().map((name) =>
     el("div", {}, el("dt", {}, metric(name).label), el("dd", {}, metric(name).write(cost[name]))),
   );
   const drawing = el("div", { class: "scroll", tabindex: 0 }, drawGenome(cost.blueprint, "card"));

@@ -1,41 +1,43 @@
-// What each metric is called, how it is written, and how an axis shows it. A metric is a row.
+// The metrics as the server declares them: their labels, and how a value is written and labelled on an axis.
 
+import { get } from "./api.js";
 import { digits, duration, measured, percent, scaled, words } from "./format.js";
 
-const METRICS = {
-  bits_per_byte: { label: "Bits per byte", write: (v, e) => measured(v, e), better: "fewer" },
-  recall_error: { label: "Recall error", write: (v, e) => share(v, e), better: "lower", tick: ".0%" },
-  parameters: { label: "Parameters", write: (v) => scaled(v), better: "fewer", tick: "~s" },
-  cache_bytes: {
-    label: "Cache",
-    write: (v) => scaled(v, "B"),
-    better: "smaller",
-    tick: "~s",
-    suffix: "B",
-    unit: "bytes",
-  },
-  decode_ms: {
-    label: "Decode time",
-    write: (v, e) => measured(v, e, "ms"),
-    better: "faster",
-    suffix: " ms",
-    unit: "ms",
-  },
-  train_seconds: {
-    label: "Training time",
-    write: (v) => duration(v),
-    better: "shorter",
-    suffix: " s",
-    unit: "seconds",
-  },
-  flops_per_token: { label: "FLOPs per token", write: (v) => scaled(v), better: "fewer", tick: "~s" },
+// How a value of each format is written, and the format of plotly's tick labels.
+const FORMATS = {
+  number: { write: (value, error, unit) => measured(value, error, unit) },
+  share: { write: (value, error) => share(value, error), tick: ".0%" },
+  scaled: { write: (value, _, unit) => scaled(value, unit), tick: "~s" },
+  duration: { write: (value) => duration(value) },
 };
 const SUFFIX = "_stderr";
 const DECADES = 30; // a span of more than this factor is shown in logarithms
 
-/** How a metric is shown. Unknown ones are shown plainly. */
+// The pages wait for the table. Without it metrics are shown by their names, and the page reports the lost server.
+const METRICS = new Map(await declared());
+
+async function declared() {
+  try {
+    return (await get("/v1/metrics")).metrics.map((row) => [row.name, shownAs(row)]);
+  } catch {
+    return [];
+  }
+}
+
+function shownAs({ label, kind, better, unit, format }) {
+  const { write, tick } = FORMATS[format];
+  const suffix = unit && (tick ? unit : ` ${unit}`); // an SI prefix stands between a number and its unit
+  return { label, kind, better, unit, tick, suffix, write: (value, error) => write(value, error, unit) };
+}
+
+/** How a metric is shown. A metric that the server does not declare is shown plainly. */
 export function metric(name) {
-  return METRICS[name] ?? { label: words(name), write: (v, e) => measured(v, e), better: "smaller" };
+  return METRICS.get(name) ?? { label: words(name), write: (v, e) => measured(v, e), better: "smaller" };
+}
+
+/** The names of the metrics that follow from a genome without training. */
+export function predicted() {
+  return [...METRICS.keys()].filter((name) => METRICS.get(name).kind === "static");
 }
 
 /** A value of a metric with its noise, in words and units. */

@@ -1,4 +1,4 @@
-"""What searches choose from: the LIV classes and the preset plans."""
+"""The choices of a plan: LIV classes, preset plans, tasks and metrics."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.web.schemas import Catalogue, Presets
+from api.web.task_views import Metrics, TaskView
+from evaluator.tasks.registry import displayed, tasks
 from genome import CLASSES, LIVClass
 from search.plan import PRESETS, Plan
 from star import footprint
@@ -38,6 +40,16 @@ def catalogue() -> dict[str, Any]:
 
 @router.get("/presets", response_model=Presets)
 def presets() -> dict[str, Any]:
-    """Ready plans to start from, and the JSON schema of a plan."""
+    """Ready plans to start from, the tasks a plan may name, and the JSON schema of a plan."""
     plans = {name: plan.model_dump(mode="json") for name, plan in PRESETS.items()}
-    return {"presets": plans, "plan_schema": Plan.model_json_schema()}
+    return {
+        "presets": plans,
+        "tasks": [TaskView.of(task) for task in tasks()],
+        "plan_schema": Plan.model_json_schema(),
+    }
+
+
+@router.get("/metrics", response_model=Metrics)
+def metrics() -> dict[str, Any]:
+    """Every metric that is shown of a candidate, with its label and unit."""
+    return {"metrics": list(displayed().values())}

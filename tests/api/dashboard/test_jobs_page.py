@@ -7,9 +7,11 @@ import re
 from playwright.sync_api import Page, expect
 
 import star
+from evaluator.tasks.registry import register, unregister
 from genome import Genome, Shape, Space, decode
 from tests.api.dashboard.hand import Hand
 from tests.served import Service
+from tests.toy_task import EchoTask
 
 
 def test_a_search_is_a_row_with_its_state_and_progress(page: Page, search: Hand) -> None:
@@ -72,6 +74,27 @@ def test_the_form_offers_the_recall_task_with_its_own_quality(page: Page, site: 
     assert plan["task"] == {"kind": "recall", "symbols": 64, "pairs": 4}
     assert plan["objectives"][0] == "recall_error"
     assert plan["constraints"] == [{"metric": "cache_bytes", "at_most": 200000.0}]
+
+
+def test_the_form_is_made_from_the_declaration_of_a_task(page: Page, site: Service) -> None:
+    register(EchoTask)
+    try:
+        page.goto("/#new")
+        page.locator("summary", has_text="Task").click()
+        page.get_by_role("radio", name="Echo").check()
+        tones = page.locator("[data-path='task.tones']")
+        tones.get_by_label("Tones").fill("65")
+        expect(tones.locator(".fault")).to_have_text("must be a whole number from 2 to 64")
+        tones.get_by_label("Tones").fill("4")
+        expect(page.locator("[data-short='task']")).to_have_text("echo of 4 tones")
+        expect(page.locator("[data-short='objectives']")).to_have_text("echo error, parameters, cache")
+        page.get_by_role("button", name="Start the search").click()
+        page.wait_for_url("**/jobs/*")
+    finally:
+        unregister(EchoTask)
+    plan = site.archive.job(page.url.rsplit("/", 1)[1]).plan
+    assert plan["task"] == {"kind": "echo", "tones": 4}
+    assert plan["objectives"] == ["echo_error", "parameters", "cache_bytes"]
 
 
 def test_a_pasted_genome_shows_its_drawing_and_cost(page: Page, tolerated: list[str]) -> None:
