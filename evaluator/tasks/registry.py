@@ -47,10 +47,10 @@ def register(task: type[Task]) -> None:
     name, metric = task.name(), task.metric
     other = _tasks.get(name, task)
     if other is not task:
-        raise ValueError(f"task {name!r} is both {other.__qualname__} and {task.__qualname__}")
+        raise ValueError(f"kind {name!r} is taken twice: by {other.__qualname__} and by {task.__qualname__}")
     known = displayed().get(metric.name, metric)
     if known != metric:
-        raise ValueError(f"metric {metric.name!r} is both {known} and {metric}")
+        raise ValueError(f"metric {metric.name!r} is declared twice: as {known} and as {metric}")
     _tasks[name] = task
 
 

@@ -26,8 +26,8 @@ class OtherScore(RecallTask):
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (OtherText, "'text' is both TextTask and OtherText"),
-        (OtherScore, "'bits_per_byte' is both .*Bits per byte.*Bits"),
+        (OtherText, "'text' is taken twice: by TextTask and by OtherText"),
+        (OtherScore, "'bits_per_byte' is declared twice: as .*Bits per byte.* and as .*Bits"),
     ],
 )
 def test_a_name_that_is_taken_is_refused_naming_both_sides_and_nothing_changes(task, message):

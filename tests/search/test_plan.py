@@ -1,0 +1,91 @@
+"""Plans: what older versions stored is read unchanged, and errors have the location of a field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from evaluator.tasks.recall import RecallTask
+from search.plan import PRESETS, Plan, merged
+
+STORED: dict[str, Any] = {
+    "space": {
+        "classes": ["SA-1", "GMemless"],
+        "depth": 6,
+        "allow_skip": False,
+        "share_weights": True,
+        "share_features": True,
+        "groups": 3,
+        "levels": "backbone",
+    },
+    "width": 64,
+    "head_dim": 16,
+    "window": 64,
+    "task": {"kind": "recall", "symbols": 16, "pairs": 4},
+    "objectives": ["recall_error", "parameters"],
+    "constraints": [{"metric": "decode_ms", "at_most": 9.0}],
+    "budget": {
+        "steps": 150,
+        "batch": 16,
+        "length": 128,
+        "learning_rate": 0.003,
+        "weight_decay": 0.1,
+        "warmup": 15,
+        "clip": 1.0,
+        "validation": 256,
+        "seconds": 120.0,
+    },
+    "context": 4096,
+    "candidates": 40,
+    "population": 12,
+    "mutation": 0.1,
+    "seed": 0,
+    "baselines": True,
+}
+"""A plan as the version before tasks were declared in one file stored it."""
+
+
+def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
+    plan = Plan.model_validate(STORED)
+
+    assert plan.task == RecallTask(symbols=16, pairs=4)
+    assert plan.model_dump(mode="json") == STORED
+
+
+@pytest.mark.parametrize("task", [{"kind": "text", "corpus": "stdlib"}, {"kind": "text"}])
+def test_a_stored_text_task_is_read_as_the_presets_task(task: dict[str, Any]) -> None:
+    stored = STORED | {"task": task, "objectives": ["bits_per_byte"]}
+
+    assert Plan.model_validate(stored).task == PRESETS["laptop"].task
+
+
+@pytest.mark.parametrize(
+    ("changes", "location"),
+    [
+        ({"task": {"kind": "recall", "symbols": 16, "pairs": 8}}, ("task", "pairs")),
+        ({"task": {"kind": "recall", "symbols": 15}}, ("task", "symbols")),
+        ({"task": {"kind": "recall", "colour": 1}}, ("task", "colour")),
+        ({"task": {"kind": "vision"}}, ("task", "kind")),
+        ({"task": {}}, ("task", "kind")),
+        ({"task": None}, ("task",)),
+        ({"budget": {"length": 15}}, ("budget", "length")),
+        ({"objectives": ["parameters", "bits_per_byte"]}, ("objectives", 1)),
+        ({"objectives": ["parameters", "beauty"]}, ("objectives", 1)),
+        ({"constraints": [{"metric": "bits_per_byte", "at_most": 1}]}, ("constraints", 0, "metric")),
+        ({"space": {"classes": ["SA-1", "SA-99"]}}, ("space", "classes", 1)),
+    ],
+)
+def test_an_error_has_the_location_of_its_field(changes: dict[str, Any], location: tuple[str | int, ...]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Plan.model_validate(STORED | changes)
+
+    assert [error["loc"] for error in refused.value.errors()] == [location]
+
+
+def test_a_task_of_another_kind_replaces_the_presets_whole_task() -> None:
+    plan = merged("laptop", {"task": {"kind": "recall", "pairs": 2}, "objectives": ["recall_error"]})
+
+    assert plan.task == RecallTask(pairs=2)
+    assert merged("laptop", {"budget": {"steps": 7}}).budget == PRESETS["laptop"].budget.model_copy(update={"steps": 7})
