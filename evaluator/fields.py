@@ -17,11 +17,11 @@ from evaluator.value import FieldError
 
 @dataclass(frozen=True)
 class OneOf:
-    """An annotation of text fields: the text is one of the names a table holds. The JSON schema lists them as an enum.
+    """An annotation that restricts a text field to the names in a table; the JSON schema lists them as an enum.
 
     Args:
         noun: the word for one name in error messages.
-        names: the names at the moment.
+        names: returns the legal names; called for every check.
     """
 
     noun: str
@@ -48,7 +48,7 @@ class _AnyTaskSchema:
 
 
 def field_fault(error: FieldError, title: str) -> ValidationError:
-    """The pydantic error that points at the field of a `FieldError`, raised where a model named `title` is checked."""
+    """Return the pydantic error of a `FieldError`, located at its field below the model named `title`."""
     details = InitErrorDetails(type=_as_custom(str(error)), loc=error.field, input=None)
     return ValidationError.from_exception_data(title, [details])
 
@@ -65,7 +65,11 @@ def _read_task(value: Any) -> Task:
 
 
 def _task_class(document: dict[str, Any]) -> type[Task]:
-    """Return the class that reads a task. Pydantic's own error for an unknown field could not list its class's."""
+    """Return the class of a task in JSON.
+
+    Raises:
+        FieldError: the kind or a field is unknown; the message lists the legal ones, which pydantic's does not.
+    """
     try:
         task = task_of(str(document.get("kind", "")))
     except ValueError as error:

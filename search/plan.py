@@ -18,7 +18,6 @@ from genome.variation.class_sampling import Level
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
 
-
 ClassName = Annotated[str, OneOf("class", lambda: (row.name for row in CLASSES))]
 """The name of a LIV class of the catalogue."""
 

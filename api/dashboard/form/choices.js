@@ -97,7 +97,8 @@ function objective(plan, name, most, changed) {
 function limit(plan, name, changed) {
   const old = plan.constraints.find((constraint) => constraint.metric === name)?.at_most ?? "";
   const label = `${metric(name).label} at most`;
-  const placeholder = ["no limit", metric(name).unit].filter(Boolean).join(", ");
+  const { unit } = metric(name);
+  const placeholder = unit ? `no limit (${unit})` : "no limit";
   const input = el("input", { type: "number", step: "any", value: old, placeholder, "aria-label": label });
   input.addEventListener("input", () => {
     const others = plan.constraints.filter((constraint) => constraint.metric !== name);
