@@ -78,10 +78,9 @@ class Plan(Value):
         try:
             self._require_metrics()
             self.task.require_fit(self.budget)
+            self._require_heads()
         except FieldError as error:
             raise field_fault(error, type(self).__name__) from None
-        for liv_class in self.liv_space.classes:
-            self.shape.groups(liv_class, self.liv_space.featurizer(liv_class))
         return self
 
     def _require_metrics(self) -> None:
@@ -98,6 +97,18 @@ class Plan(Value):
                 raise FieldError(
                     field, f"task {self.task.kind} does not report {name}; it reports {', '.join(offered)}"
                 )
+
+    def _require_heads(self) -> None:
+        """Check that the width divides into heads, and that every class can be built of such heads."""
+        try:
+            shape = self.shape
+        except ValueError as error:
+            raise FieldError(("width",), str(error)) from None
+        for liv_class in self.liv_space.classes:
+            try:
+                shape.groups(liv_class, self.liv_space.featurizer(liv_class))
+            except ValueError as error:
+                raise FieldError(("head_dim",), str(error)) from None
 
     @cached_property
     def liv_space(self) -> Space:

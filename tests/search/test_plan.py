@@ -71,6 +71,8 @@ def test_a_stored_text_task_is_read_as_the_presets_task(task: dict[str, Any]) ->
         ({"task": {}}, ("task", "kind")),
         ({"task": None}, ("task",)),
         ({"budget": {"length": 15}}, ("budget", "length")),
+        ({"width": 65}, ("width",)),
+        ({"head_dim": 1, "space": {"classes": ["DeltaNet"]}}, ("head_dim",)),
         ({"objectives": ["parameters", "bits_per_byte"]}, ("objectives", 1)),
         ({"objectives": ["parameters", "beauty"]}, ("objectives", 1)),
         ({"constraints": [{"metric": "bits_per_byte", "at_most": 1}]}, ("constraints", 0, "metric")),
