@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 
-DEFAULT_URL = "http://127.0.0.1:8765"
 TIMEOUT = 60.0
 
 
@@ -24,7 +23,7 @@ class ServiceError(Exception):
 class Client:
     """A service at an address."""
 
-    def __init__(self, url: str = DEFAULT_URL) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
 
     def get(self, path: str, **parameters: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Recall: every label is the value its key was paired with, and nothing else is asked."""
+"""The recall task: every label is the value paired with its key, and no other position has a label."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The registry of tasks: what it accepts, and that plans are read without torch."""
+"""The registry of tasks: clashes of names are refused, declarations are complete, and plans are read without torch."""
 
 import subprocess
 import sys

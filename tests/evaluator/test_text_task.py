@@ -1,4 +1,4 @@
-"""Text: what is read, how it is split, which directories may be named, and what is scored."""
+"""The text task: the files it reads, their split, the directories it may name, and its score."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Plans: what older versions stored is read unchanged, and errors have the location of a field."""
+"""Plans stored by older versions are read unchanged, and errors have the location of a field."""
 
 from __future__ import annotations
 
