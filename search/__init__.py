@@ -1,1 +1,1 @@
-"""Which genomes to try next, and the record of all that were tried."""
+"""The evolutionary search: it proposes genomes, has them evaluated, and records every candidate."""

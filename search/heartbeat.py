@@ -1,4 +1,4 @@
-"""Signs of life: a thread that keeps a claim alive while its runner trains."""
+"""A thread that keeps a claim alive while its runner trains."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from search.archive import Archive
 from search.archive.values import Claim, JobState
 
 
-class Pulse:
-    """Sends a heartbeat every `seconds` while entered, however long an evaluation takes.
+class Heartbeat:
+    """Extends the lease of a claim every `seconds` while the context is entered, however long an evaluation takes.
 
-    What the archive answers is read from `state`; what goes wrong is raised there.
+    An exception in the thread is raised by the next read of `state`.
     """
 
     def __init__(self, archive: Archive, claim: Claim, seconds: float) -> None:
@@ -21,23 +21,24 @@ class Pulse:
         self._claim = claim
         self._seconds = seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"pulse of {claim.job_id}", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat of {claim.job_id}", daemon=True)
         self._state = JobState.RUNNING
         self._error: Exception | None = None
 
     @property
     def state(self) -> JobState:
-        """The job's state by the latest heartbeat.
+        """The job's state at the latest heartbeat.
 
         Raises:
-            LeaseLostError: somebody else has the job.
+            LeaseLostError: the claim no longer holds.
+            OperationalError: the database did not answer.
         """
         if self._error is not None:
             raise self._error
         return self._state
 
     def refresh(self) -> JobState:
-        """The job's state now."""
+        """Send a heartbeat now and return the job's state."""
         self._state = self._archive.heartbeat(self._claim)
         return self._state
 
@@ -54,6 +55,6 @@ class Pulse:
         while not self._stop.wait(self._seconds):
             try:
                 self.refresh()
-            except Exception as error:  # carried to the thread that reads `state`
+            except Exception as error:  # raised again in the thread that reads `state`
                 self._error = error
                 return

@@ -1,7 +1,7 @@
-"""One claimed job in a runner's memory: its evolution, its frontier, and what is in flight.
+"""The run of one claimed job: its evolution, its frontier and its candidates in flight, in a runner's memory.
 
-The archive is the truth. Whatever changes here is in the archive before anything follows from it, so
-a runner can die between any two lines and another goes on from what was recorded.
+Every change is written to the archive before anything depends on it. A runner may therefore die between any two
+lines, and another one continues from the archive.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from search.objectives import Frontier, judged, objectives, violation
 from search.plan import Plan
 
 Reference = Callable[[Plan], dict[str, float]]
-"""The hypervolume reference of a plan: a value for each objective, worse than what the search should find."""
+"""Computes the hypervolume reference of a plan: a value of each objective, worse than the search should find."""
 
 LAST_ATTEMPT = 10
-"""A candidate begun so often without an outcome is taken to kill its runners, and not begun again."""
+"""A candidate begun this often without an outcome is recorded as `killed` and not begun again."""
 
 
-class Flight(NamedTuple):
-    """A candidate begun."""
+class InFlight(NamedTuple):
+    """A candidate that was begun and has no outcome."""
 
     number: int
     attempt: int
@@ -38,13 +38,13 @@ class Flight(NamedTuple):
     baseline: str | None
 
 
-class Course:
-    """The job of a claim, under way.
+class JobRun:
+    """A claimed job under way.
 
     Attributes:
         plan: the job's plan.
-        in_flight: what the evaluator works on, by number.
-        exhausted: whether no new genome could be found.
+        in_flight: the candidates that the evaluator works on, by number.
+        exhausted: whether the evolution found no new genome.
     """
 
     def __init__(
@@ -55,20 +55,20 @@ class Course:
         self._evolution = evolution
         self._frontier = frontier
         self._artifacts = artifacts
-        self._waiting = deque(
-            Flight(c.number, c.attempt, Genome.parse(c.genome), c.baseline) for c in archive.in_flight(claim.job_id)
+        self._abandoned = deque(
+            InFlight(c.number, c.attempt, Genome.parse(c.genome), c.baseline) for c in archive.in_flight(claim.job_id)
         )
         self._proposed = len(archive.digests(claim.job_id))
         self.plan = plan
-        self.in_flight: dict[int, Flight] = {}
+        self.in_flight: dict[int, InFlight] = {}
         self.exhausted = False
 
     @classmethod
     def opened(cls, archive: Archive, claim: Claim, artifacts: Path, reference: Reference) -> Self:
-        """Take up a job where its last runner left it, or begin it.
+        """Begin a job, or continue it from what its last runner recorded.
 
         Raises:
-            ValueError: plan, space or reference are not legal.
+            ValueError: the plan, the space or the reference is not legal.
         """
         plan, space = Plan.model_validate(claim.plan), Space.from_json(claim.space)
         corner = claim.reference or reference(plan)
@@ -83,36 +83,36 @@ class Course:
             evolution = Evolution(plan, Generator(PCG64(plan.seed)), space)
         else:
             evolution = Evolution.restore(plan, claim.evolution, archive.digests(claim.job_id), space)
-        course = cls(archive, claim, plan, evolution, frontier, artifacts)
-        course.sweep()
-        return course
+        run = cls(archive, claim, plan, evolution, frontier, artifacts)
+        run.sweep()
+        return run
 
     def fill(self, evaluator: Evaluator) -> None:
-        """Give the evaluator what it can take: first what a dead runner left, then new candidates."""
+        """Submit requests until the evaluator is full: first the candidates of a dead runner, then new ones."""
         while evaluator.busy < evaluator.capacity:
-            flight = self._retried() or self._proposal()
-            if flight is None:
+            begun = self._retried() or self._proposed_next()
+            if begun is None:
                 return
-            self.in_flight[flight.number] = flight
-            evaluator.submit(self._request(flight))
+            self.in_flight[begun.number] = begun
+            evaluator.submit(self._request(begun))
 
     def conclude(self, evaluation: Evaluation) -> None:
-        """Tell the evolution what became of a candidate, and record it.
+        """Report an outcome to the evolution and record it. The outcome of an earlier attempt is ignored.
 
         Raises:
-            LeaseLostError: the archive knows better; memory and truth have parted.
+            LeaseLostError: the archive has a later attempt at the candidate, or the claim no longer holds.
         """
-        flight = self.in_flight.get(evaluation.candidate)
-        if flight is None or flight.attempt != evaluation.attempt:
+        begun = self.in_flight.get(evaluation.candidate)
+        if begun is None or begun.attempt != evaluation.attempt:
             return
         evaluation = judged(evaluation, self.plan)
         succeeded = evaluation.failure is None
         point = objectives(evaluation.metrics, self.plan) if succeeded else None
         excess = violation(evaluation.metrics, self.plan) if succeeded else 0.0
         feasible = succeeded and excess == 0
-        standing = self._frontier.add(flight.number, point) if feasible and point else self._frontier.standing()
-        self._evolution.tell(flight.number, flight.genome, point, excess)
-        weights = evaluation.weights if flight.number in standing.entered or flight.baseline else None
+        standing = self._frontier.add(begun.number, point) if feasible and point else self._frontier.standing()
+        self._evolution.tell(begun.number, begun.genome, point, excess)
+        weights = evaluation.weights if begun.number in standing.entered or begun.baseline else None
         recorded = self._archive.record(
             self._claim,
             evaluation,
@@ -120,29 +120,29 @@ class Course:
             standing=standing,
             state=self._evolution.state(),
             weights=weights is not None,
-            seal=_nothing if weights is None else stage(self._artifacts, self._claim.job_id, flight.number, weights),
+            publish=_nothing if weights is None else stage(self._artifacts, self._claim.job_id, begun.number, weights),
         )
         if not recorded:
-            raise LeaseLostError(f"candidate {flight.number} of job {self._claim.job_id} was begun elsewhere")
-        del self.in_flight[flight.number]
+            raise LeaseLostError(f"candidate {begun.number} of job {self._claim.job_id} was begun by another runner")
+        del self.in_flight[begun.number]
         if standing.left:
             self.sweep()
 
     def sweep(self) -> None:
-        """Delete weights that nobody keeps: of those who left the frontier, and of runners that died."""
+        """Delete weights that are no longer kept: of candidates that left the frontier, and of dead runners."""
         sweep(self._artifacts, self._claim.job_id, self._archive.with_weights(self._claim.job_id))
 
-    def _retried(self) -> Flight | None:
-        while self._waiting:
-            flight = self._waiting.popleft()
-            if flight.attempt < LAST_ATTEMPT:
-                return flight._replace(attempt=self._archive.retry(self._claim, flight.number))
-            self.in_flight[flight.number] = flight
-            detail = f"begun {flight.attempt} times, and no runner lived to see it end"
-            self.conclude(Evaluation(flight.number, flight.attempt, failure=Failure.KILLED, detail=detail))
+    def _retried(self) -> InFlight | None:
+        while self._abandoned:
+            begun = self._abandoned.popleft()
+            if begun.attempt < LAST_ATTEMPT:
+                return begun._replace(attempt=self._archive.retry(self._claim, begun.number))
+            self.in_flight[begun.number] = begun
+            detail = f"begun {begun.attempt} times, and every runner died before it had an outcome"
+            self.conclude(Evaluation(begun.number, begun.attempt, failure=Failure.KILLED, detail=detail))
         return None
 
-    def _proposal(self) -> Flight | None:
+    def _proposed_next(self) -> InFlight | None:
         if self._proposed >= self.plan.candidates or self.exhausted:
             return None
         proposal = self._evolution.ask()
@@ -151,13 +151,13 @@ class Course:
             return None
         number = self._archive.propose(self._claim, proposal, self._evolution.state())
         self._proposed += 1
-        return Flight(number, 1, proposal.genome, proposal.baseline)
+        return InFlight(number, 1, proposal.genome, proposal.baseline)
 
-    def _request(self, flight: Flight) -> Request:
+    def _request(self, begun: InFlight) -> Request:
         return Request(
-            candidate=flight.number,
-            attempt=flight.attempt,
-            genome=str(flight.genome),
+            candidate=begun.number,
+            attempt=begun.attempt,
+            genome=str(begun.genome),
             space=self._evolution.space.to_json(),
             shape=self.plan.shape,
             task=self.plan.task,
@@ -168,4 +168,4 @@ class Course:
 
 
 def _nothing() -> None:
-    """There are no weights to put in their place."""
+    """Publish no weights."""

@@ -1,4 +1,4 @@
-"""Objectives, feasibility, the frontier and its hypervolume, computed from metrics by a plan."""
+"""Objectives, feasibility, the frontier and its hypervolume, computed from the metrics of candidates."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from search.plan import Plan
 
 @dataclass(frozen=True)
 class Standing:
-    """Who stands on the frontier after a candidate was added, and who came or went by it.
+    """The frontier after a candidate was compared with it.
 
     Attributes:
+        entered: the candidate's number when it is on the frontier, else empty.
+        left: numbers of the candidates that it dominates and removed.
+        size: number of candidates on the frontier.
         hypervolume: share of the box between zero and the reference that is dominated, 0 to 1.
     """
 
@@ -28,13 +31,16 @@ class Standing:
 
 
 class Frontier:
-    """The candidates of one job that no other beats, in objectives to be made small.
+    """The candidates of one job that no other candidate dominates; every objective is minimised.
 
-    Of candidates with equal objectives the first to arrive stands for all.
+    Of candidates with equal objectives only the first is on the frontier.
 
     Args:
-        reference: the far corner of the box in which hypervolume is counted; all positive.
-        points: the objectives of those already on the frontier, by number.
+        reference: the far corner of the box in which hypervolume is measured; all values positive.
+        points: the objectives of the candidates on the frontier, by number.
+
+    Raises:
+        ValueError: the reference has a value that is not finite and positive.
     """
 
     def __init__(self, reference: Sequence[float], points: Mapping[int, Sequence[float]]) -> None:
@@ -45,7 +51,7 @@ class Frontier:
         self._hypervolume = self._share()
 
     def add(self, number: int, point: Sequence[float]) -> Standing:
-        """Let a candidate try for the frontier: it is compared with those on it only."""
+        """Compare a candidate with the frontier, and put it on the frontier when no member dominates it."""
         candidates = {**self._points, number: np.asarray(point, dtype=float)}
         stays = moocore.is_nondominated(np.stack(list(candidates.values())))
         kept = {n: p for (n, p), stay in zip(candidates.items(), stays, strict=True) if stay}
@@ -56,7 +62,7 @@ class Frontier:
         return replace(self.standing(), entered=(number,) if number in kept else (), left=left)
 
     def standing(self) -> Standing:
-        """The frontier as it is."""
+        """Return the frontier as it is."""
         return Standing((), (), len(self._points), self._hypervolume)
 
     def _share(self) -> float:
@@ -76,21 +82,21 @@ def objectives(metrics: Mapping[str, float], plan: Plan) -> list[float]:
 
 
 def violation(metrics: Mapping[str, float], plan: Plan) -> float:
-    """How far a candidate exceeds the plan's constraints, each as a share of its limit; 0 when it keeps all."""
+    """Return the sum of excesses over the plan's constraints, each divided by its limit; 0 when all hold."""
     return sum(max(0.0, metrics[limit.metric] / limit.at_most - 1.0) for limit in plan.constraints)
 
 
 def judged(evaluation: Evaluation, plan: Plan) -> Evaluation:
-    """The evaluation, turned into a failure when a metric is not finite or one that the plan asks for is missing.
+    """Return the evaluation, or a failure when a metric is not finite or a metric of the plan is missing.
 
-    Losses that are not finite leave the curve: where it ends is where training diverged.
+    Losses that are not finite are removed from the curve, so the curve ends where training diverged.
     """
     evaluation = replace(evaluation, curve=tuple(point for point in evaluation.curve if math.isfinite(point[1])))
     if evaluation.failure is not None:
         return replace(evaluation, metrics={}, weights=None)
     infinite = sorted(name for name, value in evaluation.metrics.items() if not math.isfinite(value))
     if infinite:
-        return _failed(evaluation, Failure.DIVERGED, f"{', '.join(infinite)} came out not finite")
+        return _failed(evaluation, Failure.DIVERGED, f"{', '.join(infinite)} was not finite")
     asked = {*plan.objectives, *(limit.metric for limit in plan.constraints)}
     missing = sorted(asked - evaluation.metrics.keys())
     if missing:

@@ -1,4 +1,4 @@
-"""Runs jobs: claims them one at a time, keeps the evaluator busy, records what comes back."""
+"""The runner: it claims jobs one at a time, keeps the evaluator busy and records the outcomes."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from sqlalchemy.exc import OperationalError
 from evaluator.evaluation import Evaluator
 from search.archive import Archive
 from search.archive.values import TERMINAL, Claim, JobState, LeaseLostError
-from search.heartbeat import Pulse
-from search.job_run import Course, Reference
+from search.heartbeat import Heartbeat
+from search.job_run import JobRun, Reference
 
 log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Works through the jobs of an archive. Any number of runners may share one.
+    """Runs the jobs of an archive. Any number of runners may share one archive.
 
-    A pause lets what is in flight finish. A cancel, a lost lease and a stop abandon it, and the next
-    runner of the job begins it again.
+    On a pause the candidates in flight finish. On a cancel, a lost lease and a stop they are abandoned; the next
+    runner of the job begins them again.
 
     Args:
-        archive: where jobs come from and outcomes go.
-        evaluators: makes an evaluator; called again after one was closed to abandon its work.
+        archive: the archive of the jobs and of their outcomes.
+        evaluators: creates an evaluator; called again after the last one was closed to abandon its work.
         artifacts: the directory for trained weights.
-        reference: the hypervolume reference of a plan; asked once a job.
-        name: who holds the job, for people to read.
-        lease_seconds: how long without a heartbeat before another runner may take over.
+        reference: computes the hypervolume reference of a plan; called once a job.
+        name: the name of the holder of a job, for people to read.
+        lease_seconds: time after the last heartbeat at which another runner may claim the job.
         beat: seconds between heartbeats, and the longest wait for an evaluation.
     """
 
@@ -55,13 +55,13 @@ class Runner:
         self._beat = beat
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Run whatever job comes up until `stop` is set; then hand back the one under way."""
+        """Run jobs as they are queued until `stop` is set; then hand back the job under way."""
         try:
             while not stop.is_set():
                 try:
                     claim = self._archive.claim(self._name, self._lease_seconds)
                 except OperationalError:
-                    log.exception("the database does not answer; trying again")
+                    log.exception("the database does not answer; another attempt follows")
                     claim = None
                 if claim is None:
                     stop.wait(self._beat)
@@ -71,25 +71,28 @@ class Runner:
             self._abandon()
 
     def run_until_idle(self) -> int:
-        """Run jobs until there is none to claim; gives how many were taken up."""
-        taken = 0
+        """Run jobs until there is none to claim, and return the number of claims."""
+        claims = 0
         try:
             while claim := self._archive.claim(self._name, self._lease_seconds):
                 self.run_job(claim)
-                taken += 1
+                claims += 1
         finally:
             self._abandon()
-        return taken
+        return claims
 
     def run_job(self, claim: Claim, stop: threading.Event | None = None) -> None:
-        """Run one claimed job until it ends, is paused, is lost or `stop` is set. Raises nothing expected."""
+        """Run one claimed job until it ends, is paused, is lost or `stop` is set.
+
+        An exception of the evaluator or of the plan fails the job and is not raised.
+        """
         try:
             self._follow(claim, stop or threading.Event())
         except LeaseLostError as lost:
-            log.warning("%s lets go of job %s: %s", self._name, claim.job_id, lost)
+            log.warning("%s no longer holds job %s: %s", self._name, claim.job_id, lost)
             self._abandon()
         except OperationalError:
-            # Not the job's fault: its lease runs out and whoever reaches the database goes on with it.
+            # The job stays running: its lease runs out, and a runner that reaches the database continues it.
             log.exception("%s lost the database during job %s", self._name, claim.job_id)
             self._abandon()
         except Exception as error:
@@ -98,38 +101,42 @@ class Runner:
             self._fail(claim, error)
 
     def _follow(self, claim: Claim, stop: threading.Event) -> None:
-        with Pulse(self._archive, claim, self._beat) as pulse:
-            course = Course.opened(self._archive, claim, self._artifacts, self._reference)
+        with Heartbeat(self._archive, claim, self._beat) as heartbeat:
+            run = JobRun.opened(self._archive, claim, self._artifacts, self._reference)
             if self._evaluator is None:
                 self._evaluator = self._evaluators()
             while not stop.is_set():
-                state = pulse.state
+                state = heartbeat.state
                 if state in TERMINAL:
                     self._abandon()
                     return
                 if state is JobState.RUNNING:
-                    course.fill(self._evaluator)
-                if course.in_flight:
+                    run.fill(self._evaluator)
+                if run.in_flight:
                     for evaluation in self._evaluator.collect(self._beat):
-                        course.conclude(evaluation)
-                elif self._ended(claim, course, state):
+                        run.conclude(evaluation)
+                elif self._ended(claim, run, state):
                     return
                 else:
-                    pulse.refresh()
+                    heartbeat.refresh()
             self._abandon()
             self._archive.hand_back(claim)
 
-    def _ended(self, claim: Claim, course: Course, state: JobState) -> bool:
-        """With nothing in flight: let a paused job go, or finish one that has nothing left to try."""
+    def _ended(self, claim: Claim, run: JobRun, state: JobState) -> bool:
+        """Release a paused job or finish an exhausted one; called when nothing is in flight.
+
+        Returns:
+            False when the paused job was resumed meanwhile.
+        """
         if state is JobState.PAUSED:
             return self._archive.release(claim)
-        why = "the search found no further genome in its space" if course.exhausted else ""
+        why = "the search found no further genome in its space" if run.exhausted else ""
         self._archive.finish(claim, JobState.SUCCEEDED, why)
-        course.sweep()
+        run.sweep()
         return True
 
     def _abandon(self) -> None:
-        """Give up what is in flight; the next job gets an evaluator of its own."""
+        """Close the evaluator and with it the candidates in flight; the next job gets a new evaluator."""
         evaluator, self._evaluator = self._evaluator, None
         if evaluator is not None:
             evaluator.close()

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from api.cli.client import Client
 from api.cli.output import duration
+from search.archive.values import TERMINAL
 
-TERMINAL = ("succeeded", "failed", "cancelled")
 POLL_SECONDS = 0.5
 
 

@@ -1,4 +1,4 @@
-"""Engines for SQLite and PostgreSQL that hold their promises under many processes, and the migrations."""
+"""Engines for SQLite and PostgreSQL that many processes may share, and the migrations."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from sqlalchemy.types import Double
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 BUSY_SECONDS = 30
-"""How long SQLite waits for another writer before it gives up."""
+"""Seconds that SQLite waits for another writer before it raises."""
 
 MIGRATION_LOCK, EVENT_LOCK = 0x57A4_0001, 0x57A4_0002
-"""Keys of PostgreSQL advisory locks: one process migrates at a time; events become visible in order of `seq`."""
+"""Keys of PostgreSQL advisory locks, held while a process migrates and while it writes an event."""
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -35,7 +35,7 @@ DRIVERS = {
 
 
 class now(FunctionElement[float]):  # noqa: N801 -- a SQL function, written like one
-    """Seconds since 1970 by the database's clock, which all runners share."""
+    """Seconds since 1970-01-01T00:00Z by the clock of the database, which all processes share."""
 
     type = Double()
     inherit_cache = True
@@ -52,10 +52,10 @@ def _postgresql_now(_element: now, _compiler: SQLCompiler, **_: Any) -> str:
 
 
 def database_url(url: str) -> URL:
-    """The URL with the driver we use.
+    """Return the parsed URL with the driver that STAR uses.
 
     Raises:
-        ValueError: it names no SQLite file and no PostgreSQL database.
+        ValueError: the URL names no SQLite file and no PostgreSQL database.
     """
     try:
         parsed = make_url(url)
@@ -64,12 +64,12 @@ def database_url(url: str) -> URL:
     if parsed.drivername not in DRIVERS:
         raise ValueError(f"database_url names {parsed.drivername!r}; legal: sqlite:///path, postgresql://host/name")
     if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ValueError("database_url must name a file: processes cannot share a database in memory")
+        raise ValueError("database_url must name a file, because processes cannot share a database in memory")
     return parsed.set(drivername=DRIVERS[parsed.drivername])
 
 
 def open_engine(url: URL, *, writes: bool) -> Engine:
-    """An engine whose every transaction writes, or one that cannot write and never waits for those that do."""
+    """Return an engine for transactions that write, or one that cannot write and never waits for writers."""
     if url.get_backend_name() != "sqlite":
         options: dict[str, Any] = {} if writes else {"postgresql_readonly": True}
         return create_engine(url, pool_pre_ping=True, execution_options=options)
@@ -78,23 +78,29 @@ def open_engine(url: URL, *, writes: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # or else the driver begins transactions of its own, deferred ones
+        connection.isolation_level = None  # otherwise the driver begins deferred transactions by itself
         for pragma in ("synchronous=NORMAL", "foreign_keys=ON", f"query_only={'OFF' if writes else 'ON'}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A deferred transaction that reads and then writes fails at once when another wrote between.
+        # A deferred transaction that reads and then writes raises when another transaction wrote in between.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the tables up to date; of processes that do so at the same time one works and the others wait."""
+def migration_config() -> Config:
+    """Return the Alembic configuration of the folder `migrations`; a caller adds its `connection` to `attributes`."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with _alone(engine), engine.begin() as connection:
+    return config
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables up to date. Of processes that call this at the same time one works and the others wait."""
+    config = migration_config()
+    with _exclusive(engine), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         config.attributes["connection"] = connection
@@ -102,8 +108,12 @@ def migrate(engine: Engine) -> None:
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[None]:
-    """Only one process of this machine switches a SQLite file to WAL: that switch does not wait for locks."""
+def _exclusive(engine: Engine) -> Iterator[None]:
+    """Switch a SQLite file to WAL and let one process of this machine in at a time.
+
+    SQLite does not wait for locks during that switch, so a lock on the folder of the file orders the processes.
+    PostgreSQL needs neither.
+    """
     if engine.dialect.name != "sqlite":
         yield
         return

@@ -1,11 +1,12 @@
-"""Keyset pages: a token names the last row seen, so that a page costs the same wherever it lies."""
+"""Keyset pages: a token names the last row of its page, so a page costs the same wherever it lies."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -14,22 +15,27 @@ LARGEST_PAGE = 1000
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Some rows in order, and the token of the next page; None when this is the last."""
+    """Some rows in order, and the token of the next page, or None on the last page."""
 
     items: list[T]
     next_page_token: str | None
 
+    @classmethod
+    def of(cls, rows: list[T], keys: Sequence[int], size: int, listing: str) -> Self:
+        """Return the first `size` rows of a listing; a further row shows that another page follows."""
+        return cls(rows[:size], page_token(listing, keys[size - 1]) if len(rows) > size else None)
+
 
 def page_token(listing: str, key: int) -> str:
-    """The opaque token for what follows row `key` of a listing."""
+    """Return the opaque token of the page that follows row `key` of a listing."""
     return base64.urlsafe_b64encode(f"{listing}:{key}".encode()).decode().rstrip("=")
 
 
 def page_key(listing: str, token: str | None) -> int | None:
-    """The row a token names; None for the first page.
+    """Return the key of the row that a token names, or None for the first page.
 
     Raises:
-        ValueError: the token was not issued for this listing.
+        ValueError: the token was not issued by this listing.
     """
     if token is None:
         return None
@@ -40,11 +46,11 @@ def page_key(listing: str, token: str | None) -> int | None:
             return int(key)
     except (binascii.Error, ValueError):
         pass
-    raise ValueError("page_token is not one that this listing gave out; leave it out for the first page")
+    raise ValueError("page_token was not issued by this listing; leave it out for the first page")
 
 
 def page_length(size: int) -> int:
-    """The rows a page holds: `size`, at most `LARGEST_PAGE`.
+    """Return the number of rows a page holds: `size`, at most `LARGEST_PAGE`.
 
     Raises:
         ValueError: the size is not positive.

@@ -1,123 +1,182 @@
-"""What the database tells about jobs and candidates. Only selects: reading locks nothing."""
+"""Reading jobs, candidates and events. Every query is a select, so reading locks nothing."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, Text, cast, func, select, text, union
 from sqlalchemy.orm import Session, defer
 
 from search.archive.engine import now
-from search.archive.paging import Page, page_key, page_length, page_token
-from search.archive.tables import CandidateRecord, HistoryRecord, JobRecord
-from search.archive.values import Candidate, CandidateState, Job, JobState, NotFoundError
+from search.archive.paging import Page, page_key, page_length
+from search.archive.row_values import candidate_value, event_value, job_value, utc
+from search.archive.tables import CandidateRecord, EventRecord, HistoryRecord, JobRecord
+from search.archive.transactions import Transactions
+from search.archive.values import Candidate, CandidateState, Event, Job, NotFoundError
 
 LISTED = (defer(CandidateRecord.curve, raiseload=True),)
-"""Lists leave the curves where they are: they weigh more than all the rest."""
+"""Lists do not read the training curves, which are larger than all other columns together."""
+
+POINT_COLUMNS = ("number", "state", "frontier", "feasible", "baseline", "genome", "failure")
+"""The columns of `Queries.points` beside the metrics."""
 
 
-def jobs(session: Session, size: int, token: str | None) -> Page[Job]:
-    """Jobs, newest first."""
-    size, before = page_length(size), page_key("jobs", token)
-    query = _jobs().order_by(JobRecord.seq.desc()).limit(size + 1)
-    if before is not None:
-        query = query.where(JobRecord.seq < before)
-    rows = session.execute(query).all()
-    more = page_token("jobs", rows[size - 1][0].seq) if len(rows) > size else None
-    return Page([_job(row[0], row[1]) for row in rows[:size]], more)
+class Queries(Transactions):
+    """The reads, for runners and for people."""
+
+    def jobs(self, page_size: int = 50, page_token: str | None = None) -> Page[Job]:
+        """Return a page of jobs, newest first.
+
+        Raises:
+            ValueError: page_size is not positive, or page_token was not issued by this listing.
+        """
+        size, before = page_length(page_size), page_key("jobs", page_token)
+        query = _jobs().order_by(JobRecord.seq.desc()).limit(size + 1)
+        if before is not None:
+            query = query.where(JobRecord.seq < before)
+        with self._reading() as session:
+            rows = session.execute(query).all()
+            return Page.of([job_value(*row) for row in rows], [row[0].seq for row in rows], size, "jobs")
+
+    def job(self, job_id: str) -> Job:
+        """Return one job.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        with self._reading() as session:
+            return find_job(session, job_id)
+
+    def candidates(
+        self,
+        job_id: str,
+        page_size: int = 50,
+        page_token: str | None = None,
+        state: CandidateState | None = None,
+    ) -> Page[Candidate]:
+        """Return a page of candidates in order of number: all, or the candidates in one state.
+
+        Raises:
+            NotFoundError: there is no such job.
+            ValueError: page_size is not positive, or page_token was not issued by this listing.
+        """
+        with self._reading() as session:
+            _require_job(session, job_id)
+            listing = f"candidates/{job_id}/{state or ''}"
+            size, after = page_length(page_size), page_key(listing, page_token)
+            query = _candidates(job_id).where(CandidateRecord.number > (after or 0)).limit(size + 1)
+            if state is not None:
+                query = query.where(CandidateRecord.state == state)
+            found = _listed(session, query)
+            return Page.of(found, [one.number for one in found], size, listing)
+
+    def candidate(self, job_id: str, number: int) -> Candidate:
+        """Return one candidate with its training curve.
+
+        Raises:
+            NotFoundError: there is no such job or candidate.
+        """
+        with self._reading() as session:
+            row = session.get(CandidateRecord, (job_id, number))
+            if row is None:
+                raise NotFoundError(f"there is no candidate {number} in job {job_id!r}")
+            return candidate_value(row, row.curve)
+
+    def frontier(self, job_id: str) -> list[Candidate]:
+        """Return the candidates that no feasible candidate dominates, in order of number.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        with self._reading() as session:
+            _require_job(session, job_id)
+            return _listed(session, _candidates(job_id).where(CandidateRecord.frontier))
+
+    def children(self, job_id: str, number: int) -> list[Candidate]:
+        """Return the candidates that have this one as a parent, in order of number.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        c = CandidateRecord
+        numbers = select(c.number).where(c.job_id == job_id)
+        # A union is one look-up in each index; an `or` would scan the job.
+        found = union(*(numbers.where(parent == number) for parent in (c.mother, c.father)))
+        with self._reading() as session:
+            _require_job(session, job_id)
+            return _listed(session, _candidates(job_id).where(c.number.in_(found)))
+
+    def in_flight(self, job_id: str) -> list[Candidate]:
+        """Return the candidates that were begun and have no outcome, in order of number."""
+        # As literal text: SQLite uses a partial index only where the query's text implies the index's condition.
+        with self._reading() as session:
+            return _listed(session, _candidates(job_id).where(text("state = 'running'")))
+
+    def digests(self, job_id: str) -> list[str]:
+        """Return the digest of every candidate."""
+        with self._reading() as session:
+            return list(session.scalars(select(CandidateRecord.digest).where(CandidateRecord.job_id == job_id)))
+
+    def with_weights(self, job_id: str) -> set[int]:
+        """Return the numbers of the candidates whose weights are kept."""
+        c = CandidateRecord
+        with self._reading() as session:
+            return set(session.scalars(select(c.number).where(c.job_id == job_id, c.weights)))
+
+    def history(self, job_id: str) -> dict[str, list[Any]]:
+        """Return the growth of the frontier as columns: done, hypervolume, frontier_size and at (ISO 8601).
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        h = HistoryRecord
+        query = select(h.done, h.hypervolume, h.frontier_size, h.at).where(h.job_id == job_id).order_by(h.done)
+        with self._reading() as session:
+            _require_job(session, job_id)
+            done, hypervolume, size, at = _columns(session.execute(query).all(), 4)
+        times = [utc(second).isoformat() for second in at]
+        return {"done": done, "hypervolume": hypervolume, "frontier_size": size, "at": times}
+
+    def points(self, job_id: str) -> dict[str, Any]:
+        """Return all candidates as columns: the names in `POINT_COLUMNS`, and `metrics` with a column for each metric.
+
+        A metric that a candidate lacks is None.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        c = CandidateRecord
+        columns = [getattr(c, name) for name in POINT_COLUMNS]
+        query = select(*columns, cast(c.metrics, Text)).where(c.job_id == job_id).order_by(c.number)
+        with self._reading() as session:
+            _require_job(session, job_id)
+            *plain, texts = _columns(session.execute(query).all(), len(POINT_COLUMNS) + 1)
+        metrics = json.loads(f"[{','.join(texts)}]")  # parsing one document is faster than parsing one for each row
+        measured = sorted({name for row in metrics for name in row})
+        by_name = {name: [row.get(name) for row in metrics] for name in measured}
+        return {**dict(zip(POINT_COLUMNS, plain, strict=True)), "metrics": by_name}
+
+    def events(self, job_id: str | None = None, after: int = 0, limit: int = 500) -> list[Event]:
+        """Return up to `limit` events of one job, or of all, that follow event `after`, oldest first."""
+        query = select(EventRecord).where(EventRecord.seq > after).order_by(EventRecord.seq).limit(limit)
+        if job_id is not None:
+            query = query.where(EventRecord.job_id == job_id)
+        with self._reading() as session:
+            return [event_value(row) for row in session.scalars(query)]
 
 
-def job(session: Session, job_id: str) -> Job:
+def find_job(session: Session, job_id: str) -> Job:
+    """Return one job as the transaction sees it.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
     row = session.execute(_jobs().where(JobRecord.id == job_id)).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no job {job_id!r}")
-    return _job(row[0], row[1])
-
-
-def candidates(
-    session: Session, job_id: str, size: int, token: str | None, state: CandidateState | None
-) -> Page[Candidate]:
-    """Candidates in order of number."""
-    _require_job(session, job_id)
-    listing = f"candidates/{job_id}/{state or ''}"
-    size, after = page_length(size), page_key(listing, token)
-    query = _candidates(job_id).where(CandidateRecord.number > (after or 0)).limit(size + 1)
-    if state is not None:
-        query = query.where(CandidateRecord.state == state)
-    rows = session.scalars(query).all()
-    more = page_token(listing, rows[size - 1].number) if len(rows) > size else None
-    return Page([_listed(row) for row in rows[:size]], more)
-
-
-def candidate(session: Session, job_id: str, number: int) -> Candidate:
-    row = session.get(CandidateRecord, (job_id, number))
-    if row is None:
-        raise NotFoundError(f"there is no candidate {number} in job {job_id!r}")
-    return _candidate(row, row.curve)
-
-
-def frontier(session: Session, job_id: str) -> list[Candidate]:
-    _require_job(session, job_id)
-    return [_listed(row) for row in session.scalars(_candidates(job_id).where(CandidateRecord.frontier))]
-
-
-def in_flight(session: Session, job_id: str) -> list[Candidate]:
-    """Candidates begun and without an outcome."""
-    # Written out, not bound: a partial index serves only a query whose text implies its condition.
-    running = text("state = 'running'")
-    return [_listed(row) for row in session.scalars(_candidates(job_id).where(running))]
-
-
-def children(session: Session, job_id: str, number: int) -> list[Candidate]:
-    _require_job(session, job_id)
-    numbers = select(CandidateRecord.number).where(CandidateRecord.job_id == job_id)
-    # A union, not an `or`: each half is a look-up in its own index.
-    found = union(*(numbers.where(parent == number) for parent in (CandidateRecord.mother, CandidateRecord.father)))
-    return [_listed(row) for row in session.scalars(_candidates(job_id).where(CandidateRecord.number.in_(found)))]
-
-
-def with_weights(session: Session, job_id: str) -> set[int]:
-    """Numbers of the candidates whose weights are kept."""
-    return set(
-        session.scalars(select(CandidateRecord.number).where(CandidateRecord.job_id == job_id, CandidateRecord.weights))
-    )
-
-
-def digests(session: Session, job_id: str) -> list[str]:
-    return list(session.scalars(select(CandidateRecord.digest).where(CandidateRecord.job_id == job_id)))
-
-
-def history(session: Session, job_id: str) -> dict[str, list[Any]]:
-    """How the frontier grew, a list for each of done, hypervolume, frontier_size and at (ISO 8601)."""
-    _require_job(session, job_id)
-    h = HistoryRecord
-    query = select(h.done, h.hypervolume, h.frontier_size, h.at).where(h.job_id == job_id).order_by(h.done)
-    done, hypervolume, size, at = _columns(session.execute(query).all(), 4)
-    times = [_required_time(second).isoformat() for second in at]
-    return {"done": done, "hypervolume": hypervolume, "frontier_size": size, "at": times}
-
-
-def points(session: Session, job_id: str) -> dict[str, Any]:
-    """All candidates for a scatter: a list for each property and for each metric, with None where it is unknown."""
-    _require_job(session, job_id)
-    c = CandidateRecord
-    names = ("number", "state", "frontier", "feasible", "baseline", "genome", "failure")
-    columns = [getattr(c, name) for name in names]
-    query = select(*columns, cast(c.metrics, Text)).where(c.job_id == job_id).order_by(c.number)
-    *plain, texts = _columns(session.execute(query).all(), len(names) + 1)
-    metrics = json.loads(f"[{','.join(texts)}]")
-    measured = sorted({name for row in metrics for name in row})
-    return {
-        **dict(zip(names, plain, strict=True)),
-        "metrics": {name: [row.get(name) for row in metrics] for name in measured},
-    }
-
-
-def _columns(rows: Sequence[Any], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+    return job_value(*row)
 
 
 def _require_job(session: Session, job_id: str) -> None:
@@ -126,80 +185,18 @@ def _require_job(session: Session, job_id: str) -> None:
 
 
 def _jobs() -> Select[JobRecord, bool]:
+    """Select jobs, each with whether its lease is unexpired."""
     return select(JobRecord, func.coalesce(JobRecord.lease_until > now(), False))
 
 
 def _candidates(job_id: str) -> Select[CandidateRecord]:
-    return (
-        select(CandidateRecord)
-        .where(CandidateRecord.job_id == job_id)
-        .order_by(CandidateRecord.number)
-        .options(*LISTED)
-    )
+    c = CandidateRecord
+    return select(c).where(c.job_id == job_id).order_by(c.number).options(*LISTED)
 
 
-def _job(row: JobRecord, alive: bool) -> Job:
-    busy = row.proposed - row.done - row.cancelled if alive else 0
-    return Job(
-        id=row.id,
-        name=row.name,
-        state=JobState(row.state),
-        plan=row.plan,
-        space=row.space,
-        created_at=_required_time(row.created_at),
-        started_at=_time(row.started_at),
-        finished_at=_time(row.finished_at),
-        candidates_total=row.total,
-        done=row.done,
-        failed=row.failed,
-        frontier_size=row.frontier_size,
-        hypervolume=row.hypervolume,
-        reference=row.reference,
-        repairs=row.repaired / row.genes if row.genes else 0.0,
-        workers_busy=busy,
-        seconds_left=_seconds_left(row, busy),
-        why=row.why,
-    )
+def _listed(session: Session, query: Select[CandidateRecord]) -> list[Candidate]:
+    return [candidate_value(row) for row in session.scalars(query)]
 
 
-def _seconds_left(row: JobRecord, busy: int) -> float | None:
-    """What is left at the mean pace so far, shared by those at work; None unless the job moves."""
-    if row.state != JobState.RUNNING or row.done == 0 or busy == 0:
-        return None
-    return (row.total - row.done) * row.seconds / row.done / busy
-
-
-def _listed(row: CandidateRecord) -> Candidate:
-    return _candidate(row, [])
-
-
-def _candidate(row: CandidateRecord, curve: list[list[float]]) -> Candidate:
-    return Candidate(
-        job_id=row.job_id,
-        number=row.number,
-        genome=row.genome,
-        digest=row.digest,
-        state=CandidateState(row.state),
-        attempt=row.attempt,
-        parents=[number for number in (row.mother, row.father) if number is not None],
-        variation=row.variation,
-        baseline=row.baseline,
-        metrics=row.metrics,
-        curve=curve,
-        failure=row.failure,
-        detail=row.detail,
-        frontier=row.frontier,
-        feasible=row.feasible,
-        seconds=row.seconds,
-        created_at=_required_time(row.created_at),
-        finished_at=_time(row.finished_at),
-        weights=row.weights,
-    )
-
-
-def _required_time(second: float) -> datetime:
-    return datetime.fromtimestamp(second, UTC)
-
-
-def _time(second: float | None) -> datetime | None:
-    return None if second is None else _required_time(second)
+def _columns(rows: Sequence[Any], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

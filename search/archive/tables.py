@@ -1,4 +1,4 @@
-"""The tables. Times are seconds since 1970, by the database's clock."""
+"""The tables. Times are seconds since 1970-01-01T00:00Z by the clock of the database."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Double
 
 Seq = BigInteger().with_variant(Integer, "sqlite")
-"""A growing key; SQLite counts up plain integers only."""
+"""An integer key that grows with every row. SQLite increments only keys of type INTEGER."""
 
 
 class Record(DeclarativeBase):
+    """The parent of every table, with the column type of each Python type."""
+
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text,
         float: Double,
@@ -23,7 +25,7 @@ class Record(DeclarativeBase):
 
 
 class JobRecord(Record):
-    """A job: what was asked, who has it, and counts that save counting."""
+    """A job: its plan, the runner that holds it, and counts of its candidates, which save counting rows."""
 
     __tablename__ = "jobs"
     __table_args__ = (Index("jobs_state", "state", "seq"), {"sqlite_autoincrement": True})
@@ -57,7 +59,7 @@ class JobRecord(Record):
 
 
 class CheckpointRecord(Record):
-    """The evolution's state after the latest proposal or outcome; apart, so that job rows stay small."""
+    """The evolution's state after the latest proposal or outcome, apart from `jobs` so that job rows stay small."""
 
     __tablename__ = "checkpoints"
 
@@ -66,7 +68,7 @@ class CheckpointRecord(Record):
 
 
 class KeyRecord(Record):
-    """An idempotency key and what it was used for."""
+    """An idempotency key, the job it created and a hash of the request that used it."""
 
     __tablename__ = "idempotency_keys"
 
@@ -76,7 +78,7 @@ class KeyRecord(Record):
 
 
 class CandidateRecord(Record):
-    """A candidate. At most two parents, so that both ways of a lineage are one indexed lookup."""
+    """A candidate. Its two parents are columns, so parents and children are found by an index."""
 
     __tablename__ = "candidates"
     __table_args__ = (
@@ -119,7 +121,7 @@ class CandidateRecord(Record):
 
 
 class HistoryRecord(Record):
-    """How far the frontier had come when so many candidates were done."""
+    """The frontier at the moment when `done` candidates had an outcome."""
 
     __tablename__ = "history"
 
@@ -131,7 +133,7 @@ class HistoryRecord(Record):
 
 
 class EventRecord(Record):
-    """Something that happened, for those who follow along."""
+    """A change of a job, a candidate or a frontier, for clients that follow a search live."""
 
     __tablename__ = "events"
     __table_args__ = (Index("events_job", "job_id", "seq"), {"sqlite_autoincrement": True})

@@ -1,10 +1,12 @@
-"""What the archive hands out: jobs, candidates, events and claims as plain values, and the errors it raises.
+"""Jobs, candidates, events and claims as plain values, their states, and the errors of the archive.
+
+This module imports no database library, so the command line can use it without loading one.
 
 ArchiveError
 ├── NotFoundError          no such job or candidate
 ├── IllegalActionError     the job's state does not allow the action
 ├── IdempotencyError       the key was used before for another plan
-└── LeaseLostError         another runner has the job now, or it has ended
+└── LeaseLostError         the claim on the job no longer holds
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evaluator.evaluation import Failure
 
 
 class JobState(StrEnum):
-    """Where a job stands; `TERMINAL` ones never change again."""
+    """The state of a job. A state in `TERMINAL` never changes again."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -30,7 +35,7 @@ TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 
 class CandidateState(StrEnum):
-    """What became of one candidate; cancelled ones were under way when their job ended."""
+    """The state of a candidate. A candidate is cancelled when its job ends before it has an outcome."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -38,8 +43,17 @@ class CandidateState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Variation(StrEnum):
+    """The operation that made a candidate's genome. `MUTATION` has one parent, `CROSSOVER_AND_MUTATION` two."""
+
+    BASELINE = "baseline"
+    SAMPLE = "sample"
+    MUTATION = "mutation"
+    CROSSOVER_AND_MUTATION = "crossover+mutation"
+
+
 class Action(StrEnum):
-    """What a person may ask of a job. Each is idempotent."""
+    """A change that a person may request of a job. Each is idempotent."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -51,11 +65,15 @@ LEGAL: dict[Action, frozenset[JobState]] = {
     Action.RESUME: frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}),
     Action.CANCEL: frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED}),
 }
-"""The states in which each action is legal; where it would change nothing it does nothing."""
+"""The states in which each action is legal. An action that would change nothing does nothing."""
 
 
 class EventKind(StrEnum):
-    """`job`: its state changed. `candidate`: proposed, tried again or finished. `frontier`: who entered and left."""
+    """The kind of an event.
+
+    `JOB`: a job changed its state. `CANDIDATE`: a candidate was proposed, begun again or finished. `FRONTIER`:
+    candidates entered or left the frontier.
+    """
 
     JOB = "job"
     CANDIDATE = "candidate"
@@ -64,20 +82,20 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """A search and how far it has come. Times are aware, in UTC.
+    """A search and its progress. Times are aware, in UTC.
 
     Attributes:
         plan: `Plan` as JSON.
-        space: `genome.Space` as JSON, with the classes the search has invented so far.
-        candidates_total: evaluations the plan asks for.
-        done: candidates with an outcome, failed ones included.
-        failed: those of `done` that failed.
+        space: `genome.Space` as JSON, with the classes that the search has invented so far.
+        candidates_total: number of evaluations in the plan.
+        done: number of candidates with an outcome, failures included.
+        failed: number of candidates that failed.
         hypervolume: share of the box between zero and `reference` that the frontier dominates, 0 to 1.
-        reference: the corner of that box, a value for each objective; empty until a runner first takes the job.
-        repairs: repaired genes for each gene drawn.
-        workers_busy: candidates under evaluation by a live runner.
-        seconds_left: an estimate, or None while there is nothing to base it on.
-        why: the reason of the present state, where there is one to tell.
+        reference: a value of each objective; empty until a runner first claims the job.
+        repairs: repaired genes divided by genes drawn, 0 to 1.
+        workers_busy: number of candidates that a runner with a live lease evaluates.
+        seconds_left: estimated seconds to the end; None while nothing is done or nothing runs.
+        why: the reason for the state; may be empty.
     """
 
     id: str
@@ -102,21 +120,22 @@ class Job:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One genome of a job and what is known of it.
+    """One genome of a job, its origin and its outcome.
 
     Attributes:
         number: 1, 2, ... in order of proposal.
         genome: its text form.
-        attempt: how often it was begun; grows when a runner died with it.
-        parents: numbers of the candidates it descends from.
-        variation: what made it: `baseline`, `sample`, `mutation` or `crossover+mutation`.
-        baseline: the name of the reference architecture it is, or None.
-        metrics: by `evaluator.metrics.Metric`, with standard errors; empty unless it succeeded.
-        curve: [step, training loss in nats] pairs; lists leave it empty, asking for one candidate fills it.
-        failure: an `evaluator.evaluation.Failure`, or None.
-        frontier: whether no feasible candidate of the job beats it.
-        feasible: whether it keeps the plan's constraints; False until it succeeded.
-        weights: whether its trained weights are kept.
+        attempt: number of times its evaluation was begun; more than 1 after the death of a runner.
+        parents: numbers of its parents, at most two.
+        baseline: the name of its reference architecture, or None.
+        metrics: values by metric name, standard errors under `<name>_stderr`; empty unless it succeeded.
+        curve: [step, training loss in nats] pairs; empty in lists, filled by `Archive.candidate`.
+        failure: the kind of failure, or None.
+        detail: the message of the failure.
+        frontier: whether no feasible candidate of the job dominates it.
+        feasible: whether it satisfies the plan's constraints; False until it succeeded.
+        seconds: wall time of its evaluation.
+        weights: whether a runner keeps its trained weights on disk.
     """
 
     job_id: str
@@ -126,11 +145,11 @@ class Candidate:
     state: CandidateState
     attempt: int
     parents: list[int]
-    variation: str
+    variation: Variation
     baseline: str | None
     metrics: dict[str, float]
     curve: list[list[float]]
-    failure: str | None
+    failure: Failure | None
     detail: str
     frontier: bool
     feasible: bool
@@ -142,7 +161,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened. `seq` grows in the order in which events become visible."""
+    """A change of a job, a candidate or a frontier. `seq` grows in the order in which events become visible."""
 
     seq: int
     job_id: str
@@ -153,11 +172,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Claim:
-    """A runner's hold on a job. `attempt` fences off every earlier holder.
+    """The right of one runner to work on a job.
 
     Attributes:
-        evolution: the state to resume from; None when nothing was proposed yet.
-        reference: the hypervolume reference; empty when it is yet to be computed.
+        attempt: number of claims on the job so far; a claim with a lower number no longer holds.
+        runner: a name for people to read.
+        lease_seconds: time after the last heartbeat at which another runner may claim the job.
+        plan: `Plan` as JSON.
+        space: `genome.Space` as JSON.
+        evolution: the state of the evolution to resume from; None when nothing was proposed yet.
+        reference: the hypervolume reference; empty when it was not computed yet.
     """
 
     job_id: str
@@ -171,7 +195,7 @@ class Claim:
 
 
 class ArchiveError(Exception):
-    """What an archive cannot do."""
+    """The archive refused an operation."""
 
 
 class NotFoundError(ArchiveError, LookupError):
@@ -179,7 +203,7 @@ class NotFoundError(ArchiveError, LookupError):
 
 
 class IllegalActionError(ArchiveError):
-    """The job's state does not allow the action; the message names both and what is legal."""
+    """The job's state does not allow the action; the message names the state and the legal actions."""
 
 
 class IdempotencyError(ArchiveError):
@@ -187,4 +211,4 @@ class IdempotencyError(ArchiveError):
 
 
 class LeaseLostError(ArchiveError):
-    """Another runner has claimed the job since, or it has ended."""
+    """Another runner has claimed the job meanwhile, or the job has ended."""

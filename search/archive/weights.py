@@ -10,37 +10,37 @@ SUFFIX = ".safetensors"
 
 
 def weights_path(artifacts: Path, job_id: str, number: int) -> Path:
-    """Where a candidate's weights are, if they are kept."""
+    """Return the path at which the weights of a candidate lie when they are kept."""
     return artifacts / job_id / f"{number}{SUFFIX}"
 
 
 def stage(artifacts: Path, job_id: str, number: int, weights: bytes) -> Callable[[], None]:
-    """Bring weights safely to disk under a passing name; the function returned puts them in their place.
+    """Write weights to disk under a temporary name, and return a function that renames the file to its final name.
 
-    Split in two so that the slow part happens before the transaction that records them, and the
-    rename within it, where no other runner can hold the job.
+    The slow write happens before the transaction that records the weights. The rename happens within it, while no
+    other runner can claim the job.
     """
     path = weights_path(artifacts, job_id, number)
     path.parent.mkdir(parents=True, exist_ok=True)
-    passing = path.with_suffix(f".{os.getpid()}.tmp")
-    with passing.open("wb") as file:
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
         file.write(weights)
         file.flush()
         os.fsync(file.fileno())
 
-    def seal() -> None:
-        passing.replace(path)
+    def publish() -> None:
+        temporary.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
 
-    return seal
+    return publish
 
 
 def sweep(artifacts: Path, job_id: str, kept: Set[int]) -> None:
-    """Delete every file of a job but the weights of the candidates in `kept`."""
+    """Delete the weights and temporary files of a job, except the weights of the candidates in `kept`."""
     wanted = {weights_path(artifacts, job_id, number).name for number in kept}
     folder = artifacts / job_id
     for path in folder.iterdir() if folder.is_dir() else ():

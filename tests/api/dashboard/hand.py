@@ -9,7 +9,7 @@ import star
 from evaluator.evaluation import Evaluation, Failure
 from genome import Genome, decode, digest
 from search.archive import Archive
-from search.archive.values import Claim
+from search.archive.values import Claim, Variation
 from search.evolve import Proposal
 from search.objectives import Frontier, objectives
 from search.plan import Plan, merged
@@ -33,7 +33,7 @@ class Hand:
     def begin(self, genome: str, **facts: Any) -> int:
         """Propose a genome; gives its number."""
         value = Genome.parse(genome).canonical()
-        known = Proposal(value, digest(value, self.plan.liv_space), (), "sample", None, genes=20, repaired=2)
+        known = Proposal(value, digest(value, self.plan.liv_space), (), Variation.SAMPLE, None, genes=20, repaired=2)
         return self.archive.propose(self.claim, replace(known, **facts), {})
 
     def end(self, number: int, quality: float, *, feasible: bool = True) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from search.archive import Archive
-from search.archive.values import JobState
+from search.archive.values import JobState, Variation
 from search.evolve import Proposal
 from search.plan import Plan
 
@@ -21,7 +21,7 @@ def claim_all(url: str, name: str, wait: Callable[[], object]) -> list[str]:
     genome = Plan().baseline_genomes()["Transformer++"]
     while claim := archive.claim(name, 60):
         for n in range(3):
-            archive.propose(claim, Proposal(genome, f"{n:016x}", (), "sample", None, 1, 0), {"n": n})
+            archive.propose(claim, Proposal(genome, f"{n:016x}", (), Variation.SAMPLE, None, 1, 0), {"n": n})
             archive.heartbeat(claim)
         archive.finish(claim, JobState.SUCCEEDED)
         claimed.append(claim.job_id)

@@ -60,7 +60,7 @@ class Searching:
         failure: Failure | None = None,
         feasible: bool = True,
         detail: str = "",
-        seal: Callable[[], None] = lambda: None,
+        publish: Callable[[], None] = lambda: None,
     ) -> bool:
         genome = next(c.genome for c in self.archive.in_flight(self.job_id) if c.number == number)
         parsed = Genome.parse(genome)
@@ -76,7 +76,7 @@ class Searching:
             standing=standing,
             state=self.evolution.state(),
             weights=bool(standing.entered),
-            seal=seal,
+            publish=publish,
         )
 
     def go(self, count: int) -> None:

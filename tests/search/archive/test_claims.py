@@ -83,7 +83,7 @@ def test_an_outcome_is_recorded_whole_or_not_at_all(archive: Archive, plan: Plan
 
     before = archive.job(search.job_id), archive.candidate(search.job_id, number), archive.events()
     with pytest.raises(OSError, match="no space"):
-        search.record(number, seal=broken)
+        search.record(number, publish=broken)
     assert (archive.job(search.job_id), archive.candidate(search.job_id, number), archive.events()) == before
     assert archive.history(search.job_id)["done"] == []
     archive.hand_back(search.claim)

@@ -1,0 +1,148 @@
+"""Claiming a job, keeping the claim and giving it up: the writes by which runners share the jobs."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from search.archive.engine import now
+from search.archive.events import announce
+from search.archive.job_writes import change_state, locked
+from search.archive.tables import CheckpointRecord, JobRecord
+from search.archive.transactions import Transactions
+from search.archive.values import TERMINAL, Claim, EventKind, JobState, LeaseLostError
+
+
+class Claims(Transactions):
+    """The writes of a runner that concern the job it holds."""
+
+    def claim(self, runner: str, lease_seconds: float) -> Claim | None:
+        """Claim the oldest job that is queued or whose lease has run out, or return None when there is none.
+
+        The row is found and changed in one statement, so two runners never claim the same job.
+
+        Args:
+            runner: a name for people to read.
+            lease_seconds: time after the last heartbeat at which another runner may claim the job.
+        """
+        with self._writing.begin() as session:
+            oldest = select(JobRecord.seq).where(_free()).order_by(JobRecord.seq).limit(1)
+            row = session.scalar(
+                update(JobRecord)
+                .where(JobRecord.seq == oldest.with_for_update(skip_locked=True).scalar_subquery())
+                .values(
+                    state=JobState.RUNNING,
+                    why="",
+                    attempt=JobRecord.attempt + 1,
+                    runner=runner,
+                    lease_until=now() + lease_seconds,
+                    started_at=func.coalesce(JobRecord.started_at, now()),
+                )
+                .returning(JobRecord)
+            )
+            if row is None:
+                return None
+            checkpoint = session.get(CheckpointRecord, row.id)
+            claim = Claim(
+                job_id=row.id,
+                attempt=row.attempt,
+                runner=runner,
+                lease_seconds=lease_seconds,
+                plan=row.plan,
+                space=row.space,
+                evolution=checkpoint.evolution if checkpoint else None,
+                reference=row.reference,
+            )
+            announce(session, row.id, EventKind.JOB, {"state": JobState.RUNNING, "why": "", "attempt": row.attempt})
+            return claim
+
+    def heartbeat(self, claim: Claim) -> JobState:
+        """Extend the lease and return the job's state, which tells the runner whether to go on.
+
+        Raises:
+            LeaseLostError: the claim no longer holds.
+        """
+        own = (JobRecord.id == claim.job_id, JobRecord.attempt == claim.attempt, JobRecord.lease_until.is_not(None))
+        extended = {"lease_until": now() + claim.lease_seconds}
+        with self._writing.begin() as session:
+            state = session.scalar(update(JobRecord).where(*own).values(**extended).returning(JobRecord.state))
+            if state is None or state == JobState.QUEUED:
+                raise _lost(claim)
+            return JobState(state)
+
+    def set_reference(self, claim: Claim, reference: dict[str, float]) -> None:
+        """Set the hypervolume reference of a job: a value of each objective.
+
+        Raises:
+            LeaseLostError: the claim no longer holds, or the job has ended.
+        """
+        with self._writing.begin() as session:
+            held(session, claim).reference = reference
+
+    def release(self, claim: Claim) -> bool:
+        """Give up the claim on a paused job.
+
+        Returns:
+            False when the job was resumed meanwhile; then the claim still holds and the runner goes on.
+
+        Raises:
+            LeaseLostError: the claim no longer holds, or the job has ended.
+        """
+        with self._writing.begin() as session:
+            row = held(session, claim)
+            if row.state != JobState.PAUSED:
+                return False
+            row.lease_until = None
+            return True
+
+    def hand_back(self, claim: Claim) -> None:
+        """Give up the claim on a running job, so that another runner can claim it at once.
+
+        Raises:
+            LeaseLostError: the claim no longer holds, or the job has ended.
+        """
+        with self._writing.begin() as session:
+            held(session, claim).lease_until = None
+
+    def finish(self, claim: Claim, state: JobState, why: str = "") -> None:
+        """End a job and give up the claim. Running candidates become cancelled; a cancelled job stays cancelled.
+
+        Args:
+            state: a terminal state.
+            why: the reason, for people to read.
+
+        Raises:
+            LeaseLostError: the claim no longer holds.
+        """
+        with self._writing.begin() as session:
+            row = held(session, claim, ended=True)
+            if JobState(row.state) not in TERMINAL:
+                change_state(session, row, state, why)
+            row.lease_until = None
+
+
+def held(session: Session, claim: Claim, *, ended: bool = False) -> JobRecord:
+    """Return the row of the claimed job, locked until the transaction ends.
+
+    Args:
+        ended: whether a job in a terminal state is accepted.
+
+    Raises:
+        LeaseLostError: the claim no longer holds, or the job has ended.
+    """
+    row = locked(session, claim.job_id)
+    if row.attempt != claim.attempt or row.lease_until is None:
+        raise _lost(claim)
+    if not ended and JobState(row.state) in TERMINAL:
+        raise LeaseLostError(f"job {claim.job_id} has ended: {row.state}")
+    return row
+
+
+def _free() -> ColumnElement[bool]:
+    """Select jobs that are queued, or running without a live lease."""
+    expired = or_(JobRecord.lease_until.is_(None), JobRecord.lease_until <= now())
+    return or_(JobRecord.state == JobState.QUEUED, (JobRecord.state == JobState.RUNNING) & expired)
+
+
+def _lost(claim: Claim) -> LeaseLostError:
+    return LeaseLostError(f"job {claim.job_id} is no longer held by {claim.runner}")

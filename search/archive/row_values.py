@@ -1,0 +1,83 @@
+"""Plain values made from rows. Times become aware, in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from evaluator.evaluation import Failure
+from search.archive.tables import CandidateRecord, EventRecord, JobRecord
+from search.archive.values import Candidate, CandidateState, Event, EventKind, Job, JobState, Variation
+
+
+def job_value(row: JobRecord, alive: bool) -> Job:
+    """Return a job; `alive` says whether a runner holds an unexpired lease on it."""
+    busy = row.proposed - row.done - row.cancelled if alive else 0
+    return Job(
+        id=row.id,
+        name=row.name,
+        state=JobState(row.state),
+        plan=row.plan,
+        space=row.space,
+        created_at=utc(row.created_at),
+        started_at=_utc_or_none(row.started_at),
+        finished_at=_utc_or_none(row.finished_at),
+        candidates_total=row.total,
+        done=row.done,
+        failed=row.failed,
+        frontier_size=row.frontier_size,
+        hypervolume=row.hypervolume,
+        reference=row.reference,
+        repairs=row.repaired / row.genes if row.genes else 0.0,
+        workers_busy=busy,
+        seconds_left=_seconds_left(row, busy),
+        why=row.why,
+    )
+
+
+def candidate_value(row: CandidateRecord, curve: list[list[float]] | None = None) -> Candidate:
+    """Return a candidate; without `curve` its curve is empty and the column is not read."""
+    return Candidate(
+        job_id=row.job_id,
+        number=row.number,
+        genome=row.genome,
+        digest=row.digest,
+        state=CandidateState(row.state),
+        attempt=row.attempt,
+        parents=[number for number in (row.mother, row.father) if number is not None],
+        variation=Variation(row.variation),
+        baseline=row.baseline,
+        metrics=row.metrics,
+        curve=curve or [],
+        failure=None if row.failure is None else Failure(row.failure),
+        detail=row.detail,
+        frontier=row.frontier,
+        feasible=row.feasible,
+        seconds=row.seconds,
+        created_at=utc(row.created_at),
+        finished_at=_utc_or_none(row.finished_at),
+        weights=row.weights,
+    )
+
+
+def event_value(row: EventRecord) -> Event:
+    """Return an event."""
+    return Event(row.seq, row.job_id, EventKind(row.kind), row.data, utc(row.at))
+
+
+def utc(second: float) -> datetime:
+    """Return the time that lies so many seconds after 1970-01-01T00:00Z."""
+    return datetime.fromtimestamp(second, UTC)
+
+
+def _utc_or_none(second: float | None) -> datetime | None:
+    return None if second is None else utc(second)
+
+
+def _seconds_left(row: JobRecord, busy: int) -> float | None:
+    """Return the mean seconds of a candidate times the candidates left, divided by the `busy` ones at a time.
+
+    None unless the job is running and at least one candidate is done.
+    """
+    if row.state != JobState.RUNNING or row.done == 0 or busy == 0:
+        return None
+    return (row.total - row.done) * row.seconds / row.done / busy
