@@ -1,10 +1,15 @@
-"""Winners to take away: a folder anyone can load, and its zip archive, both under the artifact directory."""
+"""Exports: a folder that anyone can load, and its zip archive, both under the artifact directory.
+
+A runner writes the weights of a candidate to its own artifact directory. The API can export them only when it
+shares that directory, so whether weights are kept and whether they are here are two questions.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import zipfile
+from enum import StrEnum
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -18,24 +23,55 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every archived file, so that equal models give equal archives."""
 
 
+class WeightsPlace(StrEnum):
+    """The place of a candidate's trained weights."""
+
+    HERE = "here"
+    ELSEWHERE = "elsewhere"
+    NOT_KEPT = "not_kept"
+
+
+def weights_place(candidate: Candidate, artifacts: Path) -> WeightsPlace:
+    """Return whether a candidate's weights are kept and lie in this artifact directory."""
+    if not candidate.weights:
+        return WeightsPlace.NOT_KEPT
+    here = weights_path(artifacts, candidate.job_id, candidate.number).is_file()
+    return WeightsPlace.HERE if here else WeightsPlace.ELSEWHERE
+
+
+def reason_against_export(candidate: Candidate, frontier: list[Candidate], artifacts: Path) -> str:
+    """Return why a candidate cannot be exported, and which candidates of the frontier can be."""
+    ready = [str(one.number) for one in frontier if weights_place(one, artifacts) is WeightsPlace.HERE]
+    ready = [number for number in ready if number != str(candidate.number)]
+    others = f"the frontier's candidates that can be exported: {', '.join(ready) or 'none'}"
+    if candidate.weights:
+        return (
+            f"the weights of candidate {candidate.number} are kept, but not in this server's artifact directory; "
+            f"the server and the runners must share one directory, STAR_ARTIFACTS; {others}"
+        )
+    return f"the weights of candidate {candidate.number} are not kept; {others}"
+
+
 def archive_file(artifacts: Path, job_id: str, number: int) -> Path:
-    """Where a candidate's export is kept once it is built."""
+    """Return the path of a candidate's zip archive, whether it was built or not."""
     return artifacts / "exports" / f"{job_id}-{number}.zip"
 
 
 def build_export(job: Job, candidate: Candidate, artifacts: Path) -> list[str]:
-    """Write a candidate's folder and archive, unless they are there already; the names of the files.
+    """Write a candidate's folder and zip archive, unless they exist, and return the names of the files.
 
-    Others may ask for the same at once: each builds in a folder of its own, and whole results change places.
+    Requests for the same export may overlap: each builds in its own folder and renames the finished result.
 
     Raises:
-        FileNotFoundError: the candidate's weights are not kept.
-        ValueError: they are not those of its genome.
+        FileNotFoundError: the weights are not kept, or not in the artifact directory.
+        ValueError: the weights do not fit the genome.
     """
     exports = artifacts / "exports"
     folder = exports / f"{job.id}-{candidate.number}"
     target = archive_file(artifacts, job.id, candidate.number)
     if not (target.is_file() and folder.is_dir()):
+        if not candidate.weights:  # a dead runner may have left a file that no outcome belongs to
+            raise FileNotFoundError(f"the weights of candidate {candidate.number} are not kept")
         import star  # torch takes seconds to import; only exports need it here
 
         weights = weights_path(artifacts, job.id, candidate.number).read_bytes()
@@ -55,7 +91,7 @@ def build_export(job: Job, candidate: Candidate, artifacts: Path) -> list[str]:
 
 
 def facts(job: Job, candidate: Candidate) -> dict[str, Any]:
-    """What is told beside the genome about where a model comes from and how good it is."""
+    """Return the origin and the metrics of a model, which the export holds beside the genome."""
     return {
         "job": job.id,
         "candidate": candidate.number,

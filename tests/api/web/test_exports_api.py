@@ -1,9 +1,11 @@
-"""Winners taken out over HTTP load and compute what the trained weights compute; nothing else can be read."""
+"""Exports over HTTP load and compute what the trained weights compute; no other file can be read."""
 
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -63,6 +65,53 @@ def test_what_was_not_exported_cannot_be_downloaded(client: httpx.Client, finish
 
     assert answer.status_code == 404
     assert "POST" in answer.json()["detail"]
+
+
+@pytest.fixture
+def elsewhere(service: Service, finished: str) -> Iterator[tuple[str, int]]:
+    """The export address and the number of a candidate whose weights are kept on a disk that the API does not share."""
+    number = winner(service.client, finished)
+    file = weights_path(service.settings.artifacts, finished, number)
+    for built in (service.settings.artifacts / "exports").glob(f"{finished}-{number}*"):
+        shutil.rmtree(built) if built.is_dir() else built.unlink()
+    hidden = file.rename(file.with_suffix(".hidden"))
+    yield f"/v1/jobs/{finished}/candidates/{number}/export", number
+    hidden.rename(file)
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 409), ("GET", 404)])
+def test_weights_on_another_disk_are_kept_and_not_offered(
+    client: httpx.Client, elsewhere: tuple[str, int], method: str, status: int
+) -> None:
+    path, number = elsewhere
+    answer = client.request(method, path)
+    detail = answer.json()["detail"]
+    assert answer.status_code == status
+    assert f"weights of candidate {number} are kept, but not in this server's artifact directory" in detail
+    assert "STAR_ARTIFACTS" in detail
+    assert str(number) not in detail.partition("can be exported: ")[2].split(", ")
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_candidates_that_cannot_be_exported_are_not_listed_for_another(
+    client: httpx.Client, finished: str, elsewhere: tuple[str, int], method: str
+) -> None:
+    failed = client.get(f"/v1/jobs/{finished}/points").json()["failure"].index("diverged") + 1
+    detail = client.request(method, f"/v1/jobs/{finished}/candidates/{failed}/export").json()["detail"]
+    assert f"weights of candidate {failed} are not kept" in detail
+    listed = detail.partition("can be exported: ")[2].split(", ")
+    assert not {str(elsewhere[1]), str(failed)} & set(listed)
+    for number in listed:
+        if number != "none":
+            assert client.post(f"/v1/jobs/{finished}/candidates/{number}/export").status_code == 201
+
+
+def test_weights_that_no_outcome_belongs_to_are_not_exported(service: Service, finished: str) -> None:
+    number = service.client.get(f"/v1/jobs/{finished}/points").json()["failure"].index("diverged") + 1
+    stray = weights_path(service.settings.artifacts, finished, number)
+    stray.write_bytes(b"left by a runner that died")
+    assert service.client.post(f"/v1/jobs/{finished}/candidates/{number}/export").status_code == 409
+    stray.unlink()
 
 
 @pytest.mark.parametrize("job", ["..", "%2e%2e", "..%2f..%2fetc", "a/../b"])
