@@ -51,7 +51,7 @@ def forms(features: list[Tensor]) -> dict[str, Form]:
     """Everything that is compared, by name; the kernel as it would be chosen comes first."""
     from star.ops.convolution.triton import CONFIGURATIONS, gated_short_conv
 
-    chosen = kernel("toeplitz", *features)
+    chosen = kernel("gated_convolution", *features)
     if chosen is None:
         raise RuntimeError("the kernel is not chosen on this device")
     tiles = {f"kernel {row.block_l}x{row.block_d}": partial(gated_short_conv, configured=row) for row in CONFIGURATIONS}

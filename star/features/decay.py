@@ -19,7 +19,7 @@ from genome.classes.alphabet import Expansion, Nonlinearity
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.features.projection import Projection
-from star.ops.precision import exact
+from star.ops.precision import at_least_float32
 
 SHORTEST_STEP, LONGEST_STEP = 1e-3, 1e-1
 FASTEST_RATE = 16.0
@@ -104,7 +104,7 @@ class SoftmaxDecay(Projection):
     """
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        wide = exact(x_BLD)
+        wide = at_least_float32(x_BLD)
         k_BLHK = super().forward(x_BLD, length, store).to(wide)
         if store is None or length == k_BLHK.shape[1]:
             mass_BLHK = torch.logcumsumexp(k_BLHK, dim=1)

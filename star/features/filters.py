@@ -14,7 +14,7 @@ from genome import GroupGenome, Heads
 from genome.classes.alphabet import TAPS
 from star.cache import Store
 from star.features.feature import Feature, parameter
-from star.ops.precision import exact, undisturbed
+from star.ops.precision import at_least_float32, without_autocast
 
 FREQUENCIES = 8
 HIDDEN = 32
@@ -50,7 +50,7 @@ class DecayingFilter(ExplicitFilter):
     """
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        wide = exact(self.taps_HW)
+        wide = at_least_float32(self.taps_HW)
         heads, taps = self.taps_HW.shape
         t_W = torch.arange(taps, device=self.taps_HW.device, dtype=wide)
         reach_H = torch.logspace(math.log2(SHORTEST_REACH), math.log2(taps), heads, 2, dtype=wide, device=t_W.device)
@@ -74,7 +74,7 @@ class ImplicitFilter(Feature):
         self.skip_H = parameter(extent.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        with undisturbed(x_BLD):
+        with without_autocast(x_BLD):
             return self._taps(length)
 
     def initialise(self, generator: Generator) -> None:
@@ -89,7 +89,7 @@ class ImplicitFilter(Feature):
         return 0
 
     def _taps(self, length: int) -> Tensor:
-        wide = exact(self.last_HM)
+        wide = at_least_float32(self.last_HM)
         t_T = torch.arange(length, device=self.last_HM.device, dtype=wide)
         hidden_TM = torch.sin(_positions(t_T) @ self.first_ME.to(wide).T)
         hidden_TM = torch.sin(hidden_TM @ self.second_MM.to(wide).T)

@@ -21,7 +21,7 @@ from star.features.decay import LONGEST_STEP, SHORTEST_STEP
 from star.features.feature import Feature, parameter
 from star.features.hippo import normal_plus_rank_one
 from star.ops.convolution.state_space import FORGOTTEN
-from star.ops.precision import exact
+from star.ops.precision import at_least_float32
 
 SLOWEST, FASTEST = 0.01, 0.1
 """Initial decay rates of real modes, per token (Hyena-LI)."""
@@ -39,7 +39,7 @@ class RealModalFilter(Feature):
         self.skip_H = parameter(extent.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        wide = exact(self.residue_HN)
+        wide = at_least_float32(self.residue_HN)
         modes_HN2 = torch.stack([-self.log_rate_HN.to(wide).exp(), self.residue_HN.to(wide)], dim=-1)
         return _with_skip(modes_HN2, self.skip_H)
 
@@ -72,7 +72,7 @@ class ComplexModalFilter(Feature):
         self.skip_H = parameter(extent.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        wide = exact(self.output_HN2)
+        wide = at_least_float32(self.output_HN2)
         a_HN = torch.complex(-self.log_rate_HN.to(wide).exp(), self.frequency_HN.to(wide))
         pole_HN = a_HN * self.log_step_H.to(wide).exp().unsqueeze(1)
         residue_HN = 2 * torch.view_as_complex(self.output_HN2.to(wide)) * self._input(pole_HN, a_HN)

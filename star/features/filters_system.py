@@ -21,7 +21,7 @@ from star.cache import Store
 from star.features.decay import LONGEST_STEP, SHORTEST_STEP
 from star.features.feature import Feature, parameter
 from star.features.hippo import legs, normal_plus_rank_one
-from star.ops.precision import exact, undisturbed
+from star.ops.precision import at_least_float32, without_autocast
 
 LARGEST_NORM = 1 - 2**-8
 """Largest L1 norm of the denominator of a rational filter.
@@ -43,8 +43,8 @@ class SystemFilter(Feature):
         self.skip_H = parameter(extent.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        wide = exact(self.output_HN)
-        with undisturbed(x_BLD):
+        wide = at_least_float32(self.output_HN)
+        with without_autocast(x_BLD):
             return self.system(*(weight.to(wide) for weight in self.parameters()))
 
     @abstractmethod

@@ -12,7 +12,7 @@ from torch import Tensor
 from genome import GroupGenome, Heads
 from genome.classes.alphabet import Normalisation
 from star.features.projection import Projection
-from star.ops.precision import exact
+from star.ops.precision import at_least_float32
 
 SMALLEST = 1e-6
 """Added to the mean square of a head that is normalised."""
@@ -29,5 +29,5 @@ def gated(y_BLHV: Tensor, o_BLHV: Tensor, normalisation: Normalisation) -> Tenso
     """The output, brought to unit root mean square head by head where that is asked for, times the gate."""
     if normalisation is Normalisation.NONE:
         return y_BLHV * o_BLHV
-    inverse_BLH1 = (y_BLHV.to(exact(y_BLHV)).square().mean(-1, keepdim=True) + SMALLEST).rsqrt()
+    inverse_BLH1 = (y_BLHV.to(at_least_float32(y_BLHV)).square().mean(-1, keepdim=True) + SMALLEST).rsqrt()
     return y_BLHV * inverse_BLH1.to(y_BLHV.dtype) * o_BLHV

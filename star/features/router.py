@@ -21,7 +21,7 @@ from star.balance import tell
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.nonlinearity import SIGMA
-from star.ops.precision import exact
+from star.ops.precision import at_least_float32
 from star.ops.routing import to_experts
 
 
@@ -117,4 +117,4 @@ class Experts(Feature):
 
 def _logits(x_BLD: Tensor, weight_MD: Tensor) -> Tensor:
     logits_BLM = F.linear(x_BLD, weight_MD)
-    return logits_BLM.to(exact(logits_BLM))
+    return logits_BLM.to(at_least_float32(logits_BLM))

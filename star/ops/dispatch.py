@@ -1,9 +1,11 @@
-"""The one place that decides between a kernel and a structure's PyTorch form.
+"""The one place that decides which form of an operator runs: compiled, a Triton kernel, or one in PyTorch.
 
-`auto` (the default) takes a kernel for what it supports on the device it is for: Triton's on a GPU, those in C on a
-CPU where they are compiled. The environment variable STAR_KERNELS or, before it, the context manager `forced` says
-otherwise: `torch` never takes a kernel, `triton` takes Triton's for CPU tensors too, which works under
+`auto` (the default) takes a kernel for tensors that it supports on the device it is made for: Triton's on a GPU, those
+in C on a CPU where they are compiled. The environment variable STAR_KERNELS or, before it, the context manager `forced`
+says otherwise: `torch` never takes a kernel, `triton` takes Triton's for CPU tensors too, which works under
 TRITON_INTERPRET=1 only and is how they are tested without a GPU.
+
+B batch, L tokens, D channels, H heads, K key channels, V value channels, W taps.
 """
 
 from __future__ import annotations
@@ -20,7 +22,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from star.ops.recurrence import compiled as recurrence
+from star.ops.convolution.causal import causal
+from star.ops.delta_rule import chunk as delta_chunk
+from star.ops.delta_rule import naive as delta_naive
+from star.ops.recurrence import chunk, compiled, naive, scan
+from star.ops.recurrence.inputs import Inputs
 
 Kernel = Callable[..., Any]
 MODES = ("auto", "triton", "torch")
@@ -28,28 +34,58 @@ LONGEST_FILTER = 8
 _forced: ContextVar[str | None] = ContextVar("forced", default=None)
 
 
-def kernel(structure: str, *features: Tensor) -> Kernel | None:
-    """The kernel that mixes these features, or None when the PyTorch form is to be used.
+def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    """`star.ops.recurrence.naive.recurrence` in the fastest form for these tensors: y_BLHV and the last state_BHKV.
+
+    A single token needs no other form than its meaning. In PyTorch, states with one value channel leave no matrix
+    product to make and are scanned; others go in chunks.
+    """
+    if inputs.length == 1:
+        y_BHV, state_BHKV = naive.token(inputs.token(0), state_BHKV)
+        return y_BHV.unsqueeze(1), state_BHKV
+    in_torch = chunk.recurrence if inputs.v.shape[-1] > 1 else scan.recurrence
+    y_BLHV, state_BHKV = (kernel("recurrence", inputs, state_BHKV) or in_torch)(inputs, state_BHKV)
+    return y_BLHV, state_BHKV
+
+
+def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    """`star.ops.delta_rule.naive.delta_rule` in the fastest form for these tensors: y_BLHV and the last state_BHKV."""
+    if inputs.length == 1:
+        y_BHV, state_BHKV = delta_naive.token(inputs.token(0), state_BHKV)
+        return y_BHV.unsqueeze(1), state_BHKV
+    form = kernel("delta_rule", inputs, state_BHKV) or delta_chunk.delta_rule
+    y_BLHV, state_BHKV = form(inputs, state_BHKV)
+    return y_BLHV, state_BHKV
+
+
+def gated_convolution(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
+    """y = c (h * (b v)), a gated causal convolution, in the fastest form for these tensors: y_BLD."""
+    run = kernel("gated_convolution", c_BLD, b_BLD, v_BLD, h_DW)
+    y_BLD: Tensor = run(c_BLD, b_BLD, v_BLD, h_DW) if run else c_BLD * causal(b_BLD * v_BLD, h_DW)
+    return y_BLD
+
+
+def kernel(operator: str, *inputs: Any) -> Kernel | None:
+    """The kernel for these inputs, or None where a PyTorch form is to be used.
 
     Args:
-        structure: a structure's name. "toeplitz": a gated short convolution of c_BLD, b_BLD, v_BLD (one dtype,
-            float32 or bfloat16) and h_DW (either; W at most 8). "semi_separable" and "delta": see
-            `star.ops.recurrence.compiled`. Other structures have no kernel: None.
-        features: what would be mixed, in the order of the structure's formula.
+        operator: "gated_convolution" of c_BLD, b_BLD, v_BLD (one dtype, float32 or bfloat16) and h_DW (either dtype,
+            W at most 8); "recurrence" or "delta_rule" of `Inputs` and state_BHKV (see `star.ops.recurrence.compiled`).
+            Other operators have no kernel: None.
+        inputs: the operator's inputs in that order.
 
     Returns:
-        A differentiable function of `features`; for "toeplitz" it returns y_BLD in the dtype of c_BLD, for recurrences
-        y_BLHV and the last state_BHKV.
+        A differentiable function of `inputs`: of y_BLD in the dtype of c_BLD, or of y_BLHV and the last state_BHKV.
 
     Raises:
         ValueError: STAR_KERNELS is not one of auto, triton, torch.
         RuntimeError: a kernel is forced where none can run.
     """
     mode = _mode()
-    entry = _KERNELS.get(structure)
-    if mode == "torch" or entry is None or not features or not entry.supports(*features):
+    entry = _KERNELS.get(operator)
+    if mode == "torch" or entry is None or not inputs or not entry.supports(*inputs):
         return None
-    device = features[0].device
+    device = inputs[-1].device
     if mode == "triton" and entry.language is _Language.TRITON:
         _require_runnable(device)
     elif not _fit(entry.language, device):
@@ -59,7 +95,7 @@ def kernel(structure: str, *features: Tensor) -> Kernel | None:
 
 @contextmanager
 def forced(mode: str) -> Iterator[None]:
-    """Choose `mode` (auto, triton or torch) for all that runs inside, whatever the environment says.
+    """Choose `mode` (auto, triton or torch) for everything that runs inside, whatever the environment says.
 
     Raises:
         ValueError: the mode is unknown.
@@ -95,7 +131,7 @@ class _Language(Enum):
 def _fit(language: _Language, device: torch.device) -> bool:
     """Whether kernels are compiled for this chip; Triton's for NVIDIA from compute capability 8.0, AMD from gfx90a."""
     if language is _Language.C:
-        return device.type == "cpu" and recurrence.library() is not None
+        return device.type == "cpu" and compiled.library() is not None
     return device.type == "cuda" and _installed() and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
@@ -110,7 +146,7 @@ def _require_runnable(device: torch.device) -> None:
 
 
 class _Entry(NamedTuple):
-    """A row of the table: a kernel's language, which features it takes, and how to get it, imported no sooner."""
+    """A row of the table: a kernel's language, which inputs it supports, and the import that runs when it is chosen."""
 
     language: _Language
     supports: Callable[..., bool]
@@ -134,14 +170,14 @@ def _short_filter(*features: Tensor) -> bool:
     )
 
 
-def _toeplitz() -> Kernel:
+def _gated_short_convolution() -> Kernel:
     from star.ops.convolution.triton import gated_short_conv
 
     return gated_short_conv
 
 
 _KERNELS = {
-    "toeplitz": _Entry(_Language.TRITON, _short_filter, _toeplitz),
-    "semi_separable": _Entry(_Language.C, recurrence.supports, lambda: recurrence.semi_separable),
-    "delta": _Entry(_Language.C, recurrence.supports, lambda: recurrence.delta),
+    "gated_convolution": _Entry(_Language.TRITON, _short_filter, _gated_short_convolution),
+    "recurrence": _Entry(_Language.C, compiled.supports, lambda: compiled.recurrence),
+    "delta_rule": _Entry(_Language.C, compiled.supports, lambda: compiled.delta_rule),
 }

@@ -1,18 +1,18 @@
-"""What is computed in float32 although features are narrower: errors of a state add up over tokens.
+"""Precision of states and sums: float32 at least, whatever automatic mixed precision does to the features around them.
 
-Training on a GPU runs under automatic mixed precision, which narrows the operands of matrix products and knows nothing
-of gradients written by hand.
+Errors of a state add up over tokens. Training on a GPU runs under automatic mixed precision, which narrows the operands
+of matrix products and does not know of gradients that are written by hand.
 """
 
 import torch
 from torch import Tensor
 
 
-def exact(x: Tensor) -> torch.dtype:
-    """float32, or wider where the tensor is."""
+def at_least_float32(x: Tensor) -> torch.dtype:
+    """float32, or the dtype of the tensor where that is wider."""
     return torch.promote_types(x.dtype, torch.float32)
 
 
-def undisturbed(x: Tensor) -> torch.autocast:
-    """A context without automatic mixed precision on this tensor's device."""
+def without_autocast(x: Tensor) -> torch.autocast:
+    """A context without automatic mixed precision on the device of this tensor."""
     return torch.autocast(x.device.type, enabled=False)

@@ -6,7 +6,7 @@ B batch, L tokens, H heads, K channels per head.
 import torch
 from torch import Tensor
 
-from star.ops.precision import exact
+from star.ops.precision import at_least_float32
 
 BASE = 10_000.0
 
@@ -16,7 +16,7 @@ def rotate(x_BLHK: Tensor, position: int = 0) -> Tensor:
     half = x_BLHK.shape[-1] // 2
     if half == 0:
         return x_BLHK
-    wide = exact(x_BLHK)
+    wide = at_least_float32(x_BLHK)
     positions = torch.arange(position, position + x_BLHK.shape[1], device=x_BLHK.device, dtype=wide)
     speeds = BASE ** (-torch.arange(half, device=x_BLHK.device, dtype=wide) / half)
     angles = torch.outer(positions, speeds).unsqueeze(1)

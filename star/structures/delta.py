@@ -10,40 +10,33 @@ B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value chann
 import torch
 from torch import Tensor
 
-from star.ops.delta_rule.chunk import delta_rule
-from star.ops.dispatch import kernel
+from star.ops import dispatch
+from star.ops.delta_rule import naive
+from star.ops.recurrence.inputs import Inputs
 from star.structures.recurrent import Recurrent
 from star.structures.structure import Features
 
 
 class Delta(Recurrent):
-    """b are keys of unit length, d the shares of the old value that are replaced; one decay a head."""
+    """b are keys of unit length, d the shares of the old value that are replaced; one decay per head."""
 
-    idle = ("a", "d")
+    masked_groups = ("a", "d")
     tolerance = 1e-4  # every chunk solves a triangular system: its rounding errors grow with keys that are alike
 
-    def token(
-        self, state_BHKV: Tensor, c_BGK: Tensor, b_BGK: Tensor, a_BHK: Tensor, d_BH1: Tensor, v_BHV: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        state_BHKV = a_BHK.exp().unsqueeze(-1) * state_BHKV
-        found_BHV = (b_BGK.unsqueeze(-1) * state_BHKV).sum(-2)
-        moved_BHV = d_BH1 * (v_BHV - found_BHV)
-        state_BHKV = state_BHKV + b_BGK.unsqueeze(-1) * moved_BHV.unsqueeze(-2)
-        return (c_BGK.unsqueeze(-1) * state_BHKV).sum(-2), state_BHKV
+    def token(self, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+        return naive.token(inputs, state_BHKV)
 
-    def advance(
-        self, state_BHKV: Tensor, c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, v_BLHV: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        if v_BLHV.shape[1] > 1:
-            tensors = (c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV, state_BHKV)
-            y_BLHV, state_BHKV = (kernel("delta", *tensors) or delta_rule)(*tensors)
-            return y_BLHV, state_BHKV
-        token = (x_BL.squeeze(1) for x_BL in (c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV))
-        y_BHV, state_BHKV = self.token(state_BHKV, *token)
-        return y_BHV.unsqueeze(1), state_BHKV
+    def naive(self, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+        return naive.delta_rule(inputs, state_BHKV)
+
+    def advance(self, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+        return dispatch.delta_rule(inputs, state_BHKV)
+
+    def final_state(self, inputs: Inputs) -> Tensor:
+        return self.advance(inputs, self.zero_state(inputs.v))[1]
 
     def matrix(self, features: Features) -> Tensor:
-        c_BHLK, b_BHLK, a_BHL1, d_BHL1, _ = (group.transpose(1, 2) for group in self.inputs(features))
+        c_BHLK, b_BHLK, a_BHL1, d_BHL1, _ = (group.transpose(1, 2) for group in self.inputs(features).every_token())
         earlier_LL = torch.ones(a_BHL1.shape[2], a_BHL1.shape[2], dtype=torch.bool, device=a_BHL1.device).tril(-1)
         reach_BHLL = a_BHL1.masked_fill(~earlier_LL, 0).cumsum(-2).exp().tril()
         corrected_BHLL = (d_BHL1 * (b_BHLK @ b_BHLK.mT) * reach_BHLL).tril(-1)
@@ -53,6 +46,6 @@ class Delta(Recurrent):
         return t_BHLL
 
     def flops(self, context: int) -> int:
-        """To decay, to recall, to write and to read a state, and to weigh what is written."""
+        """Decay, recall, write and read of a state, and the weighting of the value that is written."""
         state = self.extents["b"].size * self.extents["v"].size
         return self.heads * (7 * state + 2 * self.extents["v"].size)

@@ -1,14 +1,14 @@
 """A recurrence in jagged windows: a block of tokens starts from what the block before it leaves by itself.
 
-Of an unbanded recurrence S_t = A_t S_{t-1} + W_t, y_t = c_t S_t there are two states: `local` starts from nothing at
-the border of every block, `carried` from the local state that the block before left, never from its carried one, and is
-read. So a token reaches back to the start of the block before its own: 16 to 31 tokens, its own not counted (Sliding
+Of an unbanded recurrence S_t = A_t S_{t-1} + W_t, y_t = c_t S_t there are two states. `local` starts from zero at the
+start of every block. `carried` starts from the local state at the end of the block before, and is the one that is read.
+So a token reaches back to the start of the block before its own: 16 to 31 tokens, its own not counted (Sliding
 Window Recurrences for Sequence Models, Secrieru et al. 2025, arXiv 2512.13921: the window is jagged).
 
 B batch, L tokens, H heads, K state and V value channels per head, N blocks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 
@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.classes.alphabet import BLOCK, Source, Sparsity, TokenMixing
+from genome.classes.alphabet import BLOCK, Sparsity, TokenMixing
 from star.cache import Store
-from star.ops.precision import exact, undisturbed
+from star.ops.precision import at_least_float32, without_autocast
+from star.ops.recurrence.inputs import Inputs, joined
 from star.structures.delta import Delta
 from star.structures.recurrent import Recurrent
 from star.structures.semi_separable import SemiSeparable
@@ -30,8 +31,8 @@ _UNBANDED: dict[TokenMixing, type[Recurrent]] = {
     TokenMixing.DELTA: Delta,
 }
 
-PIECE_ELEMENTS = 1 << 17
-"""State elements of the blocks that advance at once: 512 KiB in float32. Larger pieces leave the processor's cache."""
+TILE_ELEMENTS = 1 << 17
+"""State elements of the blocks that advance at once: 512 KiB in float32, which stays in the cache of a CPU."""
 
 States = tuple[Tensor, Tensor]
 """(carried_BHKV, local_BHKV)."""
@@ -40,8 +41,8 @@ States = tuple[Tensor, Tensor]
 class Jagged(Structure):
     """The unbanded recurrence of the same digits, in blocks.
 
-    The job's `window` says nothing here: the block is `genome.classes.alphabet`, the side of a matrix tile, for which
-    the source made these recurrences; with another size they would be another operator on other hardware.
+    The block is `genome.classes.alphabet.BLOCK`, the side of a matrix tile for which the source made these recurrences,
+    and not the job's `window`: with another size they would be another operator on other hardware.
     """
 
     per_token = Recurrent.per_token
@@ -55,35 +56,33 @@ class Jagged(Structure):
         self.tolerance = self.base.tolerance
 
     def mix(self, features: Features) -> Tensor:
-        carried_BHKV = local_BHKV = self.base.nothing(features["v"])
-        outputs = []
-        for t, token in enumerate(zip(*(x_BL.unbind(1) for x_BL in self.base.inputs(features)), strict=True)):
-            if t % BLOCK == 0:
-                carried_BHKV, local_BHKV = local_BHKV, self.base.nothing(features["v"])
-            y_BHV, carried_BHKV = self.base.token(carried_BHKV, *token)
-            _, local_BHKV = self.base.token(local_BHKV, *token)
-            outputs.append(y_BHV)
-        return torch.stack(outputs, dim=1).to(features["v"].dtype)
+        """Each block starts from the state that the block before it leaves by itself."""
+        outputs, before_BHKV = [], self.base.zero_state(features["v"])
+        for block in self.base.inputs(features).split(BLOCK):
+            y_BLHV, _ = self.base.naive(block, before_BHKV)
+            _, before_BHKV = self.base.naive(block, self.base.zero_state(features["v"]))
+            outputs.append(y_BLHV)
+        return joined(outputs).to(features["v"].dtype)
 
     def fast(self, features: Features) -> Tensor:
-        nothing_BHKV = self.base.nothing(features["v"])
-        with undisturbed(features["v"]):
-            y_BLHV, _ = self._along((nothing_BHKV, nothing_BHKV), 0, self.base.inputs(features))
+        zero_BHKV = self.base.zero_state(features["v"])
+        with without_autocast(features["v"]):
+            y_BLHV, _ = self._advance((zero_BHKV, zero_BHKV), 0, self.base.inputs(features))
         return y_BLHV.to(features["v"].dtype)
 
     def step(self, features: Features, store: Store) -> Tensor:
         names = tuple(self.memory(0))
         dtype = store["state"].dtype
-        carried_BHKV, local_BHKV = (store[name].to(exact(store[name])) for name in names)
+        carried_BHKV, local_BHKV = (store[name].to(at_least_float32(store[name])) for name in names)
         place = store.position % BLOCK
-        with undisturbed(features["v"]):
-            y_BLHV, states = self._along((carried_BHKV, local_BHKV), place, self.base.inputs(features))
+        with without_autocast(features["v"]):
+            y_BLHV, states = self._advance((carried_BHKV, local_BHKV), place, self.base.inputs(features))
         for name, state_BHKV in zip(names, states, strict=True):
             store[name] = state_BHKV.to(dtype)
         return y_BLHV.to(features["v"].dtype)
 
     def matrix(self, features: Features) -> Tensor:
-        """The rows of a block are those of the unbanded matrix on that block and the one before, nothing earlier."""
+        """The rows of a block are those of the unbanded matrix on that block and the one before it."""
         length = features["v"].shape[1]
         rows = []
         for start in range(0, length, BLOCK):
@@ -100,61 +99,57 @@ class Jagged(Structure):
         """Both states advance."""
         return 2 * self.base.flops(context)
 
-    def _along(self, states: States, place: int, inputs: Sequence[Tensor]) -> tuple[Tensor, States]:
+    def _advance(self, states: States, place: int, inputs: Inputs) -> tuple[Tensor, States]:
         """Outputs and the last states; `place` is that of the first token within its block.
 
-        Tokens that finish a block begun earlier come first, then whole blocks side by side, then a block begun.
+        First come the tokens that finish a block begun earlier, then whole blocks side by side, then a block begun.
         """
-        length = inputs[-1].shape[1]
-        finishing = min(length, -place % BLOCK)
-        begun = (length - finishing) % BLOCK
-        parts = zip(
-            *(torch.split(x_BL, [finishing, length - finishing - begun, begun], 1) for x_BL in inputs), strict=True
-        )
+        finished = min(inputs.length, -place % BLOCK)
+        begun = inputs.length - (inputs.length - finished) % BLOCK
+        spans = ((self._within, 0, finished), (self._blocks, finished, begun), (self._begin, begun, inputs.length))
         outputs = []
-        for forward, part in zip((self._within, self._blocks, self._begin), parts, strict=True):
-            if part[-1].shape[1]:
-                y_BLHV, states = forward(states, part)
+        for form, start, end in spans:
+            if start < end:
+                y_BLHV, states = form(states, inputs.tokens(start, end))
                 outputs.append(y_BLHV)
-        return torch.cat(outputs, dim=1), states
+        return joined(outputs), states
 
-    def _within(self, states: States, inputs: Sequence[Tensor]) -> tuple[Tensor, States]:
-        """Tokens of one block, both states at hand."""
+    def _within(self, states: States, inputs: Inputs) -> tuple[Tensor, States]:
+        """Tokens of a block that has begun: both states advance."""
         carried_BHKV, local_BHKV = states
-        y_BLHV, carried_BHKV = self.base.advance(carried_BHKV, *inputs)
-        _, local_BHKV = self.base.advance(local_BHKV, *inputs)
+        y_BLHV, carried_BHKV = self.base.advance(inputs, carried_BHKV)
+        _, local_BHKV = self.base.advance(inputs, local_BHKV)
         return y_BLHV, (carried_BHKV, local_BHKV)
 
-    def _begin(self, states: States, inputs: Sequence[Tensor]) -> tuple[Tensor, States]:
+    def _begin(self, states: States, inputs: Inputs) -> tuple[Tensor, States]:
         """The first tokens of a block."""
         return self._within((states[1], torch.zeros_like(states[1])), inputs)
 
-    def _blocks(self, states: States, inputs: Sequence[Tensor]) -> tuple[Tensor, States]:
-        """Whole blocks, each an element of the batch: what each leaves by itself, then each from its neighbour's."""
+    def _blocks(self, states: States, inputs: Inputs) -> tuple[Tensor, States]:
+        """Whole blocks as elements of the batch: the state each leaves by itself, then each from the one before it."""
         local_BHKV = states[1]
-        pieces = self._pieces(inputs)
-        ends = torch.cat([self.base.left(*piece) for piece in pieces])
+        tiles = self._tiles(inputs)
+        ends = torch.cat([self.base.final_state(tile) for tile in tiles])
         ends_BNHKV = torch.unflatten(ends, 0, (len(local_BHKV), -1))
         starts_BNHKV = torch.cat([local_BHKV.unsqueeze(1), ends_BNHKV[:, :-1]], dim=1)
-        starts = torch.split(starts_BNHKV.flatten(0, 1), len(pieces[0][-1]))
-        done = [self.base.advance(start, *piece) for start, piece in zip(starts, pieces, strict=True)]
+        starts = torch.split(starts_BNHKV.flatten(0, 1), len(tiles[0].v))
+        advanced = [self.base.advance(tile, start) for tile, start in zip(tiles, starts, strict=True)]
         y_BNLHV, carried_BNHKV = (
-            torch.unflatten(torch.cat(parts), 0, (len(local_BHKV), -1)) for parts in zip(*done, strict=True)
+            torch.unflatten(torch.cat(parts), 0, (len(local_BHKV), -1)) for parts in zip(*advanced, strict=True)
         )
         return y_BNLHV.flatten(1, 2), (carried_BNHKV[:, -1], ends_BNHKV[:, -1])
 
-    def _pieces(self, inputs: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
-        """All blocks in the batch, and so many of them at a time that their states stay in the processor's cache.
+    def _tiles(self, inputs: Inputs) -> list[Inputs]:
+        """Blocks as elements of the batch, so many at a time that their states stay in the cache of a CPU.
 
-        A decay that is constant is the same for all of them and keeps a batch of one.
+        Log decays that all tokens share keep a batch and a length of one.
         """
-        at_once = max(1, PIECE_ELEMENTS // prod(self.base.state))
-        constant = self.featurizer["a"].source is Source.CONSTANT
-        blocks = inputs[-1].shape[0] * inputs[-1].shape[1] // BLOCK
-        split = []
-        for name, x_BL in zip(self.groups, inputs, strict=True):
-            if name == "a" and constant:
-                split.append((x_BL[:, :BLOCK],) * -(-blocks // at_once))
-            else:
-                split.append(torch.split(torch.unflatten(x_BL, 1, (-1, BLOCK)).flatten(0, 1), at_once))
-        return list(zip(*split, strict=True))
+        at_once = max(1, TILE_ELEMENTS // prod(self.base.state))
+        count = -(-inputs.v.shape[0] * inputs.length // (BLOCK * at_once))
+        split = [
+            [x_BL] * count
+            if x_BL.shape[1] == 1
+            else torch.split(torch.unflatten(x_BL, 1, (-1, BLOCK)).flatten(0, 1), at_once)
+            for x_BL in inputs
+        ]
+        return [Inputs(*parts) for parts in zip(*split, strict=True)]

@@ -21,7 +21,8 @@ from torch import Tensor
 from genome import FeaturizerGenome, Heads, OperatorGenome
 from genome.classes.alphabet import CHOICES, ROUTES, Sparsity
 from star.cache import Store
-from star.ops.precision import exact, undisturbed
+from star.ops.precision import at_least_float32, without_autocast
+from star.ops.recurrence.inputs import Inputs
 from star.ops.routing import Packing
 from star.structures.delta import Delta
 from star.structures.recurrent import Recurrent
@@ -49,24 +50,24 @@ class RoutedRecurrent(Structure):
         return False
 
     def mix(self, features: Features) -> Tensor:
-        """Every memory takes the token; those that it does not meet stay as they were and are not read."""
+        """Every memory advances by the token; a memory that the token does not meet keeps its state and is not read."""
         r_LMB11 = features[ROUTES].squeeze(2).permute(1, 2, 0)[..., None, None]
-        states_MBHKV = self.base.nothing(features["v"]).expand(r_LMB11.shape[1], *[-1] * 4)
-        outputs = []
-        for r_MB11, *token in zip(r_LMB11, *(x.unbind(1) for x in self.base.inputs(features)), strict=True):
-            y_MBHV, moved_MBHKV = self.base.token(states_MBHKV, *token)
+        states_MBHKV = self.base.zero_state(features["v"]).expand(r_LMB11.shape[1], *[-1] * 4)
+        inputs, outputs = self.base.inputs(features), []
+        for t, r_MB11 in enumerate(r_LMB11):
+            y_MBHV, moved_MBHKV = self.base.token(inputs.token(t), states_MBHKV)
             states_MBHKV = torch.where(r_MB11.unsqueeze(4) > 0, moved_MBHKV, states_MBHKV)
             outputs.append(torch.where(r_MB11 > 0, r_MB11 * y_MBHV, 0).sum(0))
         return torch.stack(outputs, dim=1).to(features["v"].dtype)
 
     def fast(self, features: Features) -> Tensor:
-        nothing_BMHKV = self.base.nothing(features["v"]).unsqueeze(1)
-        return self._advance(nothing_BMHKV.expand(-1, self.extents[ROUTES].size, -1, -1, -1), features)[0]
+        zero_BMHKV = self.base.zero_state(features["v"]).unsqueeze(1)
+        return self._advance(zero_BMHKV.expand(-1, self.extents[ROUTES].size, -1, -1, -1), features)[0]
 
     def step(self, features: Features, store: Store) -> Tensor:
         kept_BMHKV = store["state"]
         advance = self._advance if features["v"].shape[1] > 1 else self._advance_token
-        y_BLHV, state_BMHKV = advance(kept_BMHKV.to(exact(kept_BMHKV)), features)
+        y_BLHV, state_BMHKV = advance(kept_BMHKV.to(at_least_float32(kept_BMHKV)), features)
         store["state"] = state_BMHKV.to(kept_BMHKV.dtype)
         return y_BLHV
 
@@ -75,7 +76,7 @@ class RoutedRecurrent(Structure):
         r_BL1M, t_BHLL = features[ROUTES], torch.zeros(())
         for m in range(r_BL1M.shape[3]):
             met_BL11 = r_BL1M[..., m : m + 1] > 0
-            own = inputs | {name: inputs[name] * met_BL11 for name in self.base.idle}
+            own = inputs | {name: inputs[name] * met_BL11 for name in self.base.masked_groups}
             weight_B1L1 = torch.where(met_BL11, r_BL1M[..., m : m + 1], 0).transpose(1, 2)
             t_BHLL = t_BHLL + weight_B1L1 * self.base.matrix(own)
         return t_BHLL
@@ -84,38 +85,44 @@ class RoutedRecurrent(Structure):
         return {"state": (self.extents[ROUTES].size, *self.base.state)}
 
     def flops(self, context: int) -> int:
-        """Of the memories that a token meets, no others."""
+        """The FLOPs of the memories that a token meets."""
         return self.choice.met * (self.base.flops(context) + 2 * self.channels)
 
     def _advance(self, state_BMHKV: Tensor, features: Features) -> tuple[Tensor, Tensor]:
         r_BL1M, inputs = features[ROUTES], self.base.inputs(features)
         chosen = r_BL1M.shape[3] - self.choice.shared
-        with undisturbed(state_BMHKV):
+        with without_autocast(state_BMHKV):
             y_BLHV, last_BMHKV = self._advance_packed(state_BMHKV[:, :chosen], r_BL1M[..., :chosen], inputs)
             states = [last_BMHKV]
             for m in range(chosen, r_BL1M.shape[3]):
-                read_BLHV, last_BHKV = self.base.advance(state_BMHKV[:, m], *inputs)
+                read_BLHV, last_BHKV = self.base.advance(inputs, state_BMHKV[:, m])
                 y_BLHV = y_BLHV + r_BL1M[..., m : m + 1] * read_BLHV
                 states.append(last_BHKV.unsqueeze(1))
         return y_BLHV.to(features["v"].dtype), torch.cat(states, dim=1)
 
-    def _advance_packed(self, state_BMHKV: Tensor, r_BL1M: Tensor, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Of memories that tokens choose; those that every token meets would be packed for nothing."""
-        packing = Packing(r_BL1M)
-        packed = {name: packing.pack(x) for name, x in zip(self.base.groups, inputs, strict=True)}
-        packed |= {name: packing.keep(packed[name]) for name in self.base.idle}
-        y_XPHV, last_XHKV = self.base.advance(state_BMHKV.flatten(0, 1), *packed.values())
+    def _advance_packed(self, state_BMHKV: Tensor, r_BL1M: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """Advance the memories that tokens choose. Packing the memories that every token meets would save no work.
+
+        Log decays that all tokens share need not be packed, unless they are masked.
+        """
+        packing, masked = Packing(r_BL1M), self.base.masked_groups
+        packed = {
+            name: packing.pack(x) if x.shape[1] == inputs.length else x
+            for name, x in zip(Inputs._fields, inputs.every_token() if "a" in masked else inputs, strict=True)
+        }
+        packed |= {name: packing.keep(packed[name]) for name in masked}
+        y_XPHV, last_XHKV = self.base.advance(Inputs(**packed), state_BMHKV.flatten(0, 1))
         return packing.unpack(y_XPHV, r_BL1M.shape[1]), last_XHKV.view(state_BMHKV.shape)
 
     def _advance_token(self, state_BMHKV: Tensor, features: Features) -> tuple[Tensor, Tensor]:
-        """A single token moves the memories it meets and touches no others."""
+        """A single token advances the memories that it meets and no others."""
         r_BM = features[ROUTES][:, 0, 0]
         pair = (r_BM > 0).nonzero(as_tuple=True)
         inputs = self.base.inputs(features)
-        token = [x.expand(len(r_BM), *[-1] * 3)[pair[0]] for x in inputs]
-        y_N1HV, moved_NHKV = self.base.advance(state_BMHKV[pair], *token)
+        token = Inputs(*(x.expand(len(r_BM), *[-1] * 3)[pair[0]] for x in inputs))
+        y_N1HV, moved_NHKV = self.base.advance(token, state_BMHKV[pair])
         weighted_N1HV = r_BM[pair][:, None, None, None].to(y_N1HV.dtype) * y_N1HV
-        y_BLHV = torch.zeros_like(features["v"], dtype=inputs[-1].dtype).index_add(0, pair[0], weighted_N1HV)
+        y_BLHV = torch.zeros_like(features["v"], dtype=inputs.v.dtype).index_add(0, pair[0], weighted_N1HV)
         return y_BLHV.to(features["v"].dtype), state_BMHKV.index_put(pair, moved_NHKV)
 
 

@@ -15,8 +15,8 @@ from star.cache import Store
 from star.ops.convolution.causal import DIRECT_TAPS, causal
 from star.ops.convolution.state_space import StateSpace
 from star.ops.convolution.toeplitz_matrix import toeplitz
-from star.ops.dispatch import kernel
-from star.ops.precision import exact, undisturbed
+from star.ops.dispatch import gated_convolution
+from star.ops.precision import at_least_float32, without_autocast
 from star.structures.filter_forms import FORMS
 from star.structures.structure import Features, Structure
 
@@ -68,8 +68,7 @@ class Toeplitz(Structure):
     def fast(self, features: Features) -> Tensor:
         c_BLD, b_BLD, v_BLD = (features[name].flatten(2) for name in ("c", "b", "v"))
         h_DW = self._per_channel(features["h"], c_BLD.shape[1])
-        run = kernel("toeplitz", c_BLD, b_BLD, v_BLD, h_DW)
-        y_BLD = run(c_BLD, b_BLD, v_BLD, h_DW) if run else c_BLD * causal(b_BLD * v_BLD, h_DW)
+        y_BLD = gated_convolution(c_BLD, b_BLD, v_BLD, h_DW)
         return torch.unflatten(y_BLD, 2, (self.heads, -1))
 
     def step(self, features: Features, store: Store) -> Tensor:
@@ -106,7 +105,7 @@ class Toeplitz(Structure):
         reach = length if self.taps is None else self.taps
         if form is None:
             return h[:, :reach]
-        with undisturbed(h):
+        with without_autocast(h):
             return form.taps(precise(h), min(reach, length))
 
     def _per_channel(self, h: Tensor, length: int) -> Tensor:
@@ -140,7 +139,7 @@ def recurred(form: StateSpace, h: Tensor, inputs_BLHV: Tensor, order: int) -> Te
 
 def precise(h: Tensor) -> Tensor:
     """In float32 at least."""
-    return h.to(exact(h))
+    return h.to(at_least_float32(h))
 
 
 def _latest(inputs_BTD: Tensor, h_DW: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from star.ops.precision import exact
+from star.ops.precision import at_least_float32
 
 DIRECT_TAPS = 16
 """Up to this many taps a sum of shifted products is faster than the FFT."""
@@ -53,7 +53,7 @@ class _ShiftedSum(torch.autograd.Function):
         (dy_BLD,) = grads
         x_BLD, h_DW = ctx.saved_tensors
         h_WD, dx_BLD, length = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD), x_BLD.shape[1]
-        wide = exact(x_BLD)
+        wide = at_least_float32(x_BLD)
         dh_WD = torch.zeros_like(h_WD, dtype=wide)
         for first, behind in _pieces(x_BLD):
             torch.mul(dy_BLD[:, first:behind], h_WD[0], out=dx_BLD[:, first:behind])
@@ -79,7 +79,7 @@ def fft(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
     """The O(L log L) form: zero-padded, so that nothing wraps around; causal up to rounding."""
     length = x_BLD.shape[1]
     size = 1 << (2 * length - 1).bit_length()
-    real = exact(x_BLD)
+    real = at_least_float32(x_BLD)
     spectrum = torch.fft.rfft(x_BLD.to(real).transpose(1, 2), n=size)
     filters = torch.fft.rfft(h_DW[:, :length].to(real), n=size)
     y_BDL: Tensor = torch.fft.irfft(spectrum * filters, n=size)[..., :length]

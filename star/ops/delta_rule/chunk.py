@@ -25,43 +25,33 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from star.ops.recurrence.chunk_tile import LOG2_E
+from star.ops.precision import without_autocast
+from star.ops.recurrence.chunk_products import LOG2_E
+from star.ops.recurrence.inputs import Inputs, joined
 
 CHUNK = 16
 """Tokens of a chunk. Fastest on one thread at K = V = 16: work within chunks grows with J, between them with 1 / J."""
 
-SEGMENT = 512
-"""Tokens whose chunks are worked on at once: what more need leaves the processor's cache (1.5x the time at 8192)."""
+TILE = 512
+"""Tokens whose chunks are worked on at once. On a CPU longer tiles leave its cache."""
 
 
-def delta_rule(
-    c_BLGK: Tensor, b_BLGK: Tensor, a_BLH1: Tensor, d_BLH1: Tensor, v_BLHV: Tensor, initial_BHKV: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHV and the last state_BHKV; differentiable in everything, once. All of one floating dtype.
+def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs y_BLHV and the last state_BHKV, as `naive.delta_rule`; differentiable in everything, once.
 
-    Args:
-        c_BLGK: what reads.
-        b_BLGK: keys, of length at most 1.
-        a_BLH1: log decays, at most 0 and finite; B and L may be 1 for decays that all share.
-        d_BLH1: shares of the old value that are replaced, 0 to 1.
-        v_BLHV: values.
-        initial_BHKV: the state before the first token.
+    Keys have a length of at most 1, shares lie between 0 and 1, and log decays are finite.
     """
-    per_token = (c_BLGK, b_BLGK, a_BLH1.expand(-1, v_BLHV.shape[1], -1, -1), d_BLH1, v_BLHV)
-    outputs, state_BHKV = [], initial_BHKV
-    for parts in zip(*(torch.split(x, SEGMENT, dim=1) for x in per_token), strict=True):
-        c, b, a, d, v = parts
-        y_BLHV, state_BHKV = _segment(c, b, a, d, v, state_BHKV)
+    outputs = []
+    for part in inputs.every_token().split(TILE):
+        y_BLHV, state_BHKV = _tile(part, state_BHKV)
         outputs.append(y_BLHV)
-    return torch.cat(outputs, dim=1), state_BHKV
+    return joined(outputs), state_BHKV
 
 
-def _segment(
-    c_BLGK: Tensor, b_BLGK: Tensor, a_BLH1: Tensor, d_BLH1: Tensor, v_BLHV: Tensor, initial_BHKV: Tensor
-) -> tuple[Tensor, Tensor]:
-    batch, length, heads, values = v_BLHV.shape
+def _tile(inputs: Inputs, initial_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    batch, length, heads, values = inputs.v.shape
     chunk = min(CHUNK, length)
-    spread = [x.expand(batch, -1, heads, -1) for x in (c_BLGK, b_BLGK, a_BLH1, d_BLH1, v_BLHV)]
+    spread = [x.expand(batch, -1, heads, -1) for x in inputs]
     chunked = [_chunked(x_BLH, chunk) for x_BLH in spread]
     y_XJV, last = _DeltaRule.apply(*chunked, initial_BHKV.flatten(0, 1))  # type: ignore[no-untyped-call]  # torch's own apply is untyped
     y_BLHV = y_XJV.view(-1, batch, heads, chunk, values).permute(1, 0, 3, 2, 4).flatten(1, 2)[:, :length]
@@ -69,65 +59,80 @@ def _segment(
 
 
 def _chunked(x_BLH: Tensor, chunk: int) -> Tensor:
-    """(X, J, size), padded with zeros: such tokens decay nothing, write nothing and are read by none."""
+    """(X, J, size), padded with zeros: padding tokens do not decay the state, write nothing and read nothing."""
     missing = -x_BLH.shape[1] % chunk
     padded = F.pad(x_BLH, (0, 0, 0, 0, 0, missing)) if missing else x_BLH
     return torch.unflatten(padded, 1, (-1, chunk)).permute(1, 0, 3, 2, 4).flatten(0, 2)
 
 
 class _DeltaRule(torch.autograd.Function):
-    """By hand: autograd's own chain keeps more, touches it oftener and takes two to three times as long.
+    """Written by hand, as the chain that autograd records keeps more tensors and takes two to three times as long.
 
-    n are the products d b . b and r the products c . b within the chunk, decayed; u is what the chunk writes by itself,
-    and w what its first state S changes of that: u + w S is written.
+    n are the products d b . b and r the products c . b within a chunk, decayed; u is what the chunk writes from a first
+    state of zeros, and w S is what its first state S changes of it: u + w S is written.
     """
 
     @staticmethod
     def forward(
         ctx: Any, c: Tensor, b: Tensor, a: Tensor, d: Tensor, v: Tensor, initial: Tensor
     ) -> tuple[Tensor, Tensor]:
-        gap_XJJ, since_XJ1 = _decays(a)
-        writes_XJK, kept_XKJ = d * b, (b * _until_end(gap_XJJ)).mT
-        n_XJJ = (writes_XJK @ b.mT).mul_(gap_XJJ)
-        r_XJJ = (c @ b.mT).mul_(gap_XJJ)
-        eye_JJ = torch.eye(b.shape[1], dtype=b.dtype, device=b.device).expand_as(n_XJJ)
-        inverse_XJJ = torch.linalg.solve_triangular(n_XJJ, eye_JJ, upper=False, unitriangular=True)
-        u_XJV, w_XJK = inverse_XJJ @ (d * v), inverse_XJJ @ writes_XJK.mul_(-since_XJ1)
-        through_XKK = kept_XKJ @ w_XJK
-        through_XKK.diagonal(dim1=1, dim2=2).add_(since_XJ1[:, -1])
-        starts_XKV, last = _handed_on(through_XKK, kept_XKJ @ u_XJV, initial)
-        written_XJV = u_XJV.baddbmm_(w_XJK, starts_XKV)
-        y_XJV = ((since_XJ1 * c) @ starts_XKV).baddbmm_(r_XJJ, written_XJV)
-        within = (n_XJJ, r_XJJ, inverse_XJJ, w_XJK, through_XKK, starts_XKV, written_XJV)
-        ctx.save_for_backward(c, b, d, v, gap_XJJ, since_XJ1, *within)
+        with without_autocast(initial):
+            y_XJV, last, kept = _outputs(c, b, a, d, v, initial)
+        ctx.save_for_backward(c, b, d, v, *kept)
         return y_XJV, last
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        """With w S + u = (I + N)^-1 right, the gradient of `right` is all that those of N, u and w need."""
-        dy, dlast = grads
-        c, b, d, v, gap, since, n, r, inverse, w, through, starts, written = ctx.saved_tensors
-        until = _until_end(gap)
-        dwritten = r.mT @ dy
-        local = ((since * c).mT @ dy).baddbmm_(w.mT, dwritten)
-        adjoint, dinitial = _handed_back(through, local, dlast)
-        dwritten.baddbmm_(b * until, adjoint)
-        dright = inverse.mT @ dwritten
-        dkept, dkey, dfrom_start = written @ adjoint.mT, dright @ starts.mT, dy @ starts.mT
-        dn, dr = (dright @ written.mT).neg_().tril_(-1), dy @ written.mT
-        dgaps = (dn * n).addcmul_(dr, r)
-        dgaps[:, -1:] += (_dot(dkept, b) * until).mT
-        dn.mul_(gap)
-        dr.mul_(gap)
-        writes = d * b
-        dsince = _dot(dfrom_start, c) - _dot(dkey, writes)
-        dsince[:, -1] += _dot(adjoint.flatten(1), starts.flatten(1))
-        dwrites = (dn @ b).addcmul_(since, dkey, value=-1)
-        db = (dn.mT @ writes).baddbmm_(dr.mT, c).addcmul_(until, dkept).addcmul_(d, dwrites)
-        dc = (dr @ b).addcmul_(since, dfrom_start)
-        dd = _dot(dright, v) + _dot(dwrites, b)
-        return dc, db, _through_decays(dgaps, dsince * since), dd, d * dright, dinitial
+        with without_autocast(grads[0]):
+            return _gradients(ctx.saved_tensors, *grads)
+
+
+def _outputs(
+    c: Tensor, b: Tensor, a: Tensor, d: Tensor, v: Tensor, initial: Tensor
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """Outputs y_XJV, the last state, and the tensors that the gradients need beside c, b, d and v."""
+    gap_XJJ, since_XJ1 = _decays(a)
+    writes_XJK, kept_XKJ = d * b, (b * _until_end(gap_XJJ)).mT
+    n_XJJ = (writes_XJK @ b.mT).mul_(gap_XJJ)
+    r_XJJ = (c @ b.mT).mul_(gap_XJJ)
+    eye_JJ = torch.eye(b.shape[1], dtype=b.dtype, device=b.device).expand_as(n_XJJ)
+    inverse_XJJ = torch.linalg.solve_triangular(n_XJJ, eye_JJ, upper=False, unitriangular=True)
+    u_XJV, w_XJK = inverse_XJJ @ (d * v), inverse_XJJ @ writes_XJK.mul_(-since_XJ1)
+    through_XKK = kept_XKJ @ w_XJK
+    through_XKK.diagonal(dim1=1, dim2=2).add_(since_XJ1[:, -1])
+    starts_XKV, last = _propagate_states(through_XKK, kept_XKJ @ u_XJV, initial)
+    written_XJV = u_XJV.baddbmm_(w_XJK, starts_XKV)
+    y_XJV = ((since_XJ1 * c) @ starts_XKV).baddbmm_(r_XJJ, written_XJV)
+    within = (n_XJJ, r_XJJ, inverse_XJJ, w_XJK, through_XKK, starts_XKV, written_XJV)
+    return y_XJV, last, (gap_XJJ, since_XJ1, *within)
+
+
+def _gradients(saved: tuple[Tensor, ...], dy: Tensor, dlast: Tensor) -> tuple[Tensor, ...]:
+    """The gradients of c, b, a, d, v and the first state: those of N, u and w follow from that of `right`, where
+    w S + u = (I + N)^-1 right.
+    """
+    c, b, d, v, gap, since, n, r, inverse, w, through, starts, written = saved
+    until = _until_end(gap)
+    dwritten = r.mT @ dy
+    local = ((since * c).mT @ dy).baddbmm_(w.mT, dwritten)
+    adjoint, dinitial = _propagate_gradients(through, local, dlast)
+    dwritten.baddbmm_(b * until, adjoint)
+    dright = inverse.mT @ dwritten
+    dkept, dkey, dfrom_start = written @ adjoint.mT, dright @ starts.mT, dy @ starts.mT
+    dn, dr = (dright @ written.mT).neg_().tril_(-1), dy @ written.mT
+    dgaps = (dn * n).addcmul_(dr, r)
+    dgaps[:, -1:] += (_dot(dkept, b) * until).mT
+    dn.mul_(gap)
+    dr.mul_(gap)
+    writes = d * b
+    dsince = _dot(dfrom_start, c) - _dot(dkey, writes)
+    dsince[:, -1] += _dot(adjoint.flatten(1), starts.flatten(1))
+    dwrites = (dn @ b).addcmul_(since, dkey, value=-1)
+    db = (dn.mT @ writes).baddbmm_(dr.mT, c).addcmul_(until, dkept).addcmul_(d, dwrites)
+    dc = (dr @ b).addcmul_(since, dfrom_start)
+    dd = _dot(dright, v) + _dot(dwrites, b)
+    return dc, db, _through_decays(dgaps, dsince * since), dd, d * dright, dinitial
 
 
 def _decays(a_XJ1: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,7 +171,7 @@ def _dot(one: Tensor, other: Tensor) -> Tensor:
     return (one * other).sum(-1, keepdim=True)
 
 
-def _handed_on(through_XKK: Tensor, added_XKV: Tensor, initial: Tensor) -> tuple[Tensor, Tensor]:
+def _propagate_states(through_XKK: Tensor, added_XKV: Tensor, initial: Tensor) -> tuple[Tensor, Tensor]:
     """The state before each chunk, (X, K, V), and the last one."""
     states = initial.new_empty(len(through_XKK) // len(initial) + 1, *initial.shape)
     states[0] = initial
@@ -176,7 +181,7 @@ def _handed_on(through_XKK: Tensor, added_XKV: Tensor, initial: Tensor) -> tuple
     return states[:-1].flatten(0, 1), state[-1].clone()
 
 
-def _handed_back(through_XKK: Tensor, local_XKV: Tensor, dlast: Tensor) -> tuple[Tensor, Tensor]:
+def _propagate_gradients(through_XKK: Tensor, local_XKV: Tensor, dlast: Tensor) -> tuple[Tensor, Tensor]:
     """The gradient of the state behind each chunk, (X, K, V), and that of the first state."""
     adjoints = dlast.new_empty(len(through_XKK) // len(dlast) + 1, *dlast.shape)
     adjoints[-1] = dlast

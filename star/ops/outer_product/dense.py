@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from star.ops.convolution.toeplitz_matrix import by_distance, toeplitz
-from star.ops.precision import exact, undisturbed
+from star.ops.precision import at_least_float32, without_autocast
 
 ROWS = 64
 """Rows of T that are written out at once (measured on a CPU, 256 to 2,048 tokens: 32 is no faster, 256 slower)."""
@@ -38,7 +38,7 @@ class _WrittenOut(torch.autograd.Function):
         c_HBLK, b_HBTK, v_HBTV = (_by_head(x) for x in (c_BLHK, b_BTHK, v_BTHV))
         y_HBLV = torch.empty_like(v_HBTV[:, :, : c_HBLK.shape[2]])
         t_HRT = toeplitz(h_HW, min(ROWS, c_HBLK.shape[2]), b_HBTK.shape[2])
-        with undisturbed(c_BLHK):
+        with without_autocast(c_BLHK):
             for own, rows, seen in _slabs(c_HBLK, b_HBTK):
                 s_HBRT = c_HBLK[own][:, :, rows] @ b_HBTK[own][:, :, :seen].mT
                 s_HBRT *= _part(t_HRT[own[0]], s_HBRT)
@@ -51,10 +51,10 @@ class _WrittenOut(torch.autograd.Function):
         h_HW = ctx.saved_tensors[3]
         c_HBLK, b_HBTK, v_HBTV, dy_HBLV = (_by_head(x) for x in (*ctx.saved_tensors[:3], *grads))
         t_HRT = toeplitz(h_HW, min(ROWS, c_HBLK.shape[2]), b_HBTK.shape[2])
-        sums = exact(h_HW)
+        sums = at_least_float32(h_HW)
         dc_HBLK, dt_HRT = torch.empty_like(c_HBLK), torch.zeros_like(t_HRT, dtype=sums)
         db_HBTK, dv_HBTV = (torch.zeros_like(x, dtype=sums) for x in (b_HBTK, v_HBTV))
-        with undisturbed(h_HW):
+        with without_autocast(h_HW):
             for own, rows, seen in _slabs(c_HBLK, b_HBTK):
                 c_HBRK, dy_HBRV = c_HBLK[own][:, :, rows], dy_HBLV[own][:, :, rows]
                 b_HBSK, v_HBSV = b_HBTK[own][:, :, :seen], v_HBTV[own][:, :, :seen]

@@ -13,7 +13,7 @@ from torch import Tensor
 from star.ops.convolution.toeplitz_matrix import toeplitz
 from star.ops.outer_product.dense import written_out
 from star.ops.outer_product.fft import transformed
-from star.ops.precision import exact
+from star.ops.precision import at_least_float32
 
 SMALLEST_BLOCK = 32
 
@@ -37,7 +37,7 @@ def convolved(c_BLHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, h_HW: Tensor) -> T
     length, total, taps = c_BLHK.shape[1], b_BTHK.shape[1], h_HW.shape[1]
     ahead = total - length
     if transforms(min(taps, total) * length // total, c_BLHK.shape[-1], v_BTHV.shape[-1]):
-        inputs = (x.to(exact(c_BLHK)) for x in (_behind(ahead, c_BLHK), b_BTHK, v_BTHV, h_HW))
+        inputs = (x.to(at_least_float32(c_BLHK)) for x in (_behind(ahead, c_BLHK), b_BTHK, v_BTHV, h_HW))
         return transformed(*inputs)[:, ahead:].to(c_BLHK.dtype)
     b_BTHK, v_BTHV, h_HW = (x.to(c_BLHK.dtype) for x in (b_BTHK, v_BTHV, h_HW))
     block = max(taps, SMALLEST_BLOCK)

@@ -1,6 +1,6 @@
-"""The recurrences with a (key, value) state on a CPU, compiled from `native/` when the package is installed.
+"""The recurrence and the delta rule on a CPU, compiled from `native/` when the package is installed.
 
-Where there was no compiler there is no library, `library()` is None, and PyTorch forms do the work.
+Without a compiler there is no library, `library()` is None, and PyTorch forms do the work.
 
 B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value channels, R decays a head (1 or K),
 N segments. States are (B, H, V, K) inside, as the compiled code has them.
@@ -17,11 +17,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from star.ops.recurrence.inputs import Inputs
+
 LANES = 8
 """Keys, or heads of one value channel, that fill a vector register."""
 
 LARGEST_STATE = 1 << 13
-"""Numbers of state a head: those of a segment lie on the stack, a megabyte or two."""
+"""Numbers of state of a head: the states of a segment lie on the stack, a megabyte or two."""
 
 _SIZES = ("batch", "length", "heads", "groups", "keys", "values", "rates", "rate_batch", "rate_length", "delta")
 _TENSORS = (
@@ -46,58 +48,48 @@ def library() -> ctypes.CDLL | None:
         return None
 
 
-def supports(
-    c_BLGK: Tensor, b_BLGK: Tensor, a_BLHR: Tensor, d_BLH1: Tensor, v_BLHV: Tensor, initial_BHKV: Tensor
-) -> bool:
-    """float32 on a CPU, keys or heads that fill vector registers, and a state that is not too large.
+def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
+    """Whether the tensors are float32 on a CPU, keys or heads fill vector registers, and the state is not too large.
 
-    Where it does, this is faster than chunks of matrix products, or about as fast (states of 32 x 16 to 128 x 64).
+    Where it is so, the compiled form is faster than chunks of matrix products, or about as fast (states of 32 x 16 to
+    128 x 64 numbers).
     """
-    tensors = (c_BLGK, b_BLGK, a_BLHR, d_BLH1, v_BLHV, initial_BHKV)
-    keys, values = initial_BHKV.shape[2:]
+    keys, values = state_BHKV.shape[2:]
     return (
-        all(x.dtype is torch.float32 and x.device.type == "cpu" for x in tensors)
+        all(x.dtype is torch.float32 and x.device.type == "cpu" for x in (*inputs, state_BHKV))
         and (values == 1 or keys == 1 or keys % LANES == 0)
         and keys * max(values, LANES) <= LARGEST_STATE
-        and v_BLHV.numel() > 0
+        and inputs.v.numel() > 0
         and not torch.compiler.is_compiling()
     )
 
 
-def semi_separable(
-    c_BLGK: Tensor, b_BLGK: Tensor, a_BLHR: Tensor, d_BLH1: Tensor, v_BLHV: Tensor, initial_BHKV: Tensor
-) -> tuple[Tensor, Tensor]:
-    """S_t = exp(d_t a_t) S_{t-1} + d_t b_t v_t^T, y_t = c_t S_t: outputs y_BLHV and the last state_BHKV.
-
-    Differentiable in everything, once. B and L of a may be 1 where all share it.
-    """
-    return _recurrence(False, c_BLGK, b_BLGK, a_BLHR, d_BLH1, v_BLHV, initial_BHKV)
+def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs y_BLHV and the last state_BHKV, as `star.ops.recurrence.naive`; differentiable in everything, once."""
+    return _run(False, inputs, state_BHKV)
 
 
-def delta(
-    c_BLGK: Tensor, b_BLGK: Tensor, a_BLH1: Tensor, d_BLH1: Tensor, v_BLHV: Tensor, initial_BHKV: Tensor
-) -> tuple[Tensor, Tensor]:
-    """S_t = (I - d_t b_t b_t^T) exp(a_t) S_{t-1} + d_t b_t v_t^T, y_t = c_t S_t: as `semi_separable`."""
-    return _recurrence(True, c_BLGK, b_BLGK, a_BLH1, d_BLH1, v_BLHV, initial_BHKV)
+def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs y_BLHV and the last state_BHKV, as `star.ops.delta_rule.naive`; differentiable in everything, once."""
+    return _run(True, inputs, state_BHKV)
 
 
-def _recurrence(rule: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
-    *per_token, initial_BHKV = tensors
-    y_BLHV, last_BHVK = _Recurrence.apply(rule, *per_token, initial_BHKV.mT)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+def _run(delta: bool, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    y_BLHV, last_BHVK = _Recurrence.apply(delta, *inputs, state_BHKV.mT)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
     return y_BLHV, last_BHVK.mT
 
 
 class _Recurrence(torch.autograd.Function):
-    """Keeps the inputs and one state a segment; backwards the states between are computed again."""
+    """Keeps the inputs and one state for each segment; the states between are computed again on the way back."""
 
     @staticmethod
-    def forward(ctx: Any, rule: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, delta: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         c, b, a, d, v, initial = (x.contiguous() for x in tensors)
         y, last = torch.empty_like(v), torch.empty_like(initial)
         segments = -(-v.shape[1] // ctypes.c_int.in_dll(_compiled(), "segment").value)
         kept_BHNVK = initial.new_empty(*initial.shape[:2], segments, *initial.shape[2:])
-        _call("forward", rule, c=c, b=b, a=a, d=d, v=v, initial=initial, y=y, last=last, kept=kept_BHNVK)
-        ctx.rule = rule
+        _call("forward", delta, c=c, b=b, a=a, d=d, v=v, initial=initial, y=y, last=last, kept=kept_BHNVK)
+        ctx.delta = delta
         ctx.save_for_backward(c, b, a, d, v, kept_BHNVK)
         return y, last
 
@@ -111,7 +103,7 @@ class _Recurrence(torch.autograd.Function):
         for shared in ([dc, db] if c.shape[2] == 1 else []) + ([da] if a.shape[1] == 1 else []):
             shared.zero_()  # added to, token by token or head by head
         inputs = {"c": c, "b": b, "a": a, "d": d, "v": v, "kept": kept, "dy": dy, "dlast": dlast}
-        _call("backward", ctx.rule, **inputs, dc=dc, db=db, da=da, dd=dd, dv=dv, dinitial=dinitial)
+        _call("backward", ctx.delta, **inputs, dc=dc, db=db, da=da, dd=dd, dv=dv, dinitial=dinitial)
         return None, dc, db, da.sum_to_size(a.shape), dd, dv, dinitial
 
 
@@ -122,10 +114,10 @@ def _compiled() -> ctypes.CDLL:
     return found
 
 
-def _call(function: str, rule: bool, **tensors: Tensor) -> None:
+def _call(function: str, delta: bool, **tensors: Tensor) -> None:
     batch, length, heads, values = tensors["v"].shape
     groups, keys = tensors["c"].shape[2:]
     rate_batch, rate_length, _, rates = tensors["a"].shape
-    sizes = (batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, rule)
+    sizes = (batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, delta)
     arguments = _Arguments(*sizes, **{name: x.data_ptr() for name, x in tensors.items()})
     getattr(_compiled(), function)(ctypes.byref(arguments), torch.get_num_threads())

@@ -1,12 +1,11 @@
-"""The recurrence S_t = exp(d_t a_t) S_{t-1} + b_t w_t^T, y_t = c_t S_t in few large steps: states of few value channels
-leave no matrix product to make.
+"""The recurrence in few large steps, for states with one value channel, which leave no matrix product to make.
 
-The sequence is cut into about sqrt(L) blocks that advance side by side: once from nothing, to learn what each block
-hands on; then, with the states handed on from block to block, for good. That is some 3 sqrt(L) vectorised steps
-instead of L, exact for any decay since nothing is ever divided, and each step's tensors stay in the processor's cache.
+The sequence is cut into about sqrt(L) blocks that advance side by side: once from a state of zeros, which gives the
+state that each block adds; then from the states passed from block to block, which gives the outputs. That is about
+3 sqrt(L) vectorised steps instead of L. Nothing is ever divided, so any decay is exact.
 
-B batch, L tokens, H heads, G heads of c and b (1 or H), K state channels, V value channels,
-J tokens of a block, N blocks. Blocked tensors are (J, B, N, ...): a step works on contiguous memory.
+B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels, J tokens of a block, N
+blocks. Blocked tensors are (J, B, N, ...): a step works on contiguous memory.
 """
 
 from __future__ import annotations
@@ -16,6 +15,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from star.ops.recurrence.inputs import Inputs, joined
 
 STEP_ELEMENTS = 1 << 15
 """Elements a step works on where the state allows it: 128 KiB in float32."""
@@ -23,43 +25,32 @@ STEP_ELEMENTS = 1 << 15
 FEWEST_BLOCKS = 16
 
 
-def recurrence_in_blocks(
-    c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH1: Tensor, w_BLHV: Tensor, initial_BHKV: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHV and the last state_BHKV; differentiable in everything. All of one floating dtype.
-
-    Args:
-        a_BLHK: log decay per unit step; B, L or K may be 1 where all share it.
-    """
-    pieces = []
-    state_BHKV = initial_BHKV
-    size = _piece(initial_BHKV.numel())
-    per_token = [torch.split(x, size, dim=1) for x in (c_BLGK, b_BLGK, d_BLH1.squeeze(-1), w_BLHV)]
-    rates = torch.split(a_BLHK, size, dim=1) if a_BLHK.shape[1] > 1 else [a_BLHK] * len(per_token[0])
-    for c, b, d, w, rate in zip(*per_token, rates, strict=True):
-        y_BLHV, state_BHKV = _advanced(c, b, rate, d, w, state_BHKV)
-        pieces.append(y_BLHV)
-    return torch.cat(pieces, dim=1), state_BHKV
+def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs y_BLHV and the last state_BHKV, as `naive.recurrence`; differentiable in everything, once."""
+    outputs = []
+    for part in inputs.split(_tile(state_BHKV.numel())):
+        y_BLHV, state_BHKV = _scanned(part, state_BHKV)
+        outputs.append(y_BLHV)
+    return joined(outputs), state_BHKV
 
 
-def _piece(state_elements: int) -> int:
-    """Tokens to advance at a time, so that the states of all blocks stay in the processor's cache."""
+def _tile(state_elements: int) -> int:
+    """Tokens to advance at a time, so that the states of all blocks stay in the cache of a CPU."""
     blocks = max(FEWEST_BLOCKS, STEP_ELEMENTS // state_elements)
     return blocks * blocks
 
 
-def _advanced(
-    c_BLGK: Tensor, b_BLGK: Tensor, a_BLHK: Tensor, d_BLH: Tensor, w_BLHV: Tensor, initial_BHKV: Tensor
-) -> tuple[Tensor, Tensor]:
-    length = w_BLHV.shape[1]
+def _scanned(inputs: Inputs, initial_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV = inputs
+    length = inputs.length
     block = max(1, round(length**0.5))
     c = _blocked(c_BLGK, block).unsqueeze(-1)
     b = _blocked(b_BLGK, block).unsqueeze(-1)
-    d = _blocked(d_BLH, block)[..., None, None]
-    w = _blocked(w_BLHV, block).unsqueeze(-2)
+    d = _blocked(d_BLH1.squeeze(-1), block)[..., None, None]
+    w = _blocked(d_BLH1 * v_BLHV, block).unsqueeze(-2)
     shared = a_BLHK.shape[1] == 1
     rate = (a_BLHK.unsqueeze(0).expand(block, *[-1] * 4) if shared else _blocked(a_BLHK, block)).unsqueeze(-1)
-    y, last_BHKV = _Recurrence.apply(c, b, rate, d, w, initial_BHKV)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+    y, last_BHKV = _Scan.apply(c, b, rate, d, w, initial_BHKV)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
     y_BLHV = y.squeeze(-2).permute(1, 2, 0, 3, 4).flatten(1, 2)[:, :length]
     return y_BLHV, last_BHKV
 
@@ -71,8 +62,8 @@ def _blocked(x_BL: Tensor, block: int) -> Tensor:
     return torch.unflatten(padded, 1, (-1, block)).movedim(2, 0).contiguous()
 
 
-class _Recurrence(torch.autograd.Function):
-    """The adjoint of a linear recurrence is the same recurrence run backwards."""
+class _Scan(torch.autograd.Function):
+    """Backwards the same scan: the adjoint of a linear recurrence is the recurrence in reverse."""
 
     @staticmethod
     def forward(
@@ -84,7 +75,7 @@ class _Recurrence(torch.autograd.Function):
         state = (b[0] * w[0]).expand(*d.shape[1:4], *initial_BHKV.shape[2:]).clone()
         for j in range(1, len(d)):
             state.mul_(decay[j]).addcmul_(b[j], w[j])
-        starts = _handed_on(state, reach, initial_BHKV)
+        starts = _block_states(state, reach, initial_BHKV)
         states, outputs, scratch = state.new_empty(len(d), *state.shape), [], torch.empty_like(state)
         state = starts
         for j in range(len(d)):
@@ -94,6 +85,7 @@ class _Recurrence(torch.autograd.Function):
         return torch.stack(outputs), state[:, -1].clone()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         grad_y, grad_last_BHKV = grads
         c, b, a, d, w, decay, reach, states, starts = ctx.saved_tensors
@@ -101,7 +93,7 @@ class _Recurrence(torch.autograd.Function):
         adjoint = torch.zeros_like(starts)
         for j in range(last, -1, -1):
             adjoint.addcmul_(c[j], grad_y[j]).mul_(decay[j])
-        arriving = _handed_on(adjoint.flip(1), reach.flip(1), grad_last_BHKV).flip(1)
+        arriving = _block_states(adjoint.flip(1), reach.flip(1), grad_last_BHKV).flip(1)
         grad_c, grad_b, grad_a, grad_d, grad_w = ([torch.empty(0)] * (last + 1) for _ in range(5))
         adjoint, scratch = arriving, torch.empty_like(arriving)
         for j in range(last, -1, -1):
@@ -117,12 +109,12 @@ class _Recurrence(torch.autograd.Function):
 
 
 def _summed(scratch: Tensor, like: Tensor) -> Tensor:
-    """Summed over what was broadcast; never the scratch memory itself, which the next step overwrites."""
+    """The sum over broadcast axes, in memory of its own, as the next step overwrites the scratch memory."""
     return scratch.sum_to_size(like.shape).clone()
 
 
-def _handed_on(ends_BN: Tensor, reach_BN: Tensor, initial_B: Tensor) -> Tensor:
-    """The state each block starts from, given what it adds by itself and what it lets through."""
+def _block_states(ends_BN: Tensor, reach_BN: Tensor, initial_B: Tensor) -> Tensor:
+    """The state at the start of each block, from what each block adds and the decay over each whole block."""
     starts = torch.empty_like(ends_BN)
     state = initial_B
     for n in range(ends_BN.shape[1]):

@@ -1,4 +1,4 @@
-"""The compiled recurrences against a loop one believes at sight, and against the PyTorch forms they stand for."""
+"""The compiled recurrences against their meaning, and models with and without them."""
 
 import shutil
 
@@ -10,10 +10,14 @@ from genome import CLASSES, Genome, Shape, Space, decode
 from genome.classes.alphabet import TokenMixing
 from star import build
 from star.contract.forms import relative_rms
+from star.ops.delta_rule import naive as delta_naive
 from star.ops.dispatch import forced, kernel
-from star.ops.recurrence import compiled as recurrence
+from star.ops.recurrence import compiled as module
+from star.ops.recurrence import naive
+from star.ops.recurrence.inputs import Inputs
+from tests.star.ops.gradients import with_gradients
 
-compiled = pytest.mark.skipif(recurrence.library() is None, reason="the recurrences are not compiled here")
+compiled = pytest.mark.skipif(module.library() is None, reason="the recurrences are not compiled here")
 
 BATCH = 3
 SIZES = {  # heads, groups, keys, values, decays a head, whether these are constant
@@ -30,17 +34,6 @@ SIZES = {  # heads, groups, keys, values, decays a head, whether these are const
 }
 
 
-def _loop(delta, c, b, a, d, v, state):
-    outputs = []
-    for t in range(v.shape[1]):
-        log = a[:, t if a.shape[1] > 1 else 0]
-        state = torch.exp(log if delta else d[:, t] * log).unsqueeze(-1) * state
-        found = (b[:, t].unsqueeze(-1) * state).sum(-2) if delta else 0
-        state = state + b[:, t].unsqueeze(-1) * (d[:, t] * (v[:, t] - found)).unsqueeze(-2)
-        outputs.append((c[:, t].unsqueeze(-1) * state).sum(-2))
-    return torch.stack(outputs, 1), state
-
-
 def _inputs(delta, size, length):
     heads, groups, keys, values, rates, constant = size
     generator = torch.Generator().manual_seed(length)
@@ -55,34 +48,27 @@ def _inputs(delta, size, length):
     return [x.requires_grad_() for x in inputs]
 
 
-def _with_gradients(form, inputs):
-    parts = form(*inputs)
-    weights = [torch.linspace(-1, 1, part.numel(), dtype=part.dtype).cos().view_as(part) for part in parts]
-    total = sum((part * weight).sum() for part, weight in zip(parts, weights, strict=True))
-    return [*(part.detach() for part in parts), *torch.autograd.grad(total, inputs)]
-
-
 def _rounded(inputs):
     return [x.detach().float().requires_grad_() for x in inputs]
 
 
-def _run(delta):
-    return recurrence.delta if delta else recurrence.semi_separable
+FORMS = {False: (module.recurrence, naive.recurrence), True: (module.delta_rule, delta_naive.delta_rule)}
+"""The compiled form and the meaning, of the recurrence and of the delta rule."""
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="there is no compiler here to have compiled anything")
 def test_the_recurrences_are_compiled_where_they_can_be():
-    assert recurrence.library() is not None
+    assert module.library() is not None
 
 
 @compiled
 @pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 100])
 @pytest.mark.parametrize("delta", [False, True], ids=["semi-separable", "delta"])
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_outputs_state_and_gradients_agree_with_the_loop(size, delta, length):
+def test_outputs_state_and_gradients_agree_with_the_meaning(size, delta, length):
     inputs = _inputs(delta, size, length)
-    measured = _with_gradients(_run(delta), _rounded(inputs))
-    expected = _with_gradients(lambda *tensors: _loop(delta, *tensors), inputs)
+    form, meaning = FORMS[delta]
+    measured, expected = with_gradients(form, _rounded(inputs)), with_gradients(meaning, inputs)
     for ours, theirs in zip(measured, expected, strict=True):
         assert ours.shape == theirs.shape
         assert relative_rms(ours, theirs) <= 1e-5
@@ -97,7 +83,7 @@ def test_threads_change_no_bit(size):
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            results.append(_with_gradients(recurrence.semi_separable, inputs))
+            results.append(with_gradients(module.recurrence, inputs))
     finally:
         torch.set_num_threads(before)
     for one, two, three in zip(*results, strict=True):
@@ -113,8 +99,8 @@ def test_any_decay_is_exact(keys):
     lines = len(log_decay)
     nothing, ones = torch.zeros(1, 1, lines, 1), torch.ones(1, 1, 1, 1)
     keyed = torch.zeros(1, 1, lines, keys)
-    inputs = (keyed, keyed, log_decay.view(1, 1, -1, 1), ones.expand(1, 1, lines, 1), nothing)
-    _, state = recurrence.semi_separable(*inputs, torch.ones(1, lines, keys, 1))
+    inputs = Inputs(keyed, keyed, log_decay.view(1, 1, -1, 1), ones.expand(1, 1, lines, 1), nothing)
+    _, state = module.recurrence(inputs, torch.ones(1, lines, keys, 1))
     expected = log_decay.double().exp().view(1, -1, 1, 1).expand_as(state)
     torch.testing.assert_close(state.double(), expected, rtol=3e-7, atol=1.2e-38)
 
@@ -124,7 +110,7 @@ def test_any_decay_is_exact(keys):
 def test_what_is_no_number_is_not_hidden(size):
     inputs = [x.detach() for x in _rounded(_inputs(False, size, 40))]
     inputs[2] = torch.full_like(inputs[2], float("nan"))
-    outputs, state = recurrence.semi_separable(*inputs)
+    outputs, state = module.recurrence(Inputs(*inputs[:5]), inputs[5])
     assert outputs.isnan().all()
     assert state.isnan().all()
 
@@ -135,22 +121,37 @@ def test_what_is_no_number_is_not_hidden(size):
 def test_extreme_gates_stay_finite_over_long_sequences(size, logit):
     inputs = [x.detach() for x in _inputs(False, size, 4096)]
     inputs[2] = F.logsigmoid(torch.full_like(inputs[2], logit))
-    assert all(x.isfinite().all() for x in _with_gradients(recurrence.semi_separable, _rounded(inputs)))
+    assert all(x.isfinite().all() for x in with_gradients(module.recurrence, _rounded(inputs)))
+
+
+def _kernel(operator, tensors):
+    return kernel(operator, Inputs(*tensors[:5]), tensors[5])
 
 
 @compiled
-def test_what_is_asked_of_it_and_what_is_not():
-    inputs = _rounded(_inputs(False, (4, 4, 16, 16, 1, True), 5))
-    assert kernel("semi_separable", *inputs) is recurrence.semi_separable
-    assert kernel("delta", *inputs) is recurrence.delta
+def test_it_runs_for_the_tensors_that_it_supports_and_no_others():
+    tensors = _rounded(_inputs(False, (4, 4, 16, 16, 1, True), 5))
+    assert _kernel("recurrence", tensors) is module.recurrence
+    assert _kernel("delta_rule", tensors) is module.delta_rule
     with forced("triton"):
-        assert kernel("delta", *inputs) is recurrence.delta
+        assert _kernel("delta_rule", tensors) is module.delta_rule
     with forced("torch"):
-        assert kernel("semi_separable", *inputs) is None
-    assert kernel("semi_separable", *(x.double() for x in inputs)) is None
-    assert kernel("semi_separable", *(x.to("meta") for x in inputs)) is None
-    assert kernel("semi_separable", *_rounded(_inputs(False, (2, 2, 12, 3, 1, True), 5))) is None
-    assert kernel("semi_separable", *_rounded(_inputs(False, (1, 1, 256, 64, 1, True), 5))) is None
+        assert _kernel("recurrence", tensors) is None
+    assert _kernel("recurrence", [x.double() for x in tensors]) is None
+    assert _kernel("recurrence", [x.to("meta") for x in tensors]) is None
+    assert _kernel("recurrence", _rounded(_inputs(False, (2, 2, 12, 3, 1, True), 5))) is None
+    assert _kernel("recurrence", _rounded(_inputs(False, (1, 1, 256, 64, 1, True), 5))) is None
+
+
+@compiled
+@pytest.mark.parametrize("delta", [False, True], ids=["recurrence", "delta rule"])
+def test_backward_may_be_called_under_automatic_mixed_precision(delta):
+    tensors = _rounded(_inputs(delta, (4, 4, 16, 16, 1, False), 70))
+    expected = with_gradients(FORMS[delta][0], tensors)
+    with torch.autocast("cpu", torch.bfloat16):
+        measured = with_gradients(FORMS[delta][0], tensors)
+    for ours, theirs in zip(measured, expected, strict=True):
+        assert torch.equal(ours, theirs)
 
 
 RECURRENT = [row for row in CLASSES if row.operator.token_mixing in (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)]

@@ -30,13 +30,13 @@ def test_auto_takes_the_kernel_on_a_gpu_only() -> None:
     pytest.importorskip("triton", reason="triton is not installed on this platform")
     from star.ops.convolution.triton import gated_short_conv
 
-    assert kernel("toeplitz", *features()) is None
-    assert kernel("toeplitz", *features(device="meta")) is gated_short_conv
+    assert kernel("gated_convolution", *features()) is None
+    assert kernel("gated_convolution", *features(device="meta")) is gated_short_conv
     with forced("torch"):
-        assert kernel("toeplitz", *features(device="meta")) is None
+        assert kernel("gated_convolution", *features(device="meta")) is None
         with forced("auto"):
-            assert kernel("toeplitz", *features(device="meta")) is gated_short_conv
-    assert kernel("toeplitz", *features(device="meta")) is gated_short_conv
+            assert kernel("gated_convolution", *features(device="meta")) is gated_short_conv
+    assert kernel("gated_convolution", *features(device="meta")) is gated_short_conv
 
 
 def change(place: int, tensor: Tensor) -> list[Tensor]:
@@ -48,18 +48,18 @@ def change(place: int, tensor: Tensor) -> list[Tensor]:
 UNSUPPORTED = {
     "another structure": ("low_rank", features(device="meta")),
     "an unknown structure": ("nothing", features(device="meta")),
-    "no features": ("toeplitz", []),
-    "three features": ("toeplitz", features(device="meta")[:3]),
-    "float64": ("toeplitz", features(torch.float64, device="meta")),
-    "float16": ("toeplitz", features(torch.float16, device="meta")),
-    "a long filter": ("toeplitz", features(taps=9, device="meta")),
-    "no filter": ("toeplitz", features(taps=0, device="meta")),
-    "gates of two dtypes": ("toeplitz", change(1, torch.zeros(2, 5, 4, dtype=torch.bfloat16, device="meta"))),
-    "gates of two shapes": ("toeplitz", change(2, torch.zeros(2, 6, 4, device="meta"))),
-    "a filter of other channels": ("toeplitz", change(3, torch.zeros(5, 3, device="meta"))),
-    "a filter elsewhere": ("toeplitz", change(3, torch.zeros(4, 3))),
-    "no tokens": ("toeplitz", [torch.zeros(2, 0, 4, device="meta")] * 3 + [torch.zeros(4, 3, device="meta")]),
-    "heads": ("toeplitz", [torch.zeros(2, 5, 2, 2, device="meta")] * 3 + [torch.zeros(2, 3, device="meta")]),
+    "no features": ("gated_convolution", []),
+    "three features": ("gated_convolution", features(device="meta")[:3]),
+    "float64": ("gated_convolution", features(torch.float64, device="meta")),
+    "float16": ("gated_convolution", features(torch.float16, device="meta")),
+    "a long filter": ("gated_convolution", features(taps=9, device="meta")),
+    "no filter": ("gated_convolution", features(taps=0, device="meta")),
+    "gates of two dtypes": ("gated_convolution", change(1, torch.zeros(2, 5, 4, dtype=torch.bfloat16, device="meta"))),
+    "gates of two shapes": ("gated_convolution", change(2, torch.zeros(2, 6, 4, device="meta"))),
+    "a filter of other channels": ("gated_convolution", change(3, torch.zeros(5, 3, device="meta"))),
+    "a filter elsewhere": ("gated_convolution", change(3, torch.zeros(4, 3))),
+    "no tokens": ("gated_convolution", [torch.zeros(2, 0, 4, device="meta")] * 3 + [torch.zeros(4, 3, device="meta")]),
+    "heads": ("gated_convolution", [torch.zeros(2, 5, 2, 2, device="meta")] * 3 + [torch.zeros(2, 3, device="meta")]),
 }
 
 
@@ -76,11 +76,11 @@ def test_what_no_kernel_supports_falls_back(mode: str, what: str) -> None:
 def test_the_environment_chooses_and_the_context_manager_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("triton", reason="triton is not installed on this platform")
     monkeypatch.setenv("STAR_KERNELS", "torch")
-    assert kernel("toeplitz", *features(device="meta")) is None
+    assert kernel("gated_convolution", *features(device="meta")) is None
     with forced("auto"):
-        assert kernel("toeplitz", *features(device="meta")) is not None
+        assert kernel("gated_convolution", *features(device="meta")) is not None
     monkeypatch.setenv("STAR_KERNELS", "")
-    assert kernel("toeplitz", *features(device="meta")) is not None
+    assert kernel("gated_convolution", *features(device="meta")) is not None
 
 
 def test_an_unknown_mode_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,17 +88,17 @@ def test_an_unknown_mode_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> 
         pass
     monkeypatch.setenv("STAR_KERNELS", "fast")
     with pytest.raises(ValueError, match="STAR_KERNELS is 'fast'; legal: auto, triton, torch"):
-        kernel("toeplitz", *features())
+        kernel("gated_convolution", *features())
 
 
 def test_forcing_the_kernel_where_none_can_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr(dispatch, "_installed", lambda: True)
     with forced("triton"), pytest.raises(RuntimeError, match=r"for tensors on cpu; .*TRITON_INTERPRET=1"):
-        kernel("toeplitz", *features())
+        kernel("gated_convolution", *features())
     monkeypatch.setattr(dispatch, "_installed", lambda: False)
     with forced("triton"), pytest.raises(RuntimeError, match="not installed"):
-        kernel("toeplitz", *features())
+        kernel("gated_convolution", *features())
 
 
 def test_star_works_without_triton_and_does_not_ask_for_it() -> None:

@@ -120,8 +120,8 @@ def test_views_agree_where_blocks_begin_and_end(kind):
 
 
 @pytest.mark.parametrize("kind", ["Phalanx", "gate a key", "DeltaNet"])
-def test_pieces_of_blocks_are_put_together_again(kind, monkeypatch):
-    monkeypatch.setattr(jagged, "PIECE_ELEMENTS", 400)
+def test_tiles_of_blocks_are_joined_in_order(kind, monkeypatch):
+    monkeypatch.setattr(jagged, "TILE_ELEMENTS", 400)
     structure, features, _ = _mixed(*_class(*BANDED[kind]), 100)
     assert list(disagreements(structure, features, {"fast"})) == []
 

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from genome import CLASSES, FeaturizerGenome, Genome, GroupGenome, LIVClass, OperatorGenome, Shape, Space, decode, named
 from genome.classes.alphabet import ChannelMixing, Expansion, Generator, Source, TokenMixing
@@ -94,3 +95,12 @@ def test_retnet_forgets_at_the_rates_of_the_paper():
     _, features, _ = _row("RetNet", 3)
     expected = 1 - 2.0 ** -torch.arange(5, 9, dtype=torch.float64)
     torch.testing.assert_close(features["a"].exp().squeeze(1), expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["GLA", "RetNet", "DeltaNet"])
+def test_the_matrix_is_made_on_the_device_of_the_features(name):
+    liv, features, _ = _row(name, 5, dtype=torch.float32)
+    with FakeTensorMode():
+        on_gpu = {group: torch.empty(x.shape, device="cuda") for group, x in features.items()}
+        assert liv.structure.matrix(on_gpu).device.type == "cuda"

@@ -1,0 +1,1 @@
+"""A memory cell with exponential input gates, whose gates read its own last output: no linear operator."""
