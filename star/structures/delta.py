@@ -38,7 +38,7 @@ class Delta(Recurrent):
     def matrix(self, features: Features) -> Tensor:
         c_BHLK, b_BHLK, a_BHL1, d_BHL1, _ = (group.transpose(1, 2) for group in self.inputs(features).every_token())
         earlier_LL = torch.ones(a_BHL1.shape[2], a_BHL1.shape[2], dtype=torch.bool, device=a_BHL1.device).tril(-1)
-        reach_BHLL = a_BHL1.masked_fill(~earlier_LL, 0).cumsum(-2).exp().tril()
+        reach_BHLL = a_BHL1.masked_fill(earlier_LL.logical_not(), 0).cumsum(-2).exp().tril()
         corrected_BHLL = (d_BHL1 * (b_BHLK @ b_BHLK.mT) * reach_BHLL).tril(-1)
         eye_LL = torch.eye(c_BHLK.shape[2], dtype=c_BHLK.dtype, device=c_BHLK.device)
         written_BHLL = torch.linalg.solve(eye_LL + corrected_BHLL, d_BHL1 * eye_LL)
