@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,10 +91,14 @@ def open_engine(url: URL, *, writes: bool) -> Engine:
     return engine
 
 
-def migration_config() -> Config:
-    """Return the Alembic configuration of the folder `migrations`; a caller adds its `connection` to `attributes`."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+def migration_config(folder: Path = MIGRATIONS) -> Config:
+    """Return the Alembic configuration of a folder of migrations.
+
+    A caller sets `attributes["connection"]`, on which `env.py` runs, and for a comparison `attributes["tables"]`.
+    """
+    config = Config(stdout=io.StringIO())
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     return config
 
 

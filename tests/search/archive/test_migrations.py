@@ -1,28 +1,30 @@
-"""Migrations bring any database to the tables that the records describe, and know nothing of the application."""
+"""Migrations bring any database to the tables of `tables.py`, and import nothing from the application."""
 
 from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from search.archive import Archive
-from search.archive.engine import MIGRATIONS, database_url, now
+from search.archive.engine import MIGRATIONS, database_url, migration_config, now
+from search.archive.new_migration import new_migration
 from search.archive.tables import Record
 
 
-def difference(url: str) -> list[object]:
+def difference(url: str, tables: sa.MetaData = Record.metadata) -> list[object]:
     engine = sa.create_engine(database_url(url))
     with engine.connect() as connection:
-        found = list(compare_metadata(MigrationContext.configure(connection), Record.metadata))
+        found = list(compare_metadata(MigrationContext.configure(connection), tables))
     engine.dispose()
     return found
 
@@ -44,8 +46,7 @@ def test_the_comparison_can_fail(archive: Archive, url: str) -> None:
 def test_down_and_up_again(archive: Archive, url: str) -> None:
     engine = sa.create_engine(database_url(url))
     with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        config = migration_config()
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
         assert set(sa.inspect(connection).get_table_names()) == {"alembic_version"}
@@ -77,3 +78,57 @@ def test_the_databases_clock_is_utc_in_seconds(archive: Archive, url: str) -> No
         expected = known.get(engine.dialect.name, "SELECT CAST(extract(epoch FROM now()) AS double precision)")
         assert abs(connection.scalar(sa.text(expected)) - connection.scalar(sa.select(now()))) < 5
     engine.dispose()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the migrations, for a test to add to."""
+    return shutil.copytree(MIGRATIONS, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+@pytest.fixture
+def changed_tables() -> sa.MetaData:
+    """The tables with a new column, a new table and a column of another type."""
+    tables = sa.MetaData()
+    for table in Record.metadata.tables.values():
+        table.to_metadata(tables)
+    tables.tables["jobs"].append_column(sa.Column("note", sa.Text))
+    tables.tables["jobs"].c.runner.type = sa.String(200)
+    sa.Table("notes", tables, sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))
+    return tables
+
+
+def test_a_new_migration_leads_to_the_changed_tables_and_back(
+    url: str, folder: Path, changed_tables: sa.MetaData
+) -> None:
+    latest = sorted(path.name for path in (folder / "versions").glob("*.py"))[-1]
+    written = new_migration("notes_of_jobs", folder, changed_tables)
+    assert written.name == f"{int(latest[:4]) + 1:04d}_notes_of_jobs.py"
+    assert written.read_text().startswith('"""Notes of jobs."""')
+    engine = sa.create_engine(database_url(url))
+    config = migration_config(folder)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    assert difference(url, changed_tables) == []
+    assert difference(url) != []
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, latest[:4])
+    engine.dispose()
+    assert difference(url) == []
+
+
+def test_tables_without_a_change_need_no_migration(folder: Path) -> None:
+    before = sorted((folder / "versions").iterdir())
+    with pytest.raises(ValueError, match="does not differ"):
+        new_migration("nothing_new", folder)
+    assert [path for path in sorted((folder / "versions").iterdir()) if path.suffix == ".py"] == [
+        path for path in before if path.suffix == ".py"
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "No", "../up", "a b", "1st_thing"])
+def test_a_migration_has_a_plain_name(name: str, folder: Path) -> None:
+    with pytest.raises(ValueError, match="lower-case"):
+        new_migration(name, folder)
