@@ -1,7 +1,7 @@
 """The one place that decides which form of an operator runs: compiled, a Triton kernel, or one in PyTorch.
 
-`auto` (the default) takes a kernel for tensors that it supports on the device it is made for: Triton's on a GPU, those
-in C on a CPU where they are compiled. The environment variable STAR_KERNELS or, before it, the context manager `forced`
+`auto` (the default) takes a kernel for tensors that it supports on the device it is made for: a Triton kernel on a GPU,
+a compiled one on a CPU. The environment variable STAR_KERNELS or, before it, the context manager `forced`
 says otherwise: `torch` never takes a kernel, `triton` takes Triton's for CPU tensors too, which works under
 TRITON_INTERPRET=1 only and is how they are tested without a GPU.
 

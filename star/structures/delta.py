@@ -1,4 +1,4 @@
-"""T_ij = c_i^T A_i ... A_{j+1} d_j b_j with A_t = (I - d_t b_t b_t^T) exp(a_t): a state that replaces what it held.
+"""T_ij = c_i^T A_i ... A_{j+1} d_j b_j with A_t = (I - d_t b_t b_t^T) exp(a_t): a state that replaces values.
 
 S_t = A_t S_{t-1} + d_t b_t v_t^T, y_t = S_t^T c_t: the state forgets by exp(a_t), then the value found under key b_t is
 moved towards v_t by the share d_t (Yang et al. 2025, Gated Delta Networks, eq. 10; with a = 0 DeltaNet, Yang et al.

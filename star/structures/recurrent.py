@@ -16,12 +16,14 @@ from star.structures.structure import Features, Structure
 
 
 class Recurrent(Structure):
-    """The groups are c_BLGK, b_BLGK, a (log decay, 0 or less; HK or BLHK, K may be 1, heads may share one), d_BLH1
-    (steps) and v_BLHV.
+    """A structure whose cache is one state per head.
+
+    The groups are c_BLGK, b_BLGK, a (log decay, 0 or less; HK or BLHK, K may be 1, heads may share one), d_BLH1 (steps)
+    and v_BLHV.
 
     Attributes:
         masked_groups: the groups that are 0 for a token that leaves the state as it is.
-        ones: value channels of ones that are appended to v, so that the state sums what it weighs.
+        ones: value channels of ones that are appended to v, so that the state also sums the weights of the values.
     """
 
     per_token = ("c", "b", "d", "v")

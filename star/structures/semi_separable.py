@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from math import prod
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
 from genome.classes.alphabet import Nonlinearity
 from star.ops import dispatch
 from star.ops.recurrence import naive
+from star.ops.recurrence.final_state import final_state
 from star.ops.recurrence.inputs import Inputs
 from star.structures.recurrent import Recurrent
 from star.structures.structure import Features
@@ -53,18 +53,7 @@ class SemiSeparable(Recurrent):
         return self._divided(y_BLHV), state_BHKV
 
     def final_state(self, inputs: Inputs) -> Tensor:
-        """A sum over tokens, as nothing is read: each token's b v^T under the decays of the tokens after it."""
-        _, b_BLGK, a_BLHR, d_BLH1, v_BLHV = inputs
-        later_BLHR = (d_BLH1 * a_BLHR)[:, 1:].flip(1).cumsum(1).flip(1)
-        until_BLHR = F.pad(later_BLHR, (0, 0, 0, 0, 0, 1)).exp()
-        w_BLHV = d_BLH1 * v_BLHV
-        if until_BLHR.shape[-1] > 1:
-            b_BLGK = until_BLHR * b_BLGK
-        else:
-            w_BLHV = until_BLHR * w_BLHV
-        if self.extents["v"].size == 1:
-            return torch.stack([(b_BLGK * w_BLH.unsqueeze(-1)).sum(1) for w_BLH in w_BLHV.unbind(-1)], dim=-1)
-        return b_BLGK.permute(0, 2, 3, 1) @ w_BLHV.transpose(1, 2)
+        return final_state(inputs)
 
     def matrix(self, features: Features) -> Tensor:
         c_BLGK, b_BLGK, a_BLHR, d_BLH1, _ = self.inputs(features)

@@ -1,1 +1,1 @@
-"""The gated delta rule: a linear recurrence whose state replaces what it held under a key."""
+"""The gated delta rule: a linear recurrence whose state replaces the value that it held under a key."""

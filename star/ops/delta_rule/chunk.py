@@ -1,10 +1,10 @@
 """The gated delta rule S_t = (I - d_t b_t b_t^T) exp(a_t) S_{t-1} + d_t b_t v_t^T, y_t = S_t^T c_t, in chunks.
 
-Within a chunk what is really written at each token, u_t = d_t (v_t - exp(a_t) S_{t-1}^T b_t), solves a triangular
+Within a chunk the values written at each token, u_t = d_t (v_t - exp(a_t) S_{t-1}^T b_t), solve a triangular
 system (I + N) U = d (V - exp(g) B S_0) with N_tj = d_t exp(g_t - g_j) b_t . b_j for j < t and g the running sum of a:
 the UT form of Yang et al. 2024 (Parallelizing Linear Transformers with the Delta Rule, section 3), with decays as in
 Gated Delta Networks (Yang et al. 2025, section 3.3). A chunk is then one map of its first state, S -> M S + R, so that
-only a product of K x K matrices is left for the loop over chunks; all else is done for all chunks at once.
+only a product of K x K matrices is left for the loop over chunks; the rest is computed for all chunks at once.
 
 The inverse is found by substitution, never as (I - N)(I + N^2)(I + N^4)...: that takes twice as long, and on keys that
 are alike its powers of N grow past 10^9 and cancel (relative error 3 at 32 tokens in float32, where substitution keeps
@@ -68,8 +68,8 @@ def _chunked(x_BLH: Tensor, chunk: int) -> Tensor:
 class _DeltaRule(torch.autograd.Function):
     """Written by hand, as the chain that autograd records keeps more tensors and takes two to three times as long.
 
-    n are the products d b . b and r the products c . b within a chunk, decayed; u is what the chunk writes from a first
-    state of zeros, and w S is what its first state S changes of it: u + w S is written.
+    n are the products d b . b and r the products c . b within a chunk, decayed; u are the values that the chunk writes
+    from a first state of zeros, and u + w S the values that it writes from a first state S.
     """
 
     @staticmethod
@@ -109,8 +109,9 @@ def _outputs(
 
 
 def _gradients(saved: tuple[Tensor, ...], dy: Tensor, dlast: Tensor) -> tuple[Tensor, ...]:
-    """The gradients of c, b, a, d, v and the first state: those of N, u and w follow from that of `right`, where
-    w S + u = (I + N)^-1 right.
+    """The gradients of c, b, a, d, v and the first state.
+
+    With w S + u = (I + N)^-1 right, the gradients of N, u and w follow from that of `right`.
     """
     c, b, d, v, gap, since, n, r, inverse, w, through, starts, written = saved
     until = _until_end(gap)
@@ -147,14 +148,14 @@ def _decays(a_XJ1: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _through_decays(dgaps_XJJ: Tensor, dsince_XJ1: Tensor) -> Tensor:
-    """The gradient of a from those of the sums in `_decays`."""
+    """The gradient of a from the gradients of the sums in `_decays`."""
     dsums_XS = torch.cat([dgaps_XJJ.flatten(1), dsince_XJ1.squeeze(-1)], dim=1)
     return (dsums_XS @ _spans(dsince_XJ1.shape[1], dsince_XJ1.dtype, dsince_XJ1.device)[0].T).unsqueeze(-1)
 
 
 @lru_cache(maxsize=16)
 def _spans(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Which tokens each of the S = J J + J sums in `_decays` is over; and -inf for those back in time, else 0."""
+    """Ones for the tokens of each of the S = J J + J sums in `_decays`, (J, S); -inf for sums with i < j, else 0."""
     place = torch.arange(size, device=device)
     token, i, j = place.view(-1, 1, 1), place.view(1, -1, 1), place.view(1, 1, -1)
     between_JS = ((j < token) & (token <= i)).flatten(1)
@@ -182,7 +183,7 @@ def _propagate_states(through_XKK: Tensor, added_XKV: Tensor, initial: Tensor) -
 
 
 def _propagate_gradients(through_XKK: Tensor, local_XKV: Tensor, dlast: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient of the state behind each chunk, (X, K, V), and that of the first state."""
+    """The gradient of the state after each chunk, (X, K, V), and that of the first state."""
     adjoints = dlast.new_empty(len(through_XKK) // len(dlast) + 1, *dlast.shape)
     adjoints[-1] = dlast
     adjoint = adjoints.unbind()
@@ -192,5 +193,5 @@ def _propagate_gradients(through_XKK: Tensor, local_XKV: Tensor, dlast: Tensor) 
 
 
 def _chunks(side_by_side: Tensor, *chunked_X: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Each chunk's part of these tensors, in order."""
+    """The tensors of each chunk, in order."""
     return zip(*(torch.split(x, len(side_by_side)) for x in chunked_X), strict=True)

@@ -2,8 +2,8 @@
 
 Within a chunk every token reads every earlier one through the decays between them; the state at the end of a chunk is
 passed to the next. Log decays are only added and decays only multiplied, over exactly the tokens between the two, so
-any decay is exact. Work proceeds in tiles of a few chunks: what lies between the products then stays in the cache of a
-CPU, and on other devices the memory for it is bounded.
+any decay is exact. Work proceeds in tiles of a few chunks: the tensors between the products then stay in the cache of a
+CPU, and on other devices the memory for them is bounded.
 
 B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels, R decays of a head (1 or K),
 N chunks of C tokens in a tile, T tokens of a tile.

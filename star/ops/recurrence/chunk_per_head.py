@@ -24,8 +24,8 @@ from star.ops.recurrence.chunk_products import (
 class PerHead:
     """Outputs and gradients of a tile with one decay per head.
 
-    A chunk's output is its scores c b^T, which heads may share, times the decays between its tokens, times w; and what
-    the state at the start of the chunk adds.
+    A chunk's output is its scores c b^T, which heads may share, times the decays between its tokens, times w; plus c
+    times the decayed state at the start of the chunk.
     """
 
     def __init__(

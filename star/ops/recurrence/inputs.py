@@ -1,4 +1,4 @@
-"""What every form of a recurrence takes: the five feature groups of a (key, value) state, as one value.
+"""The input of every form of a recurrence: the five feature groups of a (key, value) state, as one value.
 
 B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels, R decays of a head (1 or K).
 """
@@ -15,8 +15,8 @@ class Inputs(NamedTuple):
     """The feature groups of a recurrence or of a delta rule, all of one floating dtype.
 
     Attributes:
-        c: what reads the state, (B, L, G, K); queries.
-        b: what is written under, (B, L, G, K); keys.
+        c: queries, (B, L, G, K); they read the state.
+        b: keys, (B, L, G, K); values are written to the state under them.
         a: log decays for a unit step, 0 or less, (B, L, H, R). B and L are 1 where all sequences and tokens share them.
         d: step sizes of a recurrence, replaced shares of a delta rule, (B, L, H, 1).
         v: values, (B, L, H, V).

@@ -1,17 +1,17 @@
 /* Recurrences of heads with one value channel: heads lie side by side in vector registers.
 
-   For heads that share c and b, with K keys and decays that are constant or one a head, and for heads of one key that
-   share nothing. Of the LANES lanes those past the last head hold zeros. Otherwise as in states.c. */
+   There are two cases: heads that share c and b, with K keys and decays that are constant or one per head; and heads of
+   one key that share nothing. Lanes past the last head hold zeros. The rest is as in states.c. */
 
 #include "recurrence.h"
 
-/* Key k of a token, b or c, times y: one number that all heads share, or that of every head. */
+/* Number k of a token's b or c times y; the number is shared by all heads, or there is one for every head. */
 INLINED Lanes by_key(const float *x, int64_t k, int shared, int64_t heads, Lanes y)
 {
     return shared ? x[k] * y : load(x, heads) * y;
 }
 
-/* (H, K) in memory, K lanes here. */
+/* Loads (H, K) numbers as K vectors of heads. */
 INLINED void load_heads(Lanes *lanes, const float *x, int64_t keys, int64_t heads)
 {
     if (keys == 1) {
@@ -35,7 +35,7 @@ INLINED void store_heads(float *x, const Lanes *lanes, int64_t keys, int64_t hea
         for (int64_t k = 0; k < keys; k++) x[i * keys + k] = lanes[k][i];
 }
 
-/* Where a token of the first head lies in tensors with K keys for all heads or one for each, and one number a head. */
+/* The place of a token of the first head in tensors with K shared keys or one key per head, and one number per head. */
 typedef struct {
     int64_t key, step;
 } Place;
@@ -61,13 +61,13 @@ INLINED void decays(Lanes *decay, const Lanes *rate, Lanes step, int64_t rates)
     }
 }
 
-/* What the tokens of a segment need to go backwards: exp(l), S_{t-1} and v less what was found. */
+/* The numbers that a segment's gradients need: exp(l), S_{t-1}, and v - b S' (v where there is no delta rule). */
 typedef struct {
     Lanes *decay, *before, *gap;
 } Segment;
 
-/* Tokens forwards from `state`: outputs if `reading`, or else what is needed to go backwards, where `state` is that
-   before the first of them and room for the others lies behind it. */
+/* Advances over the tokens from `state`. If `reading`, writes outputs; otherwise fills `s`, where `state` is the first
+   of its states and has room for the others behind it. */
 INLINED void
 advance(Lanes *state, const Segment *s, const Recurrence *r, Part p, int64_t heads, int shared, int delta, int reading)
 {
@@ -97,14 +97,14 @@ advance(Lanes *state, const Segment *s, const Recurrence *r, Part p, int64_t hea
     }
 }
 
-/* Sums of neighbours, those of x and of y in turn within each half. */
+/* Sums of neighbouring lanes: within each half first the sums of x, then the sums of y. */
 INLINED Lanes pairwise(Lanes x, Lanes y)
 {
     return __builtin_shuffle(x, y, (Order){0, 2, 8, 10, 4, 6, 12, 14}) +
            __builtin_shuffle(x, y, (Order){1, 3, 9, 11, 5, 7, 13, 15});
 }
 
-/* The sums of LANES vectors, as one. */
+/* The sums of LANES vectors, as one vector. */
 INLINED Lanes sums(const Lanes *x)
 {
     const Lanes low = pairwise(pairwise(x[0], x[1]), pairwise(x[2], x[3]));
@@ -113,7 +113,7 @@ INLINED Lanes sums(const Lanes *x)
            __builtin_shuffle(low, high, (Order){4, 5, 6, 7, 12, 13, 14, 15});
 }
 
-/* The gradient of a token's keys: added up over heads that share them. */
+/* Writes the gradient of a token's b or c, summed over heads that share it. */
 INLINED void give_keys(float *x, const Lanes *lanes, int64_t K, int shared, int64_t heads)
 {
     if (!shared) {
@@ -125,7 +125,7 @@ INLINED void give_keys(float *x, const Lanes *lanes, int64_t K, int shared, int6
     for (; k < K; k++) x[k] += sum(lanes[k]);
 }
 
-/* One token backwards, the j-th of its segment: takes the gradient of S_t and leaves that of S_{t-1}. */
+/* The gradients of the j-th token of a segment; turns the gradient of S_t in `adjoint` into that of S_{t-1}. */
 INLINED void backward_token(Lanes *adjoint, Lanes *drate, const Lanes *rate, const Segment *s, const Recurrence *r,
                             Place at, int64_t j, int64_t heads, int shared, int delta)
 {
@@ -204,7 +204,7 @@ INLINED void backward_heads(const Recurrence *r, Part p, int64_t heads, int shar
     store_heads(r->dinitial + state_of(r, p.n, p.head), adjoint, K, heads);
 }
 
-/* A compiler that knows how many heads there are makes loads of the copies. */
+/* A compiler that knows the number of heads turns the copies into vector loads. */
 #define BY_HEADS(work, r, p, shared, delta)                                  \
     if ((p).behind - (p).head == LANES)                                      \
         work(r, p, LANES, shared, delta);                                    \

@@ -1,17 +1,17 @@
-/* The compiled recurrences, forwards and backwards: which form they take and how the work is dealt out. */
+/* The compiled recurrences, forwards and backwards: the choice of their form and the division of work into parts. */
 
 #include "recurrence.h"
 
 const int segment = SEGMENT;
 
-/* Heads of one value channel fill registers with heads instead of keys, where no more than a copy brings them there. */
+/* Whether registers are filled with heads instead of keys: for one value channel, if a copy suffices to load them. */
 static int by_channels(const Recurrence *r)
 {
     return r->values == 1 && (r->groups == 1 ? r->rate_length == 1 || r->rates == 1 : r->keys == 1);
 }
 
-/* Segment by segment, heads within: what heads read of a token lies side by side. Heads that share c and b add to one
-   gradient, so they are one thread's. */
+/* The loop over heads is inside the loop over segments, as the numbers of a token's heads lie side by side. Heads that
+   share c and b add to one gradient, so one thread works on all of them. */
 static void run(const Recurrence *r, Run *part, int backwards, int threads)
 {
     const int64_t at_once = smaller(r->heads, LANES), together = r->groups == 1 ? r->heads : at_once;

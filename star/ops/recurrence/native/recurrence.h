@@ -1,14 +1,16 @@
-/* What the compiled recurrences share: their tensors, as Python hands them over, vectors and the exponential function.
+/* Shared by the compiled recurrences: their tensors as Python passes them, vectors and the exponential function.
 
    S_t = S'_t + b_t w_t^T,  S'_t = exp(l_t) S_{t-1},  y_t = c_t S_t, where
-     semi-separable:  l_t = d_t a_t,  w_t = d_t v_t
+     recurrence:      l_t = d_t a_t,  w_t = d_t v_t
      delta rule:      l_t = a_t,      w_t = d_t (v_t - b_t S'_t)
 
    Tensors are contiguous float32. B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value channels,
    R decays a head (1 or K), N segments of SEGMENT tokens:
      c, b (B, L, G, K);  a (B or 1, L or 1, H, R);  d (B, L, H);  v, y (B, L, H, V);  states (B, H, V, K);
-     kept (B, H, N, V, K), the states before each segment;  gradients as what they are of, but da (B, L or 1, H, R).
-   Those of what is shared are added to and zero at first: dc and db of a single group, da of a single token. */
+     kept (B, H, N, V, K), the states before each segment;
+     gradients have the shapes of their tensors, but da is (B, L or 1, H, R).
+   Gradients of shared tensors (dc and db of a single group, da of a single token) are sums: they are added to, and
+   Python sets them to zero before. */
 
 #ifndef STAR_RECURRENCE_H
 #define STAR_RECURRENCE_H
@@ -43,7 +45,7 @@ Run states_forward, states_backward, channels_forward, channels_backward;
 
 INLINED int64_t smaller(int64_t one, int64_t other) { return one < other ? one : other; }
 
-/* Where the state of a head lies, and what was kept of it before the segment. */
+/* The place of a head's state, and the state that was kept at the start of the segment. */
 INLINED int64_t state_of(const Recurrence *r, int64_t n, int64_t h) { return (n * r->heads + h) * r->values * r->keys; }
 
 INLINED float *kept_of(const Recurrence *r, Part p, int64_t h)
@@ -52,7 +54,7 @@ INLINED float *kept_of(const Recurrence *r, Part p, int64_t h)
     return r->kept + state_of(r, p.n, h) * segments + p.first / SEGMENT * r->values * r->keys;
 }
 
-/* Where a token's decays lie in a and, given to each sequence by itself, in da. */
+/* The place of a token's decays in a and, with n the sequence, in da. */
 INLINED int64_t rate_of(const Recurrence *r, int64_t n, int64_t h, int64_t t)
 {
     return ((n * r->rate_length + (r->rate_length > 1 ? t : 0)) * r->heads + h) * r->rates;

@@ -1,12 +1,12 @@
-/* Recurrences with a state of K keys and V values a head.
+/* Recurrences with a state of K keys and V values per head.
 
-   The state lies as V rows of K numbers, so that loops over k fill vector registers, and in the first cache. Backwards,
-   the states between a segment's tokens are computed again from the one that was kept before it. Nothing is ever
-   divided: any decay is exact. */
+   The state is V rows of K numbers, so that loops over k fill vector registers; it fits into the first cache.
+   Backwards, the states between a segment's tokens are computed again from the state that was kept at its start.
+   Nothing is ever divided, so any decay is exact. */
 
 #include "recurrence.h"
 
-/* Where a token of a head lies in tensors with K, R (and the gradient of these), one and V numbers a head. */
+/* The place of a token of a head in tensors with K, R, one and V numbers per head, and in the gradient of a. */
 typedef struct {
     int64_t key, rate, drate, step, value;
 } Place;
@@ -23,7 +23,7 @@ INLINED Place place_of(const Recurrence *r, Part p, int64_t h, int64_t t)
     };
 }
 
-/* M keys as one vector or two: which part, its first key and how many keys it has. */
+/* Loop over M keys as one vector or two: `part`, its first key `from`, and `count` keys. */
 #define IN_PARTS(M)                                                                                                \
     _Pragma("GCC unroll 2") for (int64_t part = 0, from = 0, count = smaller(M, LANES); from < (M);                \
                                  part++, from += LANES, count = smaller((M) - from, LANES))
@@ -41,7 +41,7 @@ INLINED void decays(float *restrict decay, const Recurrence *r, Place at, int64_
     }
 }
 
-/* What b finds in a row of S_{t-1}, decayed. */
+/* The product of b with a row of the decayed S_{t-1}. */
 INLINED float found_in(const float *row, const float *decay, const float *b, int64_t K)
 {
     Lanes found = {0};
@@ -52,7 +52,7 @@ INLINED float found_in(const float *row, const float *decay, const float *b, int
     return total;
 }
 
-/* Makes a row of S_{t-1} that of S_t; what c reads there. */
+/* Turns a row of S_{t-1} into the row of S_t; returns the product of c with it. */
 INLINED float
 written_and_read(float *row, const float *decay, const float *b, const float *c, float w, int64_t K)
 {
@@ -73,7 +73,7 @@ written_and_read(float *row, const float *decay, const float *b, const float *c,
 
 INLINED void forward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int64_t M, int delta)
 {
-    (void)M; /* only sums over tokens go by parts of the keys */
+    (void)M; /* only sums over tokens are taken in parts of the keys */
     const int64_t V = r->values;
     float state[V * K], decay[K];
     memcpy(state, (p.first ? r->last : r->initial) + state_of(r, p.n, h), sizeof state);
@@ -91,7 +91,7 @@ INLINED void forward_head(const Recurrence *r, Part p, int64_t h, int64_t K, int
     memcpy(r->last + state_of(r, p.n, h), state, sizeof state);
 }
 
-/* What a segment's tokens need to go backwards: exp(l), S_{t-1} and v less what was found. */
+/* The numbers that a segment's gradients need: exp(l), S_{t-1}, and v - b S' (v where there is no delta rule). */
 typedef struct {
     float *decay, *before, *gap;
 } Segment;
@@ -118,7 +118,7 @@ INLINED void again(const Segment *s, const Recurrence *r, Part p, int64_t h, int
     }
 }
 
-/* Adds what y asks for to a row of the gradient of S_t; that of w. */
+/* Adds the gradient through y to a row of the gradient of S_t; returns the gradient of w. */
 INLINED float asked_of(float *row, const float *c, const float *b, float dy, int64_t K)
 {
     Lanes dw = {0};
@@ -136,7 +136,7 @@ INLINED float asked_of(float *row, const float *c, const float *b, float dy, int
     return total;
 }
 
-/* The gradients of v less what was found, from those of w; returns that of d as far as it comes through w. */
+/* The gradients of v - b S' from those of w; returns the part of d's gradient that comes through w. */
 INLINED float through_w(float *dgap, const float *dw, const float *gap, const Recurrence *r, Place at)
 {
     float dstep = 0;
@@ -147,13 +147,13 @@ INLINED float through_w(float *dgap, const float *dw, const float *gap, const Re
     return dstep;
 }
 
-/* From the gradient of S_t that of S_{t-1}, for M keys from k on, at most two vectors of them. What y_t asks for the
-   delta rule has taken in before, as it has to know what is erased; else it is taken in here, and dw added to.
-   Returns what these keys add to the gradient of l_t where it is one for all keys, or else to that of d_t through l_t,
-   a_t's being taken care of. */
-INLINED float hand_back(float *restrict adjoint, Lanes *restrict dw, const float *dgap, const float *gap,
-                        const float *before, const float *decay, const Recurrence *r, Place at, int64_t k, int64_t M,
-                        int64_t K, int delta)
+/* Turns the gradient of S_t into that of S_{t-1}, for M keys from k on, at most two vectors of them. The delta rule has
+   added the gradient through y_t before, as it needs the gradient of w first; otherwise it is added here, and to dw.
+   Returns these keys' part of the gradient of l_t where all keys share l_t. Otherwise the gradient of a_t is written
+   here, and the part of d_t's gradient that comes through l_t is returned. */
+INLINED float propagate_back(float *restrict adjoint, Lanes *restrict dw, const float *dgap, const float *gap,
+                             const float *before, const float *decay, const Recurrence *r, Place at, int64_t k, int64_t M,
+                             int64_t K, int delta)
 {
     const float d = r->d[at.step], step = delta ? 1.0f : d;
     const int shared = r->groups == 1, constant = r->rate_length == 1;
@@ -221,7 +221,7 @@ INLINED void backward_head(const Recurrence *r, Part p, int64_t h, int64_t K, in
         for (int64_t i = 0; i < V; i++) parts[i] = (Lanes){0};
         for (int64_t k = 0, many = M; k < K; k += many) {
             if (!M) many = smaller(K - k, 2 * LANES);
-            dlog += hand_back(adjoint, parts, dgap, missed, was, own, r, at, k, M ? M : many, K, delta);
+            dlog += propagate_back(adjoint, parts, dgap, missed, was, own, r, at, k, M ? M : many, K, delta);
         }
         if (!delta) {
             for (int64_t i = 0; i < V; i++) dw[i] = sum(parts[i]);
@@ -237,8 +237,8 @@ INLINED void backward_head(const Recurrence *r, Part p, int64_t h, int64_t K, in
     memcpy(r->dinitial + state_of(r, p.n, h), adjoint, sizeof adjoint);
 }
 
-/* A compiler that knows how many keys there are, or at least how many are handed back at once (M; 0: as many as are
-   left), keeps sums over them in registers. */
+/* A compiler that knows the number of keys, or at least the number M that propagate_back takes at once (0: all that
+   are left), keeps sums over them in registers. */
 #define BY_KEYS(one_head, r, p, h, delta)                                    \
     if ((r)->keys == 1)                                                      \
         one_head(r, p, h, 1, 1, delta);                                      \
