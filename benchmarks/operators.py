@@ -100,8 +100,8 @@ def inputs(batch: int, length: int) -> Tensor:
 def structure_of(block: Block, x_BLD: Tensor) -> tuple[Structure, dict[str, Tensor]]:
     """The structure, or that of the first branch, with leaves for features."""
     with torch.no_grad():
-        features = block.operator.features(x_BLD)
-    _, liv, own = next(block.operator.parts(features))
+        features = block.features(x_BLD)
+    liv, own = next(block.parts(features))
     return liv.structure, {name: feature.clone().requires_grad_() for name, feature in own.items()}
 
 
@@ -186,7 +186,7 @@ def _decoder(row: LIVClass, position: int) -> Callable[[], None]:
     block, cache = next(model.stack()), model.new_cache(1)
 
     def advance(x_BLD: Tensor) -> None:
-        block.operator(x_BLD, None, cache.stores[0])
+        block.operator(x_BLD, cache.stores[0])
         cache.advance(x_BLD.shape[1])
 
     advance(inputs(1, position))

@@ -5,13 +5,15 @@ from star.analysis.footprint import Footprint, footprint
 from star.analysis.state_size import StateSize, state_sizes
 from star.backbone import Backbone
 from star.build import build
-from star.contract.checks import CHECKS, Report, check
+from star.contract.checks import CHECKS, check
+from star.contract.report import Breach, Report
 from star.export import export, load, weights
 from star.generate import generate
 
 __all__ = [
     "CHECKS",
     "Backbone",
+    "Breach",
     "Cost",
     "Footprint",
     "LIVCost",

@@ -1,4 +1,4 @@
-"""The whole model: embedding, a pre-norm residual stack of LIVs, a head.
+"""The whole model: embedding, a pre-norm residual stack of blocks, a head.
 
 B batch, L tokens, D model width, V vocabulary.
 """
@@ -6,6 +6,7 @@ B batch, L tokens, D model width, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
 from torch import Tensor, nn
 
@@ -13,11 +14,19 @@ from genome import Blueprint, Shape
 from star.cache import Cache, Store
 from star.features.feature import parameter
 from star.generate import generate
-from star.liv import Operator
+from star.liv import LIV, Operator
+
+Features = tuple[dict[str, Tensor], ...]
+"""The feature groups of an operator: one mapping from names to tensors for each of its LIVs."""
 
 
 class Block(nn.Module):
-    """x + LIV(norm(x)), and whose features the LIV takes."""
+    """One residual block, x + operator(norm(x)), which may take features from an earlier block.
+
+    Attributes:
+        source: the position of the block whose features it takes, its own if it takes none.
+        taken: names of the feature groups that it takes.
+    """
 
     def __init__(self, position: int, operator: Operator, width: int, features_from: int, taken: Sequence[str]) -> None:
         super().__init__()
@@ -26,21 +35,42 @@ class Block(nn.Module):
         self.source = features_from
         self.taken = () if features_from == position else tuple(taken)
 
-    def borrows(self, name: str) -> bool:
-        """Whether a feature or memory of this name comes from the block at `source`."""
-        return name.rpartition(".")[2] in self.taken
+    def features(
+        self,
+        x_BLD: Tensor,
+        shared: Sequence[Mapping[str, Tensor]] | None = None,
+        stores: Sequence[Store] | None = None,
+    ) -> Features:
+        """Compute the features of every LIV from x_BLD; groups in `shared`, listed by LIV, stay unchanged."""
+        given, kept = shared or self._each(), stores or self._each()
+        livs = zip(self.operator.livs, given, kept, strict=True)
+        return tuple(liv.features(x_BLD, groups, store) for liv, groups, store in livs)
 
-    def borrowed(self, published: Mapping[int, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    def mix(self, features: Sequence[Mapping[str, Tensor]], stores: Sequence[Store] | None = None) -> Tensor:
+        """Return y_BLD: by the training form without stores, by the decoding form with one for each LIV."""
+        livs = zip(self.operator.livs, features, stores or self._each(), strict=True)
+        return self.operator.combined([liv.mix(groups, store) for liv, groups, store in livs])
+
+    def borrowed(self, published: Mapping[int, Features]) -> Features:
+        """Select from the features of earlier blocks the groups that this block takes, for each of its LIVs."""
         if not self.taken:
-            return {}
-        return {name: value for name, value in published[self.source].items() if self.borrows(name)}
+            return tuple({} for _ in self.operator.livs)
+        return tuple({name: groups[name] for name in self.taken} for groups in published[self.source])
+
+    def parts(self, features: Features) -> Iterator[tuple[LIV, dict[str, Tensor]]]:
+        """Pair each LIV with the features that its structure mixes."""
+        for liv, groups in zip(self.operator.livs, features, strict=True):
+            yield liv, liv.mixed_groups(groups)
+
+    def _each(self) -> tuple[None, ...]:
+        return (None,) * len(self.operator.livs)
 
 
 class Backbone(nn.Module):
     """An architecture as an ordinary module: logits_BLV from tokens_BL.
 
     Attributes:
-        blueprint: what it was built from.
+        blueprint: the decoded genome that it was built from.
         shape: width, head size and vocabulary.
     """
 
@@ -60,12 +90,13 @@ class Backbone(nn.Module):
         self._lenders = {block.source for block in self.stack() if block.taken}
 
     def stack(self) -> Iterator[Block]:
+        """Iterate over the blocks, first to last."""
         for block in self.blocks:
             assert isinstance(block, Block)
             yield block
 
     def forward(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
-        """Logits for every token. With a cache, `tokens_BL` continue the sequence the cache has seen."""
+        """Return logits_BLV. With a cache, `tokens_BL` continue the sequence that the cache has seen."""
         embedded_BLD = x_BLD = nn.functional.embedding(tokens_BL, self.embedding_VD)
         for _, _, behind_BLD in self._walk(embedded_BLD, cache):
             x_BLD = behind_BLD
@@ -73,65 +104,68 @@ class Backbone(nn.Module):
             cache.advance(tokens_BL.shape[1])
         return nn.functional.linear(self.norm(x_BLD), self.head_VD)
 
-    def trace(self, tokens_BL: Tensor) -> Iterator[tuple[Block, dict[str, Tensor]]]:
-        """Each block with the features it has in `forward` on these tokens: those of the real residual stream."""
+    def trace(self, tokens_BL: Tensor) -> Iterator[tuple[Block, Features]]:
+        """Iterate over the blocks with the features that `forward` computes on these tokens."""
         for block, features, _ in self._walk(nn.functional.embedding(tokens_BL, self.embedding_VD)):
             yield block, features
 
-    def _walk(self, x_BLD: Tensor, cache: Cache | None = None) -> Iterator[tuple[Block, dict[str, Tensor], Tensor]]:
-        """Each block with its features and the residual stream behind it."""
-        published: dict[int, Mapping[str, Tensor]] = {}
+    def _walk(self, x_BLD: Tensor, cache: Cache | None = None) -> Iterator[tuple[Block, Features, Tensor]]:
+        """Iterate over the blocks with their features and the residual stream after each."""
+        published: dict[int, Features] = {}
         for position, block in enumerate(self.stack()):
-            store = cache.stores[position] if cache is not None else None
-            features = block.operator.features(block.norm(x_BLD), block.borrowed(published), store)
+            stores = cache.stores[position] if cache is not None else None
+            features = block.features(block.norm(x_BLD), block.borrowed(published), stores)
             if position in self._lenders:
                 published[position] = features
-            x_BLD = x_BLD + block.operator.mix(features, store)
+            x_BLD = x_BLD + block.mix(features, stores)
             yield block, features, x_BLD
 
     def features_of(
-        self, inputs_BLD: Sequence[Tensor], given: Sequence[Mapping[str, Tensor]] = ()
-    ) -> Iterator[tuple[Block, dict[str, Tensor]]]:
-        """Each block with its features when every block sees an input of its own instead of the residual stream.
+        self, inputs_BLD: Sequence[Tensor], given: Sequence[Sequence[Mapping[str, Tensor]]] = ()
+    ) -> Iterator[tuple[Block, Features]]:
+        """Iterate over the blocks with their features when each sees an input of its own, not the residual stream.
 
-        Features that are `given`, for every block some or none, are not computed.
+        Groups that are `given`, listed by block and by LIV, are not computed.
         """
-        published: dict[int, Mapping[str, Tensor]] = {}
+        published: dict[int, Features] = {}
         for position, (block, x_BLD) in enumerate(zip(self.stack(), inputs_BLD, strict=True)):
-            known = dict(given[position]) if given else {}
-            features = block.operator.features(x_BLD, known | block.borrowed(published))
+            known = block.borrowed(published)
+            if given:
+                known = tuple(dict(own) | taken for own, taken in zip(given[position], known, strict=True))
+            features = block.features(x_BLD, known)
             published[position] = features
             yield block, features
 
     def new_cache(self, batch: int = 1) -> Cache:
-        """An empty cache for sequences that start now."""
+        """Return an empty cache for sequences that start now."""
         weight = self.embedding_VD
-        stores: list[Store] = []
+        stores: list[tuple[Store, ...]] = []
         for block in self.stack():
-            memory = block.operator.memory(0)
-            lent = {name: stores[block.source] for name in memory if block.borrows(name)}
-            own = {
-                name: weight.new_zeros(batch, *sizes, requires_grad=False)
-                for name, sizes in memory.items()
-                if name not in lent
-            }
-            stores.append(Store(own, lent))
+            own: list[Store] = []
+            for index, liv in enumerate(block.operator.livs):
+                memory = liv.memory(0)
+                lent = {name: stores[block.source][index] for name in memory if name in block.taken}
+                empty = {
+                    name: weight.new_zeros(batch, *sizes, requires_grad=False)
+                    for name, sizes in memory.items()
+                    if name not in lent
+                }
+                own.append(Store(empty, lent))
+            stores.append(tuple(own))
         return Cache(stores)
 
     def cache_elements(self, tokens: int) -> list[int]:
-        """Elements each block keeps of its own after so many tokens, for a batch of one."""
+        """Count for each block the elements that it keeps itself after so many tokens, for a batch of one."""
         return [
-            sum(_product(sizes) for name, sizes in block.operator.memory(tokens).items() if not block.borrows(name))
+            sum(
+                prod(sizes)
+                for liv in block.operator.livs
+                for name, sizes in liv.memory(tokens).items()
+                if name not in block.taken
+            )
             for block in self.stack()
         ]
 
     def generate(self, prompt_BL: Tensor, new_tokens: int, temperature: float = 0.0, seed: int = 0) -> Tensor:
-        """The prompt with `new_tokens` more behind it; see `star.generate.generate`."""
+        """Return the prompt with `new_tokens` more tokens after it; see `star.generate.generate`."""
         return generate(self, prompt_BL, new_tokens, temperature, seed)
-
-
-def _product(sizes: Sequence[int]) -> int:
-    total = 1
-    for size in sizes:
-        total *= size
-    return total

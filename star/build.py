@@ -82,7 +82,7 @@ def _calibrate(model: Backbone, generator: torch.Generator) -> None:
     size = (len(model.blocks), 1, CALIBRATION_TOKENS, model.shape.width)
     noise = torch.randn(size, generator=generator)
     for block, features in model.features_of(noise.unbind(0)):
-        rms = block.operator.mix(features).square().mean().sqrt().item()
+        rms = block.mix(features).square().mean().sqrt().item()
         block.operator.rescale((len(model.blocks) ** -0.5) / max(rms, 1e-6))
 
 

@@ -1,18 +1,24 @@
-"""What a model keeps between tokens, and its real bytes.
+"""The tensors that a model keeps between tokens, and their size in bytes.
 
 B batch, L tokens of this call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 
 class Store:
-    """The tensors one LIV keeps. Names in `lent` are kept by another LIV's store, which extends them first."""
+    """The tensors that one LIV keeps.
+
+    Args:
+        tensors: its own tensors by name.
+        lent: for each name that another LIV keeps, the store of that LIV, which extends the tensor first.
+        position: tokens seen so far.
+    """
 
     def __init__(self, tensors: dict[str, Tensor], lent: Mapping[str, Store], position: int = 0) -> None:
         self.tensors = tensors
@@ -27,7 +33,7 @@ class Store:
         self.tensors[name] = value
 
     def append(self, name: str, new_BL: Tensor, keep: int | None = None) -> Tensor:
-        """All tokens kept so far with the new ones behind them; once all LIVs are done the last `keep` stay."""
+        """Return all tokens kept so far followed by the new ones; after the step only the last `keep` stay."""
         if name in self.lent:
             return self.lent[name].tensors[name]
         whole_BL = torch.cat([self.tensors[name], new_BL.to(self.tensors[name].dtype)], dim=1)
@@ -37,46 +43,30 @@ class Store:
         return whole_BL
 
     def advance(self, tokens: int) -> None:
-        """The step is over: count its tokens, forget what lies too far back."""
+        """End a step: count its tokens and drop the tokens beyond each limit."""
         self.position += tokens
         for name, keep in self._limits.items():
             whole_BL = self.tensors[name]
             self.tensors[name] = whole_BL[:, max(0, whole_BL.shape[1] - keep) :]
 
-    def branch(self, prefix: str) -> Store:
-        """A view of the names under `prefix.`, as one copy of a differential LIV sees them."""
-        return _Branch(self, prefix)
-
-
-class _Branch(Store):
-    def __init__(self, store: Store, prefix: str) -> None:
-        self._store = store
-        self._prefix = prefix
-        self.position = store.position
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self._store[f"{self._prefix}.{name}"]
-
-    def __setitem__(self, name: str, value: Tensor) -> None:
-        self._store[f"{self._prefix}.{name}"] = value
-
-    def append(self, name: str, new_BL: Tensor, keep: int | None = None) -> Tensor:
-        return self._store.append(f"{self._prefix}.{name}", new_BL, keep)
-
 
 class Cache:
-    """One store per LIV, and how many tokens they have seen."""
+    """The stores of all blocks, one for each LIV of a block, and the number of tokens seen."""
 
-    def __init__(self, stores: list[Store]) -> None:
+    def __init__(self, stores: Sequence[tuple[Store, ...]]) -> None:
         self.stores = stores
         self.position = 0
 
     def advance(self, tokens: int) -> None:
+        """End a step in every store."""
         self.position += tokens
-        for store in self.stores:
+        for store in self._all():
             store.advance(tokens)
 
     @property
     def bytes(self) -> int:
-        """Bytes of every tensor kept, shared ones once."""
-        return sum(tensor.nbytes for store in self.stores for tensor in store.tensors.values())
+        """Bytes of all tensors kept; a tensor that several LIVs read counts once."""
+        return sum(tensor.nbytes for store in self._all() for tensor in store.tensors.values())
+
+    def _all(self) -> list[Store]:
+        return [store for block in self.stores for store in block]

@@ -1,4 +1,4 @@
-"""LIV: a linear input-varying operator, y = T(x) x, built from the parts its digits name.
+"""LIV: a linear input-varying operator, y = T(x) x, built from the parts that its digits name.
 
 B batch, L tokens, D model width, C channels of y (or (M, D, C) for M experts).
 """
@@ -6,7 +6,7 @@ B batch, L tokens, D model width, C channels of y (or (M, D, C) for M experts).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -20,46 +20,30 @@ from star.features.output import gated
 from star.structures import Structure, structure_of
 
 GATE_FLOPS = {Normalisation.NONE: 1, Normalisation.L2: 5}
-"""To gate a channel of the output; to square, sum, scale and gate it."""
+"""FLOPs for each output channel: one to gate it; with normalisation also to square, sum and scale it."""
 
 
 class Operator(nn.Module):
-    """What a LIV and a differential pair of LIVs have in common: features apart from mixing.
+    """Token mixing of one block: one LIV, or a differential pair of LIVs that see the same input."""
 
-    `features(x, shared)` is the part a genome may share between layers; `mix(features)` is y = T v, projected
-    back to the model width. With a store, both treat x as the next tokens of a sequence.
-    """
+    @property
+    @abstractmethod
+    def livs(self) -> tuple[LIV, ...]:
+        """The LIVs of this operator, in the order in which features and stores are listed."""
 
     @abstractmethod
-    def features(
-        self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None, store: Store | None = None
-    ) -> dict[str, Tensor]:
-        """Feature groups by name: those in `shared` as they are, the others computed from x."""
+    def combined(self, outputs_BLD: Sequence[Tensor]) -> Tensor:
+        """Return y_BLD from the output of each LIV."""
 
-    @abstractmethod
-    def mix(self, features: Mapping[str, Tensor], store: Store | None = None) -> Tensor:
-        """y_BLD from features; the training form without a store, the decoding form with one."""
-
-    def forward(self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None, store: Store | None = None) -> Tensor:
-        return self.mix(self.features(x_BLD, shared, store), store)
-
-    @abstractmethod
-    def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        """Shapes, batch left out, of everything kept after so many tokens, were nothing lent."""
-
-    @abstractmethod
-    def livs(self) -> Iterator[tuple[str, LIV]]:
-        """The LIVs inside with the prefix of their names in features and stores."""
-
-    def parts(self, features: Mapping[str, Tensor]) -> Iterator[tuple[str, LIV, dict[str, Tensor]]]:
-        """Each LIV inside, what its names begin with ("1." or nothing), and the features that its structure mixes."""
-        for prefix, liv in self.livs():
-            start = f"{prefix}." if prefix else ""
-            yield start, liv, {name: features[start + name] for name in liv.structure.groups}
+    def forward(self, x_BLD: Tensor, stores: Sequence[Store] | None = None) -> Tensor:
+        """Return y_BLD; with one store for each LIV, x_BLD are the next tokens of a sequence."""
+        kept = stores or (None,) * len(self.livs)
+        outputs = [liv.mix(liv.features(x_BLD, None, store), store) for liv, store in zip(self.livs, kept, strict=True)]
+        return self.combined(outputs)
 
     @abstractmethod
     def initialise(self, generator: Generator) -> None:
-        """Draw the weights of this operator other than those of its featurizers."""
+        """Draw the weights of this operator other than its featurizers' weights."""
 
     @abstractmethod
     def rescale(self, factor: float) -> None:
@@ -67,11 +51,15 @@ class Operator(nn.Module):
 
     @abstractmethod
     def flops(self, context: int) -> int:
-        """Multiply-adds, counted as two, to decode one token at this position."""
+        """Count the FLOPs to decode one token at this position; a multiply-add counts as two."""
 
 
 class LIV(Operator):
-    """One operator: a featurizer, a structure, and a projection back to the model width."""
+    """One operator: a featurizer, a structure, and a projection back to the model width.
+
+    `features(x, shared)` is the part that a genome may share between layers; `mix(features)` is y = T v, projected
+    back to the model width. With a store, both treat x as the next tokens of a sequence.
+    """
 
     decaying = ("out_DC",)
 
@@ -83,30 +71,42 @@ class LIV(Operator):
         self.structure: Structure = _structure(placement, shape)
         self.width = shape.width
         self.out_DC = parameter(*self.structure.out_sizes(shape.width))
-        self.label = liv_class.name
+        self.class_name = liv_class.name
         self.output = dict(placement.featurizer.groups).get(OUTPUT)
+
+    @property
+    def livs(self) -> tuple[LIV, ...]:
+        return (self,)
+
+    def combined(self, outputs_BLD: Sequence[Tensor]) -> Tensor:
+        (y_BLD,) = outputs_BLD
+        return y_BLD
 
     def features(
         self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None, store: Store | None = None
     ) -> dict[str, Tensor]:
+        """Return all feature groups by name: the groups in `shared` unchanged, the others computed from x_BLD."""
         given = shared or {}
         missing = tuple(name for name in self.computes if name not in given)
         return {**given, **self.featurizer(x_BLD, missing, store, given)}
 
+    def mixed_groups(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Select the features that the structure mixes, which leaves out the output gate."""
+        return {name: features[name] for name in self.structure.groups}
+
     def mix(self, features: Mapping[str, Tensor], store: Store | None = None) -> Tensor:
+        """Return y_BLD: by the training form without a store, by the decoding form with one."""
         y_BLHV = self.structure.fast(features) if store is None else self.structure.step(features, store)
         if self.output is not None:
             y_BLHV = gated(y_BLHV, features[OUTPUT], self.output.normalisation)
         return self.structure.project(y_BLHV, features, self.out_DC)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
+        """Return the shape, without the batch, of every tensor kept after so many tokens if none is shared."""
         kept = self.structure.memory(tokens)
         for name in self.computes:
             kept.update(self.featurizer[name].memory())
         return kept
-
-    def livs(self) -> Iterator[tuple[str, LIV]]:
-        yield "", self
 
     def initialise(self, generator: Generator) -> None:
         nn.init.normal_(self.out_DC, std=self.out_DC.shape[-1] ** -0.5, generator=generator)

@@ -47,7 +47,7 @@ def check(
     workers: Annotated[int, typer.Option(min=1, help="Processes that check at once.")] = os.cpu_count() or 1,
     as_json: AsJson = False,
 ) -> None:
-    """Build genomes and check that all views of every operator agree. Exits with 1 on a breach."""
+    """Build genomes and check that all forms of every operator agree. Exits with 1 on a breach."""
     if (genome is None) == (random == 0):
         fail("give either a GENOME or --random N")
     from api.costs import open_space, shape_for
@@ -96,7 +96,10 @@ def _checked(
                 held[name] = held.get(name, 0) + (name in report.held)
             named = {str(n): space[n].name for n in {segment.liv_class for segment in genome.segments} - {0}}
             facts = {"genome": str(genome), "classes": named, "space": space.to_json()}
-            breaches += [{"breach": breach, **facts} for breach in report.breaches]
+            breaches += [
+                {"breach": str(breach), "check": breach.check, "detail": breach.detail, **facts}
+                for breach in report.breaches
+            ]
             if not as_json:
                 for breach in report.breaches:
                     typer.echo(f"BREACH {genome} ({', '.join(named.values())}): {breach}")

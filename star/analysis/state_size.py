@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from star.backbone import Backbone, Block
+from star.backbone import Backbone, Block, Features
 from star.structures import Structure
 
 TOLERANCE = 1e-4
@@ -110,9 +110,9 @@ def state_sizes(
     if not 0 <= tolerance < float("inf"):
         raise ValueError(f"tolerance must be 0 or more and finite, not {tolerance}")
     return tuple(
-        _measured(position, label, prefix, structure, own, cuts, tolerance)
+        _measured(position, name, branch, structure, own, cuts, tolerance)
         for position, (block, features) in enumerate(model.trace(tokens_BL))
-        for prefix, label, structure, own in _parts(block, features)
+        for branch, name, structure, own in _parts(block, features)
     )
 
 
@@ -146,15 +146,18 @@ def state_of(structure: Structure, tokens: int) -> tuple[float, bool]:
     return fixed + listed, now != later
 
 
-def _parts(block: Block, features: Mapping[str, Tensor]) -> Iterator[tuple[str, str, Structure, dict[str, Tensor]]]:
-    for start, liv, own in block.operator.parts(features):
+def _parts(block: Block, features: Features) -> Iterator[tuple[str, str, Structure, dict[str, Tensor]]]:
+    """Yield branch, class name, structure and float64 features of every LIV that has a T."""
+    paired = len(block.operator.livs) > 1
+    for number, (liv, own) in enumerate(block.parts(features), start=1):
         if liv.structure.linear:
-            yield start.rstrip("."), liv.label, liv.structure, {name: x.double() for name, x in own.items()}
+            branch = str(number) if paired else ""
+            yield branch, liv.class_name, liv.structure, {name: x.double() for name, x in own.items()}
 
 
 def _measured(
     position: int,
-    label: str,
+    name: str,
     branch: str,
     structure: Structure,
     features: Mapping[str, Tensor],
@@ -164,15 +167,15 @@ def _measured(
     batch, length = features["v"].shape[:2]
     sizes = []
     for element in range(batch):
-        t_BNLL = structure.matrix({name: _one(value, element) for name, value in features.items()})
+        t_BNLL = structure.matrix({group: _one(value, element) for group, value in features.items()})
         if not t_BNLL.isfinite().all():
-            raise ValueError(f"LIV {position + 1}, {label}: T is not finite, so it has no singular values")
+            raise ValueError(f"LIV {position + 1}, {name}: T is not finite, so it has no singular values")
         sizes.append(spectral_sizes(t_BNLL.flatten(0, 1), cuts, tolerance))
     counted_P, effective_P = (torch.cat(parts).mean(0) for parts in zip(*sizes, strict=True))
     state, grows = state_of(structure, length)
     return StateSize(
         position,
-        label,
+        name,
         branch,
         len(sizes[0][0]),
         sum(prod(shape) for shape in structure.memory(length).values()),

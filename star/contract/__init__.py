@@ -1,5 +1,6 @@
-"""The operator contract: what every architecture must hold before a search may believe its numbers."""
+"""The operator contract: the properties that every architecture must have before a search may trust its metrics."""
 
-from star.contract.checks import CHECKS, Report, check, examine
+from star.contract.checks import CHECKS, check, examine
+from star.contract.report import Breach, Report
 
-__all__ = ["CHECKS", "Report", "check", "examine"]
+__all__ = ["CHECKS", "Breach", "Report", "check", "examine"]

@@ -1,4 +1,4 @@
-"""An architecture under examination: its model, and what it is given.
+"""An architecture under examination: its model and its inputs.
 
 B batch, L tokens, D model width.
 """
@@ -17,13 +17,14 @@ from star.backbone import Backbone
 from star.build import build
 
 LENGTH = 37
+"""Tokens of a sequence: a prime number, so that no tile size divides it."""
 MEASURED_TOKENS = 64
-"""At least so many are measured: of one or two alone the output may happen to be nearly zero."""
+"""Tokens that are measured at least, because the output of one or two tokens alone may be nearly zero."""
 
 
 @dataclass(frozen=True)
-class Subject:
-    """One architecture under examination; `construct` is replaced where a test needs a faulty model."""
+class Case:
+    """One architecture under examination; a test that needs a faulty model replaces `construct`."""
 
     blueprint: Blueprint
     shape: Shape
@@ -31,24 +32,27 @@ class Subject:
     construct: Callable[[Blueprint, Shape, int], Backbone] = field(default=build)
 
     def build(self) -> Backbone:
+        """Build the model in float32."""
         return self.construct(self.blueprint, self.shape, self.seed)
 
     @cached_property
     def model(self) -> Backbone:
+        """The model in float64, in evaluation mode."""
         return self.build().double().eval()
 
     def tokens(self, batch: int, length: int) -> Tensor:
+        """Draw tokens_BL, the same at every call."""
         generator = torch.Generator().manual_seed(self.seed)
         return torch.randint(self.shape.vocab, (batch, length), generator=generator)
 
     def noise(self, length: int) -> Tensor:
-        """An input for every LIV, (LIVs, batch, length, width): two sequences, or more where they are short."""
+        """Draw an input for every block, (blocks, B, L, D): two sequences, or more if they are short."""
         generator = torch.Generator().manual_seed(self.seed + length)
         size = (len(self.model.blocks), max(2, MEASURED_TOKENS // length), length, self.shape.width)
         return torch.randn(size, generator=generator, dtype=torch.float64)
 
     @property
     def exactly_causal(self) -> bool:
-        """Whether no operator is applied by FFT or packs its tokens: not even a rounding error may come from ahead."""
-        livs = (liv for block in self.model.stack() for _, liv in block.operator.livs())
+        """Whether a later token changes no bit of an earlier output: no operator uses an FFT or packs its tokens."""
+        livs = (liv for block in self.model.stack() for liv in block.operator.livs)
         return all(liv.structure.exactly_causal(LENGTH) for liv in livs)

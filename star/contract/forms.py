@@ -1,4 +1,4 @@
-"""Whether the views of a structure agree: outputs and the gradient of every feature, against `mix` in float64.
+"""Agreement of the forms of a structure with `mix` in float64: the output and the gradient of every feature.
 
 B batch, L tokens, H heads, V value channels per head.
 """
@@ -16,36 +16,38 @@ from star.structures import Structure
 
 Mix = Callable[[Mapping[str, Tensor]], Tensor]
 Mixed = tuple[Tensor, dict[str, Tensor]]
-"""An output and the gradient of every feature."""
+"""An output, and the gradient of every feature by name."""
 OUTPUT = "the output"
 VANISHING = 0.05
-"""A gradient of less than this share of its fellows' has vanished: what is left of it are sums that cancel."""
+"""A gradient smaller than this share of the largest gradient has vanished: it consists of sums that cancel."""
 TINY = torch.finfo(torch.float64).tiny
 EXACT = (1e-9, 1e-9)
 GRADIENT_TOLERANCE = 1e-4
 BFLOAT16 = (0.05, 0.1)
 BFLOAT16_DECODING = (0.05, float("inf"))
-"""Relative RMS errors allowed to outputs and to gradients: between float64 views, in bfloat16 (8 bits), where
-nobody trains through decoding.
+"""Relative RMS errors allowed for outputs and for gradients, between float64 forms and in bfloat16 (8 bits).
+
+Decoding in bfloat16 has no bound on gradients, because training never uses it.
 """
 NARROW_RATIO = 2.0
-"""In bfloat16 a view may err by so many times what `mix` errs in bfloat16, where that is more: a softmax that is nearly
-sure, or the gradient of a filter, a sum over tokens that cancel, loses its digits however it is computed. The
-measure of FlashAttention's tests, for outputs with this factor.
+"""In bfloat16 the error of a form may be this many times the error of `mix` in bfloat16, if that is the larger bound.
+
+A nearly one-hot softmax, or the gradient of a filter, whose terms cancel over tokens, loses its digits in every form.
+FlashAttention's tests bound outputs in the same way with this factor.
 """
 
 
 def relative_rms(measured: Tensor, expected: Tensor) -> float:
-    """Root mean square of the difference over that of what was expected."""
+    """Divide the root mean square of the difference by the root mean square of the expected values."""
     return _rms(measured - expected) / max(_rms(expected), TINY)
 
 
 def disagreements(
-    structure: Structure, features: Mapping[str, Tensor], views: Collection[str] | None = None
+    structure: Structure, features: Mapping[str, Tensor], forms: Collection[str] | None = None
 ) -> Iterator[str]:
-    """Breaches of the agreement for these float64 features, as sentences; of all views unless some are named.
+    """Yield one sentence for each disagreement on these float64 features, for all forms unless some are named.
 
-    bfloat16 is measured by what it makes of features already rounded to it.
+    A bfloat16 form is compared with `mix` on features that are already rounded to bfloat16.
     """
     fast, step = structure.fast, partial(_stepped, structure)
     float32 = (structure.tolerance, GRADIENT_TOLERANCE)
@@ -60,14 +62,14 @@ def disagreements(
     if not structure.linear:
         del table["matrix @ v"]
     meant: dict[bool, Mixed] = {}
-    for name, (view, dtype, allowed) in table.items():
-        if views is not None and name not in views:
+    for name, (form, dtype, allowed) in table.items():
+        if forms is not None and name not in forms:
             continue
         narrow = dtype is torch.bfloat16
         if narrow not in meant:
             given = {name: feature.bfloat16() for name, feature in features.items()} if narrow else features
             meant[narrow] = _with_gradients(structure.mix, given, torch.float64)
-        errors = _errors(_with_gradients(view, features, dtype), meant[narrow])
+        errors = _errors(_with_gradients(form, features, dtype), meant[narrow])
         bounds = {what: allowed[what != OUTPUT] for what in errors}
         if narrow and any(not error <= bounds[what] for what, error in errors.items()):
             inherent = _errors(_with_gradients(structure.mix, features, dtype), meant[narrow])
@@ -78,10 +80,10 @@ def disagreements(
 
 
 def _errors(measured: Mixed, meant: Mixed) -> dict[str, float]:
-    """Relative RMS errors of the output and of every gradient, by what they are errors of.
+    """Compute the relative RMS errors of the output and of every gradient, by name.
 
-    A gradient that vanishes (of the key of a lone token under a softmax) is measured by its fellows: a sum of n terms
-    by sqrt n times the largest size that a term of any of them has.
+    A vanishing gradient, such as that of the key of a lone token under a softmax, is divided by the expected size of a
+    sum of n terms: sqrt n times the largest size of one term of any gradient.
     """
     (output, grads), (expected, expected_grads) = measured, meant
     sizes = {group: _rms(grad) / _terms(grad, expected) ** 0.5 for group, grad in expected_grads.items()}
@@ -89,7 +91,7 @@ def _errors(measured: Mixed, meant: Mixed) -> dict[str, float]:
     gradients = {}
     for group, grad in grads.items():
         size = sizes[group] if sizes[group] >= VANISHING * largest else largest
-        scale = max(size * _terms(grad, expected) ** 0.5, TINY)  # no token may have met its route
+        scale = max(size * _terms(grad, expected) ** 0.5, TINY)  # zero if no token took its route
         gradients[group] = _rms(grad - expected_grads[group]) / scale
     return {OUTPUT: relative_rms(output, expected)} | {f"the gradient of {g}": error for g, error in gradients.items()}
 
@@ -99,14 +101,14 @@ def _rms(x: Tensor) -> float:
 
 
 def _terms(grad: Tensor, output: Tensor) -> float:
-    """How many outputs an element of a feature has a part in, such as a filter's tap in those of all tokens."""
+    """Count the outputs that one element of a feature contributes to, such as a filter tap to those of all tokens."""
     return max(1.0, output.numel() / grad.numel())
 
 
-def _with_gradients(view: Mix, features: Mapping[str, Tensor], dtype: torch.dtype) -> Mixed:
+def _with_gradients(form: Mix, features: Mapping[str, Tensor], dtype: torch.dtype) -> Mixed:
     leaves = {name: value.to(dtype, copy=True).requires_grad_() for name, value in features.items()}
     with torch.enable_grad():
-        output_BLHV = view(leaves)
+        output_BLHV = form(leaves)
         weight = torch.linspace(-1, 1, output_BLHV.numel()).cos().bfloat16().to(dtype).view_as(output_BLHV)
         grads = torch.autograd.grad((output_BLHV * weight).sum(), list(leaves.values()), allow_unused=True)
     measured = {
@@ -117,7 +119,7 @@ def _with_gradients(view: Mix, features: Mapping[str, Tensor], dtype: torch.dtyp
 
 
 def _through_matrix(structure: Structure, features: Mapping[str, Tensor]) -> Tensor:
-    """T has a row of matrices per head or, where T differs by channel, per channel."""
+    """Compute y = T v from `matrix`, which has one T for each head or, if T differs by channel, for each channel."""
     v_BLHV = structure.values(features)
     t_BHLL = structure.matrix(features)
     if t_BHLL.shape[1] == structure.heads:

@@ -18,7 +18,7 @@ def test_no_class_is_handicapped_by_its_initial_scale(row):
     model = star.build(_blueprint("-".join([f"{row.id}.1.1.1.1"] * depth)), Shape())
     noise = torch.randn(depth, 4, 128, 64, generator=torch.Generator().manual_seed(7))
     with torch.no_grad():
-        scales = [block.operator.mix(features).std().item() for block, features in model.features_of(noise.unbind(0))]
+        scales = [block.mix(features).std().item() for block, features in model.features_of(noise.unbind(0))]
     for scale in scales:  # within a factor of two: a slow recurrence's output depends on few, long-lived channels
         assert 0.5 * depth**-0.5 < scale < 2 * depth**-0.5
 

@@ -79,3 +79,12 @@ def test_a_tampered_description_is_refused(exported, change, message):
 def test_no_export_is_a_clear_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         star.load(tmp_path)
+
+
+def test_the_weights_of_a_differential_pair_keep_their_names():
+    """Exports made by earlier versions hold these names."""
+    space = Space.of(["SA-1-Diff"], depth=1)
+    model = star.build(decode(Genome.parse("10.1.1.1.1"), space), SHAPE)
+    names = [name.removeprefix("blocks.0.operator.") for name in model.state_dict() if "operator" in name]
+    branch = ["featurizer.groups.c.weight", "featurizer.groups.b.weight", "featurizer.groups.v.weight", "out_DC"]
+    assert sorted(names) == sorted(["balance", *(f"branches.{n}.{name}" for n in (1, 2) for name in branch)])

@@ -16,7 +16,7 @@ def _model(text):
 
 
 def _livs(model):
-    return [[liv for _, liv in block.operator.livs()] for block in model.stack()]
+    return [list(block.operator.livs) for block in model.stack()]
 
 
 def test_weight_sharing_members_hold_the_same_tensors_and_their_own_output():
@@ -47,7 +47,7 @@ def test_feature_sharing_members_own_no_projection_and_no_cache_for_what_they_ta
 def test_taken_features_are_those_of_the_first_member():
     model, _ = _model("1.1.1.1.4-1.1.1.1.4")
     inputs = torch.randn(2, 1, 6, 32, generator=torch.Generator().manual_seed(0))
-    (_, first), (_, second) = model.features_of(inputs.unbind(0))
+    (_, (first,)), (_, (second,)) = model.features_of(inputs.unbind(0))
     assert second["b"] is first["b"]
     assert second["v"] is first["v"]
     assert second["c"] is not first["c"]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 import star
 from api.cli.main import app
 from genome import CLASSES, Genome, Space, require_legal
-from star.contract.checks import Report
+from star.contract.report import Breach, Report
 from tests.served import SMALL, Service
 
 SERVER = ("serve", "run", "migrate", "demo")
@@ -118,7 +118,7 @@ def test_a_breach_is_told_with_its_genome_and_status_1(monkeypatch: pytest.Monke
     def check(genome: Genome, *_: Any, **__: Any) -> Report:
         """One property held, another broken by an SA-1."""
         broken = any(segment.liv_class == 1 for segment in genome.segments)
-        return Report(("causality", "decoding"), ("decoding: differs by 0.1",) if broken else ())
+        return Report(("causality", "decoding"), (Breach("decoding", "differs by 0.1"),) if broken else ())
 
     monkeypatch.setattr(star, "check", check)
 
@@ -128,6 +128,7 @@ def test_a_breach_is_told_with_its_genome_and_status_1(monkeypatch: pytest.Monke
     assert sound == {"asked": 1, "genomes": 1, "ok": True, "held": {"causality": 1, "decoding": 1}, "breaches": []}
     (breach,) = json.loads(broken.stdout)["breaches"]
     assert (breach["genome"], breach["breach"]) == ("9.1.1.1.1-1.1.1.1.1", "decoding: differs by 0.1")
+    assert (breach["check"], breach["detail"]) == ("decoding", "differs by 0.1")
     assert json.loads(broken.stdout)["held"] == {"causality": 1, "decoding": 0}
     assert breach["classes"] == {"1": "SA-1", "9": "GMemless"}
     assert Space.from_json(breach["space"])[9].name == "GMemless"

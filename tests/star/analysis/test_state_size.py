@@ -112,7 +112,7 @@ def test_curves_are_means_over_the_batch_and_over_heads():
     (together,) = star.state_sizes(model, tokens_BL, CUTS)
     apart = [star.state_sizes(model, row_L[None], CUTS)[0].entropy_ess for row_L in tokens_BL]
     assert together.entropy_ess == pytest.approx(np.mean(apart, axis=0))
-    ((block, features),) = model.trace(tokens_BL[:1])
+    ((block, (features,)),) = model.trace(tokens_BL[:1])
     t_HLL = block.operator.structure.matrix({name: value.detach().double() for name, value in features.items()})[0]
     assert together.matrices == len(t_HLL) == 4
     by_head = [[np.linalg.svd(t_LL[i:, :i].numpy(), compute_uv=False) for i in CUTS] for t_LL in t_HLL]
@@ -127,9 +127,9 @@ def test_features_are_those_of_the_real_forward():
         logits_BLV = model(tokens_BL)
         x_BLD = model.embedding_VD[tokens_BL]
         for block, features in model.trace(tokens_BL):
-            x_BLD = x_BLD + block.operator.mix(features)
+            x_BLD = x_BLD + block.mix(features)
         rebuilt_BLV = model.norm(x_BLD) @ model.head_VD.T
-        traced = [features for _, features in model.trace(tokens_BL)]
+        traced = [features for _, (features,) in model.trace(tokens_BL)]
     torch.testing.assert_close(rebuilt_BLV, logits_BLV)
     assert traced[2]["b"] is traced[0]["b"], "the third LIV takes its keys from the first"
     assert traced[2]["c"] is not traced[0]["c"]

@@ -9,21 +9,21 @@ import torch
 from genome import CLASSES, Genome, Shape, Space, decode, named, sample
 from genome.classes.alphabet import ChannelMixing
 from star.build import build
-from star.contract.case import Subject
+from star.contract.case import Case
 from star.contract.checks import CHECKS, check, examine
 from star.contract.forms import disagreements
 
 SHAPE = Shape(width=64, head_dim=16)
 
 
-def _subject(text, shape=SHAPE, **options):
+def _case(text, shape=SHAPE, **options):
     genome = Genome.parse(text)
-    return Subject(decode(genome, Space.of(depth=len(genome.segments), allow_skip=True)), shape, **options)
+    return Case(decode(genome, Space.of(depth=len(genome.segments), allow_skip=True)), shape, **options)
 
 
 @pytest.mark.parametrize("row", CLASSES, ids=lambda row: row.name)
 def test_every_class_keeps_the_contract(row):
-    report = examine(_subject(f"{row.id}.1.1.1.1-{row.id}.1.1.1.1"))
+    report = examine(_case(f"{row.id}.1.1.1.1-{row.id}.1.1.1.1"))
     assert report.checked == tuple(CHECKS)
     assert report.breaches == ()
 
@@ -41,7 +41,7 @@ def test_small_and_odd_shapes_keep_the_contract(shape):
     fitting = [row for row in CLASSES if shape.fits(row, Space.of([row.name], depth=1).featurizer(row))]
     assert len(fitting) > len(CLASSES) // 2
     for row in fitting:
-        assert examine(_subject(f"{row.id}.1.1.1.1", shape)).breaches == (), row.name
+        assert examine(_case(f"{row.id}.1.1.1.1", shape)).breaches == (), row.name
 
 
 def _faulty(fault):
@@ -88,28 +88,28 @@ def _overflows(model):
     ],
 )
 def test_a_faulty_model_is_caught(fault, caught_by):
-    report = examine(_subject("7.1.1.1.1-9.1.1.1.1", construct=_faulty(fault)))
-    assert any(breach.startswith(f"{caught_by}:") for breach in report.breaches)
+    report = examine(_case("7.1.1.1.1-9.1.1.1.1", construct=_faulty(fault)))
+    assert any(breach.check == caught_by for breach in report.breaches)
 
 
-def test_a_structure_whose_views_disagree_is_caught(monkeypatch):
-    subject = _subject("5.1.1.1.1")
-    structure = next(liv for block in subject.model.stack() for _, liv in block.operator.livs()).structure
+def test_a_structure_whose_forms_disagree_is_caught(monkeypatch):
+    case = _case("5.1.1.1.1")
+    structure = next(liv for block in case.model.stack() for liv in block.operator.livs).structure
     honest = structure.fast
     monkeypatch.setattr(structure, "fast", lambda features: honest(features) * 1.001)
-    assert any("fast differs from mix in the output" in breach for breach in CHECKS["views"](subject))
+    assert any("fast differs from mix in the output" in breach for breach in CHECKS["forms"](case))
 
 
 def test_a_structure_that_loses_digits_in_bfloat16_alone_is_caught(monkeypatch):
-    subject = _subject("5.1.1.1.1")
-    structure = next(liv for block in subject.model.stack() for _, liv in block.operator.livs()).structure
+    case = _case("5.1.1.1.1")
+    structure = next(liv for block in case.model.stack() for liv in block.operator.livs).structure
     honest, mixed = structure.fast, structure.mix
 
     def narrowed(features):
         return honest(features) * (1.06 if features["v"].dtype is torch.bfloat16 else 1)
 
     monkeypatch.setattr(structure, "fast", narrowed)
-    breaches = [breach for breach in CHECKS["views"](subject) if "37 tokens" in breach]
+    breaches = [breach for breach in CHECKS["forms"](case) if "37 tokens" in breach]
     assert len(breaches) == 1
     assert "fast in bfloat16 differs from mix in the output by 6.0e-02 relative RMS; allowed 5e-02" in breaches[0]
 
@@ -117,7 +117,7 @@ def test_a_structure_that_loses_digits_in_bfloat16_alone_is_caught(monkeypatch):
         return mixed(features) * (1.04 if features["v"].dtype is torch.bfloat16 else 1)
 
     monkeypatch.setattr(structure, "mix", no_better)
-    assert [breach for breach in CHECKS["views"](subject) if "37 tokens" in breach and "fast in" in breach] == []
+    assert [breach for breach in CHECKS["forms"](case) if "37 tokens" in breach and "fast in" in breach] == []
 
 
 @pytest.mark.parametrize(("bent_by", "breaches"), [(1e-8, 0), (1e-5, 1)])
@@ -126,10 +126,10 @@ def test_a_gradient_whose_terms_cancel_is_measured_by_their_size(bent_by, breach
     row = named("GConv-2")
     dense = replace(row, operator=replace(row.operator, channel_mixing=ChannelMixing.DENSE))
     space = Space((dense,), (Space.of([row.name], depth=1).featurizer(row),), depth=1)
-    subject = Subject(decode(Genome.parse(f"{row.id}.1.1.1.1"), space), SHAPE)
+    case = Case(decode(Genome.parse(f"{row.id}.1.1.1.1"), space), SHAPE)
     with torch.no_grad():
-        ((block, features),) = subject.model.features_of(subject.noise(1).unbind(0))
-    ((_, liv, own),) = block.operator.parts(features)
+        ((block, features),) = case.model.features_of(case.noise(1).unbind(0))
+    ((liv, own),) = block.parts(features)
     asked_BLHV = torch.linspace(-1, 1, own["v"].numel()).cos().bfloat16().double().view_as(own["v"])
     own |= {"c": torch.ones_like(own["c"]), "b": torch.ones_like(own["b"]), "v": 1 / asked_BLHV}
     own["v"][::2] *= -1.00002
@@ -144,23 +144,23 @@ def test_a_gradient_whose_terms_cancel_is_measured_by_their_size(bent_by, breach
 
 
 def test_a_cache_that_keeps_more_than_it_says_is_caught(monkeypatch):
-    subject = _subject("1.1.1.1.1")
-    honest = subject.model.new_cache
+    case = _case("1.1.1.1.1")
+    honest = case.model.new_cache
 
     def generous(batch=1):
         cache = honest(batch)
-        cache.stores[0].tensors["hidden"] = torch.zeros(7)
+        cache.stores[0][0].tensors["hidden"] = torch.zeros(7)
         return cache
 
-    monkeypatch.setattr(subject.model, "new_cache", generous)
-    assert len(list(CHECKS["cache exact"](subject))) == 3
+    monkeypatch.setattr(case.model, "new_cache", generous)
+    assert len(list(CHECKS["cache exact"](case))) == 3
 
 
 def test_a_state_lost_between_tokens_is_caught(monkeypatch):
-    subject = _subject("5.1.1.1.1")
-    structure = next(liv for block in subject.model.stack() for _, liv in block.operator.livs()).structure
+    case = _case("5.1.1.1.1")
+    structure = next(liv for block in case.model.stack() for liv in block.operator.livs).structure
     monkeypatch.setattr(structure, "step", lambda features, store: structure.fast(features))
-    assert any("token by token" in breach for breach in CHECKS["decoding"](subject))
+    assert any("token by token" in breach for breach in CHECKS["decoding"](case))
 
 
 def test_an_illegal_genome_is_refused():

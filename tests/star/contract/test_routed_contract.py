@@ -7,7 +7,7 @@ import torch
 
 from genome import CLASSES, FEATURIZERS, Genome, Shape, Space, decode, named
 from genome.classes.alphabet import Expansion, Generator
-from star.contract.case import Subject
+from star.contract.case import Case
 from star.contract.checks import CHECKS, check
 from star.features.router import Router
 from star.structures import STRUCTURES
@@ -37,8 +37,8 @@ def _broken(name, monkeypatch, change):
         return r_BL1M if x_BLD.dtype is torch.float64 else change(r_BL1M)
 
     monkeypatch.setattr(Router, "forward", forward)
-    subject = Subject(decode(Genome.parse(f"{named(name).id}.1.1.1.1"), Space.of(depth=1)), SHAPE)
-    return list(CHECKS["precise"](subject))
+    case = Case(decode(Genome.parse(f"{named(name).id}.1.1.1.1"), Space.of(depth=1)), SHAPE)
+    return list(CHECKS["precise"](case))
 
 
 @pytest.mark.parametrize("name", ["MoM", "MoE", "Routing Transformer"])

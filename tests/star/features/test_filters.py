@@ -222,14 +222,14 @@ def test_state_space_rows_keep_a_state_that_does_not_grow(row):
 
 
 @pytest.mark.parametrize("row", CONVOLUTIONS, ids=lambda row: row.name)
-def test_views_agree_with_gradients_where_blocks_and_ffts_begin(row):
+def test_forms_agree_with_gradients_where_blocks_and_ffts_begin(row):
     model = build(_blueprint(row), SHAPE).double().eval()
     for length in (63, 64, 65, 130):
         draw = torch.Generator().manual_seed(length)
         noise = torch.randn(1, 1, length, SHAPE.width, dtype=torch.float64, generator=draw)
         with torch.no_grad():
-            ((block, features),) = model.features_of(noise.unbind(0))
-        for _, liv in block.operator.livs():
+            ((block, (features,)),) = model.features_of(noise.unbind(0))
+        for liv in block.operator.livs:
             assert list(disagreements(liv.structure, features)) == []
 
 

@@ -10,7 +10,7 @@ from genome.classes import alphabet as a
 from genome.classes.choices import SPARSITIES
 from genome.classes.rules import illegal
 from star.cache import Store
-from star.contract.case import Subject
+from star.contract.case import Case
 from star.contract.checks import examine
 from star.contract.forms import disagreements
 from star.structures import STRUCTURES, jagged
@@ -42,17 +42,17 @@ def _class(featurizer, mixing, nonlinearity, channel, sparsity=2, **changed):
     return row, FeaturizerGenome(1, groups)
 
 
-def _subject(row, featurizer, shape=SHAPE):
-    return Subject(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space((row,), (featurizer,), depth=1)), shape)
+def _case(row, featurizer, shape=SHAPE):
+    return Case(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space((row,), (featurizer,), depth=1)), shape)
 
 
 @torch.no_grad()
 def _mixed(row, featurizer, length, batch=2):
     """The structure, features of random inputs, and the inputs."""
-    model = _subject(row, featurizer).model
+    model = _case(row, featurizer).model
     x_1BLD = torch.randn(1, batch, length, SHAPE.width, generator=torch.Generator().manual_seed(length)).double()
-    ((block, features),) = model.features_of(x_1BLD.unbind(0))
-    ((_, liv),) = block.operator.livs()
+    ((block, (features,)),) = model.features_of(x_1BLD.unbind(0))
+    (liv,) = block.operator.livs
     return liv.structure, features, liv
 
 
@@ -83,7 +83,7 @@ def test_phalanx_is_its_recurrence_block_by_block(length):
 
 @torch.no_grad()
 def test_phalanx_forgets_by_a_sigmoid_of_a_projection_that_sixteen_channels_share():
-    model = _subject(named("Phalanx"), next(f for f in FEATURIZERS if f.id == 50)).model
+    model = _case(named("Phalanx"), next(f for f in FEATURIZERS if f.id == 50)).model
     (block,) = model.stack()
     gate = block.operator.featurizer["a"]
     gate.bias_HK.copy_(torch.tensor([[0.5], [-2.0]]))
@@ -113,7 +113,7 @@ def test_the_delta_rule_in_blocks_is_a_product_of_transitions_since_the_block_be
 
 
 @pytest.mark.parametrize("kind", BANDED)
-def test_views_agree_where_blocks_begin_and_end(kind):
+def test_forms_agree_where_blocks_begin_and_end(kind):
     for length in LENGTHS:
         structure, features, _ = _mixed(*_class(*BANDED[kind]), length)
         assert list(disagreements(structure, features)) == [], length
@@ -184,14 +184,14 @@ def test_a_banded_recurrence_keeps_two_states_and_works_for_both():
 @pytest.mark.parametrize("sparsity", [1, 2])
 def test_a_decay_of_sixteen_channels_keeps_the_contract(featurizer, nonlinearity, changed, sparsity):
     row, genome = _class(featurizer, 4, nonlinearity, 1, sparsity, a={"repeat": a.Repeat.SIXTEEN} | changed)
-    assert examine(_subject(row, genome, Shape())).breaches == ()
+    assert examine(_case(row, genome, Shape())).breaches == ()
 
 
 @pytest.mark.parametrize("featurizer", [43, 71])
 def test_a_forget_gate_stands_wherever_a_projected_decay_does(featurizer):
     mixing = {43: 4, 71: 5}[featurizer]
     row, genome = _class(featurizer, mixing, 1, 3, sparsity=1, a={"generator": a.Generator.FORGET})
-    assert examine(_subject(row, genome, Shape())).breaches == ()
+    assert examine(_case(row, genome, Shape())).breaches == ()
 
 
 @pytest.mark.parametrize(

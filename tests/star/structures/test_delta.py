@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from genome import FEATURIZERS, Genome, Heads, LIVClass, OperatorGenome, Shape, Space, decode, named
 from genome.classes.alphabet import OUTPUT, Expansion, Generator, Nonlinearity, Normalisation, Source
-from star.contract.case import Subject
+from star.contract.case import Case
 from star.contract.checks import examine
 from star.contract.forms import disagreements, relative_rms
 from star.ops.delta_rule import chunk, naive
@@ -194,18 +194,18 @@ def test_without_steps_nothing_is_written_and_with_a_full_gate_only_decay_is_lef
 
 @pytest.mark.parametrize("name", ["DeltaNet", "Gated DeltaNet"])
 @pytest.mark.parametrize("length", [1, 2, 37, 63, 64, 65, 130])
-def test_views_agree_at_awkward_lengths(name, length):
-    model = _subject(name).model
+def test_forms_agree_at_awkward_lengths(name, length):
+    model = _case(name).model
     noise = torch.randn(1, 2, length, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(length))
     with torch.no_grad():
-        ((block, features),) = model.features_of(noise.unbind(0))
-    for _, liv in block.operator.livs():
+        ((block, (features,)),) = model.features_of(noise.unbind(0))
+    for liv in block.operator.livs:
         assert list(disagreements(liv.structure, features)) == []
 
 
-def _subject(name):
+def _case(name):
     space = Space.of([name], depth=1)
-    return Subject(decode(Genome.parse(f"{named(name).id}.1.1.1.1"), space), Shape())
+    return Case(decode(Genome.parse(f"{named(name).id}.1.1.1.1"), space), Shape())
 
 
 def _variant(channel_mixing=3, differential=False, **groups):
@@ -236,7 +236,7 @@ ONES = {"source": Source.CONSTANT, "channel": 1, "nonlinearity": Nonlinearity.NO
 )
 def test_classes_beyond_the_catalogue_keep_the_contract(space):
     genome = Genome.parse("900.1.2.1.3-900.1.2.1.3")
-    assert examine(Subject(decode(genome, space), Shape(32, 8))).breaches == ()
+    assert examine(Case(decode(genome, space), Shape(32, 8))).breaches == ()
 
 
 @pytest.mark.parametrize(

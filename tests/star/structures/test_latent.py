@@ -99,7 +99,7 @@ def test_a_head_of_128_has_the_proportions_of_the_paper():
 def test_values_are_the_first_channels_of_the_keys():
     model, _ = _model("MLA")
     x = torch.randn(1, 1, 6, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    ((_, features),) = model.features_of(x)
+    ((_, (features,)),) = model.features_of(x)
     torch.testing.assert_close(features["v"], features["b"][..., :LATENT], rtol=0, atol=0)
     assert features["v"].untyped_storage().data_ptr() == features["b"].untyped_storage().data_ptr()
     assert list(_liv(model).featurizer["v"].parameters()) == []

@@ -20,16 +20,16 @@ def _model(row, shape=SHAPE):
 def _features(row, length):
     noise = torch.randn(1, 1, length, SHAPE.width, dtype=torch.float64, generator=torch.Generator().manual_seed(length))
     with torch.no_grad():
-        ((block, features),) = _model(row).double().features_of(noise.unbind(0))
-    ((_, liv),) = block.operator.livs()
+        ((block, (features,)),) = _model(row).double().features_of(noise.unbind(0))
+    (liv,) = block.operator.livs
     return liv.structure, {name: features[name] for name in liv.structure.groups}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_views_agree_around_the_sizes_of_chunks_and_at_a_thousand_tokens(row):
+def test_forms_agree_around_the_sizes_of_chunks_and_at_a_thousand_tokens(row):
     for length in LENGTHS:
-        views = ("fast", "fast in float32") if length > 130 else None
-        assert list(disagreements(*_features(row, length), views=views)) == [], length
+        forms = ("fast", "fast in float32") if length > 130 else None
+        assert list(disagreements(*_features(row, length), forms=forms)) == [], length
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -38,7 +38,7 @@ def test_inputs_that_saturate_every_gate_stay_finite_over_16384_tokens(row):
     shape = NARROW if NARROW.fits(row, Space.of([row.name], depth=1).featurizer(row)) else SHAPE
     model = _model(row, shape)
     noise = 30 * torch.randn(1, 1, 16_384, shape.width, generator=torch.Generator().manual_seed(5))
-    ((block, features),) = model.features_of(noise.unbind(0))
+    ((block, (features,)),) = model.features_of(noise.unbind(0))
     output = block.operator.mix(features)
     assert output.isfinite().all()
     output.square().mean().backward()

@@ -101,7 +101,7 @@ def test_extreme_gates_stay_finite():
 
 
 @pytest.mark.parametrize("length", [1, 2, 37])
-def test_views_agree_where_the_feedback_is_not_zero(length):
+def test_forms_agree_where_the_feedback_is_not_zero(length):
     assert list(disagreements(_cell(), _features(length))) == []
 
 

@@ -47,8 +47,8 @@ def _class(featurizer, channel=3, sparsity=1, nonlinearity=6, **changed):
 def _mixed(row, featurizer, length):
     model = build(decode(Genome.parse("1.1.1.1.1"), Space((row,), (featurizer,), depth=1)), SHAPE).double()
     x_1BLD = torch.randn(1, 2, length, SHAPE.width, generator=torch.Generator().manual_seed(length)).double()
-    ((block, features),) = model.features_of(x_1BLD.unbind(0))
-    ((_, liv),) = block.operator.livs()
+    ((block, (features,)),) = model.features_of(x_1BLD.unbind(0))
+    (liv,) = block.operator.livs
     return liv.structure, features, liv
 
 

@@ -99,7 +99,7 @@ CASES = [(OUTER, a.Sparsity.NONE), (OUTER, a.Sparsity.BANDED), (PLAIN, a.Sparsit
 @pytest.mark.parametrize("generator", FILTERS, ids=lambda g: g.name)
 @pytest.mark.parametrize(("operator", "sparsity"), CASES, ids=["outer", "outer banded", "banded"])
 @pytest.mark.parametrize("length", [1, WINDOW, 40])
-def test_views_agree_for_every_filter(generator, operator, sparsity, length):
+def test_forms_agree_for_every_filter(generator, operator, sparsity, length):
     assert list(disagreements(*_case(replace(operator, sparsity=sparsity), generator, length))) == []
 
 
@@ -111,7 +111,7 @@ def test_every_fast_form_is_the_same_operator(form, generator, monkeypatch):
     length = 300 if form == "in blocks" else 140
     structure, features = _case(OUTER, generator, length, head=2)
     assert structure.exactly_causal(length) is (form != "by transform" or generator is a.Generator.DPLR_16)
-    assert list(disagreements(structure, features, views=("fast", "fast in float32"))) == []
+    assert list(disagreements(structure, features, forms=("fast", "fast in float32"))) == []
 
 
 @pytest.mark.parametrize("taps", [1, 300, 1030, 1100], ids=lambda taps: f"{taps} taps")

@@ -23,7 +23,7 @@ def _block(name, length=29, dtype=torch.float64, batch=2):
     model = build(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of(depth=1)), SHAPE, 1).to(dtype).eval()
     x_BLD = torch.randn(batch, length, SHAPE.width, dtype=dtype, generator=torch.Generator().manual_seed(length))
     with torch.no_grad():
-        ((block, features),) = model.features_of([x_BLD])
+        ((block, (features,)),) = model.features_of([x_BLD])
     return block.operator, x_BLD, features
 
 
@@ -152,7 +152,7 @@ def test_a_token_is_charged_for_the_experts_it_meets():
 
 @pytest.mark.parametrize("name", ["MoM", "MoM-GLA", "MoE", "Routing Transformer", "SeqBoat"])
 @pytest.mark.parametrize("length", [1, 2, 70])
-def test_views_agree_whatever_the_routes(name, length):
+def test_forms_agree_whatever_the_routes(name, length):
     """Also where of the routes to choose from one takes all tokens, or none is taken."""
     liv, _, features = _block(name, length)
     assert list(disagreements(liv.structure, features)) == []

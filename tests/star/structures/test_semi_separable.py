@@ -33,8 +33,8 @@ def _liv(liv_class, featurizers, length, shape=SHAPE, scale=1.0, dtype=torch.flo
     space = Space((liv_class,), featurizers, depth=1)
     model = build(decode(Genome.parse(f"{liv_class.id}.1.1.1.1"), space), shape).to(dtype)
     noise = scale * torch.randn(1, 2, length, shape.width, generator=torch.Generator().manual_seed(length))
-    ((block, features),) = model.features_of(noise.to(dtype).unbind(0))
-    ((_, liv),) = block.operator.livs()
+    ((block, (features,)),) = model.features_of(noise.to(dtype).unbind(0))
+    (liv,) = block.operator.livs
     return liv, features, model
 
 
@@ -46,7 +46,7 @@ def _row(name, *sizes, **options):
 
 @pytest.mark.parametrize("kind", DECAYS)
 @pytest.mark.parametrize("mixing", FEATURE_CHANNELS)
-def test_views_agree_for_every_decay_channel_mixing_and_state(kind, mixing):
+def test_forms_agree_for_every_decay_channel_mixing_and_state(kind, mixing):
     decay = GroupGenome(**DECAYS[kind])
     steps = GroupGenome(), GroupGenome(**CONSTANT, generator=Generator.ONES)
     states = (Expansion.SAME, Expansion.STATE_2)
