@@ -1,0 +1,55 @@
+"""Writes docs/catalogue.md from the catalogue: `python docs/write_catalogue.py`."""
+
+from pathlib import Path
+
+from api.web.routes.catalogue import rows
+
+PAGE = Path(__file__).with_name("catalogue.md")
+
+INTRODUCTION = """# Catalogue of LIV classes
+
+`python docs/write_catalogue.py` writes this page from `genome/catalogue/`; a test compares the two.
+
+A class is five digits: featurizer, token mixing, sparsity, nonlinearity and channel mixing. State is the number of
+elements that one LIV keeps, and FLOPs are those of one decoded token, both at width 64 with heads of 16 channels and at
+position 4,096. Classes 1 to 9 and the differential variants of the first eight (10 to 17) are the seventeen classes of
+the paper. The presets search over these seventeen; a plan without `classes` searches over the whole catalogue.
+Differential classes, each of which is the learned difference of two copies of another class, are not listed.
+
+| structure | T_ij |
+|---|---|
+| diagonal | σ(c_i) |
+| low rank | softmax(c_i · b_j) |
+| toeplitz | c_i h_(i-j) b_j, or with heads h_(i-j) (c_i · b_j) |
+| semi separable | c_i A_(i-1) … A_(j+1) b_j |
+| delta | the same with A = (I - β b bᵀ) α: a state that replaces the value it held under a key |
+| memory cell | none: sLSTM is nonlinear in its state, the only class that is no LIV |
+
+A structure may be banded (a window of tokens; for a recurrence, jagged blocks of 16 tokens) or routed (a token meets
+some of several memories, clusters or experts, and the others do no work for it). A semi-separable T may have its rows
+divided by their sums.
+
+Feature groups: c reads (queries, output gates), b writes (keys, input gates), v are the values, a and d the decay and
+step of a recurrence, h a filter, r the routes, and o a gate behind the mixing that may normalise each head before it.
+With `"space": {"levels": "operator"}` or `"featurizer"` in a plan a search invents classes too: it changes one digit of a
+class, the rules in `genome/classes/` refuse combinations that cannot be built, and the job's own table stores the digits
+of its classes.
+
+"""
+COLUMNS = ("id", "class", "digits", "structure", "state", "FLOPs a token", "description", "source")
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    head = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
+    lines = (
+        f"| {row['id']} | {row['name']} | {'.'.join(map(str, row['digits']))} | {row['structure'].replace('_', ' ')} "
+        f"| {row['state']} | {row['decode_flops']:,} | {row['says']} | {row['source']} |\n"
+        for row in rows()
+        if not row["differential"]
+    )
+    return INTRODUCTION + head + "".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
