@@ -21,7 +21,7 @@ class Delta(Recurrent):
     """b are keys of unit length, d the shares of the old value that are replaced; one decay per head."""
 
     masked_groups = ("a", "d")
-    tolerance = 1e-4  # every chunk solves a triangular system: its rounding errors grow with keys that are alike
+    tolerance = 1e-4  # each chunk solves a triangular system; its rounding errors grow as keys become alike
 
     def token(self, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
         return naive.token(inputs, state_BHKV)

@@ -1,8 +1,8 @@
-"""A recurrence in jagged windows: a block of tokens starts from what the block before it leaves by itself.
+"""A recurrence in jagged windows: each block of tokens starts from the state of the block before it alone.
 
-Of an unbanded recurrence S_t = A_t S_{t-1} + W_t, y_t = c_t S_t there are two states. `local` starts from zero at the
+An unbanded recurrence S_t = A_t S_{t-1} + W_t, y_t = c_t S_t is run with two states. `local` starts from zero at the
 start of every block. `carried` starts from the local state at the end of the block before, and is the one that is read.
-So a token reaches back to the start of the block before its own: 16 to 31 tokens, its own not counted (Sliding
+A token therefore reaches back to the start of the block before its own: 16 to 31 tokens, its own not counted (Sliding
 Window Recurrences for Sequence Models, Secrieru et al. 2025, arXiv 2512.13921: the window is jagged).
 
 B batch, L tokens, H heads, K state and V value channels per head, N blocks.
@@ -56,7 +56,7 @@ class Jagged(Structure):
         self.tolerance = self.base.tolerance
 
     def mix(self, features: Features) -> Tensor:
-        """Each block starts from the state that the block before it leaves by itself."""
+        """Each block starts from the state that the block before it reaches from zero."""
         outputs, before_BHKV = [], self.base.zero_state(features["v"])
         for block in self.base.inputs(features).split(BLOCK):
             y_BLHV, _ = self.base.naive(block, before_BHKV)
@@ -102,7 +102,7 @@ class Jagged(Structure):
     def _advance(self, states: States, place: int, inputs: Inputs) -> tuple[Tensor, States]:
         """Outputs and the last states; `place` is that of the first token within its block.
 
-        First come the tokens that finish a block begun earlier, then whole blocks side by side, then a block begun.
+        The tokens are those that finish a block begun earlier, then whole blocks side by side, then a begun block.
         """
         finished = min(inputs.length, -place % BLOCK)
         begun = inputs.length - (inputs.length - finished) % BLOCK
@@ -126,7 +126,7 @@ class Jagged(Structure):
         return self._within((states[1], torch.zeros_like(states[1])), inputs)
 
     def _blocks(self, states: States, inputs: Inputs) -> tuple[Tensor, States]:
-        """Whole blocks as elements of the batch: the state each leaves by itself, then each from the one before it."""
+        """Whole blocks as elements of the batch: each one alone, then each from the state of the block before it."""
         local_BHKV = states[1]
         tiles = self._tiles(inputs)
         ends = torch.cat([self.base.final_state(tile) for tile in tiles])

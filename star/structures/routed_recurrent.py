@@ -1,12 +1,12 @@
 """T_ij = sum_m r_im T^m_ij over the routes m that tokens i and j both meet: M memories instead of one.
 
-T^m is the recurrence over the tokens that meet m, as if there were no others: they neither decay nor write
+T^m is the recurrence over the tokens that meet m; other tokens neither decay nor write its state
 (Mixture-of-Memories, Du et al. 2025). The memories share keys, values and queries. For training, the tokens of each
-memory are packed to the front and the memories advance side by side in the batch: with k of M memories met, evenly,
-the work is that of k.
+memory are packed to the front and the memories advance side by side in the batch: if tokens meet k of M memories
+evenly, the work is that of k memories.
 
 B batch, L tokens, H heads, K state and V value channels per head, M memories, X = B M of them side by side,
-P tokens of the fullest, N pairs of a token and a memory it meets.
+P tokens of the memory that most tokens meet, N pairs of a token and a memory that it meets.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from star.structures.structure import Features, Structure
 
 
 class RoutedRecurrent(Structure):
-    """A recurrence of `kind` for every route; the weight is the reader's.
+    """A recurrence of `kind` for every route; a token weighs the outputs it reads, not the values it writes.
 
-    The last routes are those that every token meets (`choice.shared`).
+    Every token meets the last `choice.shared` routes.
     """
 
     per_token = (*Recurrent.per_token, ROUTES)

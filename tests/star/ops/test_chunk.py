@@ -84,12 +84,3 @@ def test_a_later_token_changes_no_bit_of_an_earlier_output(decays, monkeypatch):
     inputs.a[:, 41] = -1000.0
     after, _ = chunk.recurrence(inputs, state)
     assert torch.equal(before[:, :41], after[:, :41])
-
-
-@pytest.mark.parametrize("decays", [1, KEYS])
-def test_backward_may_be_called_under_automatic_mixed_precision(decays):
-    expected = with_gradients(chunk.recurrence, _inputs(70, HEADS, decays, torch.float32))
-    with torch.autocast("cpu", torch.bfloat16):
-        measured = with_gradients(chunk.recurrence, _inputs(70, HEADS, decays, torch.float32))
-    for ours, theirs in zip(measured, expected, strict=True):
-        assert torch.equal(ours, theirs)

@@ -143,17 +143,6 @@ def test_it_runs_for_the_tensors_that_it_supports_and_no_others():
     assert _kernel("recurrence", _rounded(_inputs(False, (1, 1, 256, 64, 1, True), 5))) is None
 
 
-@compiled
-@pytest.mark.parametrize("delta", [False, True], ids=["recurrence", "delta rule"])
-def test_backward_may_be_called_under_automatic_mixed_precision(delta):
-    tensors = _rounded(_inputs(delta, (4, 4, 16, 16, 1, False), 70))
-    expected = with_gradients(FORMS[delta][0], tensors)
-    with torch.autocast("cpu", torch.bfloat16):
-        measured = with_gradients(FORMS[delta][0], tensors)
-    for ours, theirs in zip(measured, expected, strict=True):
-        assert torch.equal(ours, theirs)
-
-
 RECURRENT = [row for row in CLASSES if row.operator.token_mixing in (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)]
 
 

@@ -51,11 +51,3 @@ def test_a_state_that_is_passed_on_continues_the_sequence():
     second, end = scan.recurrence(inputs.tokens(21, 50), middle)
     torch.testing.assert_close(torch.cat([first, second], 1), whole)
     torch.testing.assert_close(end, last)
-
-
-def test_backward_may_be_called_under_automatic_mixed_precision():
-    expected = with_gradients(scan.recurrence, _inputs(70, 1, 4, 3, torch.float32))
-    with torch.autocast("cpu", torch.bfloat16):
-        measured = with_gradients(scan.recurrence, _inputs(70, 1, 4, 3, torch.float32))
-    for ours, theirs in zip(measured, expected, strict=True):
-        assert torch.equal(ours, theirs)

@@ -130,30 +130,21 @@ def test_the_meaning_is_the_product_of_the_published_transitions(length):
     torch.testing.assert_close(last, state)
 
 
-def test_backward_may_be_called_under_automatic_mixed_precision():
-    inputs = _inputs(70, 16, 16, dtype=torch.float32)
-    expected = with_gradients(chunk.delta_rule, inputs)
-    with torch.autocast("cpu", torch.bfloat16):
-        measured = with_gradients(chunk.delta_rule, inputs)
-    for ours, theirs in zip(measured, expected, strict=True):
-        assert torch.equal(ours, theirs)
-
-
 def _delta(keys, values, heads=1):
     extents = {name: Heads(heads, keys) for name in "cb"} | {name: Heads(heads, 1) for name in "ad"}
     (featurizer,) = (one for one in FEATURIZERS if one.id == named("DeltaNet").operator.featurizer)
     return Delta(named("DeltaNet").operator, featurizer, extents | {"v": Heads(heads, values)}, window=1)
 
 
-VIEWS = {
+FORMS = {
     "mix": lambda structure, features: structure.mix(features),
     "fast": lambda structure, features: structure.fast(features),
     "matrix": lambda structure, features: (structure.matrix(features) @ features["v"].transpose(1, 2)).transpose(1, 2),
 }
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_key_written_twice_holds_the_second_value_alone(view):
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_written_twice_holds_the_second_value_alone(form):
     """A sum of outer products would give back v1 + v2: this is what the delta rule is for."""
     k, v1, v2 = torch.tensor([0.6, 0.8]), torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-4.0, 5.0, 0.5])
     k, v1, v2 = k.double(), v1.double(), v2.double()
@@ -164,12 +155,12 @@ def test_a_key_written_twice_holds_the_second_value_alone(view):
         "d": torch.ones(1, 2, 1, 1, dtype=torch.float64),
         "v": torch.stack([v1, v2]).view(1, 2, 1, 3),
     }
-    read = VIEWS[view](_delta(2, 3), features)[0, :, 0]
+    read = FORMS[form](_delta(2, 3), features)[0, :, 0]
     torch.testing.assert_close(read, torch.stack([v1, v2]))
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_values_under_orthogonal_keys_do_not_disturb_each_other(view):
+@pytest.mark.parametrize("form", FORMS)
+def test_values_under_orthogonal_keys_do_not_disturb_each_other(form):
     keys = torch.eye(4, dtype=torch.float64)
     values = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     written = torch.cat([keys, keys[[2]]]).view(1, 5, 1, 4)
@@ -181,7 +172,7 @@ def test_values_under_orthogonal_keys_do_not_disturb_each_other(view):
         "d": torch.ones(1, 5, 1, 1, dtype=torch.float64),
         "v": torch.cat([values, -values[[2]]]).view(1, 5, 1, 3),
     }
-    torch.testing.assert_close(VIEWS[view](_delta(4, 3), features)[0, 4, 0], values[1])
+    torch.testing.assert_close(FORMS[form](_delta(4, 3), features)[0, 4, 0], values[1])
 
 
 def test_without_steps_nothing_is_written_and_with_a_full_gate_only_decay_is_left():
