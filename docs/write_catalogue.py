@@ -31,9 +31,9 @@ divided by their sums.
 
 Feature groups: c reads (queries, output gates), b writes (keys, input gates), v are the values, a and d the decay and
 step of a recurrence, h a filter, r the routes, and o a gate behind the mixing that may normalise each head before it.
-With `"space": {"levels": "operator"}` or `"featurizer"` in a plan a search invents classes too: it changes one digit of a
-class, the rules in `genome/classes/` refuse combinations that cannot be built, and the job's own table stores the digits
-of its classes.
+With `"space": {"levels": "operator"}` or `"featurizer"` in a plan a search invents classes too: it changes one digit of
+a class, the rules in `genome/classes/` refuse combinations that cannot be built, and the job's own table stores the
+digits of its classes.
 
 """
 COLUMNS = ("id", "class", "digits", "structure", "state", "FLOPs a token", "description", "source")
