@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
+import pytest
 import schemathesis
 from hypothesis import settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.process.settings import Settings
 from api.web.app import create_app
+from evaluator.evaluation import Failure
+from evaluator.tasks.registry import metrics
+from genome.classes.alphabet import TokenMixing
 from search.archive import Archive
+from search.archive.values import CandidateState, JobState, Variation
+from search.plan import PRESETS
 from tests.served import Service
 
 EVENT_STREAMS = "/events$"
@@ -40,3 +46,33 @@ def test_the_document_names_every_route_and_its_problems() -> None:
             assert {"404", "422"} <= set(operation["responses"]), path
         assert operation["summary"]
         assert operation["description"]
+
+
+METRIC_KEYS = [name + suffix for name in metrics() for suffix in ("", "_stderr")]
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "values"),
+    [
+        ("JobRequest", ("properties", "preset"), list(PRESETS)),
+        ("JobView", ("properties", "state"), list(JobState)),
+        ("CandidateView", ("properties", "state"), list(CandidateState)),
+        ("CandidateView", ("properties", "variation"), list(Variation)),
+        ("CandidateView", ("properties", "failure", "anyOf", 0), list(Failure)),
+        ("CandidateView", ("properties", "metrics", "propertyNames"), METRIC_KEYS),
+        ("Points", ("properties", "state", "items"), list(CandidateState)),
+        ("Points", ("properties", "failure", "items", "anyOf", 0), list(Failure)),
+        ("Points", ("properties", "metrics", "propertyNames"), METRIC_KEYS),
+        ("CatalogueClass", ("properties", "structure"), [one.name.lower() for one in TokenMixing]),
+    ],
+)
+def test_the_document_lists_the_values_of_every_closed_set(
+    model: str, path: tuple[str | int, ...], values: list[str]
+) -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    node: Any = schemas[model]
+    for step in path:
+        node = node[step]
+    node = schemas[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+
+    assert node["enum"] == values

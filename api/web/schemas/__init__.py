@@ -1,0 +1,27 @@
+"""Request and response models, from which the OpenAPI document is made; one file for each resource."""
+
+from api.web.schemas.candidates import CandidateDetail, CandidatePage, Candidates, CandidateView, Export, Relative
+from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets
+from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points
+from api.web.schemas.requests import CostRequest, JobRequest
+
+__all__ = [
+    "CandidateDetail",
+    "CandidatePage",
+    "CandidateView",
+    "Candidates",
+    "Catalogue",
+    "CatalogueClass",
+    "CostRequest",
+    "CostView",
+    "Export",
+    "Health",
+    "History",
+    "JobPage",
+    "JobRequest",
+    "JobSummary",
+    "JobView",
+    "Points",
+    "Presets",
+    "Relative",
+]

@@ -1,0 +1,73 @@
+"""Responses about candidates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from api.web.schemas.body import ByMetric, Sent
+from evaluator.evaluation import Failure
+from search.archive.values import CandidateState, Variation
+
+
+class CandidateView(Sent):
+    """One architecture of a search and the results of its evaluation."""
+
+    number: int
+    genome: str
+    digest: str
+    state: CandidateState
+    attempt: int
+    parents: list[int]
+    variation: Variation = Field(description="origin of the genome")
+    baseline: str | None = Field(description="name of the reference architecture it is, if it is one")
+    metrics: Annotated[dict[str, float], ByMetric] = Field(description="standard errors under <metric>_stderr")
+    curve: list[tuple[int, float]] = Field(description="(step, training loss in nats)")
+    failure: Failure | None
+    detail: str = Field(description="explanation of the failure, or empty")
+    frontier: bool = Field(description="whether no other feasible candidate dominates it")
+    feasible: bool = Field(description="whether it keeps the plan's constraints")
+    seconds: float = Field(description="wall time of the evaluation")
+    created_at: datetime
+    finished_at: datetime | None
+    weights: bool = Field(description="whether its trained weights are kept, so that it can be exported")
+
+
+class CandidatePage(Sent):
+    """A page of candidates in the order in which they were proposed."""
+
+    candidates: list[CandidateView]
+    next_page_token: str | None
+
+
+class Candidates(Sent):
+    """The candidates on the frontier."""
+
+    candidates: list[CandidateView]
+
+
+class Relative(Sent):
+    """A parent or a child."""
+
+    number: int
+    genome: str
+    state: CandidateState
+    variation: Variation
+
+
+class CandidateDetail(CandidateView):
+    """A candidate with its blueprint, its cost, its parents and its children."""
+
+    blueprint: list[dict[str, Any]]
+    cost: dict[str, Any]
+    parent_candidates: list[Relative]
+    children: list[Relative]
+
+
+class Export(Sent):
+    """A runnable model to download: genome.json, model.safetensors, README.md."""
+
+    download: str = Field(description="path of the zip archive")
+    files: list[str]

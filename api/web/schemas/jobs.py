@@ -1,0 +1,69 @@
+"""Responses about jobs: a search, its progress, and its candidates in columns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from api.web.schemas.body import ByMetric, Sent
+from evaluator.evaluation import Failure
+from search.archive.values import CandidateState, JobState
+
+
+class JobSummary(Sent):
+    """A search and its progress."""
+
+    id: str
+    name: str
+    state: JobState
+    plan: dict[str, Any]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    candidates_total: int = Field(description="evaluations that the plan asks for")
+    done: int = Field(description="evaluations that ended, failed ones included")
+    failed: int
+    frontier_size: int
+    hypervolume: float = Field(description="share, 0 to 1, of the box between the reference point and the origin")
+    reference: dict[str, float] = Field(description="the worst corner of that box; empty until a runner begins")
+    repairs: float = Field(description="share of drawn genes that repair had to change")
+    workers_busy: int
+    seconds_left: float | None = Field(description="estimate")
+    why: str = Field(description="reason of the present state, or empty")
+
+
+class JobView(JobSummary):
+    """A search with the space that gives its genomes their meaning."""
+
+    space: dict[str, Any]
+
+
+class JobPage(Sent):
+    """A page of searches, newest first."""
+
+    jobs: list[JobSummary]
+    next_page_token: str | None
+
+
+class Points(Sent):
+    """All candidates of a job in columns; row i of every list is one candidate."""
+
+    number: list[int]
+    state: list[CandidateState]
+    frontier: list[bool]
+    feasible: list[bool]
+    baseline: list[str | None]
+    genome: list[str]
+    failure: list[Failure | None]
+    metrics: Annotated[dict[str, list[float | None]], ByMetric]
+
+
+class History(Sent):
+    """The course of a search in columns; row i is the state after an evaluation."""
+
+    done: list[int]
+    hypervolume: list[float]
+    frontier_size: list[int]
+    at: list[datetime]

@@ -1,0 +1,41 @@
+"""Request bodies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from api.web.schemas.body import Line, Received
+from search.plan import PRESETS
+
+MAX_GENOME = 16_384
+"""Characters of a genome: 256 LIVs of five long numbers."""
+
+
+class JobRequest(Received):
+    """A search to run: a preset and the changes to it."""
+
+    name: Line = Field(default="", max_length=200, description="shown in lists; the preset's name when empty")
+    preset: Line = Field(
+        default="laptop",
+        max_length=100,
+        description="plan to start from, as GET /v1/presets lists them",
+        json_schema_extra={"enum": list(PRESETS)},  # submission.py refuses other names with the list of legal ones
+    )
+    plan: dict[str, Any] = Field(
+        default={},
+        description="fields of the plan that differ from the preset; GET /v1/presets has the presets and the schema",
+        examples=[{"candidates": 20, "space": {"depth": 4}}],
+    )
+
+
+class CostRequest(Received):
+    """A genome, and the sizes of the model whose cost is asked for."""
+
+    genome: Line = Field(min_length=1, max_length=MAX_GENOME, examples=["1.1.1.1.1-9.1.1.1.1", "21211-91111"])
+    width: int = Field(default=64, ge=1, le=65536, description="channels of the residual stream")
+    head_dim: int | None = Field(default=None, ge=1, le=4096, description="channels of a head; chosen when absent")
+    vocab: int = Field(default=256, ge=1, le=1_000_000, description="number of different tokens")
+    window: int = Field(default=64, ge=1, le=1_048_576, description="tokens that a banded operator reaches")
+    context: int = Field(default=4096, ge=1, le=16_777_216, description="tokens at which the cache is counted")
