@@ -9,6 +9,7 @@ from genome.catalogue.parts import (
     LASTING,
     LEARNED,
     LEARNED_PER_HEAD,
+    NORM,
     NORM_AND_GATE,
     PER_HEAD,
     SILU,
@@ -57,16 +58,20 @@ RECURRENT_FEATURIZERS = (
     _featurizer(46, SILU, _COMPLEMENT, DENSE, UNIT, SILU),
     _featurizer(47, SILU, _COMPLEMENT, DENSE, UNIT, DENSE),
     _featurizer(48, SILU, _COMPLEMENT, _OVER_TIME, UNIT, DENSE),
+    _featurizer(52, _RELU, _RELU, LASTING, UNIT, DENSE, NORM),
+    _featurizer(53, SILU, _COMPLEMENT, DENSE, UNIT, DENSE, NORM),
+    _featurizer(54, SILU, _COMPLEMENT, _OVER_TIME, UNIT, DENSE, NORM_AND_GATE),
 )
+"""Featurizers 40, 47 and 48 leave the output as it is; 52, 53 and 54 are the same with a normalised output."""
 
 
 RECURRENT_CLASSES = (
     LIVClass(
         40,
         "LinearAttention",
-        OperatorGenome.of((40, 4, 1, 1, 3)),
+        OperatorGenome.of((52, 4, 1, 1, 3)),
         source="Katharopoulos et al. 2020; Kasai et al. 2021",
-        says="linear attention without normaliser, ReLU as the feature map of queries and keys",
+        says="linear attention, ReLU as the feature map of queries and keys; output normalised",
     ),
     LIVClass(
         41,
@@ -113,16 +118,16 @@ RECURRENT_CLASSES = (
     LIVClass(
         47,
         "HGRN2",
-        OperatorGenome.of((47, 4, 1, 1, 3)),
+        OperatorGenome.of((53, 4, 1, 1, 3)),
         source="Qin et al. 2024 (HGRN2), eq. 3",
-        says="gated linear attention whose keys are 1 minus the decay",
+        says="gated linear attention whose keys are 1 minus the decay; output normalised",
     ),
     LIVClass(
         48,
         "LightNet",
-        OperatorGenome.of((48, 4, 1, 1, 3)),
+        OperatorGenome.of((54, 4, 1, 1, 3)),
         source="Qin et al. 2024 (You Only Scan Once)",
-        says="additive recurrence: keys softmaxed over time, channel by channel",
+        says="additive recurrence: keys softmaxed over time, channel by channel; normalised and gated",
     ),
     LIVClass(
         49,

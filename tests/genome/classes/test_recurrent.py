@@ -9,15 +9,15 @@ from genome.classes import alphabet as a
 from genome.classes.rules import illegal
 
 DIGITS = {
-    "LinearAttention": (40, "404113"),
+    "LinearAttention": (40, "524113"),
     "RetNet": (41, "414113"),
     "SimpleGLA": (42, "424113"),
     "GLA": (43, "434113"),
     "Mamba-2": (44, "444113"),
     "Mamba-1": (45, "454111"),
     "HGRN": (46, "464111"),
-    "HGRN2": (47, "474113"),
-    "LightNet": (48, "484113"),
+    "HGRN2": (47, "534113"),
+    "LightNet": (48, "544113"),
     "GLA-Diff": (49, "434113"),
     "Phalanx": (50, "504211"),
     "NormalisedLinearAttention": (51, "514163"),
@@ -46,17 +46,17 @@ def test_recurrent_rows_keep_their_ids_and_digits() -> None:
 def test_a_write_tied_to_the_decay_is_refused_where_it_has_none_of_its_own(
     changed: str, group: GroupGenome, said: str
 ) -> None:
-    (tied,) = [row for row in FEATURIZERS if row.id == 47]
+    (tied,) = [row for row in FEATURIZERS if row.id == 53]
     operator = named("HGRN2").operator
     assert illegal(operator, tied) is None
     groups = tuple((name, group if name == changed else own) for name, own in tied.groups)
-    assert said in str(illegal(operator, FeaturizerGenome(47, groups)))
+    assert said in str(illegal(operator, FeaturizerGenome(53, groups)))
 
 
 def test_a_softmax_over_time_needs_its_write() -> None:
-    (row,) = [row for row in FEATURIZERS if row.id == 48]
+    (row,) = [row for row in FEATURIZERS if row.id == 54]
     groups = tuple((name, GroupGenome() if name == "b" else own) for name, own in row.groups)
-    assert "needs generator 20 (complement)" in str(illegal(named("LightNet").operator, FeaturizerGenome(48, groups)))
+    assert "needs generator 20 (complement)" in str(illegal(named("LightNet").operator, FeaturizerGenome(54, groups)))
 
 
 def test_ties_belong_to_semi_separable_operators() -> None:
