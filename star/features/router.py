@@ -21,8 +21,8 @@ from star.balance import tell
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.nonlinearity import SIGMA
+from star.ops.experts.packed import to_experts
 from star.ops.precision import at_least_float32
-from star.ops.routing import to_experts
 
 
 def _as_likely(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:

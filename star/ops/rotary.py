@@ -1,4 +1,4 @@
-"""Rotary position embedding (Su et al. 2021), in pairs of halves.
+"""Rotary position embedding (Su et al. 2021): channel n is paired with channel n + K // 2.
 
 B batch, L tokens, H heads, K channels per head.
 """
@@ -12,7 +12,10 @@ BASE = 10_000.0
 
 
 def rotate(x_BLHK: Tensor, position: int = 0) -> Tensor:
-    """Turn channel pairs of the token at position p by p / BASE^(2n/K). An odd last channel stays as it is."""
+    """Rotate channel pair n of the token at position p by p / BASE^(n / (K // 2)) radians.
+
+    The first token stands at `position`; an odd last channel is not rotated.
+    """
     half = x_BLHK.shape[-1] // 2
     if half == 0:
         return x_BLHK

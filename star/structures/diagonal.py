@@ -1,4 +1,4 @@
-"""T_ii = sigma(c_i): memoryless units. With SiLU and a dense featurizer this is SwiGLU (Shazeer 2020).
+"""T_ii = sigma(c_i): memoryless units. With SiLU and a dense featurizer they are SwiGLU (Shazeer 2020).
 
 B batch, L tokens, H heads, V channels per head.
 """
@@ -12,7 +12,7 @@ from star.structures.structure import Features, Structure
 
 
 class Diagonal(Structure):
-    """y_i = sigma(c_i) v_i, element by element."""
+    """y_BLHV = sigma(c) v, element by element, with the groups c_BLHV and v_BLHV."""
 
     per_token = ("c", "v")
 

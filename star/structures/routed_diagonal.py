@@ -1,7 +1,7 @@
-"""T_ii = r_i sigma(c_i) for the experts that token i meets: a mixture of memoryless units.
+"""T_ii = r_i sigma(c_i) for the experts that token i takes: a mixture of memoryless units.
 
-With SiLU a mixture of SwiGLU experts (Shazeer et al. 2017; Fedus et al. 2022). Features are compact: a slot for every
-expert a token meets, in the order of their index; experts that are not met are not computed. Each has its own
+With SiLU it is a mixture of SwiGLU experts (Shazeer et al. 2017; Fedus et al. 2022). The features hold one slot for
+each expert that a token takes, in the order of the experts; no other expert is computed. Each expert has its own
 projection back to the model width.
 
 B batch, L tokens, D model width, M experts, S slots, I channels of an expert, C = S I.
@@ -13,12 +13,13 @@ from torch import Tensor
 from genome.classes.alphabet import ROUTES
 from star.cache import Store
 from star.nonlinearity import SIGMA
-from star.ops.routing import from_experts, slots
+from star.ops.experts.packed import from_experts
+from star.ops.routing import slots
 from star.structures.structure import Features, Structure
 
 
 class RoutedDiagonal(Structure):
-    """y_BLSI = r sigma(c) v, slot by slot."""
+    """y_BLSI = r sigma(c) v, slot by slot, with the groups c_BLSI, v_BLSI and r_BL1M."""
 
     per_token = ("c", "v", ROUTES)
 
@@ -44,12 +45,13 @@ class RoutedDiagonal(Structure):
         return 5 * self.channels
 
     def out_sizes(self, width: int) -> tuple[int, ...]:
-        """Of one projection for every expert, (M, D, I)."""
+        """The sizes of one projection for each expert, (M, D, I)."""
         return self.extents[ROUTES].size, width, self.extents["v"].size
 
     def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
         return from_experts(y_BLHV, features[ROUTES], out)
 
     def _gate(self, features: Features) -> Tensor:
+        """r sigma(c), (B, L, S, I)."""
         _, weight_BLS = slots(features[ROUTES], self.heads)
         return weight_BLS.unsqueeze(3) * SIGMA[self.operator.nonlinearity](features["c"])

@@ -1,6 +1,6 @@
-"""What a token-mixing structure is: five views of one operator y = T(x) x, which must agree.
+"""The interface of a token-mixing structure: five forms of one operator y = T(x) x, which must agree.
 
-B batch, L tokens, D model width, H heads, V value channels per head, C = H V.
+B batch, L tokens, D model width, H heads, G heads of a group (a divisor of H), K and V channels per head, C = H V.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from genome.classes.alphabet import Sparsity
 from star.cache import Store
 
 Features = Mapping[str, Tensor]
-"""Feature groups by name; groups in `per_token` are (B, L, heads, size), the others carry no batch."""
+"""Feature groups by name; groups in `per_token` are (B, L, heads, size), the others have no batch dimension."""
 
 
 class Structure(ABC):
-    """Mixes computed features over tokens. Holds no weights.
+    """Mixes feature groups over tokens and holds no weights.
 
     Args:
-        operator: the digits.
-        featurizer: the digits of the feature groups.
-        extents: heads and channels of each feature group.
-        window: tokens that a banded operator reaches, its own included.
+        operator: the digits of the operator.
+        featurizer: the digits of its feature groups.
+        extents: heads and channels per head of each feature group.
+        window: tokens that a banded operator reaches back, its own included.
     """
 
     per_token: ClassVar[tuple[str, ...]]
     linear: ClassVar[bool] = True
-    """Whether there is a T at all; without one `matrix` raises TypeError."""
+    """False where the operator is no matrix T(x) times v; `matrix` then raises TypeError."""
     tolerance: float = 1e-5
-    """Relative RMS error allowed to float32 outputs against float64."""
+    """The relative RMS error that float32 outputs may have against float64."""
 
     def __init__(
         self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
@@ -51,49 +51,53 @@ class Structure(ABC):
 
     @property
     def channels(self) -> int:
-        """Channels of y: heads times value channels."""
+        """Channels of y: heads times value channels per head."""
         return self.heads * self.extents["v"].size
 
     @abstractmethod
     def mix(self, features: Features) -> Tensor:
-        """The meaning, one token after the other: y_BLHV."""
+        """Compute y_BLHV by the definition, one token after the other."""
 
     @abstractmethod
     def fast(self, features: Features) -> Tensor:
-        """The same for training: y_BLHV without a loop over tokens."""
+        """Compute y_BLHV for training, without a loop over tokens."""
 
     @abstractmethod
     def step(self, features: Features, store: Store) -> Tensor:
-        """The same for the next tokens of a sequence, given what the store kept of the earlier ones."""
+        """Compute y_BLHV of the next tokens of a sequence, and update the store that holds the earlier ones."""
 
     @abstractmethod
     def matrix(self, features: Features) -> Tensor:
-        """T written out, (B, H, L, L) or (B, channels, L, L): y = T v."""
+        """Compute the dense T of y = T v, (B, H, L, L) or (B, channels, L, L)."""
 
     def exactly_causal(self, length: int) -> bool:
-        """Whether, among so many tokens, a later one changes no bit of an earlier output of `fast`.
+        """Whether a later token changes no bit of an earlier output of `fast` in a sequence of this length.
 
-        It may by rounding alone where a Fourier transform is used, or where tokens are packed together whose number
-        depends on them.
+        A Fourier transform, and packing whose padding depends on the routes of all tokens, let a later token change
+        an earlier output by rounding.
         """
         return True
 
     def values(self, features: Features) -> Tensor:
-        """The v that `matrix` acts on, one head for each of the mixing: v_BLHV."""
-        return features["v"].repeat_interleave(self.heads // features["v"].shape[2], dim=2)
+        """The v_BLHV that `matrix` multiplies."""
+        return self.per_head(features["v"])
+
+    def per_head(self, x_BLGK: Tensor) -> Tensor:
+        """Repeat the G heads of a group so that each of the H heads has its own, x_BLHK."""
+        return x_BLGK.repeat_interleave(self.heads // x_BLGK.shape[2], dim=2)
 
     def out_sizes(self, width: int) -> tuple[int, ...]:
-        """Of the weight that projects back to the model width: (D, C), or one such matrix for every expert."""
+        """The sizes of the weight that projects to the model width: (D, C), or (M, D, I) for M experts."""
         return width, self.channels
 
     def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
-        """y_BLD, through a weight of these sizes."""
+        """Project to the model width with a weight of `out_sizes`: y_BLD."""
         return F.linear(y_BLHV.flatten(2), out)
 
     @abstractmethod
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        """Shapes, batch left out, of what the store holds after so many tokens."""
+        """Shapes, without the batch, of the tensors that the store holds after this many tokens."""
 
     @abstractmethod
     def flops(self, context: int) -> int:
-        """Multiply-adds, counted as two, to mix one token at this position while decoding."""
+        """FLOPs to decode one token at this position; a multiply-add counts as two."""

@@ -10,8 +10,8 @@ from star.build import build
 from star.cache import Store
 from star.contract.checks import check
 from star.contract.forms import disagreements, relative_rms
+from star.ops.experts.packed import to_experts
 from star.ops.rotary import rotate
-from star.ops.routing import to_experts
 
 SHAPE = Shape(width=32, head_dim=8)
 RECURRENT = ["MoM", "MoM-GLA"]

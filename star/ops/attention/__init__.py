@@ -1,0 +1,1 @@
+"""Softmax attention over earlier tokens: over all of them, over a window, and within routes."""

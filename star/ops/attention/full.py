@@ -1,0 +1,33 @@
+"""Attention of the last L of T tokens by PyTorch's fused kernel, and the choice between it and tiles.
+
+B batch, L queries, T keys and values, H query heads, G key heads (a divisor of H), K and V channels per head.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from star.ops.attention.masks import causal_mask
+from star.ops.attention.window import attention_in_tiles
+
+
+def causal_attention(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: int | None = None) -> Tensor:
+    """y_BLHV of a whole sequence: in tiles as soon as the sequence is longer than the window."""
+    if window is None or q_BLHK.shape[1] <= window:
+        return attention(q_BLHK, k_BLGK, v_BLGV)
+    return attention_in_tiles(q_BLHK, k_BLGK, v_BLGV, window)
+
+
+def attention(q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor, window: int | None = None) -> Tensor:
+    """y_BLHV of queries at the last L of T tokens: O(L T) time."""
+    length, total = q_BLHK.shape[1], k_BTGK.shape[1]
+    banded = window is not None and total > window
+    mask = causal_mask(length, total, window, q_BLHK.device) if banded or 1 < length < total else None
+    y_BHLV = F.scaled_dot_product_attention(
+        q_BLHK.transpose(1, 2),
+        k_BTGK.transpose(1, 2),
+        v_BTGV.transpose(1, 2),
+        attn_mask=mask,
+        is_causal=mask is None and length == total,
+        enable_gqa=k_BTGK.shape[2] != q_BLHK.shape[2],
+    )
+    return y_BHLV.transpose(1, 2)

@@ -1,0 +1,33 @@
+"""Experts in one product each against their meaning token by token: outputs and gradients in float64."""
+
+import pytest
+import torch
+
+from star.ops.experts import naive, packed
+
+BATCH, LENGTH, EXPERTS, COUNT, INNER, OUTER = 2, 9, 4, 2, 3, 5
+
+
+def _routes():
+    """Each token takes one or two of four experts, or none; nobody takes the last expert."""
+    draw = torch.Generator().manual_seed(0)
+    r = torch.rand(BATCH, LENGTH, 1, EXPERTS, generator=draw, dtype=torch.float64)
+    r = torch.where(r >= r.topk(COUNT, dim=-1).values[..., -1:], r, 0)
+    r[..., -1] = 0
+    r[0, 0] = 0
+    return r
+
+
+@pytest.mark.parametrize("name", ["to_experts", "from_experts"])
+def test_packed_experts_are_those_of_each_token(name):
+    draw = torch.Generator().manual_seed(1)
+    sizes = {"to_experts": (BATCH, LENGTH, INNER), "from_experts": (BATCH, LENGTH, COUNT, INNER)}[name]
+    x = torch.randn(sizes, generator=draw, dtype=torch.float64).requires_grad_()
+    weight = torch.randn(EXPERTS, OUTER, INNER, generator=draw, dtype=torch.float64).requires_grad_()
+    count = (COUNT,) if name == "to_experts" else ()
+    found = []
+    for module in (packed, naive):
+        y = getattr(module, name)(x, _routes(), weight, *count)
+        scale = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).cos().view_as(y)
+        found.append((y.detach(), *torch.autograd.grad((y * scale).sum(), (x, weight))))
+    torch.testing.assert_close(*found)
