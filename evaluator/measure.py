@@ -1,4 +1,4 @@
-"""What a trained model is worth: its quality on unseen data, and the time it takes for one token.
+"""Measurements of a trained model: its quality on unseen data, and the time to decode one token.
 
 Shapes: B sequences, L tokens, V vocabulary.
 """
@@ -57,7 +57,8 @@ def decode_ms(model: Backbone, prompt_BL: Tensor, deadline: float) -> Measured:
 
     Returns:
         The median over repetitions, and its standard error as of a normal sample with the same
-        median absolute deviation, since a busy machine makes a few repetitions very slow.
+        median absolute deviation, since a busy machine makes a few repetitions very slow. The standard error covers
+        the spread within this measurement alone: other workers train meanwhile, and their load shifts the median.
 
     Raises:
         TimeLimitError: the deadline passed.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from evaluator.metrics import COSTS, DECODE_MS, MetricKind
 from evaluator.tasks.recall import RecallTask
 from search.plan import PRESETS, Plan, merged
 
@@ -91,3 +92,11 @@ def test_a_task_of_another_kind_replaces_the_presets_whole_task() -> None:
 
     assert plan.task == RecallTask(pairs=2)
     assert merged("laptop", {"budget": {"steps": 7}}).budget == PRESETS["laptop"].budget.model_copy(update={"steps": 7})
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_preset_minimises_a_time_that_is_measured_while_other_workers_train(preset: str) -> None:
+    measured = {metric.name for metric in COSTS if metric.kind is MetricKind.MEASURED}
+
+    assert DECODE_MS.name in measured
+    assert measured.isdisjoint(PRESETS[preset].objectives)
