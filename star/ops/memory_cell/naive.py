@@ -17,6 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+State = tuple[Tensor, Tensor, Tensor, Tensor]
+"""y, c, n and s, all (B, H, K)."""
+
 
 def memory_cell(gates_BL4HK: Tensor, feedback_H4KK: Tensor, state_B4HK: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs y_BLHK and the last state_B4HK, all of one floating dtype.
@@ -26,20 +29,21 @@ def memory_cell(gates_BL4HK: Tensor, feedback_H4KK: Tensor, state_B4HK: Tensor) 
         feedback_H4KK: weights (head, gate, from, to) from the last output of a head to each of its gates.
         state_B4HK: zeros before the first token.
     """
+    y_BHK, c_BHK, n_BHK, s_BHK = state_B4HK.unbind(1)
+    state = (y_BHK, c_BHK, n_BHK, torch.where(n_BHK > 0, s_BHK, float("-inf")))
     outputs = []
     for gates_B4HK in gates_BL4HK.unbind(1):
-        fed_B4HK = torch.einsum("bhk,hgkj->bghj", state_B4HK[:, 0], feedback_H4KK)
-        state_B4HK = token(gates_B4HK + fed_B4HK, state_B4HK)
-        outputs.append(state_B4HK[:, 0])
-    return torch.stack(outputs, dim=1), state_B4HK
+        state = token(gates_B4HK + torch.einsum("bhk,hgkj->bghj", state[0], feedback_H4KK), state)
+        outputs.append(state[0])
+    return torch.stack(outputs, dim=1), torch.stack(state, dim=1)
 
 
-def token(gates_B4HK: Tensor, state_B4HK: Tensor) -> Tensor:
-    """The state_B4HK after one token whose gates include the feedback."""
+def token(gates_B4HK: Tensor, state: State) -> State:
+    """The state after one token whose gates include the feedback; s is -inf before the first token."""
     i, f, z, o = gates_B4HK.unbind(1)
-    _, c, n, s = state_B4HK.unbind(1)
-    kept = torch.where(n > 0, F.logsigmoid(f) + s, float("-inf"))
+    _, c, n, s = state
+    kept = F.logsigmoid(f) + s
     s = torch.maximum(i, kept)
     keep, write = (kept - s).exp(), (i - s).exp()
     c, n = keep * c + write * z.tanh(), keep * n + write
-    return torch.stack([o.sigmoid() * c / n, c, n, s], dim=1)
+    return o.sigmoid() * c / n, c, n, s
