@@ -1,4 +1,4 @@
-"""What a genome costs, for people who hold nothing but its text."""
+"""The predicted cost of a genome given as text."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ HEAD_DIMS = (64, 32, 16, 8, 4, 2, 1)
 
 
 def head_dim_for(width: int) -> int:
-    """The head size used when none is given: 64 channels where that makes 4 heads or more, else fewer.
+    """Return the default head size: the largest power of two up to 64 whose quadruple divides `width`, or 1.
 
-    Four heads is what the classes that share a key head among four queries need.
+    The classes that share a key head among four queries need four heads.
     """
     return next(size for size in HEAD_DIMS if size == 1 or width % (4 * size) == 0)
 
 
 def shape_for(width: int, head_dim: int | None, vocab: int, window: int) -> Shape:
-    """A shape with the head size that was given, or the one for this width.
+    """Return a shape with the given head size, or else the default one for this width.
 
     Raises:
         ValueError: the sizes do not fit; the message names them.
@@ -27,18 +27,18 @@ def shape_for(width: int, head_dim: int | None, vocab: int, window: int) -> Shap
 
 
 def cost_of(blueprint: Blueprint, shape: Shape, context: int) -> dict[str, Any]:
-    """Parameters, cache bytes and FLOPs, in all and by LIV, as JSON; allocates no weights."""
+    """Return parameters, cache bytes and FLOPs as JSON, in total and by LIV, without allocating weights."""
     import star  # torch takes seconds to import, and `star --help` must not wait for it
 
     cost: dict[str, Any] = star.cost(blueprint, shape, context=context).to_json()
     return cost
 
 
-def priced(text: str, shape: Shape, context: int) -> dict[str, Any]:
-    """The cost of a genome of any length, any catalogue class in it, skips allowed.
+def cost_of_text(text: str, shape: Shape, context: int) -> dict[str, Any]:
+    """Return the cost of a genome of any length over the whole catalogue, skips included.
 
     Raises:
-        ValueError: the text is no genome, the genome is not legal, or the sizes do not fit; the message
+        ValueError: the text is not a genome, the genome is not legal, or the sizes do not fit; the message
             names the segment and gene, or the size, and the legal values.
     """
     genome = Genome.parse(text)
@@ -54,5 +54,5 @@ def priced(text: str, shape: Shape, context: int) -> dict[str, Any]:
 
 
 def open_space(depth: int) -> Space:
-    """Every class of the catalogue, every sharing, skips allowed."""
+    """Return the space of every catalogue class, every sharing group and skips."""
     return Space.of(depth=depth, allow_skip=True, groups=depth)

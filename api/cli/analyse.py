@@ -1,4 +1,4 @@
-"""The command that looks into a model: how much of their state its operators use on real text."""
+"""The command that measures the effective state size of a model on real text."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.local import AsJson
-from api.cli.output import fail, show_facts, show_json, show_table
+from api.cli.output import AsJson, fail, show_facts, show_json, show_table
 
 if TYPE_CHECKING:
     from star import Backbone
@@ -24,7 +23,7 @@ def analyse(
         str | None, typer.Argument(metavar="[GENOME]", help="The genome to build with fresh weights.")
     ] = None,
     export: Annotated[
-        Path | None, typer.Option("--export", metavar="FOLDER", help="A trained model that was exported, instead.")
+        Path | None, typer.Option("--export", metavar="FOLDER", help="Analyse an exported trained model instead.")
     ] = None,
     width: Annotated[
         int | None,
@@ -38,15 +37,15 @@ def analyse(
         int | None,
         typer.Option(min=1, max=2**20, help=f"Tokens that a banded operator reaches; {DEFAULT_WINDOW} if not given."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Decides the fresh weights; 0 if not given.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the fresh weights; 0 if not given.")] = None,
     length: Annotated[
-        int, typer.Option(min=2, max=512, help="Tokens of a sequence; memory grows with its square.")
+        int, typer.Option(min=2, max=512, help="Tokens of a sequence; memory grows with the square.")
     ] = 128,
-    batch: Annotated[int, typer.Option(min=1, max=256, help="Sequences.")] = 2,
+    batch: Annotated[int, typer.Option(min=1, max=256, help="Number of sequences.")] = 2,
     tolerance: Annotated[float, typer.Option(min=0, help="Singular values above this count as state in use.")] = 1e-4,
     as_json: AsJson = False,
 ) -> None:
-    """How much of its state every operator uses on real text, of what it has (effective state size)."""
+    """Measure how much of its state every operator uses on real text (effective state size)."""
     if (genome is None) == (export is None):
         fail("give either a GENOME or --export FOLDER")
     if export is not None and {width, head_dim, window, seed} != {None}:

@@ -1,4 +1,4 @@
-"""The command that holds genomes to the operator contract, given or random, in as many processes as there are cores."""
+"""The command that checks the operator contract on a given genome or on random ones, in several processes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.local import AsJson, HeadDim, Vocab, Width, Window
-from api.cli.output import BAD_INPUT, FAILED, INTERRUPTED, duration, fail, show_facts, show_json
+from api.cli.local import HeadDim, Vocab, Width, Window
+from api.cli.output import BAD_INPUT, FAILED, INTERRUPTED, AsJson, duration, fail, show_facts, show_json
 from genome.variation.class_sampling import Level
 
 if TYPE_CHECKING:
@@ -30,24 +30,24 @@ NEW_CLASSES = 3
 """Classes drawn for each random genome when operator or featurizer digits vary."""
 
 CHECKED_WINDOW = 8
-"""Shorter than the contract's sequences, so that bands are seen to end."""
+"""Tokens. It is shorter than the sequences of the contract, so that the end of a band is checked."""
 
 
 @app.command()
 def check(
     genome: Annotated[str | None, typer.Argument(metavar="[GENOME]", help="The genome to check.")] = None,
     random: Annotated[int, typer.Option(metavar="N", min=0, help="Check this many random legal genomes instead.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Decides which.")] = 0,
-    levels: Annotated[Level, typer.Option(help="Which digits of random genomes vary, down to these.")] = Level.BACKBONE,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random genomes.")] = 0,
+    levels: Annotated[Level, typer.Option(help="Lowest level of digits that vary in random genomes.")] = Level.BACKBONE,
     depth: Annotated[int, typer.Option(min=1, max=256, help="LIVs in a random genome.")] = 8,
     width: Width = 64,
     head_dim: HeadDim = None,
     vocab: Vocab = 256,
     window: Window = CHECKED_WINDOW,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that check at once.")] = os.cpu_count() or 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = os.cpu_count() or 1,
     as_json: AsJson = False,
 ) -> None:
-    """Build genomes and check that all forms of every operator agree. Exits with 1 on a breach."""
+    """Build genomes and check that all forms of every operator agree. Exit with 1 on a breach."""
     if (genome is None) == (random == 0):
         fail("give either a GENOME or --random N")
     from api.costs import open_space, shape_for
@@ -68,7 +68,7 @@ def check(
 
 
 def _sampled(level: Level, depth: int, shape: Shape, count: int, seed: int) -> Iterator[tuple[Genome, Space]]:
-    """Random genomes with their spaces: that of all classes, or, below the backbone's level, one of new classes."""
+    """Yield random genomes with their spaces: the whole catalogue at the backbone level, else random new classes."""
     from numpy.random import default_rng
 
     from api.costs import open_space
@@ -85,7 +85,7 @@ def _sampled(level: Level, depth: int, shape: Shape, count: int, seed: int) -> I
 def _checked(
     pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int, as_json: bool
 ) -> dict[str, Any]:
-    """Tells of a breach as it is found, or all in JSON at the end; of as many genomes as there were before Ctrl-C."""
+    """Check the genomes, printing each breach when it is found unless JSON is wanted. Ctrl-C ends the check early."""
     began, done = monotonic(), 0
     held: dict[str, int] = {}
     breaches: list[dict[str, Any]] = []
@@ -111,7 +111,7 @@ def _checked(
 def _reports(
     pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int
 ) -> Generator[Report, None, None]:
-    """In the order of the genomes; of several workers each is a process with one thread."""
+    """Yield a report for each genome, in order. Each of several workers is a process with one thread."""
     import star
 
     run = partial(star.check, shape=shape, seed=seed)
@@ -126,7 +126,7 @@ def _reports(
 
 
 def _as_worker() -> None:
-    """One thread for the work; Ctrl-C is the parent's to hear, and nobody works on without it."""
+    """Prepare a worker: one thread, Ctrl-C is left to the parent, and the worker ends with the parent."""
     import torch
 
     torch.set_num_threads(1)
@@ -142,7 +142,7 @@ def _end_with_parent() -> None:
 
 
 def _progress(done: int, total: int, breaches: int, seconds: float) -> None:
-    """On a terminal one line that counts up; elsewhere ten lines in all."""
+    """Print the progress: on a terminal one line that is overwritten, elsewhere ten lines in total."""
     line = f"{done}/{total} genomes checked, {breaches} breaches, {duration(seconds)}"
     if sys.stderr.isatty():
         typer.echo(f"\r{line}", err=True, nl=done == total)

@@ -1,4 +1,4 @@
-"""The API as the command line uses it: over HTTP, every refusal turned into one clear sentence."""
+"""An HTTP client of the API. Every error response becomes an exception with one sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIMEOUT = 60.0
 
 
 class ServiceError(Exception):
-    """The service refused or could not be reached. `refused` tells the two apart."""
+    """The service refused the request (`refused` is true), or it failed or could not be reached (false)."""
 
     def __init__(self, message: str, refused: bool) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class ServiceError(Exception):
 
 
 class Client:
-    """A service at an address."""
+    """A client of the service at a URL."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -33,7 +33,7 @@ class Client:
         return self._send("POST", path, json=body, headers=headers or {}).json()
 
     def export(self, job_id: str, number: int, folder: Path) -> Path:
-        """Have a candidate built, download it and unpack it below `folder`; the directory it is in."""
+        """Export a candidate, unpack the archive below `folder`, and return the directory of the model."""
         path = f"/v1/jobs/{job_id}/candidates/{number}/export"
         built = self.post(path)
         archive = zipfile.ZipFile(io.BytesIO(self._send("GET", built["download"]).content))
@@ -44,7 +44,7 @@ class Client:
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            # Proxy variables are for the world outside; the service is where the address says.
+            # trust_env=False: proxy variables do not apply to the service.
             with httpx.Client(base_url=self.url, timeout=TIMEOUT, trust_env=False) as client:
                 response = client.request(method, path, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

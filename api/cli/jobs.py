@@ -1,4 +1,4 @@
-"""Commands that talk to a running service: submit, jobs, frontier, candidate, export, pause, resume, cancel."""
+"""The commands that call a running service: submit, jobs, frontier, candidate, export, pause, resume, cancel."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.output import BAD_INPUT, FAILED, duration, fail, measured, show_facts, show_json, show_table
+from api.cli.output import BAD_INPUT, FAILED, AsJson, duration, fail, measured, show_facts, show_json, show_table
 from api.cli.overrides import plan_changes
 
 app = typer.Typer()
 
 Url = Annotated[str, typer.Option("--url", envvar="STAR_URL", help="Address of the service.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
 NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", help="A candidate's number.", min=1)]
 DEFAULT_URL = "http://127.0.0.1:8765"
@@ -25,17 +24,17 @@ DEFAULT_URL = "http://127.0.0.1:8765"
 def submit(
     preset: Annotated[str, typer.Option(help="The plan to start from; GET /v1/presets lists them.")] = "laptop",
     plan: Annotated[
-        str | None, typer.Option(help="JSON file with what differs from the preset; - reads it here.")
+        str | None, typer.Option(help="JSON file of changes to the preset; - reads standard input.")
     ] = None,
     change: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="One field, as in budget.steps=50.")
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change one field, as in budget.steps=50.")
     ] = None,
-    name: Annotated[str, typer.Option(help="Shown in lists.")] = "",
-    key: Annotated[str | None, typer.Option("--idempotency-key", help="Repeats with it make no second job.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the search in lists.")] = "",
+    key: Annotated[str | None, typer.Option("--idempotency-key", help="Repeats with it make no new job.")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Queue a search."""
+    """Submit a search."""
     body = {"preset": preset, "name": name, "plan": plan_changes(plan, change or [])}
     with _service(url) as service:
         job = service.post("/v1/jobs", body, {"Idempotency-Key": key} if key else None)
@@ -44,9 +43,9 @@ def submit(
 
 @app.command()
 def jobs(
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="One job only, with its details.")] = None,
-    page_size: Annotated[int, typer.Option(min=1, help="Rows.")] = 50,
-    page_token: Annotated[str | None, typer.Option(help="As printed under the page before.")] = None,
+    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Show this job only, with its details.")] = None,
+    page_size: Annotated[int, typer.Option(min=1, help="Rows of a page.")] = 50,
+    page_token: Annotated[str | None, typer.Option(help="Token printed under the previous page.")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -67,7 +66,7 @@ def jobs(
 
 @app.command()
 def frontier(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """The candidates of a search that no other beats."""
+    """List the candidates of a search that no other candidate dominates."""
     with _service(url) as service:
         objectives = service.get(f"/v1/jobs/{job}")["plan"]["objectives"]
         found = service.get(f"/v1/jobs/{job}/frontier")
@@ -84,7 +83,7 @@ def frontier(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) 
 
 @app.command()
 def candidate(job: JobArgument, number: NumberArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """One candidate: what it is made of, what it scored, where it comes from."""
+    """Show a candidate: its genome, its metrics and its parents."""
     with _service(url) as service:
         found = service.get(f"/v1/jobs/{job}/candidates/{number}")
     if as_json:
@@ -117,19 +116,19 @@ def export(
 
 @app.command()
 def pause(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Begin no further candidates of a search."""
+    """Pause a search: candidates under way finish, no others begin."""
     _act("pause", job, url, as_json)
 
 
 @app.command()
 def resume(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Go on with a paused search."""
+    """Resume a paused search."""
     _act("resume", job, url, as_json)
 
 
 @app.command()
 def cancel(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """End a search for good."""
+    """End a search for good; its results are kept."""
     _act("cancel", job, url, as_json)
 
 

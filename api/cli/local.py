@@ -1,4 +1,4 @@
-"""Commands that need no service: cost, catalogue; and the options they share with others."""
+"""The commands that need no service, cost and catalogue, and the options that other commands share."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from api.cli.output import fail, scaled, show_facts, show_json, show_table
+from api.cli.output import AsJson, fail, scaled, show_facts, show_json, show_table
 
 app = typer.Typer()
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-GenomeArgument = Annotated[str, typer.Argument(metavar="GENOME", help="As in 1.1.1.1.1-9.1.1.1.1 or 11111-91111.")]
+GenomeArgument = Annotated[str, typer.Argument(metavar="GENOME", help="A genome: 1.1.1.1.1-9.1.1.1.1 or 11111-91111.")]
 Width = Annotated[int, typer.Option(min=1, max=65536, help="Channels of the residual stream.")]
 HeadDim = Annotated[
     int | None,
@@ -31,11 +30,11 @@ def cost(
     window: Window = 64,
     as_json: AsJson = False,
 ) -> None:
-    """What a genome costs: parameters, cache, FLOPs. Nothing is built."""
-    from api.costs import priced, shape_for
+    """Predict the parameters, cache and FLOPs of a genome without building it."""
+    from api.costs import cost_of_text, shape_for
 
     try:
-        found = priced(genome, shape_for(width, head_dim, vocab, window), context)
+        found = cost_of_text(genome, shape_for(width, head_dim, vocab, window), context)
     except ValueError as error:
         fail(str(error))
     if as_json:
@@ -50,7 +49,7 @@ def cost(
 
 @app.command()
 def catalogue(as_json: AsJson = False) -> None:
-    """The LIV classes that genomes are written in."""
+    """List the LIV classes that a genome may name."""
     from api.web.routes.catalogue import rows
 
     found = rows()

@@ -1,4 +1,4 @@
-"""The command `star`. Every command imports what it needs when it runs, so that `star --help` answers at once."""
+"""The command `star`. Commands import heavy packages when they run, so that `star --help` is fast."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from api.cli import server as commands_server
 
 app = typer.Typer(
     name="star",
-    help="Synthesis of tailored architectures: search sequence models, and take the winners out.",
+    help="Synthesis of tailored architectures: search for sequence models and export the winners.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -26,7 +26,7 @@ for commands in (commands_server, commands_jobs, commands_local, commands_check,
 
 
 def main() -> None:
-    """Run a command; what is wrong with its arguments is said in one line, too."""
+    """Run a command. An error in its arguments is reported in one line."""
     try:
         status = app(standalone_mode=False)
     except TyperException as error:

@@ -1,16 +1,18 @@
-"""What the command line prints: tables for people, JSON for programs, one line for an error."""
+"""The output of the command line: tables for people, JSON for programs, one line for an error."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
-"""Exit codes: what was asked for is not legal; it was, and did not work; Ctrl-C."""
+"""Exit codes: 2 invalid input, 1 failure, 130 interrupted (Ctrl-C)."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def fail(message: str, code: int = BAD_INPUT) -> NoReturn:
@@ -20,11 +22,12 @@ def fail(message: str, code: int = BAD_INPUT) -> NoReturn:
 
 
 def show_json(value: Any) -> None:
+    """Print a value as JSON. Raises ValueError for NaN and infinity, which JSON does not have."""
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table as wide as it needs to be; in a pipe it is never cut."""
+    """Print a table. In a pipe its cells are wrapped at 200 columns and never cut."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -38,7 +41,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
 
 
 def show_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Name and value, a line each."""
+    """Print a line for each fact: its name and its value."""
     rows = list(facts)
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
@@ -65,7 +68,7 @@ def measured(metric: str, metrics: dict[str, float]) -> str:
 
 
 def scaled(number: float) -> str:
-    """Three digits and a decimal prefix: 1.24M."""
+    """Write a number with three digits and a decimal prefix: 1.24M."""
     for prefix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.3g}{prefix}"
@@ -73,7 +76,7 @@ def scaled(number: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """1 h 02 min, 3 min 20 s, 12 s."""
+    """Write seconds as a duration: 1 h 02 min, 3 min 20 s, 12 s."""
     if seconds is None:
         return "-"
     minutes, rest = divmod(round(seconds), 60)

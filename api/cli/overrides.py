@@ -1,4 +1,4 @@
-"""A plan's changes as the command line takes them."""
+"""The changes to a preset that are given on the command line."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from api.cli.output import fail
 
 
 def plan_changes(file: str | None, settings: list[str]) -> dict[str, Any]:
-    """What differs from the preset: a JSON file (`-`: standard input), then FIELD=VALUE settings on top.
+    """Return the changes to a preset: a JSON file (`-`: standard input), overridden by FIELD=VALUE settings.
 
-    A value is JSON where it reads as JSON, and text otherwise.
+    A value that parses as JSON is JSON, any other is text.
     """
     changes: dict[str, Any] = {}
     if file is not None:
@@ -36,7 +36,7 @@ def _assign(changes: dict[str, Any], path: list[str], value: Any) -> None:
     for name in path[:-1]:
         inner = changes.setdefault(name, {})
         if not isinstance(inner, dict):
-            fail(f"--set {'.'.join(path)}: {name} is no object")
+            fail(f"--set {'.'.join(path)}: {name} is not an object")
         changes = inner
     changes[path[-1]] = value
 

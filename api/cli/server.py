@@ -1,4 +1,4 @@
-"""Commands that run things: serve, run, migrate, demo."""
+"""The commands that run processes: serve, run, migrate, demo."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.output import FAILED, fail, show_json
+from api.cli.output import FAILED, AsJson, fail, show_json
 
 if TYPE_CHECKING:
     from api.process.settings import Settings
 
 app = typer.Typer()
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://... [DATABASE_URL]")]
 Artifacts = Annotated[Path | None, typer.Option(help="Directory of trained weights. [STAR_ARTIFACTS]")]
 Workers = Annotated[int | None, typer.Option(min=1, max=4096, help="Candidates evaluated at once. [STAR_WORKERS]")]
@@ -25,20 +24,20 @@ Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Sto
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen at. [STAR_HOST]")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one. [STAR_PORT]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [STAR_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. [STAR_PORT]")] = None,
     workers: Workers = None,
-    runner: Annotated[bool, typer.Option("--runner/--no-runner", help="Whether to run searches too.")] = True,
+    runner: Annotated[bool, typer.Option("--runner/--no-runner", help="Run searches too, or serve only.")] = True,
     database: Database = None,
     artifacts: Artifacts = None,
     supervised: Supervised = False,
     as_json: AsJson = False,
 ) -> None:
-    """The service: API, dashboard, and a runner beside it. Ctrl-C stops all of it."""
+    """Serve the API and the dashboard, and run searches. Ctrl-C stops everything."""
     settings = _settings(host=host, port=port, workers=workers, database_url=database, artifacts=artifacts)
     from api.process.server import serve as start
 
-    with _told():
+    with _errors_in_one_line():
         start(settings, runner, supervised, as_json)
 
 
@@ -49,21 +48,21 @@ def run(
     artifacts: Artifacts = None,
     supervised: Supervised = False,
 ) -> None:
-    """A runner alone: takes up queued searches and those whose runner has died."""
+    """Run queued searches, and searches whose runner has died."""
     settings = _settings(workers=workers, database_url=database, artifacts=artifacts)
     from api.process.runner import run as start
 
-    with _told():
+    with _errors_in_one_line():
         start(settings, supervised)
 
 
 @app.command()
 def migrate(database: Database = None, as_json: AsJson = False) -> None:
-    """Bring the database to this version's schema. `serve` and `run` do so too."""
+    """Upgrade the database to this version's schema. `serve` and `run` upgrade it too."""
     settings = _settings(database_url=database)
     from search.archive import Archive
 
-    with _told():
+    with _errors_in_one_line():
         Archive(settings.database_url).migrate()
     if as_json:
         show_json({"migrated": True})
@@ -73,22 +72,22 @@ def migrate(database: Database = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, max=4096, envvar="WORKERS", help="Candidates at once.")] = 2,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, max=4096, envvar="WORKERS", help="Candidates evaluated at once.")] = 2,
     candidates: Annotated[int | None, typer.Option(min=1, envvar="DEMO_CANDIDATES", help="Evaluations.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, envvar="DEMO_STEPS", help="Training steps of each.")] = None,
-    leave: Annotated[bool, typer.Option("--exit", envvar="DEMO_EXIT", help="Stop at the end; else serve on.")] = False,
-    folder: Annotated[Path, typer.Option(help="Everything is kept in a new directory below it.")] = Path("var/demo"),
+    steps: Annotated[int | None, typer.Option(min=1, envvar="DEMO_STEPS", help="Training steps a candidate.")] = None,
+    leave: Annotated[bool, typer.Option("--exit", envvar="DEMO_EXIT", help="Stop after the search.")] = False,
+    folder: Annotated[Path, typer.Option(help="The demo writes into a new directory below it.")] = Path("var/demo"),
 ) -> None:
-    """A whole search on this machine: submit, watch, export two winners, generate with them."""
+    """Run a search on this machine: submit, watch, export two winners, generate text."""
     from api.cli.demo import demo as start
 
     start(port, workers, candidates, steps, leave, folder)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What stops a command before it does its work, as one line."""
+def _errors_in_one_line() -> Iterator[None]:
+    """End the command with one line instead of a traceback when the input, the database or the address is unusable."""
     import sqlite3
 
     from sqlalchemy.exc import DBAPIError
@@ -97,7 +96,7 @@ def _told() -> Iterator[None]:
         yield
     except ValueError as error:
         fail(str(error))
-    except (DBAPIError, sqlite3.Error) as error:  # the latter when the file is none
+    except (DBAPIError, sqlite3.Error) as error:  # sqlite3.Error: the file is not a database
         fail(f"the database cannot be used: {getattr(error, 'orig', error)}", FAILED)
     except OSError as error:
         fail(str(error), FAILED)

@@ -1,4 +1,4 @@
-"""A search in the terminal while it runs."""
+"""The progress of a running search in the terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLL_SECONDS = 0.5
 
 
 def watch(client: Client, job_id: str) -> dict[str, Any]:
-    """Show a search until it ends: live on a terminal, a line for every change elsewhere. The job at its end."""
+    """Show a search until it ends, live on a terminal or as a line for every change elsewhere. Return the final job."""
     console = Console()
     if not console.is_terminal:
         return _lines(client, job_id)

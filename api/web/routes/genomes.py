@@ -1,4 +1,4 @@
-"""What a genome would cost, before anything is trained."""
+"""The predicted cost of a genome."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.costs import priced, shape_for
+from api.costs import cost_of_text, shape_for
 from api.web.deps import problems
 from api.web.problems import refuse_fault
 from api.web.schemas import CostRequest, CostView
@@ -16,9 +16,9 @@ router = APIRouter(prefix="/v1/genomes", tags=["genomes"])
 
 @router.post("/cost", response_model=CostView, responses=problems(400, 413, 422))
 def cost(body: CostRequest) -> dict[str, Any]:
-    """Parameters, cache and FLOPs of a genome of any length over the whole catalogue; nothing is built."""
+    """Predict parameters, cache and FLOPs of a genome of any length over the whole catalogue without building it."""
     try:
-        return priced(body.genome, shape_for(body.width, body.head_dim, body.vocab, body.window), body.context)
+        return cost_of_text(body.genome, shape_for(body.width, body.head_dim, body.vocab, body.window), body.context)
     except ValueError as error:
         where = "/head_dim" if "head_dim" in str(error) else "/genome"
         raise refuse_fault(str(error), where) from None
