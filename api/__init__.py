@@ -1,1 +1,1 @@
-"""What people and programs see: the HTTP API, the dashboard and the command line."""
+"""The interfaces to people and programs: the HTTP API, the dashboard, the command line, and their processes."""

@@ -1,1 +1,1 @@
-"""What runs as a process: the server, the runner, and who keeps them alive."""
+"""The processes of the service: the server, the runner, and the supervisor that restarts the runner."""

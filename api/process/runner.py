@@ -1,4 +1,4 @@
-"""The runner's composition root: settings, archive, Ray and the search are put together here."""
+"""The runner process: it connects the settings, the archive, Ray and the search."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from search.archive import Archive
 from search.runner import Runner
 
 OBJECT_STORE_BYTES = 100 * 2**20
-"""Requests and trained weights pass through it, a few megabytes each at most."""
+"""Size of Ray's object store, which holds requests and trained weights of a few megabytes each."""
 
 MEMORY_SHARE = 0.8
-"""Of this machine's memory, for all workers together."""
+"""Share of this machine's memory that all workers together may use."""
 
 ADDRESS = "STAR_RAY_ADDRESS"
-"""Names a Ray cluster to use; without it one is started on this machine when the first job comes up."""
+"""Environment variable with the address of a Ray cluster; without it the first job starts Ray on this machine."""
 
 
 def run(settings: Settings, supervised: bool) -> None:
-    """Run jobs until SIGINT or SIGTERM, or, when supervised, until the supervisor is gone."""
+    """Run jobs until SIGINT or SIGTERM, or, when supervised, until the supervisor has ended."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     stop = threading.Event()
@@ -41,7 +41,7 @@ def run(settings: Settings, supervised: bool) -> None:
 
     def evaluators() -> RayEvaluator:
         _start_ray(settings.workers)
-        _stop_on_signals(stop)  # Ray has put a handler of its own in their place
+        _stop_on_signals(stop)  # Ray has replaced the handlers
         return RayEvaluator(settings.workers, memory_bytes=_memory_share(settings.workers))
 
     runner = Runner(
@@ -70,7 +70,7 @@ def _start_ray(workers: int) -> None:
 
 
 def _memory_share(workers: int) -> int | None:
-    """Bytes each worker of this machine may use, so that one candidate cannot take the others down with it."""
+    """Return the bytes a worker may use, so that no candidate exhausts the memory of the others; None on a cluster."""
     if os.environ.get(ADDRESS):
         return None
     return int(MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / workers)

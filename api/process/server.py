@@ -1,4 +1,4 @@
-"""The service as one command: the web server here, the runner in a child process, both ended together."""
+"""The server process: the web server, and the runner as a child process. Both end together."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Server(uvicorn.Server):
-    """Ends the event streams when it is told to stop, instead of waiting for their readers to go."""
+    """A web server that ends its event streams when it is told to stop, instead of waiting for the readers."""
 
     def __init__(self, app: FastAPI) -> None:
         super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=DRAIN_SECONDS))
@@ -41,8 +41,8 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        OSError: the address is taken or not this machine's.
-        ValueError: the database URL is none.
+        OSError: the address is in use or does not belong to this machine.
+        ValueError: the database URL is invalid.
     """
     for sign in ENDING:
         signal.signal(sign, _interrupt)
@@ -58,7 +58,7 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
                 Server(create_app(archive, settings)).run(sockets=[listener])
             finally:
                 for sign in ENDING:
-                    signal.signal(sign, signal.SIG_IGN)  # what remains is bounded in time
+                    signal.signal(sign, signal.SIG_IGN)  # the rest of the shutdown has time limits
 
 
 def _interrupt(sig: int, frame: FrameType | None) -> None:
@@ -84,7 +84,7 @@ def _announce(listener: socket.socket, runner: bool, as_json: bool) -> None:
 
 
 def _runner_settings(settings: Settings) -> dict[str, str]:
-    """Through the environment, since everybody may read the arguments of a process and a URL may hold a password."""
+    """Return the runner's environment. Arguments would be readable by every user, and the URL may hold a password."""
     return {
         "STAR_DATABASE_URL": settings.database_url,
         "STAR_ARTIFACTS": str(settings.artifacts),

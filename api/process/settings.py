@@ -1,4 +1,4 @@
-"""What an operator sets: from `STAR_*` variables or an `.env` file."""
+"""The settings of the service, read from `STAR_*` variables or an `.env` file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Where things are kept and how the service runs. `DATABASE_URL` is read too, as hosts set it."""
+    """Paths, addresses and limits of the service. `DATABASE_URL`, which hosting platforms set, is read too."""
 
     model_config = SettingsConfigDict(env_prefix="STAR_", env_file=".env", extra="ignore", populate_by_name=True)
 
@@ -18,11 +18,14 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("STAR_DATABASE_URL", "DATABASE_URL"),
         description="sqlite:///path or postgresql://user:password@host/name",
     )
-    artifacts: Path = Field(default=Path("var/artifacts"), description="trained weights are kept here")
+    artifacts: Path = Field(default=Path("var/artifacts"), description="directory of trained weights")
     corpora: list[Path] = Field(default=[], description="directories a text task may name as its corpus, as JSON")
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)
     workers: int = Field(default=2, ge=1, le=4096, description="candidates evaluated at once")
     lease_seconds: float = Field(
-        default=15.0, ge=1, le=3600, description="after this long without a sign of life a job is taken over"
+        default=15.0,
+        ge=1,
+        le=3600,
+        description="seconds without a heartbeat after which a job is taken over",
     )

@@ -1,4 +1,4 @@
-"""A child process that is kept alive, and that leaves nothing behind."""
+"""A supervisor that restarts a child process and ends all of its descendants."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SETTLED_SECONDS = 60.0
 
 
 class Supervisor:
-    """Runs a command in a session of its own while entered; starts it again, later and later, when it dies.
+    """A context that runs a command in its own session and restarts it after growing delays when it ends.
 
-    The command gets a pipe as standard input that closes when this process ends, however it ends.
+    The standard input of the command is a pipe that closes when this process ends for any reason.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -64,11 +64,11 @@ class Supervisor:
 def start(
     command: Sequence[str], environment: Mapping[str, str] | None = None, log_to: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a new session, its standard input a pipe from here.
+    """Start a command in a new session with a pipe as standard input.
 
     Args:
-        environment: what to add to this process's own.
-        log_to: takes what it prints, which goes where ours goes when absent.
+        environment: variables added to those of this process.
+        log_to: file of the command's output; by default it shares the output of this process.
     """
     return subprocess.Popen(  # noqa: S603 - the commands started are this interpreter's own
         command,
@@ -81,7 +81,7 @@ def start(
 
 
 def end(child: subprocess.Popen[bytes], sign: signal.Signals = signal.SIGTERM, grace: float = GRACE_SECONDS) -> int:
-    """Ask a child to end; after `grace` seconds end it and all of its session. Its exit status."""
+    """Send a child a signal, kill its session after `grace` seconds, and return its exit status."""
     if child.poll() is None:
         child.send_signal(sign)
         try:
@@ -95,9 +95,9 @@ def end(child: subprocess.Popen[bytes], sign: signal.Signals = signal.SIGTERM, g
 
 
 def kill_session(leader: int) -> None:
-    """Kill what is left of the session a process began, this process excepted.
+    """Kill every process of a session except this one.
 
-    Its group alone would not do: Ray's workers lead groups of their own.
+    Killing the process group is not enough, because Ray's workers have process groups of their own.
     """
     if not PROCESSES.is_dir():  # not Linux
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -110,13 +110,13 @@ def kill_session(leader: int) -> None:
 
 
 def when_orphaned(then: Callable[[], None], grace: float = GRACE_SECONDS) -> None:
-    """Call `then` once standard input closes, which is when the supervising process has ended.
+    """Call `then` when standard input closes, which shows that the supervising process has ended.
 
-    When this process has not ended `grace` seconds later, it is ended with all of the session it leads.
+    If this process still runs `grace` seconds later, it and the session it leads are killed.
     """
 
     def wait() -> None:
-        while os.read(0, 1024):  # not sys.stdin, whose lock would hang the interpreter's end
+        while os.read(0, 1024):  # sys.stdin has a lock that would block the interpreter's exit
             pass
         then()
         time.sleep(grace)

@@ -1,1 +1,1 @@
-"""The HTTP API: the application, its routes, what goes over the wire, and how errors are answered."""
+"""The HTTP API: the application, its routes, the request and response models, and the error responses."""

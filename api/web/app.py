@@ -1,4 +1,4 @@
-"""The web application, as a function of what it needs."""
+"""The web application, made from an archive and settings."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ ROUTERS = (jobs, candidates, exports, events, genomes, catalogue, health, pages)
 
 
 def create_app(archive: Archive, settings: Settings) -> FastAPI:
-    """The API under /v1 and the dashboard.
+    """Return the application with the API under /v1 and the dashboard.
 
-    Setting `app.state.closing` ends all event streams, which would otherwise hold up a server's shutdown.
+    Setting `app.state.closing` ends all event streams, which would otherwise delay the shutdown of a server.
     """
     app = FastAPI(
         title="STAR",
         summary="Synthesis of tailored sequence-model architectures",
         version=version("star-synthesis"),
-        docs_url=None,  # both would load scripts from elsewhere
+        docs_url=None,  # docs and redoc would load scripts from other sites
         redoc_url=None,
     )
     app.state.archive = archive

@@ -1,4 +1,4 @@
-"""What routes need, as `Annotated` dependencies: the archive, the settings, checked path and query parameters."""
+"""The dependencies of routes: the archive, the settings, and validated path and query parameters."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _settings(request: Request) -> Settings:
 ArchiveDep = Annotated[Archive, Depends(_archive)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
-JobId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="as in the Location of the job")]
+JobId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="id of the job, as in its Location")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of a candidate in its job")]
 PageSize = Annotated[
-    int, Query(ge=1, le=2**31 - 1, description=f"at most {LARGEST_PAGE} are sent, however many are asked for")
+    int, Query(ge=1, le=2**31 - 1, description=f"rows of a page; larger values count as {LARGEST_PAGE}")
 ]
-PageToken = Annotated[str | None, Query(max_length=200, description="next_page_token of the page before")]
+PageToken = Annotated[str | None, Query(max_length=200, description="next_page_token of the previous page")]
 
 
 def _job(job_id: JobId, archive: ArchiveDep) -> Job:
@@ -42,6 +42,6 @@ JobDep = Annotated[Job, Depends(_job)]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these problems."""
+    """Return the `responses` of a route that may answer with problems of these statuses."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": "Problem (RFC 9457)", "model": Problem, "content": content} for status in statuses}

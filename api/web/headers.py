@@ -1,4 +1,4 @@
-"""Headers on every response, and the refusal of state changes asked for by other sites' pages."""
+"""The security headers of every response, and the refusal of state changes requested by pages of other sites."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self' 'unsafe-inline'",  # plotly.js writes a style element
-        "img-src 'self' data: blob:",  # and draws its PNG downloads through data and blob URLs
+        "img-src 'self' data: blob:",  # plotly.js draws PNG downloads through data and blob URLs
         "font-src 'self'",
         "connect-src 'self'",
         "base-uri 'none'",
@@ -37,10 +37,10 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class SecurityHeaders:
-    """ASGI middleware: adds `HEADERS`; answers 403 to a state-changing request whose Origin is another site.
+    """An ASGI middleware that adds `HEADERS` and answers 403 to a state-changing request whose Origin is another site.
 
-    A browser lets any page send a POST without a body to any address, this machine's included; it always
-    tells whose page it was.
+    A browser lets any page send a POST without a body to any address, including this machine. It always sends the
+    origin of the page.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -59,7 +59,7 @@ class SecurityHeaders:
             await send(message)
 
         if scope["method"] not in SAFE and _foreign(Headers(scope=scope)):
-            refusal = problem(Request(scope), 403, "pages of other sites may not change anything here")
+            refusal = problem(Request(scope), 403, "pages of other sites may not change anything on this service")
             await refusal(scope, receive, send_with_headers)
             return
         await self.app(scope, receive, send_with_headers)

@@ -1,4 +1,4 @@
-"""How much of a request is read. FastAPI's own limit answers in plain text; this one answers with a problem."""
+"""The size limit of request bodies. FastAPI's own limit answers in plain text; this one answers with a problem."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from api.web.problems import problem
 
 MAX_BODY = 64 * 2**10
 DRAINED = 16 * MAX_BODY
-"""Read and thrown away of a body too large, so that most senders get to read the answer."""
+"""Bytes of an oversized body that are read and discarded, so that most clients receive the answer."""
 
 TOO_LARGE = f"the body is larger than the {MAX_BODY} bytes that this service reads"
 
 
 class BodyLimit:
-    """ASGI middleware: answers 413 to a body of more than `MAX_BODY` bytes, announced or counted."""
+    """An ASGI middleware that answers 413 to a body whose announced or counted size exceeds `MAX_BODY` bytes."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,6 +1,6 @@
-"""Errors as RFC 9457 problems: what was wrong, where, and what would have been right.
+"""Errors as RFC 9457 problems that name the fault, its location and the legal values.
 
-Never the whole input, and never our insides.
+A problem never contains the whole input, a traceback or other internals.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ LONGEST_DETAIL = 1200
 
 
 class Fault(BaseModel):
-    """One thing wrong with a request: in its body (`pointer`, RFC 6901) or in a parameter (`parameter`)."""
+    """A fault of a request: in its body (`pointer`, RFC 6901) or in a parameter (`parameter`)."""
 
     pointer: str | None = Field(default=None, description="JSON pointer into the request body")
     parameter: str | None = Field(default=None, description="name of the query, path or header parameter")
-    detail: str = Field(description="what is wrong, and the legal values")
+    detail: str = Field(description="the fault, and the legal values")
 
 
 class Problem(BaseModel):
@@ -47,8 +47,8 @@ class Problem(BaseModel):
     errors: list[Fault] = []
 
 
-class Refused(Exception):  # noqa: N818 - a request is refused; that is no error of the program
-    """A request that cannot be carried out, with the status and the reasons to answer with."""
+class Refused(Exception):  # noqa: N818 - a refused request is not an error of the program
+    """A request that is answered with a problem of this status, detail and faults."""
 
     def __init__(self, status: int, detail: str, errors: Sequence[Fault] = ()) -> None:
         super().__init__(detail)
@@ -58,7 +58,7 @@ class Refused(Exception):  # noqa: N818 - a request is refused; that is no error
 def problem(
     request: Request, status: int, detail: str, errors: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The response for a problem; lists at most `MAX_ERRORS` faults, long messages shortened in the middle."""
+    """Return the response for a problem, with at most `MAX_ERRORS` faults and long messages shortened in the middle."""
     shown = [fault.model_copy(update={"detail": shortened(fault.detail)}) for fault in errors[:MAX_ERRORS]]
     body = Problem(
         title=HTTPStatus(status).phrase,
@@ -72,12 +72,12 @@ def problem(
 
 
 def shortened(text: str, limit: int = LONGEST_DETAIL) -> str:
-    """The text with its middle left out when it is long: the legal values usually stand at the end."""
+    """Return the text without its middle when it is longer than `limit`; legal values are usually listed at its end."""
     return text if len(text) <= limit else f"{text[: limit // 4]} ... {text[-limit // 2 :]}"
 
 
 def summary(found: Sequence[Fault]) -> str:
-    """The first fault as a sentence, and how many more there are."""
+    """Return the first fault as a sentence, with the number of further faults."""
     first = found[0]
     where = first.parameter or first.pointer
     more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
@@ -85,13 +85,13 @@ def summary(found: Sequence[Fault]) -> str:
 
 
 def refuse_fault(detail: str, pointer: str | None = None, parameter: str | None = None) -> Refused:
-    """The refusal, 422, of a request with one fault."""
+    """Return the refusal (422) of a request with one fault."""
     found = [Fault(pointer=pointer, parameter=parameter, detail=detail)]
     return Refused(422, summary(found), found)
 
 
 def refuse_document(error: ValidationError, root: type[BaseModel], prefix: str) -> Refused:
-    """The refusal, 422, of a request whose body holds an illegal document at the pointer `prefix`."""
+    """Return the refusal (422) of a request whose body has an illegal document at the pointer `prefix`."""
     errors = json.loads(error.json(include_url=False, include_input=False, include_context=False))
     found = [_fault(one, tuple(one["loc"]), root, prefix) for one in errors]
     return Refused(422, summary(found), found)
@@ -115,7 +115,7 @@ def _fault(error: Mapping[str, Any], location: Sequence[Any], root: type[BaseMod
 
 
 def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Answer every error of this application, which offers these routes, with a problem."""
+    """Register handlers that answer every error of an application with these routes with a problem."""
 
     async def refused(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, Refused)
@@ -161,10 +161,10 @@ _DETAILS = {
 
 
 def _allowed(request: Request, routes: Sequence[BaseRoute]) -> str:
-    """Every method an address takes; the framework's own answer knows those of one route only."""
+    """Return all methods of an address. The framework's own answer lists only the methods of one route."""
     partial = [route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
     methods = {method for route in partial for method in getattr(route, "methods", None) or ()}
-    return ", ".join(sorted(methods)) or "GET, HEAD"  # no route is a file
+    return ", ".join(sorted(methods)) or "GET, HEAD"  # static files have no route
 
 
 def _body_model(request: Request) -> type[BaseModel] | None:

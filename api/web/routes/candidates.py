@@ -1,4 +1,4 @@
-"""Candidates: the frontier, the pages of all, one with its drawing, cost and family."""
+"""The candidates of a search: the frontier, all candidates in pages, and one candidate in detail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["candidates"])
 
 @router.get("/frontier", response_model=Candidates, responses=problems(404, 422))
 def frontier(job: JobDep, archive: ArchiveDep) -> dict[str, Any]:
-    """The candidates no feasible other beats."""
+    """List the candidates that no other feasible candidate dominates."""
     return {"candidates": archive.frontier(job.id)}
 
 
@@ -26,7 +26,7 @@ def frontier(job: JobDep, archive: ArchiveDep) -> dict[str, Any]:
 def candidates(
     job: JobDep, archive: ArchiveDep, page_size: PageSize = 100, page_token: PageToken = None
 ) -> dict[str, Any]:
-    """All candidates in the order they were proposed."""
+    """List all candidates in the order in which they were proposed."""
     try:
         page = archive.candidates(job.id, page_size, page_token)
     except ValueError as error:
@@ -36,7 +36,7 @@ def candidates(
 
 @router.get("/candidates/{number}", response_model=CandidateDetail, responses=problems(404, 422))
 def candidate(job: JobDep, number: Number, archive: ArchiveDep) -> dict[str, Any]:
-    """One candidate with what it is made of, what each LIV costs, and its parents and children."""
+    """Return a candidate with its blueprint, the cost of each LIV, its parents and its children."""
     found = archive.candidate(job.id, number)
     plan, space = Plan.model_validate(job.plan), Space.from_json(job.space)
     blueprint = decode(Genome.parse(found.genome), space)

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 @cache
 def rows() -> list[dict[str, Any]]:
-    """Every LIV class as JSON, with its token-mixing structure by name, what it keeps and what a token costs."""
+    """Return every LIV class as JSON, with its token-mixing structure, its state size and its FLOPs for a token."""
     return [row.to_json() | _facts(row) for row in CLASSES]
 
 
@@ -34,13 +34,13 @@ def _facts(row: LIVClass) -> dict[str, Any]:
 
 @router.get("/catalogue", response_model=Catalogue)
 def catalogue() -> dict[str, Any]:
-    """The LIV classes a genome may name."""
+    """List the LIV classes that a genome may name."""
     return {"classes": rows()}
 
 
 @router.get("/presets", response_model=Presets)
 def presets() -> dict[str, Any]:
-    """Ready plans to start from, the tasks a plan may name, and the JSON schema of a plan."""
+    """Return the preset plans, the tasks a plan may name, and the JSON schema of a plan."""
     plans = {name: plan.model_dump(mode="json") for name, plan in PRESETS.items()}
     return {
         "presets": plans,
@@ -51,5 +51,5 @@ def presets() -> dict[str, Any]:
 
 @router.get("/metrics", response_model=Metrics)
 def metrics() -> dict[str, Any]:
-    """Every metric that is shown of a candidate, with its label and unit."""
+    """List every metric that is shown of a candidate, with its label and unit."""
     return {"metrics": list(displayed().values())}

@@ -1,4 +1,4 @@
-"""Live changes as server-sent events. Every stream only reads, so no number of watchers slows a search."""
+"""Live changes as server-sent events. Streams only read the database, so they do not slow a search."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ LAST_SEQ = 2**63 - 1
 router = APIRouter(prefix="/v1", tags=["events"])
 
 LastEventId = Annotated[
-    int | None, Header(ge=0, le=LAST_SEQ, description="id of the last event received; what follows it is sent")
+    int | None, Header(ge=0, le=LAST_SEQ, description="id of the last event received; the events after it are sent")
 ]
-After = Annotated[int, Query(ge=0, le=LAST_SEQ, description="the same as Last-Event-ID, which comes before it")]
+After = Annotated[int, Query(ge=0, le=LAST_SEQ, description="the same as Last-Event-ID, which takes precedence")]
 
 
 @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=problems(404, 422))
 async def job_events(
     job: JobDep, request: Request, archive: ArchiveDep, last_event_id: LastEventId = None, after: After = 0
 ) -> AsyncIterator[ServerSentEvent]:
-    """What happens to one search: kinds job, candidate and frontier, and at last `end`."""
+    """Stream the events of one search, of kinds job, candidate and frontier; the last one is `end`."""
     async for event in _follow(request, archive, job.id, after if last_event_id is None else last_event_id):
         yield event
 
@@ -40,17 +40,17 @@ async def job_events(
 async def all_events(
     request: Request, archive: ArchiveDep, last_event_id: LastEventId = None, after: After = 0
 ) -> AsyncIterator[ServerSentEvent]:
-    """What happens to all searches, without end."""
+    """Stream the events of all searches without end."""
     async for event in _follow(request, archive, None, after if last_event_id is None else last_event_id):
         yield event
 
 
 async def _follow(request: Request, archive: Archive, job_id: str | None, after: int) -> AsyncIterator[ServerSentEvent]:
-    """Events after a sequence number, as they come, until the job has ended or the server closes."""
+    """Yield the events after a sequence number as they appear, until the job has ended or the server closes."""
     closing: threading.Event = request.app.state.closing
     yield ServerSentEvent(comment="following")
     while not closing.is_set():
-        # Looked up before the events: what a job's last moments wrote is then surely among them.
+        # The state is read before the events, so that the events of a job that has ended are complete.
         ended = job_id is not None and (await run_in_threadpool(archive.job, job_id)).state in TERMINAL
         events = await run_in_threadpool(archive.events, job_id, after, BATCH)
         for event in events:

@@ -1,4 +1,4 @@
-"""Whether the service answers and its database too."""
+"""The health check of the service and its database."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz")
 def health(archive: ArchiveDep) -> Health:
-    """200 once the service can read its archive."""
+    """Answer 200 if the service can read its database."""
     archive.jobs(1, None)
     return Health(status="ok", version=version("star-synthesis"))

@@ -1,4 +1,4 @@
-"""Searches: submit, list, look at, pause, resume, cancel."""
+"""The searches: submit, list, show, pause, resume and cancel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
-        description="a repeat with the same key and body answers with the same job instead of making another",
+        description="a repeat with the same key and body returns the same job instead of making another",
     ),
 ]
 
@@ -36,7 +36,7 @@ def submit(
     settings: SettingsDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
-    """Queue a search. A runner takes it up; its state is at the Location."""
+    """Submit a search. It is queued until a runner claims it; its state is at the Location."""
     plan = plan_of(body, settings.corpora)
     job = archive.create_job(plan, body.name or body.preset, idempotency_key)
     response.headers["Location"] = str(request.url_for("job", job_id=job.id).path)
@@ -46,7 +46,7 @@ def submit(
 
 @router.get("", response_model=JobPage, responses=problems(422))
 def jobs(archive: ArchiveDep, page_size: PageSize = 50, page_token: PageToken = None) -> JobPage:
-    """All searches, newest first."""
+    """List all searches, newest first."""
     try:
         page = archive.jobs(page_size, page_token)
     except ValueError as error:
@@ -56,7 +56,7 @@ def jobs(archive: ArchiveDep, page_size: PageSize = 50, page_token: PageToken = 
 
 @router.get("/{job_id}", response_model=JobView, responses={304: {"description": "unchanged"}, **problems(404, 422)})
 def job(found: JobDep, response: Response, if_none_match: Annotated[str | None, Header()] = None) -> Job | Response:
-    """One search. Answers 304 to a matching If-None-Match, so that polling is cheap."""
+    """Return a search, or 304 for a matching If-None-Match, so that polling is cheap."""
     etag = f'"{hashlib.sha256(repr(found).encode()).hexdigest()[:32]}"'
     if if_none_match is not None and etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(",")):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"etag": etag})
@@ -66,29 +66,29 @@ def job(found: JobDep, response: Response, if_none_match: Annotated[str | None, 
 
 @router.post("/{job_id}/pause", response_model=JobView, responses=problems(404, 409, 422))
 def pause(job_id: JobId, archive: ArchiveDep) -> Job:
-    """Begin no further candidates; those under way finish."""
+    """Pause a search: candidates under way finish, no others begin."""
     return archive.act(job_id, Action.PAUSE)
 
 
 @router.post("/{job_id}/resume", response_model=JobView, responses=problems(404, 409, 422))
 def resume(job_id: JobId, archive: ArchiveDep) -> Job:
-    """Go on after a pause."""
+    """Resume a paused search."""
     return archive.act(job_id, Action.RESUME)
 
 
 @router.post("/{job_id}/cancel", response_model=JobView, responses=problems(404, 409, 422))
 def cancel(job_id: JobId, archive: ArchiveDep) -> Job:
-    """End the search for good; what it found stays."""
+    """End a search for good; its results are kept."""
     return archive.act(job_id, Action.CANCEL)
 
 
 @router.get("/{job_id}/history", response_model=History, responses=problems(404, 422))
 def history(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
-    """Hypervolume and frontier size after every evaluation, in columns."""
+    """Return the hypervolume and the frontier size after every evaluation, in columns."""
     return JSONResponse(archive.history(job_id))
 
 
 @router.get("/{job_id}/points", response_model=Points, responses=problems(404, 422))
 def points(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
-    """Every candidate in columns, for charts of many: checking 100,000 rows one by one would take seconds."""
+    """Return every candidate in columns, for charts. Validating 100,000 rows one by one would take seconds."""
     return JSONResponse(archive.points(job_id))
