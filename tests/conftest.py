@@ -1,4 +1,4 @@
-"""For the whole suite: one thread, because two cores share several test processes; markers that follow from fixtures."""
+"""For the whole suite: one thread, because two cores share several processes; markers that follow from fixtures."""
 
 import os
 
