@@ -49,7 +49,8 @@ def conv1d(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
 
 def forms(features: list[Tensor]) -> dict[str, Form]:
     """Everything that is compared, by name; the kernel as it would be chosen comes first."""
-    from star.ops.convolution.triton import CONFIGURATIONS, gated_short_conv
+    from star.ops.convolution.triton import gated_short_conv
+    from star.ops.convolution.triton_configuration import CONFIGURATIONS
 
     chosen = kernel("gated_convolution", *features)
     if chosen is None:

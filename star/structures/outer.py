@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from star.cache import Store
+from star.ops.convolution import naive as naive_convolution
 from star.ops.convolution.state_space import StateSpace
 from star.ops.convolution.toeplitz_matrix import toeplitz
+from star.ops.outer_product import naive
 from star.ops.outer_product.products import contracted, convolved, products, transforms
 from star.structures.structure import Features
-from star.structures.toeplitz import Toeplitz, precise, recurred
+from star.structures.toeplitz import Toeplitz, precise
 
 CHUNK = 128
 """Tokens that are mixed by T written out before the rest is read from the state."""
@@ -31,15 +33,10 @@ class Outer(Toeplitz):
     def mix(self, features: Features) -> Tensor:
         c_BLHK, b_BLHK, v_BLHV = self._inputs(features)
         if self.form is not None:
-            return contracted(c_BLHK, recurred(self.form, features["h"], products(b_BLHK, v_BLHV), self.order))
+            u_BLHP = naive_convolution.state_space(self.form, features["h"], products(b_BLHK, v_BLHV), self.order)
+            return contracted(c_BLHK, u_BLHP)
         h_HW = self.filters(features["h"], c_BLHK.shape[1]).to(c_BLHK.dtype)
-        outputs = []
-        for i, c_BHK in enumerate(c_BLHK.unbind(1)):
-            reach = min(i + 1, h_HW.shape[1])
-            recent = slice(i + 1 - reach, i + 1)
-            weight_BHW = torch.einsum("bhk,bwhk,hw->bhw", c_BHK, b_BLHK[:, recent], h_HW[:, :reach].flip(1))
-            outputs.append(torch.einsum("bhw,bwhv->bhv", weight_BHW, v_BLHV[:, recent]))
-        return torch.stack(outputs, dim=1)
+        return naive.outer_product_convolution(c_BLHK, b_BLHK, v_BLHV, h_HW)
 
     def fast(self, features: Features) -> Tensor:
         inputs, length = self._inputs(features), features["v"].shape[1]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genome.classes.alphabet import STATES, TAPS, Generator
 from star.cache import Store
+from star.ops.convolution import naive
 from star.ops.convolution.causal import DIRECT_TAPS, causal
 from star.ops.convolution.state_space import StateSpace
 from star.ops.convolution.toeplitz_matrix import toeplitz
@@ -54,16 +55,12 @@ class Toeplitz(Structure):
         return (self.taps or length) <= DIRECT_TAPS
 
     def mix(self, features: Features) -> Tensor:
-        inputs_BLHV = features["b"] * features["v"]
         if self.form is not None:
-            return features["c"] * recurred(self.form, features["h"], inputs_BLHV, self.order)
-        h_HW = self.filters(features["h"], inputs_BLHV.shape[1]).to(inputs_BLHV.dtype)
-        outputs = []
-        for i, c_BHV in enumerate(features["c"].unbind(1)):
-            reach = min(i + 1, h_HW.shape[1])
-            recent_BWHV = inputs_BLHV[:, i + 1 - reach : i + 1].flip(1)
-            outputs.append(c_BHV * torch.einsum("hw,bwhv->bhv", h_HW[:, :reach], recent_BWHV))
-        return torch.stack(outputs, dim=1)
+            inputs_BLHV = features["b"] * features["v"]
+            return features["c"] * naive.state_space(self.form, features["h"], inputs_BLHV, self.order)
+        v_BLHV = features["v"]
+        h_HW = self.filters(features["h"], v_BLHV.shape[1]).to(v_BLHV.dtype)
+        return naive.gated_convolution(features["c"], features["b"], v_BLHV, h_HW)
 
     def fast(self, features: Features) -> Tensor:
         c_BLD, b_BLD, v_BLD = (features[name].flatten(2) for name in ("c", "b", "v"))
@@ -125,16 +122,6 @@ class Toeplitz(Structure):
                 outputs.append(y_BLHV)
         store["state"] = state_BHVN.to(store["state"].dtype)
         return torch.cat(outputs, dim=1).to(inputs_BLHV.dtype)
-
-
-def recurred(form: StateSpace, h: Tensor, inputs_BLHV: Tensor, order: int) -> Tensor:
-    """The state-space model run token by token, y_BLHV."""
-    state_BHVN = inputs_BLHV.new_zeros(*inputs_BLHV[:, 0].shape, order)
-    outputs = []
-    for u_BHV in inputs_BLHV.unbind(1):
-        y_BHV, state_BHVN = form.step(h.to(u_BHV.dtype), state_BHVN, u_BHV)
-        outputs.append(y_BHV)
-    return torch.stack(outputs, dim=1)
 
 
 def precise(h: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from star.ops.precision import at_least_float32
 DIRECT_TAPS = 16
 """Up to this many taps a sum of shifted products is faster than the FFT."""
 
-PIECE_ELEMENTS = 1 << 18
-"""Elements of a piece of tokens, 1 MiB in float32: 8,192 tokens of batch 8 and width 64 take a quarter of the time."""
+TILE_ELEMENTS = 1 << 18
+"""Elements of a tile of tokens, 1 MiB in float32, which stays in the cache of a processor from one tap to the next."""
 
 
 def causal(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
@@ -26,21 +26,21 @@ def causal(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
 
 
 def shifted_sum(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    """The direct form: exactly causal, O(L W). The gradient of h is summed over tokens in float32 at least."""
+    """Convolve directly, exactly causal, in O(L W). The gradient of h is summed over tokens in float32 at least."""
     y_BLD: Tensor = _ShiftedSum.apply(x_BLD, h_DW)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
     return y_BLD
 
 
 class _ShiftedSum(torch.autograd.Function):
-    """By hand, forward and backward take half the time that autograd's chain of slices takes; by pieces of tokens, less
-    again where the whole would leave the processor's cache between one tap and the next.
+    """Forward and backward in tiles of tokens. A gradient written by hand makes fewer passes over memory than the chain
+    of slices that autograd records.
     """
 
     @staticmethod
     def forward(ctx: Any, x_BLD: Tensor, h_DW: Tensor) -> Tensor:
         ctx.save_for_backward(x_BLD, h_DW)
         h_WD, y_BLD = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD)
-        for first, behind in _pieces(x_BLD):
+        for first, behind in _tiles(x_BLD):
             torch.mul(x_BLD[:, first:behind], h_WD[0], out=y_BLD[:, first:behind])
             for w in range(1, min(len(h_WD), behind)):
                 reached = max(first, w)
@@ -55,7 +55,7 @@ class _ShiftedSum(torch.autograd.Function):
         h_WD, dx_BLD, length = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD), x_BLD.shape[1]
         wide = at_least_float32(x_BLD)
         dh_WD = torch.zeros_like(h_WD, dtype=wide)
-        for first, behind in _pieces(x_BLD):
+        for first, behind in _tiles(x_BLD):
             torch.mul(dy_BLD[:, first:behind], h_WD[0], out=dx_BLD[:, first:behind])
             scratch = dy_BLD[:, first:behind] * x_BLD[:, first:behind]
             dh_WD[0] += scratch.sum((0, 1), dtype=wide)
@@ -68,15 +68,15 @@ class _ShiftedSum(torch.autograd.Function):
         return dx_BLD, dh_WD.T.to(h_DW.dtype)
 
 
-def _pieces(x_BLD: Tensor) -> list[tuple[int, int]]:
-    """First token of each piece, and the one behind its last."""
+def _tiles(x_BLD: Tensor) -> list[tuple[int, int]]:
+    """The first token of each tile, and the token behind its last."""
     batch, length, channels = x_BLD.shape
-    size = max(1, PIECE_ELEMENTS // (batch * channels))
+    size = max(1, TILE_ELEMENTS // (batch * channels))
     return [(first, min(first + size, length)) for first in range(0, length, size)]
 
 
 def fft(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    """The O(L log L) form: zero-padded, so that nothing wraps around; causal up to rounding."""
+    """Convolve by Fourier transform in O(L log L), padded with zeros against wrap-around; causal up to rounding."""
     length = x_BLD.shape[1]
     size = 1 << (2 * length - 1).bit_length()
     real = at_least_float32(x_BLD)

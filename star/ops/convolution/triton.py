@@ -13,7 +13,6 @@ Shapes: B batch, L length, D channels, W taps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,29 +21,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-
-@dataclass(frozen=True)
-class Configuration:
-    """How a kernel is cut into programs: tokens and channels of a tile, warps and pipeline stages of a program."""
-
-    block_l: int
-    block_d: int
-    num_warps: int = 8
-    num_stages: int = 2
-
-
-CONFIGURATIONS = (
-    Configuration(128, 16),
-    Configuration(64, 32),
-    Configuration(32, 64),
-    Configuration(16, 128),
-)
-"""From narrow to wide: 2048 elements a tile, 8 a thread, so that 8 taps in float32 still fit the registers."""
-
-
-def configuration(channels: int) -> Configuration:
-    """The narrowest tile that spans the channels, or else the widest."""
-    return next((row for row in CONFIGURATIONS if row.block_d >= channels), CONFIGURATIONS[-1])
+from star.ops.convolution.triton_configuration import Configuration, configuration
 
 
 def gated_short_conv(

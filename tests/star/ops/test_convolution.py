@@ -1,22 +1,22 @@
-"""Sums of shifted products, in pieces of tokens, against the convolution of torch."""
+"""Sums of shifted products, in tiles of tokens, against the meaning token by token."""
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from star.ops.convolution import causal as module
+from star.ops.convolution.naive import gated_convolution
 
 
 def _reference(x_BLD, h_DW):
-    padded_BDL = F.pad(x_BLD.transpose(1, 2), (h_DW.shape[1] - 1, 0))
-    return F.conv1d(padded_BDL, h_DW.flip(1).unsqueeze(1), groups=len(h_DW)).transpose(1, 2)
+    ones_BLD1 = torch.ones_like(x_BLD).unsqueeze(3)
+    return gated_convolution(ones_BLD1, ones_BLD1, x_BLD.unsqueeze(3), h_DW).squeeze(3)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 9, 40])
 @pytest.mark.parametrize("taps", [1, 3, 12])
-@pytest.mark.parametrize("piece", [1, 2, 8, 100])
-def test_outputs_and_gradients_are_those_of_a_convolution(length, taps, piece, monkeypatch):
-    monkeypatch.setattr(module, "PIECE_ELEMENTS", piece * 2 * 5)
+@pytest.mark.parametrize("tile", [1, 2, 8, 100])
+def test_outputs_and_gradients_are_those_of_a_convolution(length, taps, tile, monkeypatch):
+    monkeypatch.setattr(module, "TILE_ELEMENTS", tile * 2 * 5)
     generator = torch.Generator().manual_seed(length)
     sizes = ((2, length, 5), (5, taps), (2, length, 5))
     x_BLD, h_DW, weight_BLD = (torch.randn(size, generator=generator, dtype=torch.float64) for size in sizes)

@@ -31,7 +31,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("chip", SHARED_MEMORY)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_configuration_fits_the_chip(compiled: list[dict[str, Any]], kernel: str, chip: str) -> None:
-    from star.ops.convolution.triton import CONFIGURATIONS
+    from star.ops.convolution.triton_configuration import CONFIGURATIONS
 
     rows = [row for row in compiled if row["kernel"] == kernel and row["chip"] == chip]
     assert {row["configuration"] for row in rows} == set(range(len(CONFIGURATIONS)))

@@ -41,7 +41,7 @@ def test_any_strides_and_a_filter_of_another_dtype(found: dict[str, Any]) -> Non
 
 
 def test_every_configuration_computes_the_same(found: dict[str, Any]) -> None:
-    from star.ops.convolution.triton import CONFIGURATIONS
+    from star.ops.convolution.triton_configuration import CONFIGURATIONS
 
     assert len(found["configurations"]) == len(CONFIGURATIONS)
     for row, errors in found["configurations"].items():

@@ -19,6 +19,7 @@ from triton.compiler import ASTSource
 from triton.runtime.jit import JITFunction
 
 from star.ops.convolution import triton as toeplitz
+from star.ops.convolution.triton_configuration import CONFIGURATIONS, Configuration
 from star.ops.dispatch import LONGEST_FILTER
 
 
@@ -51,7 +52,7 @@ def kernels() -> dict[str, Any]:
     return found
 
 
-def source(kernel: Any, row: toeplitz.Configuration, variant: Variant) -> ASTSource:
+def source(kernel: Any, row: Configuration, variant: Variant) -> ASTSource:
     constants = {"W": variant.taps, "BLOCK_L": row.block_l, "BLOCK_D": row.block_d}
     signature, aligned = {}, {}
     for number, name in enumerate(kernel.arg_names):
@@ -85,7 +86,7 @@ def rows() -> Iterator[dict[str, Any]]:
     for name, kernel in kernels().items():
         for chip, target in TARGETS.items():
             for variant in VARIANTS[chip]:
-                for number, row in enumerate(toeplitz.CONFIGURATIONS):
+                for number, row in enumerate(CONFIGURATIONS):
                     options = {"num_warps": row.num_warps, "num_stages": row.num_stages}
                     compiled = triton.compile(source(kernel, row, variant), target=target, options=options)
                     yield {

@@ -14,6 +14,7 @@ from torch import Tensor
 
 import star
 from genome import Genome, Shape, Space, decode
+from star.ops.convolution.naive import gated_convolution
 from star.ops.dispatch import forced, kernel
 
 LENGTHS, BATCHES, CHANNELS, TAPS = (1, 2, 37, 63, 64, 65, 130), (1, 3), (1, 16, 40), (1, 2, 3, 4)
@@ -22,11 +23,8 @@ NAMES = ("y", "dc", "db", "dv", "dh")
 
 
 def mix(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    """The meaning, token by token."""
-    tokens = (b_BLD * v_BLD).unbind(1)
-    taps = h_DW.unbind(1)
-    sums = [sum(taps[w] * tokens[t - w] for w in range(min(t + 1, len(taps)))) for t in range(len(tokens))]
-    return c_BLD * torch.stack(sums, 1)
+    """Compute the meaning token by token, each channel as a head of its own."""
+    return gated_convolution(*(x.unsqueeze(3) for x in (c_BLD, b_BLD, v_BLD)), h_DW).squeeze(3)
 
 
 def cut(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor, configured: object) -> Tensor:
@@ -104,7 +102,7 @@ def layouts() -> Iterator[tuple[str, object]]:
 
 
 def configurations() -> Iterator[tuple[str, object]]:
-    from star.ops.convolution.triton import CONFIGURATIONS
+    from star.ops.convolution.triton_configuration import CONFIGURATIONS
 
     *features, dy = drawn(1, 65, 40, 8, torch.float32)
     for number, row in enumerate(CONFIGURATIONS):
