@@ -1,4 +1,4 @@
-// Taking a candidate out: the export is made on request, then offered as a download.
+// The export of a candidate: it is made on request and then offered as a download.
 
 import { jobPath, post } from "../parts/api.js";
 import { el, put } from "../parts/dom.js";
@@ -38,7 +38,7 @@ function contents(made) {
   return el("p", { class: "small", role: "status" }, made.files.join(", "));
 }
 
-/** The download as a path of this server, whatever was sent. */
+/** The download as a path of this server, whichever host the answer names. */
 function localPath(url) {
   const { pathname, search } = new URL(url, location.origin);
   return pathname + search;

@@ -9,9 +9,9 @@ import { drawGenome } from "../genome/genome.js";
 const MOST = 60;
 
 /**
- * Candidates a family tie away, each drawn with what is equal in grey.
+ * The parents or the children, each drawn with the LIVs that are equal in grey.
  * @param {{number: number, genome: string, variation: string}[]} relatives
- * @param {string} none what to say when there are none
+ * @param {string} none text for an empty list
  */
 export function family(relatives, none, { jobId, own, read }) {
   if (relatives.length === 0) return el("p", { class: "small" }, none);

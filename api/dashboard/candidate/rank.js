@@ -1,4 +1,4 @@
-// Where a candidate stands among all of its job, metric by metric.
+// The rank of a candidate among all candidates of its job, for each metric.
 
 /**
  * @param {import("../job/points.js").Columns} columns

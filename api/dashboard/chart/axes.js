@@ -31,7 +31,7 @@ export function isLog(axes, role, values) {
 /** Draw the choosers; `changed` is called after `axes` was changed in place. */
 export function drawAxes(place, axes, points, objectives, shownLog, changed) {
   const names = [...offered(Object.keys(points.columns.metrics), objectives), "number"];
-  // Drawn anew only when something in it changed: a list may be open.
+  // The choosers are drawn only when something changed, because a list may be open.
   const shown = JSON.stringify([axes, names, shownLog]);
   if (place.dataset.shown === shown) return;
   place.dataset.shown = shown;

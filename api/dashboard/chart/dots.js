@@ -1,4 +1,4 @@
-// Which point of the frontier chart is drawn where, how large and in which colour.
+// The place, size and colour of every point of the frontier chart.
 
 import { SHAPE } from "./cloud.js";
 import { Nearest } from "./nearest.js";

@@ -1,4 +1,4 @@
-// Which point is under the pointer: points in square cells, so that only near ones are looked at.
+// The point under the pointer, found in square cells so that only near points are compared.
 
 const CELL = 24; // pixels; also how far away a point may be
 
@@ -8,7 +8,7 @@ export class Nearest {
     this.cells = new Map();
   }
 
-  /** @param {number} key what `find` gives back */
+  /** @param {number} key value that `find` returns */
   add(x, y, key) {
     const name = cell(x, y);
     const found = this.cells.get(name);

@@ -1,4 +1,4 @@
-// The stylesheet's colours, for what is drawn where stylesheets do not reach.
+// The stylesheet's colours, for drawings on a canvas and by plotly.
 
 const probe = document.createElement("span");
 probe.hidden = true;

@@ -3,7 +3,7 @@
 import { errorOf } from "../parts/metrics.js";
 import { colour } from "./theme.js";
 
-const MOST_ERROR_BARS = 300; // beyond this they hide what they qualify
+const MOST_ERROR_BARS = 300; // more error bars than this would hide the points
 
 /**
  * @param {import("../job/points.js").Points} points
@@ -27,7 +27,7 @@ function placed(points, axes, rows) {
   return { x: rows.map((row) => points.value(axes.x, row)), y: rows.map((row) => points.value(axes.y, row)) };
 }
 
-/** The staircase under which, for these two axes, no candidate lies. */
+/** The staircase of the frontier in these two axes; no candidate lies below it. */
 function staircase(points, axes, rows) {
   const at = (row) => [points.value(axes.x, row), points.value(axes.y, row)];
   const sorted = [...rows].sort((a, b) => at(a)[0] - at(b)[0] || at(a)[1] - at(b)[1]);

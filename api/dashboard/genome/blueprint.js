@@ -1,4 +1,4 @@
-// Reading a genome's text into what is drawn, and telling two genomes apart.
+// Functions that decode a genome's text into the LIVs of a drawing, and compare two genomes.
 
 const STRUCTURES = { 1: "diagonal", 2: "low_rank", 3: "toeplitz", 4: "semi_separable", 5: "delta", 6: "memory_cell" };
 const SPARSITIES = { 2: "banded", 3: "routed" };

@@ -1,4 +1,4 @@
-// A candidate in brief: drawing, metrics, and where it comes from. For hovering, selecting and comparing.
+// A candidate in brief, for hovering, selecting and comparing: its drawing, its standing and its metrics.
 
 import { candidatePage } from "../parts/api.js";
 import { el } from "../parts/dom.js";
@@ -6,7 +6,7 @@ import { words } from "../parts/format.js";
 import { drawGenome } from "../genome/genome.js";
 import { metric, offered, written } from "../parts/metrics.js";
 
-/** What a person reads while pointing at a candidate. */
+/** The card of the candidate under the pointer. */
 export function hoverCard(points, row, livs, objectives) {
   const { number } = points.columns;
   return [
@@ -47,7 +47,7 @@ function unpin(pin) {
   return el("button", { type: "button", on: { click: () => pin(null) } }, "Stop comparing");
 }
 
-/** In what standing a candidate is, as a word. */
+/** The standing of a candidate as a word. */
 export function standing(points, row) {
   const { state, frontier, feasible, failure, baseline } = points.columns;
   const word =

@@ -1,4 +1,4 @@
-// The page of one search: its frontier first, everything else around it, one selection for all.
+// The page of one search. The chart, the table and the card share one selection.
 
 import { drawActions } from "./actions.js";
 import { readAddress, writeAddress } from "../parts/address.js";
@@ -85,7 +85,7 @@ function drawHypervolume({ done, hypervolume }) {
   put(byId("hypervolume"), line ?? el("p", { class: "small" }, "Nothing is evaluated yet."));
 }
 
-/** What is selected is drawn anew only when it changed: a reader may be in the middle of it. */
+/** Draw the selected candidate, but only when it changed, so that a reader is not interrupted. */
 function drawSelected() {
   const { points, selected, pinned, job } = view;
   const known = [selected, pinned]
@@ -133,7 +133,7 @@ function hover(number, at) {
   card.style.top = `${Math.max(0, Math.min(at.clientY - stage.top - 20, stage.height - card.offsetHeight))}px`;
 }
 
-/** Arrow keys step along the frontier, Enter opens, Escape lets go. */
+/** Handle keys: arrows step along the frontier, Enter opens a candidate, Escape clears the selection. */
 function onKey(event) {
   const { points, axes, selected } = view;
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

@@ -1,4 +1,4 @@
-// All candidates of a job in columns, kept true by events without reading them again.
+// All candidates of a job in columns, updated by events without reading them again.
 
 /**
  * @typedef {{number: number[], state: string[], frontier: boolean[], feasible: boolean[],
@@ -15,7 +15,7 @@ export class Points {
     this.rows = new Map(columns.number.map((number, row) => [number, row]));
   }
 
-  /** How many candidates there are. */
+  /** The number of candidates. */
   get size() {
     return this.columns.number.length;
   }
@@ -50,7 +50,7 @@ export class Points {
   }
 
   /**
-   * Take in a `candidate` event. What has ended stays ended: a stream may begin with old events.
+   * Take in a `candidate` event. A candidate that has ended stays ended, because a stream may begin with old events.
    * @returns {number|null} the candidate's number if this ended its evaluation
    */
   candidate(told) {

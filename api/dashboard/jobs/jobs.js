@@ -1,4 +1,4 @@
-// The page of all searches: a row per job, kept true by events.
+// The page of all searches: a row per job, updated by events.
 
 import { get, jobPath } from "../parts/api.js";
 import { byId, el, put } from "../parts/dom.js";
@@ -50,7 +50,7 @@ async function loadHistories(jobs) {
   );
 }
 
-/** Once read, a history grows by what the job itself says. */
+/** Append the job's present hypervolume to a history that was read before. */
 function prolong(history, job) {
   if (!history || history.done === job.done) return;
   history.done = job.done;

@@ -1,6 +1,6 @@
 // The public REST API, and its errors as one kind of value.
 
-/** An RFC 9457 problem: what the server, or the lack of one, had to say. */
+/** An RFC 9457 problem, or the absence of an answer. */
 export class Problem extends Error {
   /** @param {{status?: number, title?: string, detail?: string, errors?: {pointer?: string, detail: string}[]}} body */
   constructor({ status = 0, title = "", detail = "", errors = [] }) {
@@ -21,17 +21,17 @@ export function post(path, body = undefined, headers = {}) {
   return ask(path, { method: "POST", headers: { ...json, ...headers }, body: body && JSON.stringify(body) });
 }
 
-/** Where the API keeps a job. */
+/** The path of a job in the API. */
 export function jobPath(id) {
   return `/v1/jobs/${encodeURIComponent(id)}`;
 }
 
-/** Where a candidate's page is. */
+/** The path of a candidate's page. */
 export function candidatePage(id, number) {
   return `/jobs/${encodeURIComponent(id)}/candidates/${number}`;
 }
 
-/** Text that no other request will have used. */
+/** A random key that no other request has used. */
 export function freshKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

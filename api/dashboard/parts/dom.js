@@ -1,4 +1,4 @@
-// Building elements. Text from data only ever becomes a text node, so no name or genome can act as markup.
+// Functions that build elements. Text from data only becomes text nodes, so no name or genome can act as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -33,12 +33,12 @@ function kept(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
-/** The element of this id; the pages and their modules are written together, so it is there. */
+/** The element of this id; it exists in every page whose modules ask for it. */
 export function byId(id) {
   return document.getElementById(id);
 }
 
-/** Put these children in place of whatever is inside. */
+/** Replace the children of an element. */
 export function put(element, ...children) {
   element.replaceChildren(...kept(children));
   element.removeAttribute("aria-busy");

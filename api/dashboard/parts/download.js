@@ -1,4 +1,4 @@
-// Taking data out: CSV and JSON of all candidates, PNG of the chart.
+// Downloads: all candidates as CSV, the frontier as JSON, the chart as PNG.
 
 import { get, jobPath } from "./api.js";
 import { el } from "./dom.js";
@@ -23,14 +23,14 @@ export async function asJson(job) {
   return JSON.stringify({ job, frontier: candidates }, null, 2);
 }
 
-/** Hand text to the browser as a file. */
+/** Save text as a file through the browser. */
 export function saveText(name, text, type) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   saveUrl(name, url);
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Hand what lies at a URL to the browser as a file. */
+/** Save the content of a URL as a file through the browser. */
 export function saveUrl(name, url) {
   const link = el("a", { href: url, download: name });
   document.body.append(link);
@@ -38,7 +38,7 @@ export function saveUrl(name, url) {
   link.remove();
 }
 
-/** A cell; text that a spreadsheet would take for a formula is made plain. */
+/** A cell. Text that a spreadsheet would read as a formula is prefixed with an apostrophe. */
 function quoted(value) {
   if (value === null || value === undefined) return "";
   if (typeof value !== "string") return String(value);

@@ -1,4 +1,4 @@
-// Numbers as a person reads them: sensible digits, units, noise.
+// Functions that write numbers for people, with significant digits, units and standard errors.
 
 const PREFIXES = [
   [1e12, "T"],
@@ -45,7 +45,7 @@ export function percent(share, places = 1) {
   return Number.isFinite(share) ? `${(100 * share).toFixed(places)}${THIN}%` : NONE;
 }
 
-/** How long: 35 s, 4 min, 1 h 20 min, 3 d 4 h. */
+/** A duration: 35 s, 4 min, 1 h 20 min, 3 d 4 h. */
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return NONE;
   if (seconds < 10) return `${digits(Math.max(0, seconds), 2)}${THIN}s`;

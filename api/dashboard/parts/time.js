@@ -1,4 +1,4 @@
-// Times: relative in the text, exact on hover, kept true by one clock for the page.
+// Times that are relative in the text and exact on hover. One timer for the page updates them.
 
 import { el } from "./dom.js";
 import { duration } from "./format.js";
