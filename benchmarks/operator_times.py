@@ -56,7 +56,7 @@ QUICK = Sizes(batch=2, lengths=(64, 128, 256), early=16, late=64, seconds=0.0, f
 
 def block_of(row: LIVClass) -> Block:
     """A LIV of this class alone, freshly initialised."""
-    blueprint = decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of(depth=1))
+    blueprint = decode(Genome.of([row.id]), Space.of(depth=1))
     return next(star.build(blueprint, SHAPE).stack())
 
 
@@ -149,7 +149,7 @@ def decoding(row: LIVClass, sizes: Sizes) -> tuple[float, float]:
 
 def _decoder(row: LIVClass, position: int) -> Callable[[], None]:
     """One more token of a LIV that was given so many."""
-    model = star.build(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of(depth=1)), SHAPE).eval()
+    model = star.build(decode(Genome.of([row.id]), Space.of(depth=1)), SHAPE).eval()
     block, cache = next(model.stack()), model.new_cache(1)
 
     def advance(x_BLD: Tensor) -> None:

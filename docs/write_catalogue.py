@@ -44,7 +44,7 @@ def page() -> str:
     head = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
     lines = (
         f"| {row['id']} | {row['name']} | {'.'.join(map(str, row['digits']))} | {row['structure'].replace('_', ' ')} "
-        f"| {row['state']} | {row['decode_flops']:,} | {row['says']} | {row['source']} |\n"
+        f"| {row['state']} | {row['decode_flops']:,} | {row['description']} | {row['source']} |\n"
         for row in rows()
         if not row["differential"]
     )

@@ -6,7 +6,7 @@ from genome.classes.head_sizes import Heads
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.genome import Genome, Segment
 from genome.repair import Breach, Repaired, breaches, repair, require_legal
-from genome.shape import Shape
+from genome.shape import Shape, ShapeError
 from genome.space import Space, digest
 from genome.variation.genes import mutate, recombine, sample
 
@@ -26,6 +26,7 @@ __all__ = [
     "Repaired",
     "Segment",
     "Shape",
+    "ShapeError",
     "Space",
     "breaches",
     "decode",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,6 +29,11 @@ class Genome:
 
     def __str__(self) -> str:
         return "-".join(".".join(map(str, segment)) for segment in self.segments)
+
+    @classmethod
+    def of(cls, class_ids: Iterable[int]) -> Genome:
+        """The genome of LIVs of these classes, in this order, that share nothing."""
+        return cls(tuple(Segment(class_id) for class_id in class_ids))
 
     @classmethod
     def parse(cls, text: str) -> Genome:

@@ -11,12 +11,20 @@ from genome.classes.head_sizes import Asked, Heads, extent
 from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 
+class ShapeError(ValueError):
+    """A size of a shape that is refused; `field` is the name of that size."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 @dataclass(frozen=True)
 class Shape:
     """Width of the residual stream, channels per head, vocabulary size, and the window of banded operators.
 
     Raises:
-        ValueError: a size is not positive or the width is no multiple of the head size.
+        ShapeError: a size is not positive or the width is no multiple of the head size.
     """
 
     width: int = 64
@@ -27,9 +35,9 @@ class Shape:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if value < 1:
-                raise ValueError(f"{name} must be 1 or more, not {value}")
+                raise ShapeError(name, f"{name} must be 1 or more, not {value}")
         if self.width % self.head_dim:
-            raise ValueError(f"width {self.width} must be a multiple of head_dim {self.head_dim}")
+            raise ShapeError("head_dim", f"width {self.width} must be a multiple of head_dim {self.head_dim}")
 
     def heads(self, operator: OperatorGenome) -> Heads:
         """Heads of the mixing: one per channel (diagonal), one in all (dense), or of `head_dim` (grouped, outer)."""
@@ -44,22 +52,24 @@ class Shape:
         """The extent of every feature group of a class.
 
         Raises:
-            ValueError: a group's heads do not divide by its repeat, or heads too small; the message names the class.
+            ShapeError: a group's heads do not divide by its repeat, or heads too small; the message names the class.
         """
         mixing = self.heads(liv_class.operator)
         extents = {}
         for name, group in featurizer.groups:
             asked = Asked(name, featurizer, mixing)
             if mixing.heads % asked.shared_by:
-                raise ValueError(
+                raise ShapeError(
+                    "head_dim",
                     f"class {liv_class.id} {liv_class.name} shares each {name} head among {asked.shared_by} heads; "
-                    f"width {self.width} with head_dim {self.head_dim} gives {mixing.heads} heads, no multiple of it"
+                    f"width {self.width} with head_dim {self.head_dim} gives {mixing.heads} heads, no multiple of it",
                 )
             extents[name] = extent(asked)
             if group.normalisation is not Normalisation.NONE and extents[name].size == 1:
-                raise ValueError(
+                raise ShapeError(
+                    "head_dim",
                     f"class {liv_class.id} {liv_class.name} normalises the {name} of each head; "
-                    f"heads of one channel (head_dim {self.head_dim}) would be left with its sign"
+                    f"heads of one channel (head_dim {self.head_dim}) would be left with its sign",
                 )
         return extents
 
@@ -67,7 +77,7 @@ class Shape:
         """Whether `groups` has an answer."""
         try:
             self.groups(liv_class, featurizer)
-        except ValueError:
+        except ShapeError:
             return False
         return True
 

@@ -129,7 +129,7 @@ class Plan(Value):
         patterns = {name: [row[n % len(row)] for n in range(depth)] for name, row in BASELINES.items()}
         genomes = {}
         for name, classes in patterns.items():
-            genome = Genome.parse("-".join(f"{named(c).id}.1.1.1.1" for c in classes))
+            genome = Genome.of(named(name).id for name in classes)
             try:
                 require_legal(genome, self.liv_space)
             except ValueError:

@@ -85,7 +85,7 @@ def _model(description: Mapping[str, Any], weights: bytes) -> Backbone:
 
 def _readme(model: Backbone, description: Mapping[str, Any]) -> str:
     livs = "\n".join(
-        f"| {n} | {liv.liv_class.name} | {liv.liv_class.says} |" for n, liv in enumerate(model.blueprint.livs)
+        f"| {n} | {liv.liv_class.name} | {liv.liv_class.description} |" for n, liv in enumerate(model.blueprint.livs)
     )
     facts = "\n".join(f"- {name}: {value}" for name, value in description["facts"].items())
     parameters = sum(parameter.numel() for parameter in model.parameters())

@@ -56,7 +56,7 @@ def catalogue(as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
         return
-    columns = ("id", "name", "digits", "structure", "state", "decode_flops", "says", "source")
+    columns = ("id", "name", "digits", "structure", "state", "decode_flops", "description", "source")
     shown = [
         row | {"digits": ".".join(map(str, row["digits"])), "decode_flops": scaled(row["decode_flops"])}
         for row in found

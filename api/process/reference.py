@@ -30,5 +30,5 @@ def reference(plan: Plan) -> dict[str, float]:
 
 
 def _homogeneous(plan: Plan) -> list[Blueprint]:
-    texts = ["-".join([f"{row.id}.1.1.1.1"] * plan.space.depth) for row in plan.liv_space.classes]
-    return [decode(Genome.parse(text), plan.liv_space) for text in texts]
+    genomes = [Genome.of([row.id] * plan.space.depth) for row in plan.liv_space.classes]
+    return [decode(genome, plan.liv_space) for genome in genomes]

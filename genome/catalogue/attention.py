@@ -17,34 +17,38 @@ ATTENTION_FEATURIZERS = (
 
 ATTENTION_CLASSES = (
     LIVClass(
-        20, "MQA", OperatorGenome.of((20, 2, 1, 2, 3)), source="Shazeer 2019", says="one key and value head for all"
+        20,
+        "MQA",
+        OperatorGenome.of((20, 2, 1, 2, 3)),
+        source="Shazeer 2019",
+        description="one key and value head for all",
     ),
     LIVClass(
         21,
         "SWA",
         OperatorGenome.of((1, 2, 2, 2, 3)),
         source="Beltagy et al. 2020",
-        says="attention to the last `window` tokens, the token itself included",
+        description="attention to the last `window` tokens, the token itself included",
     ),
     LIVClass(
         22,
         "SWA-MQA",
         OperatorGenome.of((20, 2, 2, 2, 3)),
         source="Shazeer 2019; Beltagy et al. 2020",
-        says="sliding-window attention with one key and value head",
+        description="sliding-window attention with one key and value head",
     ),
     LIVClass(
         23,
         "MLA",
         OperatorGenome.of((23, 2, 1, 2, 3)),
         source="DeepSeek-AI 2024, arXiv 2405.04434",
-        says="multi-head latent attention, absorbed: all heads read one latent of 4 heads; only it is kept",
+        description="multi-head latent attention, absorbed: all heads read one latent of 4 heads; only it is kept",
     ),
     LIVClass(
         24,
         "SWA-MLA",
         OperatorGenome.of((23, 2, 2, 2, 3)),
         source="DeepSeek-AI 2024; Beltagy et al. 2020",
-        says="multi-head latent attention to the last `window` tokens",
+        description="multi-head latent attention to the last `window` tokens",
     ),
 )

@@ -18,13 +18,14 @@ BANDED_CLASSES = (
         "Phalanx",
         OperatorGenome.of((50, 4, 2, 1, 1)),
         source="Secrieru et al. 2025, arXiv 2512.13921",
-        says="gated channels in jagged blocks of 16, one decay for 16 channels; without the skip + v of the source",
+        description="gated channels in jagged blocks of 16, one decay for 16 channels; "
+        "without the skip + v of the source",
     ),
     LIVClass(
         51,
         "NormalisedLinearAttention",
         OperatorGenome.of((51, 4, 1, 6, 3)),
         source="Katharopoulos et al. 2020, eq. 8 and 9",
-        says="linear attention whose rows add up to one, elu + 1 as the feature map of queries and keys",
+        description="linear attention whose rows add up to one, elu + 1 as the feature map of queries and keys",
     ),
 )

@@ -16,6 +16,7 @@ CELL_CLASSES = (
         "sLSTM",
         OperatorGenome.of((120, 6, 1, 1, 3)),
         source="Beck et al. 2024, arXiv 2405.04517",
-        says="a memory cell whose gates read its own output: nonlinear in its state, so no LIV and without a matrix",
+        description="a memory cell whose gates read its own output: nonlinear in its state, "
+        "so no LIV and without a matrix",
     ),
 )

@@ -36,10 +36,12 @@ FILTERS = (
 )
 
 
-def _row(number: int, name: str, digits: tuple[int, int], source: str, says: str) -> LIVClass:
+def _row(number: int, name: str, digits: tuple[int, int], source: str, description: str) -> LIVClass:
     """Digits: the featurizer and the channel mixing; the others are those of a scaled Toeplitz without a band."""
     featurizer, channel = digits
-    return LIVClass(number, name, OperatorGenome.of((featurizer, 3, 1, 1, channel)), source=source, says=says)
+    return LIVClass(
+        number, name, OperatorGenome.of((featurizer, 3, 1, 1, channel)), source=source, description=description
+    )
 
 
 CONVOLUTIONS = (

@@ -19,20 +19,20 @@ DELTA_CLASSES = (
         "DeltaNet",
         OperatorGenome.of((70, 5, 1, 1, 3)),
         source="Yang et al. 2024, arXiv 2406.06484",
-        says="the delta rule: a key's old value gives way to its new one, by a share of 0 to 1; normalised",
+        description="the delta rule: a key's old value gives way to its new one, by a share of 0 to 1; normalised",
     ),
     LIVClass(
         71,
         "Gated DeltaNet",
         OperatorGenome.of((71, 5, 1, 1, 3)),
         source="Yang et al. 2025, arXiv 2412.06464",
-        says="the delta rule on a state that first decays by a gate a head; normalised and gated",
+        description="the delta rule on a state that first decays by a gate a head; normalised and gated",
     ),
     LIVClass(
         72,
         "Banded DeltaNet",
         OperatorGenome.of((70, 5, 2, 1, 3)),
         source="ours, after Yang et al. 2024",
-        says="the delta rule in jagged blocks of 16: a token reaches 16 to 31 tokens back",
+        description="the delta rule in jagged blocks of 16: a token reaches 16 to 31 tokens back",
     ),
 )

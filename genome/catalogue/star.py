@@ -39,58 +39,62 @@ STAR_FEATURIZERS = (
 
 _STAR = (
     LIVClass(
-        1, "SA-1", OperatorGenome.of((1, 2, 1, 2, 3)), source="Vaswani et al. 2017", says="softmax multi-head attention"
+        1,
+        "SA-1",
+        OperatorGenome.of((1, 2, 1, 2, 3)),
+        source="Vaswani et al. 2017",
+        description="softmax multi-head attention",
     ),
     LIVClass(
         2,
         "SA-2",
         OperatorGenome.of((2, 2, 1, 2, 3)),
         source="STAR class 2",
-        says="softmax attention on briefly convolved features",
+        description="softmax attention on briefly convolved features",
     ),
     LIVClass(
         3,
         "SA-3",
         OperatorGenome.of((3, 2, 1, 2, 3)),
         source="Ainslie et al. 2023",
-        says="grouped-query attention, 4 heads a key",
+        description="grouped-query attention, 4 heads a key",
     ),
     LIVClass(
         4,
         "SA-4",
         OperatorGenome.of((4, 2, 1, 2, 3)),
         source="Ainslie et al. 2023",
-        says="grouped-query attention, 2 heads a key",
+        description="grouped-query attention, 2 heads a key",
     ),
     LIVClass(
         5,
         "Rec-1",
         OperatorGenome.of((5, 4, 1, 1, 1)),
         source="Gu & Dao 2023",
-        says="selective recurrence, state 16 per channel",
+        description="selective recurrence, state 16 per channel",
     ),
     LIVClass(
         6,
         "Rec-2",
         OperatorGenome.of((6, 4, 1, 1, 1)),
         source="Gu & Dao 2023",
-        says="selective recurrence, state 2 per channel",
+        description="selective recurrence, state 2 per channel",
     ),
     LIVClass(
         7,
         "GConv-1",
         OperatorGenome.of((7, 3, 1, 1, 1)),
         source="LFM2, arXiv 2511.23404",
-        says="gated convolution of 3 taps, the short convolution of LFM2",
+        description="gated convolution of 3 taps, the short convolution of LFM2",
     ),
     LIVClass(
         8,
         "GConv-2",
         OperatorGenome.of((8, 3, 1, 1, 1)),
         source="Poli et al. 2023",
-        says="gated convolution, implicit filter",
+        description="gated convolution, implicit filter",
     ),
-    LIVClass(9, "GMemless", OperatorGenome.of((9, 1, 1, 4, 2)), source="Shazeer 2020", says="SwiGLU, no memory"),
+    LIVClass(9, "GMemless", OperatorGenome.of((9, 1, 1, 4, 2)), source="Shazeer 2020", description="SwiGLU, no memory"),
 )
 
 
@@ -101,7 +105,7 @@ def _differential(liv_class: LIVClass) -> LIVClass:
         liv_class.operator,
         differential=True,
         source="STAR; Ye et al. 2024",
-        says=f"two copies of {liv_class.name}, y1 - lambda * y2",
+        description=f"two copies of {liv_class.name}, y1 - lambda * y2",
     )
 
 

@@ -161,7 +161,7 @@ class LIVClass:
     operator: OperatorGenome
     differential: bool = False
     source: str = field(default="", compare=False, repr=False)
-    says: str = field(default="", compare=False, repr=False)
+    description: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.id < 1:
@@ -174,18 +174,19 @@ class LIVClass:
             "digits": list(self.operator.digits),
             "differential": self.differential,
             "source": self.source,
-            "says": self.says,
+            "description": self.description,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LIVClass:
+        """Read the output of `to_json`; older jobs store the description under the key `says`."""
         return cls(
             int(data["id"]),
             str(data["name"]),
             OperatorGenome.of(data["digits"]),
             bool(data["differential"]),
             str(data["source"]),
-            str(data["says"]),
+            str(data["says"] if "says" in data else data["description"]),
         )
 
 

@@ -53,7 +53,7 @@ def grown(space: Space, row: LIVClass, featurizer: FeaturizerGenome) -> tuple[Sp
         used = replace(featurizer, id=max(FIRST_INVENTED - 1, *(one.id for one in featurizers)) + 1)
         featurizers = (*featurizers, used)
     operator = replace(row.operator, featurizer=used.id)
-    invented = LIVClass(number, f"X{number}", operator, row.differential, "found by search", row.says)
+    invented = LIVClass(number, f"X{number}", operator, row.differential, "found by search", row.description)
     return replace(space, classes=(*space.classes, invented), featurizers=featurizers), number
 
 
@@ -76,7 +76,7 @@ def _neighbours(
 ) -> Iterator[tuple[LIVClass, FeaturizerGenome]]:
     """Every class that differs in one digit, legal or not."""
     structure = row.operator.token_mixing
-    yield _said(row, "differential", not row.differential, differential=not row.differential), featurizer
+    yield _described(row, "differential", not row.differential, differential=not row.differential), featurizer
     alphabets: dict[str, Any] = {
         "sparsity": SPARSITIES[structure],
         "nonlinearity": NONLINEARITIES[structure],
@@ -85,21 +85,21 @@ def _neighbours(
     for name, alphabet in alphabets.items():
         for digit in alphabet:
             if digit is not getattr(row.operator, name):
-                yield _said(row, name, digit, operator=replace(row.operator, **{name: digit})), featurizer
+                yield _described(row, name, digit, operator=replace(row.operator, **{name: digit})), featurizer
     if level is not Level.FEATURIZER:
         return
     if row.operator.token_mixing in GATED:
         ungated = tuple((name, group) for name, group in featurizer.groups if name != OUTPUT)
         toggled = ungated if OUTPUT in featurizer.names else (*ungated, (OUTPUT, GroupGenome()))
-        yield _said(row, "output gate", OUTPUT not in featurizer.names), replace(featurizer, groups=toggled)
+        yield _described(row, "output gate", OUTPUT not in featurizer.names), replace(featurizer, groups=toggled)
     for place, (group, genome) in enumerate(featurizer.groups):
         for name, alphabet in GROUP_ALPHABETS.items():
             for digit in alphabet:
                 if digit is not getattr(genome, name):
                     groups = list(featurizer.groups)
                     groups[place] = (group, replace(genome, **{name: digit}))
-                    yield _said(row, f"{group} {name}", digit), replace(featurizer, groups=tuple(groups))
+                    yield _described(row, f"{group} {name}", digit), replace(featurizer, groups=tuple(groups))
 
 
-def _said(row: LIVClass, what: str, value: Any, **changes: Any) -> LIVClass:
-    return replace(row, says=f"{row.name} with {what} {getattr(value, 'name', str(value)).lower()}", **changes)
+def _described(row: LIVClass, what: str, value: Any, **changes: Any) -> LIVClass:
+    return replace(row, description=f"{row.name} with {what} {getattr(value, 'name', str(value)).lower()}", **changes)

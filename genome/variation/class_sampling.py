@@ -79,7 +79,7 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
         differential = bool(rng.integers(2))
         digits = "".join(map(str, operator.digits[1:]))
         name = f"class {number} ({structure.name.lower()} {digits})"
-        row = LIVClass(number, name, operator, differential, says="digits drawn at random")
+        row = LIVClass(number, name, operator, differential, description="digits drawn at random")
         if illegal(operator, featurizer) is None and shape.fits(row, featurizer):
             return row, featurizer
 

@@ -36,7 +36,7 @@ class Footprint:
 def footprint(row: LIVClass) -> Footprint:
     """Counted on the class's skeleton; nothing is allocated."""
     space = Space.of([row.name], depth=1)
-    model = skeleton(decode(Genome.parse(f"{row.id}.1.1.1.1"), space), REFERENCE)
+    model = skeleton(decode(Genome.of([row.id]), space), REFERENCE)
     (short,), (long,) = model.cache_elements(CONTEXT), model.cache_elements(2 * CONTEXT)
     per_token = (long - short) // CONTEXT
     (block,) = model.stack()

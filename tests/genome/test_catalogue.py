@@ -69,7 +69,7 @@ def test_the_classes_of_star_keep_their_ids_names_and_digits() -> None:
         assert (row.id, "".join(map(str, row.operator.digits))) == (int(number), digits)
         assert row.differential is name.endswith("-Diff")
         assert row.source
-        assert row.says
+        assert row.description
     assert [row.id for row in CLASSES[:17]] == list(range(1, 18))
 
 

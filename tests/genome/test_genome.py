@@ -70,6 +70,11 @@ def test_the_compact_form_means_the_dotted_one(segments: list[Segment]) -> None:
     assert Genome.parse(half) == genome
 
 
+def test_a_genome_of_classes_shares_nothing() -> None:
+    assert Genome.of([17, 9, 0]) == Genome.parse("17.1.1.1.1-9.1.1.1.1-0.1.1.1.1")
+    assert Genome.of(number for number in (1, 2)) == Genome.of([1, 2])
+
+
 def test_numbers_beyond_nine_take_dots() -> None:
     assert Genome.parse("17.1.1.12.2").segments == (Segment(17, 1, 1, 12, 2),)
     assert str(Genome((Segment(17, 1, 1, 12, 2), Segment(0)))) == "17.1.1.12.2-0.1.1.1.1"

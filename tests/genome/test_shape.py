@@ -2,23 +2,24 @@
 
 import pytest
 
-from genome import FEATURIZERS, Heads, Shape, named
+from genome import FEATURIZERS, Heads, Shape, ShapeError, named
 
 BY_ID = {row.id: row for row in FEATURIZERS}
 
 
 @pytest.mark.parametrize(
-    ("sizes", "said"),
+    ("sizes", "field", "said"),
     [
-        ({"width": 0}, "width must be 1 or more, not 0"),
-        ({"head_dim": -1}, "head_dim must be 1 or more, not -1"),
-        ({"vocab": 0}, "vocab must be 1 or more, not 0"),
-        ({"width": 40, "head_dim": 16}, "width 40 must be a multiple of head_dim 16"),
+        ({"width": 0}, "width", "width must be 1 or more, not 0"),
+        ({"head_dim": -1}, "head_dim", "head_dim must be 1 or more, not -1"),
+        ({"vocab": 0}, "vocab", "vocab must be 1 or more, not 0"),
+        ({"width": 40, "head_dim": 16}, "head_dim", "width 40 must be a multiple of head_dim 16"),
     ],
 )
-def test_sizes_that_do_not_fit_are_refused_by_name(sizes: dict[str, int], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_sizes_that_do_not_fit_are_refused_by_name(sizes: dict[str, int], field: str, said: str) -> None:
+    with pytest.raises(ShapeError, match=said) as refused:
         Shape(**sizes)
+    assert refused.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -49,8 +50,9 @@ def test_the_mlp_ratio_is_eight_thirds_rounded_up_to_sixteen(width: int, channel
 def test_heads_that_cannot_share_are_refused_naming_class_and_sizes() -> None:
     row = named("SA-3")
     said = "class 3 SA-3 shares each b head among 4 heads; width 32 with head_dim 16 gives 2 heads"
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ShapeError, match=said) as refused:
         Shape(width=32, head_dim=16).groups(row, BY_ID[3])
+    assert refused.value.field == "head_dim"
 
 
 def test_json_is_read_back() -> None:

@@ -17,7 +17,7 @@ SEED, BATCH, LENGTH = 0, 2, 37
 
 def checksums(row: LIVClass) -> dict[str, float]:
     """Of a model of one such LIV in float64: its logits, weighted by a fixed wave, and the norm of all gradients."""
-    blueprint = decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of([row.name], depth=1))
+    blueprint = decode(Genome.of([row.id]), Space.of([row.name], depth=1))
     model = star.build(blueprint, Shape(), SEED).double()
     tokens_BL = torch.randint(256, (BATCH, LENGTH), generator=torch.Generator().manual_seed(SEED))
     logits_BLV = model(tokens_BL)

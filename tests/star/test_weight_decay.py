@@ -50,7 +50,7 @@ def _leaf(name: str) -> str:
 
 @pytest.mark.parametrize("row", CLASSES, ids=lambda row: row.name)
 def test_every_parameter_is_listed_as_decaying_or_spared(row):
-    model = skeleton(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of([row.name], depth=1)), Shape())
+    model = skeleton(decode(Genome.of([row.id]), Space.of([row.name], depth=1)), Shape())
     decaying = set(decaying_parameters(model))
     for name, _ in model.named_parameters():
         assert _leaf(name) in (DECAYING if name in decaying else SPARED), name

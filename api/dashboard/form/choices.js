@@ -71,7 +71,7 @@ export function classChoice(plan, catalogue, changed) {
   const ticks = catalogue.map((row) => {
     const change = (event) => toggle(row.name, event.target.checked);
     const input = el("input", { type: "checkbox", checked: chosen.has(row.name), on: { change } });
-    return el("label", { title: row.says }, input, el("span", { class: `swatch fill-${row.structure}` }), row.name);
+    return el("label", { title: row.description }, input, el("span", { class: `swatch fill-${row.structure}` }), row.name);
   });
   place.append(el("div", { class: "ticks" }, ticks), fault());
   return place;

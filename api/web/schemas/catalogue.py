@@ -25,7 +25,7 @@ class CatalogueClass(Sent):
     state: str = Field(description="elements kept during decoding, at width 64 with heads of 16")
     decode_flops: int = Field(description="FLOPs that decode one token at position 4,096, at the same shape")
     source: str
-    says: str
+    description: str
 
 
 class Catalogue(Sent):

@@ -74,7 +74,7 @@ def test_the_catalogue() -> None:
         "state",
         "decode_flops",
         "source",
-        "says",
+        "description",
     }
     assert all(row.name in run("catalogue").stdout for row in CLASSES)
 

@@ -24,7 +24,7 @@ def test_the_catalogue_lists_every_class(client: httpx.Client) -> None:
         (row.id, row.name, row.operator.digits) for row in CLASSES
     ]
     assert {row["structure"] for row in classes} >= {"low_rank", "semi_separable", "toeplitz", "diagonal"}
-    assert all(row["source"] and row["says"] for row in classes)
+    assert all(row["source"] and row["description"] for row in classes)
 
 
 def test_presets_are_plans_and_the_schema_describes_them(client: httpx.Client) -> None:

@@ -27,7 +27,7 @@ DIGITS = {
 def test_recurrent_rows_keep_their_ids_and_digits() -> None:
     rows = {row.name: row for row in CLASSES if 40 <= row.id < 70}
     assert {name: (row.id, "".join(map(str, row.operator.digits))) for name, row in rows.items()} == DIGITS
-    assert all(row.source and row.says for row in rows.values())
+    assert all(row.source and row.description for row in rows.values())
 
 
 @pytest.mark.parametrize(

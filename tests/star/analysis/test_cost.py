@@ -18,7 +18,7 @@ def test_transformer_cache_is_the_published_one(depth, width, published):
 
 
 def _cost(class_id, shape, context=4096):
-    return star.cost(decode(Genome.parse(f"{class_id}.1.1.1.1"), Space.of(depth=1)), shape, context=context).livs[0]
+    return star.cost(decode(Genome.of([class_id]), Space.of(depth=1)), shape, context=context).livs[0]
 
 
 def test_parameters_by_hand():

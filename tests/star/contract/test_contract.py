@@ -126,7 +126,7 @@ def test_a_gradient_whose_terms_cancel_is_measured_by_their_size(bent_by, breach
     row = named("GConv-2")
     dense = replace(row, operator=replace(row.operator, channel_mixing=ChannelMixing.DENSE))
     space = Space((dense,), (Space.of([row.name], depth=1).featurizer(row),), depth=1)
-    case = Case(decode(Genome.parse(f"{row.id}.1.1.1.1"), space), SHAPE)
+    case = Case(decode(Genome.of([row.id]), space), SHAPE)
     with torch.no_grad():
         ((block, features),) = case.model.features_of(case.noise(1).unbind(0))
     ((liv, own),) = block.parts(features)

@@ -13,7 +13,7 @@ ROWS = [row for row in CLASSES if not row.differential]
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_training_step_under_mixed_precision(row):
     space = Space.of([row.name], depth=1)
-    model = build(decode(Genome.parse(f"{row.id}.1.1.1.1"), space), Shape(window=8))
+    model = build(decode(Genome.of([row.id]), space), Shape(window=8))
     tokens = torch.randint(256, (2, 70), generator=torch.Generator().manual_seed(0))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(tokens)
@@ -25,7 +25,7 @@ def test_a_training_step_under_mixed_precision(row):
 @pytest.mark.parametrize("row", [row for row in ROWS if "h" in row.operator.groups], ids=lambda row: row.name)
 def test_filters_are_not_narrowed_by_mixed_precision(row):
     space = Space.of([row.name], depth=1)
-    block = next(build(decode(Genome.parse(f"{row.id}.1.1.1.1"), space), Shape()).stack())
+    block = next(build(decode(Genome.of([row.id]), space), Shape()).stack())
     x_BLD = torch.randn(1, 300, 64, generator=torch.Generator().manual_seed(0))
     wide = block.operator.features(x_BLD)["h"]
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -24,7 +24,7 @@ def test_every_way_to_route_goes_with_every_structure(generator, class_id):
     routes = replace(featurizer["r"], generator=Generator(generator), expansion=EXPANSION_OF[generator])
     groups = tuple((name, routes if name == "r" else group) for name, group in featurizer.groups)
     space = Space((row,), (replace(featurizer, groups=groups),), depth=1)
-    assert check(Genome.parse(f"{row.id}.1.1.1.1"), space, SHAPE).breaches == ()
+    assert check(Genome.of([row.id]), space, SHAPE).breaches == ()
     assert (row.operator.token_mixing, row.operator.sparsity) in STRUCTURES
 
 
@@ -37,7 +37,7 @@ def _broken(name, monkeypatch, change):
         return r_BL1M if x_BLD.dtype is torch.float64 else change(r_BL1M)
 
     monkeypatch.setattr(Router, "forward", forward)
-    case = Case(decode(Genome.parse(f"{named(name).id}.1.1.1.1"), Space.of(depth=1)), SHAPE)
+    case = Case(decode(Genome.of([named(name).id]), Space.of(depth=1)), SHAPE)
     return list(CHECKS["precise"](case))
 
 

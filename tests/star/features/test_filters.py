@@ -207,7 +207,7 @@ def test_the_slowest_decaying_filter_falls_to_1_over_e_within_its_taps():
 
 
 def _blueprint(row):
-    return decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of([row.name], depth=1))
+    return decode(Genome.of([row.id]), Space.of([row.name], depth=1))
 
 
 @pytest.mark.parametrize("row", FIXED_STATE, ids=lambda row: row.name)

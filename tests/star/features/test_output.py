@@ -26,7 +26,7 @@ def _featurizer(row, **changed):
 
 
 def _liv(row):
-    model = build(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of([row.name], depth=1)), SHAPE).double()
+    model = build(decode(Genome.of([row.id]), Space.of([row.name], depth=1)), SHAPE).double()
     (liv,) = next(model.stack()).operator.livs
     return liv
 

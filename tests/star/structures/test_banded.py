@@ -43,7 +43,7 @@ def _class(featurizer, mixing, nonlinearity, channel, sparsity=2, **changed):
 
 
 def _case(row, featurizer, shape=SHAPE):
-    return Case(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space((row,), (featurizer,), depth=1)), shape)
+    return Case(decode(Genome.of([row.id]), Space((row,), (featurizer,), depth=1)), shape)
 
 
 @torch.no_grad()

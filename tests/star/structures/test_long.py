@@ -14,7 +14,7 @@ LENGTHS = (63, 64, 65, 130, 1000)
 
 
 def _model(row, shape=SHAPE):
-    return build(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of([row.name], depth=1)), shape)
+    return build(decode(Genome.of([row.id]), Space.of([row.name], depth=1)), shape)
 
 
 def _features(row, length):

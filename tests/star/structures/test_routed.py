@@ -20,7 +20,7 @@ RECURRENT = ["MoM", "MoM-GLA"]
 def _block(name, length=29, dtype=torch.float64, batch=2):
     """A LIV of this class alone, and its features."""
     row = named(name)
-    model = build(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of(depth=1)), SHAPE, 1).to(dtype).eval()
+    model = build(decode(Genome.of([row.id]), Space.of(depth=1)), SHAPE, 1).to(dtype).eval()
     x_BLD = torch.randn(batch, length, SHAPE.width, dtype=dtype, generator=torch.Generator().manual_seed(length))
     with torch.no_grad():
         ((block, (features,)),) = model.features_of([x_BLD])
@@ -143,7 +143,7 @@ def test_experts_not_met_are_not_computed():
 
 def test_a_token_is_charged_for_the_experts_it_meets():
     row = named("MoE")
-    cost = star.cost(decode(Genome.parse(f"{row.id}.1.1.1.1"), Space.of(depth=1)), SHAPE, context=10)
+    cost = star.cost(decode(Genome.of([row.id]), Space.of(depth=1)), SHAPE, context=10)
     width, inner = 32, 48
     assert cost.livs[0].flops_per_token == 2 * width * 8 + 2 * (3 * 2 * width * inner) + 5 * 2 * inner
     assert cost.livs[0].parameters == 32 + 8 * width + 8 * 3 * width * inner

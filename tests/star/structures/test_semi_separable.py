@@ -31,7 +31,7 @@ DECAYS = {
 
 def _liv(liv_class, featurizers, length, shape=SHAPE, scale=1.0, dtype=torch.float64):
     space = Space((liv_class,), featurizers, depth=1)
-    model = build(decode(Genome.parse(f"{liv_class.id}.1.1.1.1"), space), shape).to(dtype)
+    model = build(decode(Genome.of([liv_class.id]), space), shape).to(dtype)
     noise = scale * torch.randn(1, 2, length, shape.width, generator=torch.Generator().manual_seed(length))
     ((block, (features,)),) = model.features_of(noise.to(dtype).unbind(0))
     (liv,) = block.operator.livs
