@@ -27,14 +27,16 @@ from search.archive.queries import Queries
 
 
 class Archive(JobWrites, Claims, CandidateWrites, Queries):
-    """A database of searches: the public methods of its four parts in one object.
+    """A database of searches: the public methods of its parts in one object.
 
     | part | for | methods |
     |---|---|---|
     | `JobWrites` | people | `create_job`, `act` |
     | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `finish` |
     | `CandidateWrites` | runners | `propose`, `retry`, `record` |
-    | `Queries` | everybody | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `events`, ... |
+    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `in_flight`, `digests`, |
+    | | | `with_weights`, `history`, `points`, `events` |
+    | `Transactions` | processes | `migrate`, `close` |
 
     Args:
         url: `sqlite:///path` or `postgresql://user:password@host/name`.

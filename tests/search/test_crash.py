@@ -1,4 +1,4 @@
-"""A runner killed without warning, again and again: nothing is lost, nothing counts twice."""
+"""A runner is killed several times: no outcome is lost, and none is recorded twice."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_pa
     attempts = {c.number: c.attempt for c in rows}
     assert set(begun) == set(attempts)
     assert all(begun[number] <= attempts[number] for number in attempts)
-    assert max(attempts.values()) > 1, "what was in flight was begun again"
+    assert max(attempts.values()) > 1, "candidates in flight were begun again"
     finished = [
         e.data["number"] for e in archive.events(job_id, limit=10_000) if "done" in e.data and "number" in e.data
     ]
-    assert sorted(finished) == sorted(attempts), "each outcome was told once"
+    assert sorted(finished) == sorted(attempts), "each outcome was announced once"
 
     kept = {c.number for c in rows if c.frontier or c.baseline}
     assert {path.name for path in (artifacts / job_id).iterdir()} == {f"{n}.safetensors" for n in kept}
@@ -53,7 +53,7 @@ def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_pa
 
 
 def _killed_after(archive: Archive, job_id: str, done: int, arguments: list[str]) -> list[int]:
-    """Start a runner, kill it when so many are done, and give what it had in flight."""
+    """Start a runner, kill it after `done` outcomes, and return the candidates it had in flight."""
     process = subprocess.Popen([sys.executable, "-m", "tests.search.runner_process", *arguments], cwd=ROOT)
     try:
         while archive.job(job_id).done < done:
@@ -66,6 +66,6 @@ def _killed_after(archive: Archive, job_id: str, done: int, arguments: list[str]
 
 
 def _wait_for_lease(archive: Archive) -> None:
-    """Until the dead runner's lease is over: then nobody counts as busy."""
+    """Wait until the lease of the dead runner has run out."""
     while archive.jobs().items[0].workers_busy:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The evolution through ask and tell: what it proposes, what it learns, and that it resumes exactly."""
+"""The evolution through ask and tell: its proposals, its selection, and its exact resumption."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ class Journey:
             )
             return
         number, genome = self.in_flight.pop(choice % len(self.in_flight))
-        point = [round(value, 1) for value in objectives(analytic(genome), PLAN)]  # ties are what breaks resumption
+        point = [
+            round(value, 1) for value in objectives(analytic(genome), PLAN)
+        ]  # rounded, because ties once broke resumption
         self.evolution.tell(number, genome, None if choice == 4 else point, violation=0.5 if choice in (5, 6) else 0.0)
 
     def resumed(self) -> Journey:

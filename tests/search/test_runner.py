@@ -1,67 +1,26 @@
-"""The runner with the free twin: whole searches in moments."""
+"""The runner with evaluators that follow a formula: whole searches within seconds."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from evaluator.evaluation import Evaluator, Failure, Request
+from evaluator.evaluation import Failure, Request
 from evaluator.tasks.recall import RecallTask
 from genome import Space
-from search.archive import Archive
 from search.archive.values import Action, Candidate, CandidateState, Claim, JobState
 from search.archive.weights import weights_path
 from search.job_run import LAST_ATTEMPT
 from search.plan import Constraint, Plan, SpacePlan
-from search.runner import Runner
+from tests.search.bench import Bench
 from tests.search.twin import Twin, corner
 
 
-class Bench:
-    """An archive, a folder, and runners whose twins are remembered."""
-
-    def __init__(self, archive: Archive, artifacts: Path) -> None:
-        self.archive, self.artifacts = archive, artifacts
-        self.twins: list[Twin] = []
-
-    def runner(
-        self,
-        make: Callable[[], Evaluator] = Twin,
-        reference: Callable[[Plan], dict[str, float]] = corner,
-        beat: float = 0.05,
-        lease_seconds: float = 60.0,
-    ) -> Runner:
-        def remembered() -> Evaluator:
-            twin = make()
-            if isinstance(twin, Twin):
-                self.twins.append(twin)
-            return twin
-
-        return Runner(
-            self.archive, remembered, self.artifacts, reference, "bench", beat=beat, lease_seconds=lease_seconds
-        )
-
-    def queue(self, plan: Plan) -> str:
-        return self.archive.create_job(plan, "").id
-
-    def rows(self, job_id: str) -> list[Candidate]:
-        return self.archive.candidates(job_id, 1000).items
-
-    def files(self, job_id: str) -> dict[int, bytes]:
-        return {int(path.stem): path.read_bytes() for path in (self.artifacts / job_id).glob("*")}
-
-
-@pytest.fixture
-def bench(archive: Archive, tmp_path: Path) -> Bench:
-    return Bench(archive, tmp_path / "artifacts")
-
-
 def story(rows: list[Candidate]) -> list[tuple[object, ...]]:
-    """What a search decided, without times."""
+    """Return the decisions of a search, without times."""
     return [(c.number, c.genome, c.parents, c.variation, c.state, c.frontier, sorted(c.metrics.items())) for c in rows]
 
 
@@ -228,7 +187,7 @@ def test_a_runner_that_lost_its_lease_lets_go_without_a_trace(bench: Bench, plan
 
 
 class Death(BaseException):
-    """What no runner survives."""
+    """An exception that ends the runner's process."""
 
 
 def test_a_candidate_that_kills_its_runners_is_given_up(bench: Bench, plan: Plan) -> None:

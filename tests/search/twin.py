@@ -1,4 +1,4 @@
-"""The free twin of an evaluator: metrics by formula, at once, so that search is tested without training."""
+"""An evaluator that computes metrics by a formula, so that the search is tested without training."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from search.plan import Plan
 
 
 def analytic(genome: Genome, quality: str = "bits_per_byte") -> dict[str, float]:
-    """Metrics in conflict: a class trades quality for size, differently at every depth, and neighbours matter.
+    """Return metrics in conflict: a class trades quality for size, differently at every depth, and neighbours matter.
 
-    No stack of one class is good, so what is good has to be put together. Sharing makes a LIV a little smaller and
-    a little worse, so every kind of gene matters.
+    No stack of one class is good, so good genomes combine classes. Sharing makes a LIV a little smaller and a
+    little worse, so every kind of gene matters.
     """
     depth = len(genome.segments)
     error, size, cache = 0.0, 0.0, 0.0
@@ -39,19 +39,19 @@ def analytic(genome: Genome, quality: str = "bits_per_byte") -> dict[str, float]
 
 
 def corner(plan: Plan) -> dict[str, float]:
-    """A hypervolume reference that the formulas stay below."""
+    """Return a hypervolume reference above all values of the formula."""
     return dict.fromkeys(plan.objectives, 3.0)
 
 
 class Twin:
-    """Keeps the evaluator protocol. Results come one at a time, oldest first.
+    """An evaluator that returns one result at a time, oldest first.
 
     Args:
         capacity: requests at once.
         delay: seconds each result takes.
-        fails: why a request fails, or None.
-        upon: called with each request as its result is about to come back.
-        log: a file that gets a line `number attempt` for every request taken on.
+        fails: returns the failure of a request, or None.
+        upon: called with each request before its result is returned.
+        log: a file to which a line `number attempt` is appended for every request.
     """
 
     def __init__(

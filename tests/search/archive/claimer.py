@@ -1,4 +1,4 @@
-"""What a process does that migrates and then claims jobs until there are none."""
+"""The work of a process that migrates the database and then claims jobs until there are none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from search.plan import Plan
 
 
 def claim_all(url: str, name: str, wait: Callable[[], object]) -> list[str]:
-    """Migrate when everybody is there, claim when everybody has migrated; gives the jobs claimed."""
+    """Migrate when every process waits, claim when every process has migrated, and return the claimed jobs."""
     wait()
     archive = Archive(url)
     archive.migrate()

@@ -1,4 +1,4 @@
-"""A search driven by hand: what a runner does, a step at a time, with outcomes by formula."""
+"""A search driven step by step, as a runner does it, with outcomes by a formula."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.search.twin import analytic, corner
 
 
 def claimed(archive: Archive, lease_seconds: float = 60.0) -> Claim:
-    """The oldest job there is to do."""
+    """Claim the oldest free job."""
     claim = archive.claim("by hand", lease_seconds)
     assert claim is not None
     return claim
@@ -80,7 +80,7 @@ class Searching:
         )
 
     def go(self, count: int) -> None:
-        """Propose and record so many; every fifth fails, every seventh is infeasible."""
+        """Propose and record `count` candidates; every fifth fails, every seventh is infeasible."""
         for _ in range(count):
             number = self.propose()
             self.record(number, failure=Failure.DIVERGED if number % 5 == 0 else None, feasible=number % 7 != 0)

@@ -1,4 +1,4 @@
-"""Claims, on SQLite and on PostgreSQL alike: one runner a job, and whoever lost it records nothing."""
+"""A job has one runner, and a runner whose claim no longer holds records nothing; SQLite and PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many processes at one database: nobody claims twice, nobody meets a lock."""
+"""Many processes on one database: every job is claimed once, and no process fails on a lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs in the archive, on SQLite and on PostgreSQL alike: made once, changed by legal actions."""
+"""Creating jobs and changing their state, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_idempotency_key_makes_one_job_when_requests_race(archive: Archive, p
 
 
 def in_state(archive: Archive, plan: Plan, state: JobState) -> str:
-    """A job that got into this state by the ordinary way."""
+    """Create a job and bring it into a state by legal actions."""
     job_id = archive.create_job(plan, "").id
     if state is JobState.PAUSED:
         archive.act(job_id, Action.PAUSE)
@@ -104,7 +104,7 @@ def test_resuming_while_the_runner_drains_gives_the_job_back_to_it(archive: Arch
     assert claimed(archive).attempt == 2
 
 
-def test_cancelling_closes_what_is_under_way(archive: Archive, plan: Plan) -> None:
+def test_a_cancel_ends_the_candidates_under_way(archive: Archive, plan: Plan) -> None:
     search = Searching.started(archive, plan)
     search.go(3)
     number = search.propose()
@@ -119,7 +119,7 @@ def test_cancelling_closes_what_is_under_way(archive: Archive, plan: Plan) -> No
     assert archive.claim("other", 60) is None
 
 
-def test_what_is_not_there_is_not_found(archive: Archive, plan: Plan) -> None:
+def test_an_unknown_job_or_candidate_is_not_found(archive: Archive, plan: Plan) -> None:
     job = archive.create_job(plan, "")
     for read in (
         lambda: archive.job("no"),

@@ -1,4 +1,4 @@
-"""What the archive tells, on SQLite and on PostgreSQL alike: of a search, of its candidates, of what happened."""
+"""Reading searches, candidates and events, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_genome_enters_a_job_once(archive: Archive, plan: Plan) -> None:
     assert len(archive.points(search.job_id)["number"]) == 1
 
 
-def test_what_the_archive_tells_of_a_search_agrees_with_itself(archive: Archive, plan: Plan) -> None:
+def test_all_queries_of_a_search_agree(archive: Archive, plan: Plan) -> None:
     search = Searching.started(archive, plan)
     search.go(25)
     job, rows = archive.job(search.job_id), archive.candidates(search.job_id, 100).items
@@ -75,7 +75,7 @@ def test_lineage_reads_the_same_both_ways(archive: Archive, plan: Plan) -> None:
         ]
 
 
-def test_a_candidate_keeps_its_story(archive: Archive, plan: Plan) -> None:
+def test_a_candidate_keeps_its_outcome(archive: Archive, plan: Plan) -> None:
     search = Searching.started(archive, plan)
     good, bad = search.propose(), search.propose()
     search.record(good)
@@ -93,7 +93,7 @@ def test_a_candidate_keeps_its_story(archive: Archive, plan: Plan) -> None:
 def test_time_left_follows_the_mean_pace(archive: Archive, plan: Plan) -> None:
     search = Searching.started(archive, plan)
     search.go(4)
-    assert archive.job(search.job_id).seconds_left is None, "nobody is at work"
+    assert archive.job(search.job_id).seconds_left is None, "no candidate is under way"
     search.propose()
     search.propose()
     assert archive.job(search.job_id).seconds_left == (plan.candidates - 4) * 2.0 / 2
@@ -101,7 +101,7 @@ def test_time_left_follows_the_mean_pace(archive: Archive, plan: Plan) -> None:
     assert archive.job(search.job_id).seconds_left is None
 
 
-def test_events_tell_the_whole_story_in_order(archive: Archive, plan: Plan) -> None:
+def test_events_are_complete_and_in_order(archive: Archive, plan: Plan) -> None:
     other = archive.create_job(plan, "other")
     archive.act(other.id, Action.PAUSE)
     search = Searching.started(archive, plan)

@@ -1,0 +1,47 @@
+"""An archive, a folder for weights, and runners whose evaluators follow a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from evaluator.evaluation import Evaluator
+from search.archive import Archive
+from search.archive.values import Candidate
+from search.plan import Plan
+from search.runner import Runner
+from tests.search.twin import Twin, corner
+
+
+class Bench:
+    """Makes runners on one archive and keeps the twins they create in `twins`."""
+
+    def __init__(self, archive: Archive, artifacts: Path) -> None:
+        self.archive, self.artifacts = archive, artifacts
+        self.twins: list[Twin] = []
+
+    def runner(
+        self,
+        make: Callable[[], Evaluator] = Twin,
+        reference: Callable[[Plan], dict[str, float]] = corner,
+        beat: float = 0.05,
+        lease_seconds: float = 60.0,
+    ) -> Runner:
+        def remembered() -> Evaluator:
+            twin = make()
+            if isinstance(twin, Twin):
+                self.twins.append(twin)
+            return twin
+
+        return Runner(
+            self.archive, remembered, self.artifacts, reference, "bench", beat=beat, lease_seconds=lease_seconds
+        )
+
+    def queue(self, plan: Plan) -> str:
+        return self.archive.create_job(plan, "").id
+
+    def rows(self, job_id: str) -> list[Candidate]:
+        return self.archive.candidates(job_id, 1000).items
+
+    def files(self, job_id: str) -> dict[int, bytes]:
+        return {int(path.stem): path.read_bytes() for path in (self.artifacts / job_id).glob("*")}
