@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -78,7 +78,7 @@ def evaluate(request: Request) -> Evaluation:
     return Evaluation(request.candidate, request.attempt, metrics, curve, seconds=1.0, weights=weights)
 
 
-SMALL = {"width": 16, "head_dim": 4, "space": {"depth": 2}, "candidates": 12, "population": 4}
+SMALL: dict[str, Any] = {"width": 16, "head_dim": 4, "space": {"depth": 2}, "candidates": 12, "population": 4}
 
 
 def finish_job(service: Service) -> None:

@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kernels.py"
 
 def test_without_a_gpu_it_says_that_it_was_not_run_and_succeeds(tmp_path: Path) -> None:
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": ""}
-    command = [sys.executable, SCRIPT, "--json", tmp_path / "kernels.json"]
+    command = [sys.executable, str(SCRIPT), "--json", str(tmp_path / "kernels.json")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Not run: there is no GPU here" in done.stdout

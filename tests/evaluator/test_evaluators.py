@@ -72,7 +72,7 @@ def takes_all_memory(request: Request) -> Evaluation:
 
 
 def returns_what_cannot_be_sent(request: Request) -> Evaluation:
-    return Evaluation(request.candidate, request.attempt, metrics={"lock": threading.Lock()})
+    return Evaluation(request.candidate, request.attempt, metrics={"lock": threading.Lock()})  # type: ignore[dict-item]  # the point of it
 
 
 def waits_for_the_file(request: Request) -> Evaluation:
@@ -150,8 +150,9 @@ def inline():
 
 
 @pytest.fixture(params=["inline", "pool"])
-def evaluator(request) -> Evaluator:
-    return request.getfixturevalue(request.param)
+def evaluator(request: pytest.FixtureRequest) -> Evaluator:
+    asked: Evaluator = request.getfixturevalue(request.param)
+    return asked
 
 
 def test_a_result_comes_back_whole_with_its_attempt(evaluator):

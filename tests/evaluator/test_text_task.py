@@ -100,7 +100,7 @@ def test_the_standard_library_named_by_its_directory_is_the_same_corpus():
 
 
 @pytest.fixture
-def allowed(tmp_path) -> Path:
+def allowed(tmp_path: Path) -> Path:
     written(tmp_path / "allowed" / "books")
     written(tmp_path / "private")
     return tmp_path / "allowed"

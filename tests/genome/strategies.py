@@ -1,5 +1,8 @@
 """What genome laws are tried on: spaces, legal genomes that need not be canonical, and integers of any sort."""
 
+from collections.abc import Callable
+from typing import Any
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.random import Generator, default_rng
@@ -37,7 +40,7 @@ def legal(draw: st.DrawFn, space: Space) -> Genome:
     return disguised(draw, sample(space, draw(rngs)).genome, space)
 
 
-def disguised(draw: st.DrawFn, genome: Genome, space: Space) -> Genome:
+def disguised(draw: Callable[[st.SearchStrategy[Any]], Any], genome: Genome, space: Space) -> Genome:
     """Another genome of the same meaning."""
     kept = [segment for segment in genome.segments if segment.liv_class != 0]
     places = sorted(draw(st.permutations(range(space.depth)))[: len(kept)])
@@ -53,7 +56,7 @@ def disguised(draw: st.DrawFn, genome: Genome, space: Space) -> Genome:
 
 
 @st.composite
-def placed(draw: st.DrawFn, **options: object) -> tuple[Space, Genome]:
+def placed(draw: st.DrawFn, /, **options: Any) -> tuple[Space, Genome]:
     """A space and a legal genome of it."""
     space = draw(spaces(**options))
     return space, draw(legal(space))

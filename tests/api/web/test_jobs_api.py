@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import httpx
 import pytest
@@ -11,10 +12,11 @@ from search.plan import PRESETS, Plan
 from tests.served import SMALL, Service
 
 
-def submitted(client: httpx.Client, **body: object) -> dict[str, object]:
+def submitted(client: httpx.Client, **body: object) -> dict[str, Any]:
     answer = client.post("/v1/jobs", json=body)
     assert answer.status_code == 202, answer.text
-    return answer.json()
+    made: dict[str, Any] = answer.json()
+    return made
 
 
 def test_a_submitted_search_is_at_its_location(client: httpx.Client) -> None:

@@ -30,7 +30,7 @@ schema = schemathesis.openapi.from_dict(DOCUMENT).exclude(path_regex=EVENT_STREA
 
 @schema.parametrize()
 @settings(max_examples=12, deadline=None, derandomize=True)
-def test_answers_are_as_documented(case: schemathesis.Case, service: Service) -> None:
+def test_answers_are_as_documented(case: schemathesis.Case[Any], service: Service) -> None:
     # No schema says which head sizes divide which widths, so some of what it allows is refused, as documented.
     case.call_and_validate(base_url=service.url, excluded_checks=[positive_data_acceptance])
 

@@ -25,7 +25,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     script = Path(__file__).with_name("triton_compiled.py")
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    printed: list[dict[str, Any]] = json.loads(done.stdout)
+    return printed
 
 
 @pytest.mark.parametrize("chip", SHARED_MEMORY)

@@ -23,7 +23,8 @@ def found() -> dict[str, Any]:
     script = Path(__file__).with_name("triton_interpreted.py")
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

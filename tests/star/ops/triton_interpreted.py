@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,13 +25,14 @@ NAMES = ("y", "dc", "db", "dv", "dh")
 
 def mix(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
     """Compute the meaning token by token, each channel as a head of its own."""
-    return gated_convolution(*(x.unsqueeze(3) for x in (c_BLD, b_BLD, v_BLD)), h_DW).squeeze(3)
+    return gated_convolution(c_BLD.unsqueeze(3), b_BLD.unsqueeze(3), v_BLD.unsqueeze(3), h_DW).squeeze(3)
 
 
-def cut(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor, configured: object) -> Tensor:
+def cut(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor, configured: Any) -> Tensor:
     from star.ops.convolution.triton import gated_short_conv
 
-    return gated_short_conv(c_BLD, b_BLD, v_BLD, h_DW, configured)
+    y_BLD: Tensor = gated_short_conv(c_BLD, b_BLD, v_BLD, h_DW, configured)
+    return y_BLD
 
 
 def drawn(batch: int, length: int, channels: int, taps: int, dtype: torch.dtype, seed: int = 0) -> list[Tensor]:
@@ -106,7 +108,7 @@ def configurations() -> Iterator[tuple[str, object]]:
 
     *features, dy = drawn(1, 65, 40, 8, torch.float32)
     for number, row in enumerate(CONFIGURATIONS):
-        yield f"configuration {number}", errors(lambda *x, row=row: cut(*x, row), features, dy)
+        yield f"configuration {number}", errors(lambda c, b, v, h, row=row: cut(c, b, v, h, row), features, dy)
 
 
 def laws() -> Iterator[tuple[str, object]]:
@@ -143,7 +145,7 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = True
+    torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]  # not in its stubs
     assert torch.empty(1000).isnan().all(), "uninitialised memory is not filled with NaN"
     parts = {"grid": grid, "layouts": layouts, "configurations": configurations, "laws": laws, "model": model}
     json.dump({name: dict(part()) for name, part in parts.items()}, sys.stdout)
