@@ -51,7 +51,7 @@ function draw(job, candidate) {
   const tie = { jobId: id, own: read(candidate.genome), read };
   put(byId("parents"), family(candidate.parent_candidates, "None: it was not bred from others.", tie));
   put(byId("children"), family(candidate.children, "None yet.", tie));
-  const exportable = `${candidate.state} ${candidate.weights}`;
+  const exportable = `${candidate.state} ${candidate.weights_place}`;
   if (drawn.export !== exportable) drawExport(byId("export"), id, candidate);
   drawn.export = exportable;
 }

@@ -3,18 +3,25 @@
 import { jobPath, post } from "../parts/api.js";
 import { el, put } from "../parts/dom.js";
 
+/** Why a candidate cannot be exported, by the place of its weights. */
+const REASONS = {
+  here: "",
+  not_kept: "Its weights are not kept: only baselines and candidates on the frontier keep their weights.",
+  elsewhere:
+    "Its weights are kept, but not in this server's artifact directory. The server and the runners must share one (STAR_ARTIFACTS).",
+};
+
 /** Draw the export button into `place`. */
 export function drawExport(place, jobId, candidate) {
   const button = el(
     "button",
-    { type: "button", class: "primary", id: "export-button", disabled: !candidate.weights },
+    { type: "button", class: "primary", id: "export-button", disabled: candidate.weights_place !== "here" },
     "Export the model",
   );
-  const said = el("p", { class: "small", role: "status" });
-  if (!candidate.weights) said.textContent = "Its weights were not kept: only the frontier and baselines keep theirs.";
+  const status = el("p", { class: "small", role: "status" }, REASONS[candidate.weights_place]);
   button.addEventListener("click", async () => {
     button.disabled = true;
-    said.textContent = "Preparing the files…";
+    status.textContent = "Preparing the files…";
     try {
       const made = await post(`${jobPath(jobId)}/candidates/${candidate.number}/export`);
       put(
@@ -28,10 +35,10 @@ export function drawExport(place, jobId, candidate) {
       );
     } catch (problem) {
       button.disabled = false;
-      said.textContent = problem.message;
+      status.textContent = problem.message;
     }
   });
-  put(place, button, said);
+  put(place, button, status);
 }
 
 function contents(made) {

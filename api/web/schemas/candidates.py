@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from api.web.exports import WeightsPlace
 from api.web.schemas.body import ByMetric, Sent
 from evaluator.evaluation import Failure
 from search.archive.values import CandidateState, Variation
@@ -32,7 +33,7 @@ class CandidateView(Sent):
     seconds: float = Field(description="wall time of the evaluation")
     created_at: datetime
     finished_at: datetime | None
-    weights: bool = Field(description="whether its trained weights are kept, so that it can be exported")
+    weights: bool = Field(description="whether a runner keeps its trained weights")
 
 
 class CandidatePage(Sent):
@@ -60,6 +61,7 @@ class Relative(Sent):
 class CandidateDetail(CandidateView):
     """A candidate with its blueprint, its cost, its parents and its children."""
 
+    weights_place: WeightsPlace = Field(description="place of its weights; it can be exported when they are `here`")
     blueprint: list[dict[str, Any]]
     cost: dict[str, Any]
     parent_candidates: list[Relative]

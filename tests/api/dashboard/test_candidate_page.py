@@ -7,6 +7,7 @@ import zipfile
 
 from playwright.sync_api import Page, expect
 
+from search.archive.weights import weights_path
 from tests.api.dashboard.hand import Hand
 from tests.served import Service
 
@@ -49,6 +50,17 @@ def test_a_failure_says_why_and_offers_no_export(page: Page, search: Hand) -> No
     expect(page.locator("#heading")).to_contain_text("diverged")
     expect(page.locator("#heading")).to_contain_text("loss was not finite at step 7")
     expect(page.locator("#export-button")).to_be_disabled()
+
+
+def test_weights_on_another_disk_are_called_kept_and_cannot_be_exported(page: Page, site: Service) -> None:
+    job = site.archive.jobs(1000).items[-1].id
+    number = site.archive.frontier(job)[0].number
+    file = weights_path(site.settings.artifacts, job, number)
+    hidden = file.rename(file.with_suffix(".hidden"))
+    page.goto(f"/jobs/{job}/candidates/{number}")
+    expect(page.locator("#export")).to_contain_text("Its weights are kept, but not in this server's artifact directory")
+    expect(page.locator("#export-button")).to_be_disabled()
+    hidden.rename(file)
 
 
 def test_export_offers_a_runnable_model(page: Page, site: Service) -> None:

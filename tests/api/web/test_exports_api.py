@@ -92,6 +92,19 @@ def test_weights_on_another_disk_are_kept_and_not_offered(
     assert str(number) not in detail.partition("can be exported: ")[2].split(", ")
 
 
+def test_a_candidate_in_detail_has_the_place_of_its_weights(
+    client: httpx.Client, finished: str, elsewhere: tuple[str, int]
+) -> None:
+    columns = client.get(f"/v1/jobs/{finished}/points").json()
+    failed = columns["failure"].index("diverged") + 1
+    baseline = next(n for n, name in enumerate(columns["baseline"], 1) if name and n != elsewhere[1])
+    places = {
+        number: client.get(f"/v1/jobs/{finished}/candidates/{number}").json()["weights_place"]
+        for number in (elsewhere[1], failed, baseline)
+    }
+    assert places == {elsewhere[1]: "elsewhere", failed: "not_kept", baseline: "here"}
+
+
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_candidates_that_cannot_be_exported_are_not_listed_for_another(
     client: httpx.Client, finished: str, elsewhere: tuple[str, int], method: str
