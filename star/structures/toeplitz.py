@@ -14,12 +14,23 @@ from genome.classes.alphabet import STATES, TAPS, Generator
 from star.cache import Store
 from star.ops.convolution import naive
 from star.ops.convolution.causal import DIRECT_TAPS, causal
-from star.ops.convolution.state_space import StateSpace
+from star.ops.convolution.state_space import Modes, StateSpace, System
 from star.ops.convolution.toeplitz_matrix import toeplitz
 from star.ops.dispatch import gated_convolution
 from star.ops.precision import at_least_float32, without_autocast
-from star.structures.filter_forms import FORMS
 from star.structures.structure import Features, Structure
+
+FORMS: dict[Generator, StateSpace] = {
+    Generator.REAL_MODAL_16: Modes(),
+    Generator.COMPLEX_MODAL_16: Modes(),
+    Generator.NORMALISED_MODAL_16: Modes(),
+    Generator.COMPLEX_MODAL_2: Modes(),
+    Generator.DPLR_16: System(),
+    Generator.DENSE_16: System(),
+    Generator.COMPANION_16: System(),
+    Generator.RATIONAL_16: System(),
+}
+"""The form of the state-space model behind each filter that is the impulse response of one."""
 
 CHUNK = 1024
 """Tokens of a prompt that a recurrence takes at once: it needs N numbers for each of them, channel by channel."""

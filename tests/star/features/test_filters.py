@@ -15,7 +15,7 @@ from star.contract.forms import disagreements, relative_rms
 from star.features.featurizer import KINDS
 from star.features.filters_system import LARGEST_NORM
 from star.features.hippo import legs, normal_plus_rank_one
-from star.structures.filter_forms import FORMS
+from star.structures.toeplitz import FORMS
 
 HEADS = 6
 SHAPE = Shape(width=32, head_dim=8)
