@@ -12,7 +12,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from genome import Placement, Shape
-from genome.classes.alphabet import OUTPUT, Normalisation
+from genome.classes.alphabet import Normalisation
+from genome.classes.feature_groups import OUTPUT
 from star.cache import Store
 from star.features import Featurizer
 from star.features.feature import parameter

@@ -1,7 +1,7 @@
 """The one row that is no linear input-varying system: class and featurizer 120."""
 
 from genome.catalogue.parts import CONVOLVED, DENSE, LEARNED, NORM
-from genome.classes.alphabet import OUTPUT
+from genome.classes.feature_groups import OUTPUT
 from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 CELL_FEATURIZERS = (

@@ -1,9 +1,7 @@
 """The delta rule's rows of the catalogue: classes and featurizers 70 to 89."""
 
 from genome.catalogue.parts import ACTIVATED, KEY, LASTING, NORM, NORM_AND_GATE, PER_HEAD, SHARE
-from genome.classes.alphabet import (
-    OUTPUT,
-)
+from genome.classes.feature_groups import OUTPUT
 from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 DELTA_FEATURIZERS = (

@@ -15,12 +15,8 @@ from genome.catalogue.parts import (
     SILU,
     UNIT,
 )
-from genome.classes.alphabet import (
-    OUTPUT,
-    Expansion,
-    Generator,
-    Nonlinearity,
-)
+from genome.classes.alphabet import Expansion, Generator, Nonlinearity
+from genome.classes.feature_groups import OUTPUT
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _RELU = GroupGenome(nonlinearity=Nonlinearity.RELU)

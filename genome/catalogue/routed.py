@@ -1,12 +1,8 @@
 """Routed operators of the literature as data: classes and featurizers 110 to 119."""
 
 from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE, KEY, NORM_AND_GATE, PER_HEAD, SHARE, UNIT
-from genome.classes.alphabet import (
-    OUTPUT,
-    ROUTES,
-    Expansion,
-    Generator,
-)
+from genome.classes.alphabet import Expansion, Generator
+from genome.classes.feature_groups import OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _EXPERT = GroupGenome(expansion=Expansion.EXPERT)

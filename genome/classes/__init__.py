@@ -1,1 +1,1 @@
-"""One LIV class: its digits, the choices there are for each, and the rules that say which digits fit together."""
+"""One LIV class: its digits, the tables of legal digits, and the rules about digits that must fit each other."""

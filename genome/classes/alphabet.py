@@ -5,7 +5,6 @@ Source of the alphabets: STAR (arXiv 2411.17800), section 3; what is marked *our
 """
 
 from enum import IntEnum
-from typing import NamedTuple
 
 
 class TokenMixing(IntEnum):
@@ -142,101 +141,3 @@ class Normalisation(IntEnum):
 
     NONE = 1
     L2 = 2
-
-
-STATES = {
-    Generator.REAL_MODAL_16: 16,
-    Generator.COMPLEX_MODAL_16: 16,
-    Generator.DPLR_16: 16,
-    Generator.COMPANION_16: 16,
-    Generator.RATIONAL_16: 16,
-    Generator.DENSE_16: 16,
-    Generator.NORMALISED_MODAL_16: 16,
-    Generator.COMPLEX_MODAL_2: 2,
-}
-"""Filters that are the impulse response of a state, and how many real numbers that state has for each channel."""
-
-TAPS: dict[Generator, int | None] = {
-    Generator.EXPLICIT_3: 3,
-    Generator.IMPLICIT: None,
-    Generator.EXPLICIT_7: 7,
-    Generator.DECAYING_128: 128,
-    **dict.fromkeys(STATES),
-}
-"""Taps of a generated filter; None where it reaches back to the first token."""
-
-SHORT_CONV_TAPS = 4
-"""Taps of a feature's own short convolution, as in Mamba."""
-
-BLOCK = 16
-"""Tokens of a block of a banded recurrence: the side of a matrix tile, so a block is one product in hardware."""
-
-STATE_SIZES = {Expansion.STATE_2: 2, Expansion.STATE_16: 16, Expansion.STATE_64: 64, Expansion.STATE_128: 128}
-
-
-class Choice(NamedTuple):
-    """How many routes a token chooses, and how many more it meets without a choice."""
-
-    chosen: int
-    shared: int = 0
-
-    @property
-    def met(self) -> int:
-        """At most so many: a gate may stay shut."""
-        return self.chosen + self.shared
-
-
-CHOICES = {
-    Generator.TOP_1: Choice(1),
-    Generator.TOP_2: Choice(2),
-    Generator.TOP_2_SHARED: Choice(2, shared=1),
-    Generator.GATE: Choice(1),
-}
-
-ROUTE_COUNTS = {Expansion.SAME: 1, Expansion.FOUR: 4, Expansion.EIGHT: 8}
-"""Routes to choose from; shared ones come on top."""
-
-GROUPS: dict[TokenMixing, tuple[str, ...]] = {
-    TokenMixing.DIAGONAL: ("c", "v"),
-    TokenMixing.LOW_RANK: ("c", "b", "v"),
-    TokenMixing.TOEPLITZ: ("c", "b", "h", "v"),
-    TokenMixing.SEMI_SEPARABLE: ("c", "b", "a", "d", "v"),
-    TokenMixing.DELTA: ("c", "b", "a", "d", "v"),
-    TokenMixing.MEMORY_CELL: ("c", "b", "f", "m", "v"),
-}
-"""The feature groups each structure mixes, in the order of its formula."""
-
-ROUTES = "r"
-"""One more, behind the others, where the structure is routed."""
-
-OUTPUT = "o"
-"""One more that a featurizer may have: what the structure's output is multiplied by."""
-
-GROUP_MEANING = {
-    "c": "reads the past: queries, output gates",
-    "b": "writes the present: keys, input gates",
-    "a": "log decay per step of the state",
-    "d": "step size: how far a token moves the state",
-    "h": "the filter K over distances",
-    "f": "logit of what a memory cell keeps",
-    "m": "feedback of a memory cell's output to its gates",
-    "v": "values",
-    ROUTES: "routes: the experts or memories a token meets, and how much each counts",
-    OUTPUT: "gate of the output, which its normalisation brings to unit size head by head first",
-}
-
-STRATEGIES: dict[TokenMixing, tuple[tuple[str, ...], ...]] = {
-    TokenMixing.DIAGONAL: ((), ("c",), ("v",)),
-    TokenMixing.LOW_RANK: ((), ("b",), ("v",), ("b", "v")),
-    TokenMixing.TOEPLITZ: ((), ("b",), ("v",), ("b", "v"), ("h",)),
-    TokenMixing.SEMI_SEPARABLE: ((), ("b",), ("b", "v"), ("b", "a", "d", "v")),
-    TokenMixing.DELTA: ((), ("b",), ("b", "v"), ("b", "a", "d", "v")),
-    TokenMixing.MEMORY_CELL: ((), ("b",), ("b", "v"), ("b", "f", "v")),
-}
-"""Feature-sharing strategies 1, 2, ...: the computed groups that later members take from the first."""
-
-ROUTED_STRATEGIES = {TokenMixing.DIAGONAL: ((), ("c", ROUTES), ("v", ROUTES))}
-"""The same where routing changes them: what an expert computed is of use only with the route that led there."""
-
-WEIGHT_STRATEGIES = (1, 2)
-"""Featurizer-sharing strategies: 1 none, 2 all featurizer weights."""

@@ -6,12 +6,6 @@ What may stand beside what is for `genome.classes.rules` to say.
 from __future__ import annotations
 
 from genome.classes.alphabet import (
-    CHOICES,
-    OUTPUT,
-    ROUTE_COUNTS,
-    ROUTES,
-    STATE_SIZES,
-    TAPS,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -23,7 +17,9 @@ from genome.classes.alphabet import (
     Sparsity,
     TokenMixing,
 )
+from genome.classes.feature_groups import OUTPUT, ROUTES
 from genome.classes.operator import GroupGenome, OperatorGenome
+from genome.classes.quantities import ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES, TAPS
 
 _PLAIN = (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU)
 _FEATURE_MAPS = (*_PLAIN, Nonlinearity.ELU)
@@ -77,7 +73,7 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("h", Source.POSITION): tuple(TAPS),
     ("f", Source.PROJECTED): (Generator.NONE,),
     ("m", Source.CONSTANT): (Generator.NONE,),
-    (ROUTES, Source.PROJECTED): tuple(CHOICES),
+    (ROUTES, Source.PROJECTED): tuple(ROUTE_CHOICES),
     (OUTPUT, Source.PROJECTED): (Generator.NONE,),
     (OUTPUT, Source.CONSTANT): (Generator.ONES,),
 }

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from genome.classes.alphabet import CHOICES, OUTPUT, ROUTE_COUNTS, ROUTES, STATE_SIZES, Expansion, Repeat
+from genome.classes.alphabet import Expansion, Repeat
+from genome.classes.feature_groups import OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, GroupGenome
+from genome.classes.quantities import ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES
 
 
 class Heads(NamedTuple):
@@ -56,7 +58,7 @@ def _decay(asked: Asked) -> Heads:
 
 
 def _routes(asked: Asked) -> Heads:
-    return Heads(1, ROUTE_COUNTS[asked.group.expansion] + CHOICES[asked.group.generator].shared)
+    return Heads(1, ROUTE_COUNTS[asked.group.expansion] + ROUTE_CHOICES[asked.group.generator].shared)
 
 
 def _latent(asked: Asked) -> Heads:
@@ -79,7 +81,7 @@ _BY_EXPANSION: dict[Expansion, Callable[[Asked], Heads]] = {
     Expansion.MLP: lambda asked: Heads(1, mlp_width(asked.mixing.channels)),
     Expansion.LATENT: _latent,
     Expansion.EXPERT: lambda asked: Heads(
-        CHOICES[asked.featurizer[ROUTES].generator].met, expert_width(asked.mixing.channels)
+        ROUTE_CHOICES[asked.featurizer[ROUTES].generator].met, expert_width(asked.mixing.channels)
     ),
     **dict.fromkeys(STATE_SIZES, lambda asked: Heads(1, STATE_SIZES[asked.group.expansion])),
 }

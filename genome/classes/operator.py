@@ -7,11 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genome.classes.alphabet import (
-    GROUP_MEANING,
-    GROUPS,
-    ROUTED_STRATEGIES,
-    ROUTES,
-    STRATEGIES,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -23,6 +18,7 @@ from genome.classes.alphabet import (
     Sparsity,
     TokenMixing,
 )
+from genome.classes.feature_groups import GROUP_MEANING, GROUPS, ROUTED_STRATEGIES, ROUTES, STRATEGIES
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genome.classes.alphabet import (
-    OUTPUT,
-    ChannelMixing,
-    FeatureTokenMixing,
-    Nonlinearity,
-    Source,
-    Sparsity,
-)
+from genome.classes.alphabet import ChannelMixing, FeatureTokenMixing, Nonlinearity, Source, Sparsity
 from genome.classes.choices import (
     CHANNEL_MIXINGS,
     FEATURE_CHANNELS,
@@ -26,8 +19,11 @@ from genome.classes.choices import (
     sources,
     token_mixings,
 )
+from genome.classes.feature_groups import OUTPUT
 from genome.classes.operator import FeaturizerGenome, GroupGenome, OperatorGenome
-from genome.classes.rules_across_groups import TRAITS, Rule, choice
+from genome.classes.rule import Rule, choice
+from genome.classes.rules_across_groups import RULES_ACROSS_GROUPS
+from genome.classes.rules_of_normalisation import NORMALISATION_RULES
 
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
@@ -93,4 +89,4 @@ def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
         yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
 
 
-RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, *TRAITS)
+RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, *NORMALISATION_RULES, *RULES_ACROSS_GROUPS)

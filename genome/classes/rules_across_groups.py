@@ -1,13 +1,10 @@
-"""Rules about digits that must fit each other across groups: what makes a system that system."""
+"""Rules about digits of several feature groups that must fit each other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from genome.classes.alphabet import (
-    OUTPUT,
-    ROUTES,
     ChannelMixing,
     Expansion,
     FeatureTokenMixing,
@@ -19,36 +16,10 @@ from genome.classes.alphabet import (
     Sparsity,
     TokenMixing,
 )
-from genome.classes.choices import RECURRENT, WHOLE, feature_nonlinearities, normalisations
+from genome.classes.choices import RECURRENT, WHOLE
+from genome.classes.feature_groups import OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, OperatorGenome
-
-Rule = Callable[[OperatorGenome, FeaturizerGenome], Iterator[str]]
-
-
-def choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:
-    """A sentence where the value is none of the legal ones."""
-    if value not in legal:
-        named = ", ".join(f"{one.value} ({one.name.lower()})" for one in legal) or "none yet: it is reserved"
-        yield f"{where}: {what} {value.value} ({value.name.lower()}) cannot be built; legal: {named}"
-
-
-def _weights(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Steps of a row that is divided by its sum count against each other alone: very small ones leave only noise."""
-    if operator.nonlinearity is not Nonlinearity.NORMALISED:
-        return
-    for name, group in featurizer.groups:
-        if name == "d" and group.source is Source.PROJECTED:
-            where = f"featurizer {featurizer.id}, group d of rows that are normalised"
-            yield from choice(where, "nonlinearity", group.nonlinearity, (Nonlinearity.SIGMOID,))
-
-
-def _cancelled(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A query of one channel multiplies a whole row, and what divides it by its sum takes the query out again."""
-    if operator.nonlinearity is not Nonlinearity.NORMALISED or operator.channel_mixing is not ChannelMixing.DIAGONAL:
-        return
-    if featurizer["c"].expansion is Expansion.SAME:
-        where = f"featurizer {featurizer.id}, group c of rows that are normalised"
-        yield f"{where}: a query of one channel (channel mixing 1, expansion 1) cancels out; use channel mixing 2 or 3"
+from genome.classes.rule import Rule, choice
 
 
 def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -63,36 +34,6 @@ def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
             yield f"{where}: outer products (channel mixing 4) need a projected group; its source must be 1 (projected)"
         if group.normalisation is not Normalisation.NONE:
             yield f"{where}: a unit gate has normalisation 1"
-
-
-def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Queries, keys and outputs may be normalised; of a single channel that leaves the sign, which has no gradient."""
-    for name, group in featurizer.groups:
-        if group.normalisation is Normalisation.NONE:
-            continue
-        where = f"featurizer {featurizer.id}, group {name}"
-        if group.normalisation not in normalisations(operator, name):
-            yield f"{where}: only queries, keys (c and b of token mixing 2, 4 and 5) and outputs are normalised; use 1"
-        if operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME:
-            yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
-
-
-def _rectified(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Two rectified channels are nothing for a quarter of all tokens: what has no direction has no unit length."""
-    for name, group in featurizer.groups:
-        if group.normalisation is not Normalisation.NONE and group.expansion is Expansion.STATE_2:
-            where = f"featurizer {featurizer.id}, group {name} of two channels that are normalised"
-            legal = tuple(one for one in feature_nonlinearities(operator, name) if one is not Nonlinearity.RELU)
-            yield from choice(where, "nonlinearity", group.nonlinearity, legal)
-
-
-def _output(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A gate of ones that normalises nothing would be no group at all."""
-    if OUTPUT not in featurizer.names:
-        return
-    where, gate = f"featurizer {featurizer.id}, group {OUTPUT}", featurizer[OUTPUT]
-    if gate.source is Source.CONSTANT and gate.normalisation is Normalisation.NONE:
-        yield f"{where}: a gate of ones (generator 6) is there to normalise: its normalisation must be 2"
 
 
 def _rotated(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -208,13 +149,8 @@ def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iter
         yield from choice(f"{where} d of a delta rule", "nonlinearity", shares.nonlinearity, (Nonlinearity.SIGMOID,))
 
 
-TRAITS: tuple[Rule, ...] = (
-    _weights,
-    _cancelled,
+RULES_ACROSS_GROUPS: tuple[Rule, ...] = (
     _unit_gates,
-    _normalised,
-    _rectified,
-    _output,
     _rotated,
     _neighbours,
     _alike,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from genome.classes.alphabet import OUTPUT
 from genome.classes.choices import CHANNEL_MIXINGS, GATED, NONLINEARITIES, SPARSITIES
+from genome.classes.feature_groups import OUTPUT
 from genome.classes.operator import GROUP_ALPHABETS, FeaturizerGenome, GroupGenome, LIVClass
 from genome.classes.rules import illegal
 from genome.genome import Genome

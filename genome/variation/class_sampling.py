@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genome.catalogue import CLASSES, FEATURIZERS
-from genome.classes.alphabet import OUTPUT, ChannelMixing, Expansion, FeatureTokenMixing, Source, Sparsity
+from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Source, Sparsity
 from genome.classes.choices import (
     CHANNEL_MIXINGS,
     GATED,
@@ -23,6 +23,7 @@ from genome.classes.choices import (
     repeats,
     token_mixings,
 )
+from genome.classes.feature_groups import OUTPUT
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.classes.rules import illegal, reasons
 from genome.shape import Shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from genome.classes.alphabet import WEIGHT_STRATEGIES
+from genome.classes.feature_groups import WEIGHT_STRATEGIES
 from genome.genome import SKIPPED, Genome, Segment
 from genome.repair import Repaired, repair
 from genome.space import Space

@@ -11,7 +11,8 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from genome.classes.alphabet import OUTPUT, ROUTES, Normalisation
+from genome.classes.alphabet import Normalisation
+from genome.classes.feature_groups import OUTPUT, ROUTES
 from star.backbone import Block, Features
 from star.contract.case import LENGTH, Case
 from star.contract.forms import relative_rms

@@ -10,7 +10,9 @@ from collections.abc import Collection, Mapping
 from torch import Tensor, nn
 
 from genome import FeaturizerGenome, Heads
-from genome.classes.alphabet import CHOICES, OUTPUT, ROUTES, Expansion, Generator, Source
+from genome.classes.alphabet import Expansion, Generator, Source
+from genome.classes.feature_groups import OUTPUT, ROUTES
+from genome.classes.quantities import ROUTE_CHOICES
 from star.cache import Store
 from star.features.cell import CellForgetGate, Feedback
 from star.features.decay import (
@@ -66,7 +68,7 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     (OUTPUT, Source.CONSTANT, Generator.ONES): UnitGate,
     ("f", Source.PROJECTED, Generator.NONE): CellForgetGate,
     ("m", Source.CONSTANT, Generator.NONE): Feedback,
-    **{(ROUTES, Source.PROJECTED, generator): Router for generator in CHOICES},
+    **{(ROUTES, Source.PROJECTED, generator): Router for generator in ROUTE_CHOICES},
     (ROUTES, Source.PROJECTED, Generator.GATE): Gate,
 }
 """What computes a group, by its name, source and generator."""

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.classes.alphabet import TAPS
+from genome.classes.quantities import TAPS
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.ops.precision import at_least_float32, without_autocast

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.classes.alphabet import STATES
+from genome.classes.quantities import STATES
 from star.cache import Store
 from star.features.decay import LONGEST_STEP, SHORTEST_STEP
 from star.features.feature import Feature, parameter

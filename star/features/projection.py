@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.classes.alphabet import SHORT_CONV_TAPS, ChannelMixing, FeatureTokenMixing, Normalisation
+from genome.classes.alphabet import ChannelMixing, FeatureTokenMixing, Normalisation
+from genome.classes.quantities import SHORT_CONV_TAPS
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.nonlinearity import SIGMA

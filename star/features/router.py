@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import FeaturizerGenome, GroupGenome, Heads
-from genome.classes.alphabet import CHOICES, ROUTES
 from genome.classes.alphabet import Generator as Kind
+from genome.classes.feature_groups import ROUTES
+from genome.classes.quantities import ROUTE_CHOICES
 from star.balance import tell
 from star.cache import Store
 from star.features.feature import Feature, parameter
@@ -51,7 +52,7 @@ class Router(Feature):
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, extent, group)
-        self.choice = CHOICES[group.generator]
+        self.choice = ROUTE_CHOICES[group.generator]
         self.weight_MD = parameter(extent.size - self.choice.shared, width)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:

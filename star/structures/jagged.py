@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.classes.alphabet import BLOCK, Sparsity, TokenMixing
+from genome.classes.alphabet import Sparsity, TokenMixing
+from genome.classes.quantities import BLOCK
 from star.cache import Store
 from star.ops.precision import at_least_float32, without_autocast
 from star.ops.recurrence.inputs import Inputs, joined
@@ -41,8 +42,8 @@ States = tuple[Tensor, Tensor]
 class Jagged(Structure):
     """The unbanded recurrence of the same digits, in blocks.
 
-    The block is `genome.classes.alphabet.BLOCK`, the side of a matrix tile for which the source made these recurrences,
-    and not the job's `window`: with another size they would be another operator on other hardware.
+    The block is `genome.classes.quantities.BLOCK`, the side of the matrix tile for which the source made these
+    recurrences, and not the job's `window`: with another size they would be another operator on other hardware.
     """
 
     per_token = Recurrent.per_token

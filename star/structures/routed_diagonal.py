@@ -10,7 +10,7 @@ B batch, L tokens, D model width, M experts, S slots, I channels of an expert, C
 import torch
 from torch import Tensor
 
-from genome.classes.alphabet import ROUTES
+from genome.classes.feature_groups import ROUTES
 from star.cache import Store
 from star.nonlinearity import SIGMA
 from star.ops.experts.packed import from_experts

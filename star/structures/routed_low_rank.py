@@ -10,7 +10,8 @@ M routes.
 
 from torch import Tensor
 
-from genome.classes.alphabet import CHOICES, ROUTES, Choice
+from genome.classes.feature_groups import ROUTES
+from genome.classes.quantities import ROUTE_CHOICES, RouteChoice
 from star.cache import Store
 from star.ops.attention import naive
 from star.ops.attention.matrix import routed_attention_matrix
@@ -25,9 +26,9 @@ class RoutedLowRank(Structure):
     per_token = ("c", "b", "v", ROUTES)
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> RouteChoice:
         """How many routes a token takes."""
-        return CHOICES[self.featurizer[ROUTES].generator]
+        return ROUTE_CHOICES[self.featurizer[ROUTES].generator]
 
     def exactly_causal(self, length: int) -> bool:
         return False

@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
-from genome.classes.alphabet import CHOICES, ROUTES, Sparsity
+from genome.classes.alphabet import Sparsity
+from genome.classes.feature_groups import ROUTES
+from genome.classes.quantities import ROUTE_CHOICES
 from star.cache import Store
 from star.ops.precision import at_least_float32, without_autocast
 from star.ops.recurrence.inputs import Inputs
@@ -44,7 +46,7 @@ class RoutedRecurrent(Structure):
     ) -> None:
         super().__init__(operator, featurizer, extents, window)
         self.base = self.kind(replace(operator, sparsity=Sparsity.NONE), featurizer, extents, window)
-        self.choice = CHOICES[featurizer[ROUTES].generator]
+        self.choice = ROUTE_CHOICES[featurizer[ROUTES].generator]
 
     def exactly_causal(self, length: int) -> bool:
         return False

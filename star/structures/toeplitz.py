@@ -10,7 +10,8 @@ B batch, L tokens, H heads (one filter each), V channels per head, D = H V chann
 import torch
 from torch import Tensor
 
-from genome.classes.alphabet import STATES, TAPS, Generator
+from genome.classes.alphabet import Generator
+from genome.classes.quantities import STATES, TAPS
 from star.cache import Store
 from star.ops.convolution import naive
 from star.ops.convolution.causal import DIRECT_TAPS, causal

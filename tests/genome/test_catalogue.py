@@ -6,6 +6,7 @@ import pytest
 
 from genome import CLASSES, FEATURIZERS, LIVClass, OperatorGenome, named
 from genome.classes import alphabet as a
+from genome.classes.feature_groups import GROUP_MEANING, GROUPS, OUTPUT, ROUTES, STRATEGIES, WEIGHT_STRATEGIES
 
 # genome.md, after STAR (arXiv 2411.17800): class id, name, five digits, differential.
 STAR = """
@@ -54,7 +55,7 @@ ALPHABETS: dict[type[IntEnum], dict[str, int]] = {
     a.Repeat: {"ONE": 1, "TWO": 2, "FOUR": 4},
 }
 
-STRATEGIES = {
+PUBLISHED_STRATEGIES = {
     a.TokenMixing.DIAGONAL: ["", "c", "v"],
     a.TokenMixing.LOW_RANK: ["", "b", "v", "bv"],
     a.TokenMixing.TOEPLITZ: ["", "b", "v", "bv", "h"],
@@ -99,18 +100,18 @@ def test_digits_keep_their_meaning(alphabet: type[IntEnum]) -> None:
     assert len(set(now.values())) == len(now), "two meanings for one digit"
 
 
-@pytest.mark.parametrize("mixing", STRATEGIES, ids=lambda mixing: mixing.name.lower())
+@pytest.mark.parametrize("mixing", PUBLISHED_STRATEGIES, ids=lambda mixing: mixing.name.lower())
 def test_feature_sharing_strategies_keep_their_numbers(mixing: a.TokenMixing) -> None:
-    now = ["".join(taken) for taken in a.STRATEGIES[mixing]]
-    assert now[: len(STRATEGIES[mixing])] == STRATEGIES[mixing]
-    assert all(set(taken) <= set(a.GROUPS[mixing]) for taken in a.STRATEGIES[mixing])
+    now = ["".join(taken) for taken in STRATEGIES[mixing]]
+    assert now[: len(PUBLISHED_STRATEGIES[mixing])] == PUBLISHED_STRATEGIES[mixing]
+    assert all(set(taken) <= set(GROUPS[mixing]) for taken in STRATEGIES[mixing])
 
 
 def test_every_structure_has_groups_with_a_meaning_and_strategies_that_begin_with_none() -> None:
-    assert set(a.GROUPS) == set(a.STRATEGIES) == set(a.TokenMixing)
-    assert {name for names in a.GROUPS.values() for name in names} | {a.ROUTES, a.OUTPUT} == set(a.GROUP_MEANING)
-    assert all(rows[0] == () and len(set(rows)) == len(rows) for rows in a.STRATEGIES.values())
-    assert a.WEIGHT_STRATEGIES == (1, 2)
+    assert set(GROUPS) == set(STRATEGIES) == set(a.TokenMixing)
+    assert {name for names in GROUPS.values() for name in names} | {ROUTES, OUTPUT} == set(GROUP_MEANING)
+    assert all(rows[0] == () and len(set(rows)) == len(rows) for rows in STRATEGIES.values())
+    assert WEIGHT_STRATEGIES == (1, 2)
 
 
 def test_a_class_id_of_zero_is_refused() -> None:

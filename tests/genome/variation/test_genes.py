@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.random import Generator, default_rng
 
 from genome import CLASSES, Genome, Space, breaches, mutate, recombine, sample
-from genome.classes.alphabet import STRATEGIES
+from genome.classes.feature_groups import STRATEGIES
 from tests.genome.strategies import lawful, legal, placed, rngs, spaces
 
 RATES = st.floats(0, 1)

@@ -8,6 +8,7 @@ import torch
 from genome import FEATURIZERS, FeaturizerGenome, Genome, LIVClass, OperatorGenome, Shape, Space, decode, named
 from genome.classes import alphabet as a
 from genome.classes.choices import SPARSITIES
+from genome.classes.feature_groups import OUTPUT
 from genome.classes.rules import illegal
 from star.cache import Store
 from star.contract.case import Case
@@ -36,7 +37,7 @@ BANDED = {
 
 def _class(featurizer, mixing, nonlinearity, channel, sparsity=2, **changed):
     groups = tuple(
-        (name, replace(group, **changed.get(name, {}))) for name, group in FEATURES[featurizer] if name != a.OUTPUT
+        (name, replace(group, **changed.get(name, {}))) for name, group in FEATURES[featurizer] if name != OUTPUT
     )
     row = LIVClass(1, "Any", OperatorGenome.of((1, mixing, sparsity, nonlinearity, channel)))
     return row, FeaturizerGenome(1, groups)

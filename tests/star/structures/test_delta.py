@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from genome import FEATURIZERS, Genome, Heads, LIVClass, OperatorGenome, Shape, Space, decode, named
-from genome.classes.alphabet import OUTPUT, Expansion, Generator, Nonlinearity, Normalisation, Source
+from genome.classes.alphabet import Expansion, Generator, Nonlinearity, Normalisation, Source
+from genome.classes.feature_groups import OUTPUT
 from star.contract.case import Case
 from star.contract.checks import examine
 from star.contract.forms import disagreements

@@ -20,6 +20,7 @@ from genome import (
 )
 from genome.classes import alphabet as a
 from genome.classes.choices import FEATURE_CHANNELS
+from genome.classes.feature_groups import OUTPUT
 from genome.classes.rules import illegal
 from star.build import build
 from star.contract.forms import disagreements
@@ -37,7 +38,7 @@ def _class(featurizer, channel=3, sparsity=1, nonlinearity=6, **changed):
     groups = tuple(
         (name, replace(group, **changed.get(name, {})) if group.source is a.Source.PROJECTED else group)
         for name, group in FEATURES[featurizer]
-        if name != a.OUTPUT
+        if name != OUTPUT
     )
     row = LIVClass(1, "Any", OperatorGenome.of((1, 4, sparsity, nonlinearity, channel)))
     return row, FeaturizerGenome(1, groups)

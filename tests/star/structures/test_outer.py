@@ -20,6 +20,7 @@ from genome import (
     named,
 )
 from genome.classes import alphabet as a
+from genome.classes.quantities import TAPS
 from genome.classes.rules import illegal
 from star.analysis.state_size import state_of
 from star.contract.forms import disagreements, relative_rms
@@ -31,7 +32,7 @@ from star.ops.outer_product import products as outer_products
 from star.structures import structure_of
 
 HEADS, HEAD, WINDOW = 2, 3, 6
-FILTERS = list(a.TAPS)
+FILTERS = list(TAPS)
 PLAIN, OUTER = (OperatorGenome.of((1, 3, 1, 1, channel)) for channel in (3, 4))
 
 
