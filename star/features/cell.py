@@ -24,7 +24,7 @@ class CellForgetGate(Projection):
         super().__init__(name, width, extent, group)
         self.bias_HK = parameter(*extent)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return super().forward(x_BLD, length, store) + self.bias_HK
 
     def initialise(self, generator: Generator) -> None:
@@ -42,7 +42,7 @@ class Feedback(Feature):
         super().__init__(name, width, extent, group)
         self.weight_HC = parameter(*extent)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return self.weight_HC
 
     def initialise(self, generator: Generator) -> None:

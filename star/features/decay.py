@@ -6,7 +6,7 @@ B batch, L tokens, D model width, H heads, K state channels per head.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -39,7 +39,7 @@ class LogDecay(Feature):
         super().__init__(name, width, extent, group)
         self.log_rate_HK = parameter(*extent)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return -self.log_rate_HK.exp()
 
     def initialise(self, generator: Generator) -> None:
@@ -56,7 +56,7 @@ class LogDecay(Feature):
 class NoDecay(Feature):
     """a_HK = 0: the state forgets nothing (linear attention)."""
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return x_BLD.new_zeros(self.extent)
 
     def initialise(self, generator: Generator) -> None:
@@ -66,7 +66,7 @@ class NoDecay(Feature):
 class FixedDecay(Feature):
     """a_HK = log(1 - 2^(-5-h)): fixed, one a head (RetNet, Sun et al. 2023, eq. 8)."""
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         heads = torch.arange(self.extent.heads, device=x_BLD.device, dtype=x_BLD.dtype)
         return torch.log1p(-(2.0 ** (-5 - heads))).unsqueeze(1).expand(self.extent)
 
@@ -83,7 +83,7 @@ class GateDecay(Projection):
         super().__init__(name, width, extent, group)
         self.bias_HK = parameter(*extent)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return F.logsigmoid(super().forward(x_BLD, length, store) + self.bias_HK) / self.divisor
 
     def initialise(self, generator: Generator) -> None:
@@ -103,7 +103,7 @@ class SoftmaxDecay(Projection):
     With b = 1 - exp(a) a token writes exp(k_t - z_t): the state is a softmax over time (LightNet, Qin et al. 2024).
     """
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         wide = at_least_float32(x_BLD)
         k_BLHK = super().forward(x_BLD, length, store).to(wide)
         if store is None or length == k_BLHK.shape[1]:
@@ -124,11 +124,11 @@ class SoftmaxDecay(Projection):
 class Complement(Feature):
     """b_BLHK = 1 - exp(a_BLHK): a token writes what the state forgets (HGRN, Qin et al. 2023, eq. 3)."""
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        return x_BLD.new_ones(self.extent)
+    needs = ("a",)
 
-    def tied(self, feature: Tensor, features: Mapping[str, Tensor]) -> Tensor:
-        return -torch.expm1(features["a"])
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        (a_BLHK,) = needed
+        return -torch.expm1(a_BLHK)
 
     def initialise(self, generator: Generator) -> None:
         """There is nothing to draw."""
@@ -137,7 +137,7 @@ class Complement(Feature):
 class UnitStep(Feature):
     """d_BLH1 = 1: every token moves the state fully."""
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return x_BLD.new_ones(*x_BLD.shape[:2], *self.extent)
 
     def initialise(self, generator: Generator) -> None:
@@ -152,7 +152,7 @@ class StepSize(Projection):
         self.nonlinearity = group.nonlinearity
         self.bias_H = parameter(extent.heads)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return _STEP[self.nonlinearity](super().forward(x_BLD, length, store) + self.bias_H.unsqueeze(1))
 
     def initialise(self, generator: Generator) -> None:

@@ -26,6 +26,9 @@ class Feature(nn.Module):
         group: the digits.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Names of the groups that this feature is computed from, besides the input."""
+
     decaying: ClassVar[tuple[str, ...]] = ()
     """Names of its parameters that weight decay may shrink; see `star.weight_decay`."""
 
@@ -42,12 +45,15 @@ class Feature(nn.Module):
         return cls(name, width, extents[name], genome[name])
 
     @abstractmethod
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        """The feature of tokens x; `length` counts all tokens so far, `store` keeps a convolution's tail."""
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        """Compute the feature of the tokens x_BLD.
 
-    def tied(self, feature: Tensor, features: Mapping[str, Tensor]) -> Tensor:
-        """The feature once all groups of the LIV are computed: as it is, unless it follows from another."""
-        return feature
+        Args:
+            x_BLD: the input; with a store, the next tokens of a sequence.
+            length: tokens so far, x_BLD included.
+            store: tensors kept between tokens, such as the last inputs of a convolution; None in training.
+            needed: the features of the groups in `needs`, in that order.
+        """
 
     @abstractmethod
     def initialise(self, generator: Generator) -> None:

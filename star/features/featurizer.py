@@ -6,6 +6,7 @@ B batch, L tokens, D model width.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from graphlib import TopologicalSorter
 
 from torch import Tensor, nn
 
@@ -96,6 +97,7 @@ class Featurizer(nn.Module):
             if name in groups:
                 kind = KINDS_BY_EXPANSION.get(group.expansion, KINDS[name, group.source, group.generator])
                 self.groups[name] = kind.of(name, width, extents, genome)
+        self.order = tuple(TopologicalSorter({name: self[name].needs for name in self.groups}).static_order())
 
     def __getitem__(self, name: str) -> Feature:
         feature = self.groups[name]
@@ -105,8 +107,18 @@ class Featurizer(nn.Module):
     def forward(
         self, x_BLD: Tensor, names: Collection[str], store: Store | None, given: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """The named groups, beside those given; with a store, x are the next tokens of a sequence."""
+        """Compute the named groups, each after the groups that it needs.
+
+        Args:
+            x_BLD: the input; with a store, the next tokens of a sequence.
+            names: the groups to compute.
+            store: tensors kept between tokens; None in training.
+            given: features that are computed already; a group may need them.
+        """
         length = x_BLD.shape[1] + (store.position if store is not None else 0)
-        features = {name: self[name](x_BLD, length, store) for name in names}
-        known = {**given, **features}
-        return {name: self[name].tied(feature, known) for name, feature in features.items()}
+        known = dict(given)
+        for name in self.order:
+            if name in names:
+                feature = self[name]
+                known[name] = feature(x_BLD, length, store, *(known[need] for need in feature.needs))
+        return {name: known[name] for name in names}

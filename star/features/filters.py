@@ -32,7 +32,7 @@ class ExplicitFilter(Feature):
         assert taps is not None, f"{group.generator.name} is not a finite filter"
         self.taps_HW = parameter(extent.heads, taps)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return self.taps_HW
 
     def initialise(self, generator: Generator) -> None:
@@ -49,7 +49,7 @@ class DecayingFilter(ExplicitFilter):
     slowest filter has fallen to 1/e at its last tap.
     """
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         wide = at_least_float32(self.taps_HW)
         heads, taps = self.taps_HW.shape
         t_W = torch.arange(taps, device=self.taps_HW.device, dtype=wide)
@@ -73,7 +73,7 @@ class ImplicitFilter(Feature):
         self.log_rate_H = parameter(extent.heads)
         self.skip_H = parameter(extent.heads)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         with without_autocast(x_BLD):
             return self._taps(length)
 

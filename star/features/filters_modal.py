@@ -38,7 +38,7 @@ class RealModalFilter(Feature):
         self.residue_HN = parameter(extent.heads, STATES[group.generator])
         self.skip_H = parameter(extent.heads)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         wide = at_least_float32(self.residue_HN)
         modes_HN2 = torch.stack([-self.log_rate_HN.to(wide).exp(), self.residue_HN.to(wide)], dim=-1)
         return _with_skip(modes_HN2, self.skip_H)
@@ -71,7 +71,7 @@ class ComplexModalFilter(Feature):
         self.output_HN2 = parameter(extent.heads, pairs, 2)
         self.skip_H = parameter(extent.heads)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         wide = at_least_float32(self.output_HN2)
         a_HN = torch.complex(-self.log_rate_HN.to(wide).exp(), self.frequency_HN.to(wide))
         pole_HN = a_HN * self.log_step_H.to(wide).exp().unsqueeze(1)

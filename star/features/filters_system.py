@@ -42,7 +42,7 @@ class SystemFilter(Feature):
         self.output_HN = parameter(extent.heads, self.order)
         self.skip_H = parameter(extent.heads)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         wide = at_least_float32(self.output_HN)
         with without_autocast(x_BLD):
             return self.system(*(weight.to(wide) for weight in self.parameters()))

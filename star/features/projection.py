@@ -5,7 +5,7 @@ B batch, L tokens, D model width, C channels of the feature, H heads, K channels
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +36,7 @@ class Projection(Feature):
         self.weight = parameter(*_WEIGHT_SHAPES[group.channel](width, extent))
         self.taps = parameter(extent.channels, SHORT_CONV_TAPS) if _convolves(group) else None
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         y_BLC = _PROJECT[self.group.channel](x_BLD, self.weight)
         if self.taps is not None:
             y_BLC = self._convolved(y_BLC, self.taps, store)
@@ -63,14 +63,14 @@ class Projection(Feature):
 class RotatedProjection(Projection):
     """Queries or keys turned by their positions, as in RetNet (Sun et al. 2023, eq. 3) and in attention."""
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return rotate(super().forward(x_BLD, length, store), length - x_BLD.shape[1])
 
 
 class UnitGate(Feature):
     """c, b or o = 1: a filter without gates, as state-space models have it, or an output that is only normalised."""
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return x_BLD.new_ones(*x_BLD.shape[:2], *self.extent)
 
     def initialise(self, generator: Generator) -> None:
@@ -80,11 +80,11 @@ class UnitGate(Feature):
 class TiedValues(Feature):
     """v = the first channels of b: one latent for keys and values (DeepSeek-AI 2024, arXiv 2405.04434)."""
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        return x_BLD.new_zeros(self.extent)
+    needs = ("b",)
 
-    def tied(self, feature: Tensor, features: Mapping[str, Tensor]) -> Tensor:
-        return features["b"][..., : self.extent.size]
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        (b_BLHK,) = needed
+        return b_BLHK[..., : self.extent.size]
 
     def initialise(self, generator: Generator) -> None:
         """There is nothing to draw."""

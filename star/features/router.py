@@ -55,7 +55,7 @@ class Router(Feature):
         self.choice = ROUTE_CHOICES[group.generator]
         self.weight_MD = parameter(extent.size - self.choice.shared, width)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         logits_BLM = _logits(x_BLD, self.weight_MD)
         chosen_BLM = torch.zeros_like(logits_BLM, dtype=torch.bool)
         chosen_BLM.scatter_(-1, logits_BLM.topk(self.choice.chosen, dim=-1).indices, True)
@@ -76,7 +76,7 @@ class Gate(Feature):
         super().__init__(name, width, extent, group)
         self.weight_MD = parameter(extent.size, width)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         z_BLM = _logits(x_BLD, self.weight_MD)
         return torch.where(z_BLM > 0, z_BLM.sigmoid(), 0).unsqueeze(2).to(x_BLD.dtype)
 
@@ -91,6 +91,7 @@ class Experts(Feature):
     meet them.
     """
 
+    needs = (ROUTES,)
     decaying = ("weight_MID",)
 
     def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome, routes: int) -> None:
@@ -101,12 +102,9 @@ class Experts(Feature):
     def of(cls, name: str, width: int, extents: Mapping[str, Heads], genome: FeaturizerGenome) -> Experts:
         return cls(name, width, extents[name], genome[name], extents[ROUTES].size)
 
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None) -> Tensor:
-        """The input itself: who sees it is known once the routes are."""
-        return x_BLD
-
-    def tied(self, feature: Tensor, features: Mapping[str, Tensor]) -> Tensor:
-        y_BLSI = to_experts(feature, features[ROUTES], self.weight_MID, self.extent.heads)
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        (r_BL1M,) = needed
+        y_BLSI = to_experts(x_BLD, r_BL1M, self.weight_MID, self.extent.heads)
         return SIGMA[self.group.nonlinearity](y_BLSI)
 
     def initialise(self, generator: Generator) -> None:
