@@ -15,7 +15,7 @@ from star.ops.convolution import naive as naive_convolution
 from star.ops.convolution.state_space import StateSpace
 from star.ops.convolution.toeplitz_matrix import toeplitz
 from star.ops.outer_product import naive
-from star.ops.outer_product.products import contracted, convolved, products, transforms
+from star.ops.outer_product.convolution import outer_product_convolution, outer_products, read, uses_fft
 from star.structures.structure import Features
 from star.structures.toeplitz import Toeplitz, precise
 
@@ -28,20 +28,20 @@ class Outer(Toeplitz):
 
     def exactly_causal(self, length: int) -> bool:
         reach = length if self.taps is None else min(self.taps, length)
-        return self.form is not None or not self._transforms(reach)
+        return self.form is not None or not self._uses_fft(reach)
 
     def mix(self, features: Features) -> Tensor:
         c_BLHK, b_BLHK, v_BLHV = self._inputs(features)
         if self.form is not None:
-            u_BLHP = naive_convolution.state_space(self.form, features["h"], products(b_BLHK, v_BLHV), self.order)
-            return contracted(c_BLHK, u_BLHP)
+            u_BLHP = naive_convolution.state_space(self.form, features["h"], outer_products(b_BLHK, v_BLHV), self.order)
+            return read(c_BLHK, u_BLHP)
         h_HW = self.filters(features["h"], c_BLHK.shape[1]).to(c_BLHK.dtype)
         return naive.outer_product_convolution(c_BLHK, b_BLHK, v_BLHV, h_HW)
 
     def fast(self, features: Features) -> Tensor:
         inputs, length = self._inputs(features), features["v"].shape[1]
-        if self.form is None or not self._transforms(length):
-            return convolved(*inputs, self.filters(features["h"], length))
+        if self.form is None or not self._uses_fft(length):
+            return outer_product_convolution(*inputs, self.filters(features["h"], length))
         nothing = inputs[2].new_zeros(inputs[2].shape[0], *self.memory(0)["state"])
         return self._carried(self.form, features["h"], inputs, nothing)[0]
 
@@ -53,7 +53,7 @@ class Outer(Toeplitz):
             return y_BLHV
         keep = None if self.taps is None else self.taps - 1
         b_BTHK, v_BTHV = store.append("b.tail", b_BLHK, keep), store.append("v.tail", v_BLHV, keep)
-        return convolved(c_BLHK, b_BTHK, v_BTHV, self.filters(features["h"], b_BTHK.shape[1]))
+        return outer_product_convolution(c_BLHK, b_BTHK, v_BTHV, self.filters(features["h"], b_BTHK.shape[1]))
 
     def matrix(self, features: Features) -> Tensor:
         c_BLHK, b_BLHK, _ = self._inputs(features)
@@ -75,8 +75,8 @@ class Outer(Toeplitz):
         reach = context if self.taps is None else min(context, self.taps)
         return self.heads * reach * (2 * keys + 2 * values + 1)
 
-    def _transforms(self, reach: int) -> bool:
-        return transforms(reach, self.extents["b"].size, self.extents["v"].size)
+    def _uses_fft(self, reach: int) -> bool:
+        return uses_fft(reach, self.extents["b"].size, self.extents["v"].size)
 
     def _inputs(self, features: Features) -> tuple[Tensor, Tensor, Tensor]:
         c_BLHK = features["c"]
@@ -89,6 +89,6 @@ class Outer(Toeplitz):
         h, outputs = precise(h), []
         h_HW, state_BHPN = self.filters(h, min(CHUNK, inputs[0].shape[1])), state_BHPN.to(h.dtype)
         for c_BLHK, b_BLHK, v_BLHV in zip(*(torch.split(x.to(h.dtype), CHUNK, dim=1) for x in inputs), strict=True):
-            before_BLHP, state_BHPN = form.reach(h, state_BHPN, products(b_BLHK, v_BLHV))
-            outputs.append(convolved(c_BLHK, b_BLHK, v_BLHV, h_HW) + contracted(c_BLHK, before_BLHP))
+            before_BLHP, state_BHPN = form.reach(h, state_BHPN, outer_products(b_BLHK, v_BLHV))
+            outputs.append(outer_product_convolution(c_BLHK, b_BLHK, v_BLHV, h_HW) + read(c_BLHK, before_BLHP))
         return torch.cat(outputs, dim=1).to(inputs[0].dtype), state_BHPN

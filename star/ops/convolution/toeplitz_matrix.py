@@ -1,7 +1,7 @@
-"""The matrix of a causal filter, T_ij = h_{i-j}, and what a gradient of it says of the filter.
+"""The matrix of a causal filter, T_ij = h_{i-j}, and its transpose, which sums a matrix over each distance.
 
-A row is the one above it, moved by one: laid one after the other, rows of P - 1 numbers are a ring of P numbers read
-round and round. No index is gathered, and the way back is a sum of rows.
+Each row is the row above it shifted by one, so R rows of P - 1 numbers, one after the other in memory, are P numbers
+repeated R times. Expanding and reshaping therefore replaces a gather of indices, and a sum over rows its backward pass.
 
 H heads, W taps, R rows, T tokens, P = R + T.
 """
@@ -12,16 +12,16 @@ from torch import Tensor
 
 
 def toeplitz(h_HW: Tensor, rows: int, tokens: int) -> Tensor:
-    """The last rows of the filter's (T, T) matrix, (H, R, T): h at the distance, 0 ahead and out of reach."""
+    """The last R rows of the filter's (T, T) matrix, (H, R, T): h_{i-j} for 0 <= i - j < W, and 0 elsewhere."""
     h_HW = h_HW[:, :tokens]
-    ring_HP = F.pad(h_HW.flip(1), (tokens - h_HW.shape[1], rows))
-    around = ring_HP.unsqueeze(1).expand(-1, rows, -1).flatten(1)
-    return torch.unflatten(around[:, rows - 1 : -1], 1, (rows, -1))[..., :tokens]
+    period_HP = F.pad(h_HW.flip(1), (tokens - h_HW.shape[1], rows))
+    repeated = period_HP.unsqueeze(1).expand(-1, rows, -1).flatten(1)
+    return torch.unflatten(repeated[:, rows - 1 : -1], 1, (rows, -1))[..., :tokens]
 
 
 def by_distance(t_HRT: Tensor, taps: int) -> Tensor:
-    """The sum over all entries of each distance, h_HW: what `toeplitz` is transposed."""
+    """The sum of the entries at each distance i - j, h_HW: the transpose of `toeplitz`."""
     rows, tokens = t_HRT.shape[1:]
-    around = F.pad(F.pad(t_HRT, (0, rows - 1)).flatten(1), (rows - 1, 1))
-    h_HT = torch.unflatten(around, 1, (rows, -1)).sum(1)[:, :tokens].flip(1)
+    repeated = F.pad(F.pad(t_HRT, (0, rows - 1)).flatten(1), (rows - 1, 1))
+    h_HT = torch.unflatten(repeated, 1, (rows, -1)).sum(1)[:, :tokens].flip(1)
     return F.pad(h_HT[:, :taps], (0, max(0, taps - tokens)))

@@ -2,12 +2,13 @@
 
 y_BLD = c_BLD * sum_w h_DW[:, w] * u[t - w],  u = b_BLD * v_BLD,  zero before the start.
 
-Each program works on one tile of BLOCK_L tokens by BLOCK_D channels of one sequence and reads the tokens before it
-(backward: also behind it) again, so programs do not wait for each other. The gradient of the filter is summed within
-a tile, stored, and reduced over tiles afterwards: no atomics, so equal inputs give equal bits. For the same reason
-the tile comes from a table and not from autotuning, which would let a timing decide the order of summation.
+Each program computes one tile of BLOCK_L tokens by BLOCK_D channels of one sequence. It reads the W - 1 tokens before
+the tile (backward: also the W - 1 tokens after it) again, so programs do not wait for each other. The gradient of the
+filter is summed within a tile, stored, and reduced over tiles afterwards: no atomics are used, so equal inputs give
+equal bits. For the same reason the tile comes from a table and not from autotuning, which would let a timing decide the
+order of summation.
 
-Shapes: B batch, L length, D channels, W taps.
+B batch, L tokens, D channels, W taps, P tiles of tokens over all sequences.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from star.ops.convolution.triton_configuration import Configuration, configurati
 def gated_short_conv(
     c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor, configured: Configuration | None = None
 ) -> Tensor:
-    """c * (h convolved with b * v), causal; accumulates in float32, returns y_BLD in the dtype of c_BLD.
+    """`naive.gated_convolution` with one filter per channel: y_BLD in the dtype of c_BLD, accumulated in float32.
 
-    Differentiable once in all four. Inputs are float32 or bfloat16 of any strides; rows that lie at one distance
-    from each other, such as the parts of one projection, are read in place.
+    It is differentiable once in all four tensors. They are float32 or bfloat16 with any strides; rows at a constant
+    stride, such as the parts of one projection, are read in place.
     """
     configured = configured or configuration(c_BLD.shape[-1])
     y_BLD: Tensor = _GatedShortConv.apply(  # type: ignore[no-untyped-call]  # torch leaves apply untyped
@@ -61,7 +62,10 @@ class _GatedShortConv(torch.autograd.Function):
 
 
 def _launch(kernel: Any, rows: tuple[Tensor, ...], rest: tuple[Tensor, ...], configured: Configuration) -> None:
-    """Start a program for every tile. `rows` come at pitches of their own; the rest, filter first, is contiguous."""
+    """Start a program for every tile.
+
+    Each tensor of `rows` has a row stride of its own. The tensors of `rest` are contiguous, the filter first.
+    """
     sequences, length, channels = rows[0].shape
     tiles = sequences * triton.cdiv(length, configured.block_l) * triton.cdiv(channels, configured.block_d)
     with torch.cuda.device_of(rows[0]):  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -80,7 +84,7 @@ def _launch(kernel: Any, rows: tuple[Tensor, ...], rest: tuple[Tensor, ...], con
 
 
 def _rows(x_BLD: Tensor) -> Tensor:
-    """The tensor itself when its B * L rows lie at one pitch, or else a contiguous copy."""
+    """The tensor itself if its B L rows lie at a constant stride, and otherwise a contiguous copy."""
     sequences, length, channels = x_BLD.shape
     dense = x_BLD.stride(2) == 1 or channels == 1
     even = sequences == 1 or x_BLD.stride(0) == length * _pitch(x_BLD)
@@ -93,13 +97,13 @@ def _pitch(x_BLD: Tensor) -> int:
 
 
 def _jit(function: Callable[..., Any]) -> Any:
-    """Compile for Triton; the length is not specialised, for every length would be compiled anew."""
+    """Compile for Triton. The length is not specialised, because every length would then be compiled anew."""
     return triton.jit(function, do_not_specialize=["L"])
 
 
 @_jit
 def _tile(L: tl.tensor, D: tl.tensor, BLOCK_L: tl.constexpr, BLOCK_D: tl.constexpr) -> tl.tensor:
-    """The tile of this program: its number over (sequence, tokens), the sequence's first row, tokens, channels."""
+    """The tile of this program: its number among the P tiles, the sequence's first row, its tokens and its channels."""
     program = tl.program_id(0)
     across = tl.cdiv(D, BLOCK_D)
     along = tl.cdiv(L, BLOCK_L)
@@ -124,7 +128,7 @@ def _inside(t: tl.tensor, d: tl.tensor, L: tl.tensor, D: tl.tensor) -> tl.tensor
 def _read(
     x: tl.tensor, start: tl.tensor, t: tl.tensor, d: tl.tensor, L: tl.tensor, D: tl.tensor, pitch: tl.tensor
 ) -> tl.tensor:
-    """A tile in float32, zero outside of its sequence."""
+    """A tile in float32, zero outside its sequence."""
     return tl.load(x + _at(start, t, d, pitch), mask=_inside(t, d, L, D), other=0.0).to(tl.float32)
 
 
@@ -156,7 +160,7 @@ def forward_kernel(
     BLOCK_L: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ) -> tl.tensor:
-    """One tile of y."""
+    """Compute one tile of y."""
     _, start, t, d = _tile(L, D, BLOCK_L, BLOCK_D)
     sum_LD = tl.zeros((BLOCK_L, BLOCK_D), tl.float32)
     for w in tl.static_range(W):
@@ -186,7 +190,7 @@ def backward_kernel(
     BLOCK_L: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ) -> tl.tensor:
-    """One tile of dc, db and dv, and its part of dh.
+    """Compute one tile of dc, db and dv, and its part of dh.
 
     With s = dy * c: du[t] = sum_w h_w s[t + w] and dh_w = sum_t s[t] u[t - w].
     """

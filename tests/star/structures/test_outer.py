@@ -1,4 +1,4 @@
-"""Filters over outer products and filters cut at the window: against sums written plainly, and what they keep."""
+"""Filters over outer products and filters cut at the window, compared with their meaning, and the memory they need."""
 
 from dataclasses import replace
 
@@ -25,10 +25,9 @@ from genome.classes.rules import illegal
 from star.analysis.state_size import state_of
 from star.contract.forms import disagreements, relative_rms
 from star.features.featurizer import KINDS
-from star.ops.outer_product import dense as outer_written
-from star.ops.outer_product import fft as outer_transformed
-from star.ops.outer_product import fft_tiles as token_blocks
-from star.ops.outer_product import products as outer_products
+from star.ops.convolution.naive import gated_convolution
+from star.ops.outer_product import convolution, dense, fft, fft_tiles
+from star.ops.outer_product.naive import outer_product_convolution
 from star.structures import structure_of
 
 HEADS, HEAD, WINDOW = 2, 3, 6
@@ -70,28 +69,17 @@ def _impulse(structure, features, length):
 def test_every_output_is_the_sum_over_earlier_tokens(generator, banded):
     operator = replace(OUTER, sparsity=a.Sparsity.BANDED) if banded else OUTER
     structure, features = _case(operator, generator, 11)
-    h = _impulse(structure, features, 11)
+    h_HW = _impulse(structure, features, 11)[:, : WINDOW if banded else None]
     c, b, v = (features[name] for name in ("c", "b", "v"))
-    expected = torch.zeros_like(v)
-    for head in range(HEADS):
-        for i in range(11):
-            for j in range(max(0, i - WINDOW + 1) if banded else 0, i + 1):
-                score = h[head, i - j] * (c[:, i, head] * b[:, j, head]).sum(-1, keepdim=True) / HEAD**0.5
-                expected[:, i, head] += score * v[:, j, head]
-    assert relative_rms(structure.mix(features), expected) < 1e-10
+    assert relative_rms(structure.mix(features), outer_product_convolution(c / HEAD**0.5, b, v, h_HW)) < 1e-10
 
 
 @pytest.mark.parametrize("generator", FILTERS, ids=lambda g: g.name)
 def test_a_cut_convolution_is_the_sum_over_the_window(generator):
     structure, features = _case(replace(PLAIN, sparsity=a.Sparsity.BANDED), generator, 11)
-    h = _impulse(structure, features, 11)
-    expected = torch.zeros_like(features["v"])
-    for i in range(11):
-        for j in range(max(0, i - WINDOW + 1), i + 1):
-            expected[:, i] += (
-                h[:, i - j].unsqueeze(-1) * features["c"][:, i] * features["b"][:, j] * features["v"][:, j]
-            )
-    assert relative_rms(structure.mix(features), expected) < 1e-10
+    h_HW = _impulse(structure, features, 11)[:, :WINDOW]
+    c, b, v = (features[name] for name in ("c", "b", "v"))
+    assert relative_rms(structure.mix(features), gated_convolution(c, b, v, h_HW)) < 1e-10
 
 
 CASES = [(OUTER, a.Sparsity.NONE), (OUTER, a.Sparsity.BANDED), (PLAIN, a.Sparsity.BANDED)]
@@ -104,37 +92,33 @@ def test_forms_agree_for_every_filter(generator, operator, sparsity, length):
     assert list(disagreements(*_case(replace(operator, sparsity=sparsity), generator, length))) == []
 
 
-@pytest.mark.parametrize("form", ["written out", "in blocks", "by transform"])
+@pytest.mark.parametrize("form", ["dense", "diagonal tiles", "fft"])
 @pytest.mark.parametrize("generator", [a.Generator.IMPLICIT, a.Generator.DECAYING_128, a.Generator.DPLR_16])
 def test_every_fast_form_is_the_same_operator(form, generator, monkeypatch):
-    limit = 0 if form == "by transform" else 10_000
-    monkeypatch.setattr(outer_products, "LEAST_REACH", limit)
-    length = 300 if form == "in blocks" else 140
+    monkeypatch.setattr(convolution, "LEAST_REACH", 0 if form == "fft" else 10_000)
+    length = 300 if form == "diagonal tiles" else 140
     structure, features = _case(OUTER, generator, length, head=2)
-    assert structure.exactly_causal(length) is (form != "by transform" or generator is a.Generator.DPLR_16)
+    assert structure.exactly_causal(length) is (form != "fft" or generator is a.Generator.DPLR_16)
     assert list(disagreements(structure, features, forms=("fast", "fast in float32"))) == []
 
 
 @pytest.mark.parametrize("taps", [1, 300, 1030, 1100], ids=lambda taps: f"{taps} taps")
-@pytest.mark.parametrize("slab", [1, 1 << 13, 1 << 26], ids=["a product", "some products", "everything at once"])
-def test_both_forms_have_the_same_outputs_and_gradients(taps, slab, monkeypatch):
-    """Blocks that the length does not fill, slabs that the channels do not."""
-    for form in (token_blocks, outer_written):
-        monkeypatch.setitem(form.SLAB, "cpu", slab)
-    monkeypatch.setattr(token_blocks, "FEWEST", 1)
+@pytest.mark.parametrize("elements", [1, 1 << 13, 1 << 26], ids=["a product", "some products", "all products"])
+def test_both_forms_have_the_same_outputs_and_gradients(taps, elements, monkeypatch):
+    """The length is no multiple of the tile's tokens, nor the channels of the channels that are computed at once."""
+    monkeypatch.setitem(dense.TILE_ELEMENTS, "cpu", elements)
+    monkeypatch.setitem(fft_tiles.ELEMENTS_AT_ONCE, "cpu", elements)
+    monkeypatch.setattr(fft_tiles, "FEWEST_TRANSFORMS", 1)
     draw = torch.Generator().manual_seed(taps)
     sizes = [(3, 1030, 2, 3), (3, 1030, 2, 3), (3, 1030, 2, 5), (2, taps)]
     inputs = [torch.randn(size, generator=draw, dtype=torch.float64).requires_grad_() for size in sizes]
     dy = torch.randn(sizes[2], generator=draw, dtype=torch.float64)
-    one, other = (
-        [y.detach(), *torch.autograd.grad(y, inputs, dy)]
-        for y in (outer_transformed.transformed(*inputs), outer_written.written_out(*inputs))
-    )
+    one, other = ([y.detach(), *torch.autograd.grad(y, inputs, dy)] for y in (fft.fft(*inputs), dense.dense(*inputs)))
     assert [relative_rms(*pair) < 1e-12 for pair in zip(one, other, strict=True)] == [True] * 5
 
 
 @pytest.mark.parametrize("generator", [a.Generator.IMPLICIT, a.Generator.EXPLICIT_7])
-def test_short_of_the_transform_the_future_moves_nothing_at_all(generator):
+def test_without_the_fft_a_later_token_changes_no_bit(generator):
     structure, features = _case(OUTER, generator, 90)
     changed = {**features, "v": features["v"].clone()}
     changed["v"][:, 60:] += 1
@@ -145,13 +129,13 @@ def test_short_of_the_transform_the_future_moves_nothing_at_all(generator):
 
 @pytest.mark.parametrize("operator", [OUTER, PLAIN], ids=["outer", "plain"])
 @pytest.mark.parametrize("generator", [a.Generator.COMPLEX_MODAL_16, a.Generator.IMPLICIT, a.Generator.DECAYING_128])
-def test_a_token_beyond_the_window_moves_nothing_at_all(operator, generator):
+def test_a_token_beyond_the_window_changes_no_bit(operator, generator):
     structure, features = _case(replace(operator, sparsity=a.Sparsity.BANDED), generator, 30)
     changed = {**features, "v": features["v"].clone(), "b": features["b"].clone()}
     changed["v"][:, 10] += 1
     changed["b"][:, 10] += 1
-    for view in (structure.mix, structure.fast):
-        moved = (view(features) != view(changed)).flatten(2).any(-1).any(0)
+    for form in (structure.mix, structure.fast):
+        moved = (form(features) != form(changed)).flatten(2).any(-1).any(0)
         assert moved.nonzero().flatten().tolist() == list(range(10, 10 + WINDOW))
 
 
@@ -166,7 +150,7 @@ def test_a_token_beyond_the_window_moves_nothing_at_all(operator, generator):
         (replace(PLAIN, sparsity=a.Sparsity.BANDED), a.Generator.EXPLICIT_3, {"tail": (2, HEADS * HEAD)}),
     ],
 )
-def test_what_is_kept_after_fifty_tokens(operator, generator, kept):
+def test_the_memory_after_fifty_tokens(operator, generator, kept):
     structure, _ = _case(operator, generator, 1)
     assert structure.memory(50) == kept
     assert all(sizes[0] <= 1 or name == "state" for name, sizes in _case(OUTER, generator, 1)[0].memory(1).items())

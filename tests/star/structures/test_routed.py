@@ -1,4 +1,4 @@
-"""Routed operators against loops over sequences and routes, and what must hold of routes themselves."""
+"""Routed operators compared with their meaning, route by route, and the properties of routes."""
 
 import pytest
 import torch
@@ -10,6 +10,8 @@ from star.build import build
 from star.cache import Store
 from star.contract.checks import check
 from star.contract.forms import disagreements, relative_rms
+from star.ops.attention.naive import routed_attention
+from star.ops.experts import naive as naive_experts
 from star.ops.experts.packed import to_experts
 from star.ops.rotary import rotate
 
@@ -47,8 +49,8 @@ def test_a_memory_is_the_operator_on_the_tokens_that_meet_it(name):
             if len(tokens):
                 y_NHV = _unrouted(liv.structure, b, tokens, features)
                 expected[b, tokens] += r_BLM[b, tokens, m][:, None, None] * y_NHV
-    for view in (liv.structure.mix, liv.structure.fast):
-        assert relative_rms(view(features), expected) < 1e-12
+    for form in (liv.structure.mix, liv.structure.fast):
+        assert relative_rms(form(features), expected) < 1e-12
 
 
 @pytest.mark.parametrize("name", RECURRENT)
@@ -79,21 +81,12 @@ def test_memories_not_met_stay_as_they_were():
 @torch.no_grad()
 def test_a_token_attends_to_the_earlier_tokens_of_its_cluster(name, routes):
     liv, _, features = _block(name)
-    structure, r_BLM = liv.structure, features["r"].squeeze(2)
-    assert r_BLM.shape[2] == routes
-    q_BLHK, k_BLHK, v_BLHV = rotate(features["c"]), rotate(features["b"]), features["v"]
-    expected = torch.zeros_like(v_BLHV)
-    for b in range(r_BLM.shape[0]):
-        for m in range(routes):
-            at = r_BLM[b, :, m].nonzero().squeeze(1)
-            if len(at) == 0:
-                continue
-            scores_HNN = q_BLHK[b, at].transpose(0, 1) @ k_BLHK[b, at].permute(1, 2, 0) / 8**0.5
-            causal = torch.ones(len(at), len(at), dtype=torch.bool).tril()
-            y_HNV = scores_HNN.masked_fill(~causal, -torch.inf).softmax(-1) @ v_BLHV[b, at].transpose(0, 1)
-            expected[b, at] += r_BLM[b, at, m][:, None, None] * y_HNV.transpose(0, 1)
-    for view in (structure.mix, structure.fast):
-        assert relative_rms(view(features), expected) < 1e-12
+    structure = liv.structure
+    assert features["r"].shape[3] == routes
+    q_BLHK, k_BLHK = rotate(features["c"]), structure.per_head(rotate(features["b"]))
+    expected = routed_attention(q_BLHK, k_BLHK, structure.values(features), features["r"])
+    for form in (structure.mix, structure.fast):
+        assert relative_rms(form(features), expected) < 1e-12
 
 
 @torch.no_grad()
@@ -116,15 +109,15 @@ def test_where_the_gate_is_shut_nothing_is_read():
 
 
 @torch.no_grad()
-def test_a_mixture_of_experts_is_a_loop_over_all_experts_weighted():
+def test_a_mixture_of_experts_weights_the_gated_units_of_each_expert():
     liv, x_BLD, features = _block("MoE")
-    r_BLM = features["r"].squeeze(2)
+    r_BL1M = features["r"]
+    r_BLM = r_BL1M.squeeze(2)
     c_MID, v_MID = (liv.featurizer[name].weight_MID for name in "cv")
     assert c_MID.shape == (8, 48, 32), "half of 96, in eights"
-    expected = sum(
-        r_BLM[..., m : m + 1] * ((F.silu(x_BLD @ c_MID[m].T) * (x_BLD @ v_MID[m].T)) @ liv.out_DC[m].T)
-        for m in range(8)
-    )
+    gate_BLSI, value_BLSI = (naive_experts.to_experts(x_BLD, r_BL1M, weight, 2) for weight in (c_MID, v_MID))
+    weighted_BLSI = r_BLM[r_BLM > 0].view(2, 29, 2, 1) * F.silu(gate_BLSI) * value_BLSI
+    expected = naive_experts.from_experts(weighted_BLSI, r_BL1M, liv.out_DC)
     assert relative_rms(liv(x_BLD), expected) < 1e-12
     assert ((r_BLM > 0).sum(-1) == 2).all()
     torch.testing.assert_close(r_BLM.sum(-1), torch.ones(2, 29, dtype=torch.float64))
