@@ -6,7 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from star.ops.convolution.causal import shifted_sum
 from star.ops.delta_rule import chunk as delta_chunk
+from star.ops.outer_product.dense import dense
+from star.ops.outer_product.fft import fft
 from star.ops.recurrence import chunk, compiled, scan
 from star.ops.recurrence.inputs import Inputs
 
@@ -51,3 +54,47 @@ def test_autocast_changes_no_bit_forwards_or_backwards(case, mixed_forward):
     measured = _results(form, tensors, forward, torch.autocast("cpu", torch.bfloat16))
     for ours, theirs in zip(measured, expected, strict=True):
         assert torch.equal(ours, theirs)
+
+
+KEYS, VALUES = 3, 5
+CONVOLUTIONS = {  # the form and the sizes of its inputs, the filter last
+    "shifted sum": (shifted_sum, [(BATCH, LENGTH, KEYS), (KEYS, 7)]),
+    **{
+        f"outer product, {name}": (
+            form,
+            [(BATCH, LENGTH, HEADS, KEYS), (BATCH, LENGTH, HEADS, KEYS), (BATCH, LENGTH, HEADS, VALUES), (HEADS, taps)],
+        )
+        for name, form, taps in (("dense", dense, 7), ("fft", fft, LENGTH))
+    },
+}
+
+
+@pytest.mark.parametrize("mixed_forward", [False, True], ids=["forward in float32", "forward under autocast"])
+@pytest.mark.parametrize(("form", "sizes"), CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_autocast_changes_no_bit_of_a_convolution(form, sizes, mixed_forward):
+    _require_equal_under_autocast(form, sizes, [torch.float32] * len(sizes), mixed_forward)
+
+
+@pytest.mark.parametrize("mixed_forward", [False, True], ids=["plain forward", "forward under autocast"])
+@pytest.mark.parametrize("name", ["shifted sum", "outer product, dense"])
+def test_autocast_changes_no_bit_of_a_convolution_in_bfloat16(name, mixed_forward):
+    """A shifted sum of bfloat16 may have its filter in float32."""
+    form, sizes = CONVOLUTIONS[name]
+    dtypes = [torch.bfloat16] * len(sizes)
+    _require_equal_under_autocast(form, sizes, dtypes, mixed_forward)
+    if form is shifted_sum:
+        _require_equal_under_autocast(form, sizes, [torch.bfloat16, torch.float32], mixed_forward)
+
+
+def _require_equal_under_autocast(form, sizes, dtypes, mixed_forward):
+    generator = torch.Generator().manual_seed(0)
+    drawn = [torch.randn(size, generator=generator).to(dtype) for size, dtype in zip(sizes, dtypes, strict=True)]
+    tensors = [x.requires_grad_() for x in drawn]
+    found = []
+    for forward, backward in ((False, False), (mixed_forward, True)):
+        with torch.autocast("cpu", torch.bfloat16, enabled=forward):
+            y = form(*tensors)
+        with torch.autocast("cpu", torch.bfloat16, enabled=backward):
+            found.append([y, *torch.autograd.grad(y, tensors, y.detach().cos())])
+    for expected, measured in zip(*found, strict=True):
+        assert torch.equal(measured, expected)
