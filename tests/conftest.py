@@ -1,10 +1,22 @@
-"""For the whole suite: one thread, because two cores share several processes; markers that follow from fixtures."""
+"""For the whole suite: one thread, NaN in uninitialised memory, and markers that follow from fixtures."""
 
 import os
 
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is first imported, here and in child processes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def uninitialised_memory_is_nan() -> None:
+    """Let torch fill new memory with NaN, or the largest integer, so that a read before the first write shows.
+
+    Torch fills memory only where it also demands deterministic operations; it must not refuse or warn of others.
+    """
+    import torch
+
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
