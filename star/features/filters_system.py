@@ -68,7 +68,7 @@ class DenseFilter(SystemFilter):
 
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:
         (log_step_H,) = weights
-        a_NN, b_N = (constant.to(output_HN) for constant in legs(self.order))
+        a_NN, b_N = (constant.to(output_HN) for constant in legs(self.order, output_HN.device))
         return bilinear(a_NN, b_N.expand_as(output_HN), output_HN, skip_H, log_step_H)
 
     def initialise(self, generator: Generator) -> None:
@@ -148,7 +148,7 @@ class RationalFilter(SystemFilter):
         first_HNN = torch.nn.functional.pad(
             -_bounded(denominator_HN, LARGEST_NORM).unsqueeze(1), (0, 0, 0, self.order - 1)
         )
-        enters_HN = torch.eye(1, self.order).to(output_HN).expand_as(output_HN)
+        enters_HN = torch.eye(1, self.order, dtype=output_HN.dtype, device=output_HN.device).expand_as(output_HN)
         return _assembled(_shifts(output_HN) + first_HNN, enters_HN, output_HN, skip_H)
 
     def initialise(self, generator: Generator) -> None:

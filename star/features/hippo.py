@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 
-def legs(order: int) -> tuple[Tensor, Tensor]:
+def legs(order: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """A_NN and B_N: A_nk = -sqrt((2n+1)(2k+1)) below the diagonal and -(n+1) on it, B_n = sqrt(2n+1)."""
-    n_N = torch.arange(order, dtype=torch.float64)
+    n_N = torch.arange(order, dtype=torch.float64, device=device)
     b_N = (2 * n_N + 1).sqrt()
     return torch.diag_embed(n_N) - torch.outer(b_N, b_N).tril(), b_N
 

@@ -6,7 +6,8 @@ A token fills a slot for each expert it takes, in the order of the experts; it t
 B batch, L tokens, M experts, S slots, I and O channels in and out.
 """
 
-import torch
+from itertools import product
+
 from torch import Tensor
 
 
@@ -31,6 +32,6 @@ def _taken(r_BL1M: Tensor) -> list[tuple[int, int, int, int]]:
     batch, length = r_BL1M.shape[:2]
     return [
         (b, i, slot, expert)
-        for b, i in torch.cartesian_prod(torch.arange(batch), torch.arange(length)).tolist()
+        for b, i in product(range(batch), range(length))
         for slot, expert in enumerate((r_BL1M[b, i, 0] > 0).nonzero().flatten().tolist())
     ]

@@ -94,7 +94,7 @@ class _Scan(torch.autograd.Function):
         for j in range(last, -1, -1):
             adjoint.addcmul_(c[j], grad_y[j]).mul_(decay[j])
         arriving = _block_states(adjoint.flip(1), reach.flip(1), grad_last_BHKV).flip(1)
-        grad_c, grad_b, grad_a, grad_d, grad_w = ([torch.empty(0)] * (last + 1) for _ in range(5))
+        grad_c, grad_b, grad_a, grad_d, grad_w = (list(x) for x in (c, b, a, d, w))  # replaced below
         adjoint, scratch = arriving, torch.empty_like(arriving)
         for j in range(last, -1, -1):
             grad_c[j] = _summed(torch.mul(states[j], grad_y[j], out=scratch), c[j])
