@@ -9,7 +9,7 @@ import { family } from "./family.js";
 import { duration, words } from "../parts/format.js";
 import { drawGenome, genomeLegend } from "../genome/genome.js";
 import { curve } from "../chart/lines.js";
-import { metric, offered, written } from "../parts/metrics.js";
+import { caveat, metric, offered, written } from "../parts/metrics.js";
 import { ordinal, rank } from "./rank.js";
 import { costBars } from "./stack.js";
 import { ago } from "../parts/time.js";
@@ -88,7 +88,7 @@ function drawMetrics(job, candidate, columns) {
       { "data-metric": name },
       el(
         "th",
-        { scope: "row" },
+        { scope: "row", title: caveat(name) },
         metric(name).label,
         job.plan.objectives.includes(name) && el("small", {}, " objective"),
       ),
@@ -100,7 +100,13 @@ function drawMetrics(job, candidate, columns) {
   const heads = ["Metric", "Predicted", "Measured", "Rank"].map((name, n) =>
     el("th", { scope: "col", class: n ? "numeric" : null }, name),
   );
-  put(byId("metrics"), el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, names.map(line))));
+  const timed = names.filter((name) => name in metrics && caveat(name));
+  const labels = timed.map((name) => metric(name).label);
+  put(
+    byId("metrics"),
+    el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, names.map(line))),
+    timed.length > 0 && el("p", { class: "small" }, `${labels.join(", ")}: `, caveat(timed[0])),
+  );
 }
 
 function drawCurve(candidate) {

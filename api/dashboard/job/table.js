@@ -3,7 +3,7 @@
 import { candidatePage } from "../parts/api.js";
 import { el, put } from "../parts/dom.js";
 import { drawGenome } from "../genome/genome.js";
-import { metric, offered, written } from "../parts/metrics.js";
+import { caveat, metric, offered, written } from "../parts/metrics.js";
 
 const PAGE = 50;
 
@@ -73,7 +73,12 @@ export class FrontierTable {
     );
     return el(
       "th",
-      { scope: "col", class: name === "number" ? null : "numeric", "aria-sort": active ? direction : "none" },
+      {
+        scope: "col",
+        class: name === "number" ? null : "numeric",
+        "aria-sort": active ? direction : "none",
+        title: caveat(name),
+      },
       button,
     );
   }

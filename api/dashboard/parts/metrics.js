@@ -35,6 +35,13 @@ export function metric(name) {
   return METRICS.get(name) ?? { label: words(name), write: (v, e) => measured(v, e), better: "smaller" };
 }
 
+const MEASURED = "Measured while other candidates train on the same machine: small differences may be noise.";
+
+/** A warning about how a metric is obtained, or null if it needs none. */
+export function caveat(name) {
+  return metric(name).kind === "measured" ? MEASURED : null;
+}
+
 /** The names of the metrics that follow from a genome without training. */
 export function predicted() {
   return [...METRICS.keys()].filter((name) => METRICS.get(name).kind === "static");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 
 from playwright.sync_api import Page, expect
@@ -34,6 +35,17 @@ def test_metrics_with_noise_and_rank_cost_and_training_curve(page: Page, search:
     assert predicted == measured
     expect(page.locator(".stack[data-kind='parameters'] .block")).to_have_count(5)
     expect(page.locator("#curve .curve")).to_be_visible()
+
+
+def test_measured_times_are_marked_as_taken_while_other_candidates_train(page: Page, search: Hand) -> None:
+    page.goto(f"/jobs/{search.id}/candidates/6")
+    expect(page.locator("#metrics p")).to_contain_text("while other candidates train")
+    expect(page.locator("[data-metric='decode_ms'] th")).to_have_attribute("title", re.compile("other candidates"))
+    assert page.locator("[data-metric='parameters'] th").get_attribute("title") is None
+    page.goto(f"/jobs/{search.id}")
+    head = page.locator(".frontier th", has_text="Decode time")
+    expect(head).to_have_attribute("title", re.compile("other candidates"))
+    assert page.locator(".frontier th", has_text="Parameters").get_attribute("title") is None
 
 
 def test_parents_are_drawn_with_what_changed_and_children_are_listed(page: Page, search: Hand) -> None:
