@@ -32,15 +32,15 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
     (TokenMixing.SEMI_SEPARABLE, Sparsity.ROUTED): RoutedSemiSeparable,
     (TokenMixing.DELTA, Sparsity.ROUTED): RoutedDelta,
 }
-"""What mixes tokens, by the operator's second and third digit; `genome.classes.rules.SPARSITIES` admits just these."""
+"""The structure for each pair of token-mixing and sparsity digits that `genome.classes.choices.SPARSITIES` admits."""
 
 LATENT: dict[type[Structure], type[Structure]] = {LowRank: Latent}
 OUTER: dict[type[Structure], type[Structure]] = {Toeplitz: Outer}
-"""What takes a structure's place where values are tied to keys, and where heads are outer products."""
+"""The structures that replace another where values are tied to keys, and where heads are outer products."""
 
 
 def structure_of(operator: OperatorGenome, featurizer: FeaturizerGenome) -> type[Structure]:
-    """The class that mixes tokens as these digits say."""
+    """The structure of an operator with these digits."""
     kind = STRUCTURES[operator.token_mixing, operator.sparsity]
     if featurizer["v"].generator is Generator.TIED:
         kind = LATENT[kind]

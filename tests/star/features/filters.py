@@ -5,7 +5,7 @@ import torch
 from genome import CLASSES, FEATURIZERS, Heads
 from genome.classes.alphabet import Source
 from star.features.featurizer import KINDS
-from star.structures.toeplitz import FORMS
+from star.filter import FORMS
 
 HEADS = 6
 

@@ -5,7 +5,7 @@ import torch
 
 from genome.classes.quantities import STATES, TAPS
 from star.contract.forms import relative_rms
-from star.structures.toeplitz import FORMS
+from star.filter import FORMS
 from tests.star.features.filters import HEADS, computed, drawn, taps_of
 
 

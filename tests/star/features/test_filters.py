@@ -12,7 +12,7 @@ from star.contract.forms import relative_rms
 from star.features.featurizer import KINDS
 from star.features.filters_system import LARGEST_NORM
 from star.features.hippo import legs, normal_plus_rank_one
-from star.structures.toeplitz import FORMS
+from star.filter import FORMS
 from tests.star.features.filters import HEADS, computed, drawn, group_of, taps_of
 
 
