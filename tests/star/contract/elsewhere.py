@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 GPU = torch.device("cuda", 0)
 CPU = torch.device("cpu")
 DEVICE_OF = torch.Tensor.device.__get__
-IS_CUDA = torch.Tensor.is_cuda.__get__
+IS_CUDA = torch.Tensor.is_cuda.__get__  # type: ignore[attr-defined]  # a descriptor, which torch declares as a bool
 MOVES = (torch.Tensor.cpu, torch.Tensor.numpy)
 ENGINE = torch.autograd.Variable._execution_engine
 
