@@ -1,4 +1,4 @@
-"""One candidate from text to metrics."""
+"""The evaluation of one candidate, from the text of its genome to its metrics."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from genome import Genome, Space, decode
 
 
 def evaluate(request: Request) -> Evaluation:
-    """Build, train and measure one candidate. Whatever goes wrong is in the evaluation's `failure` and `detail`.
+    """Build, train and measure one candidate; an exception becomes the evaluation's `failure` and `detail`.
 
-    Everything but the times follows from the request: batches and initial weights from its seed.
+    The request determines every result except the times; its seed determines the batches and the initial weights.
     """
     began = time.monotonic()
     try:
@@ -30,13 +30,13 @@ def evaluate(request: Request) -> Evaluation:
         _release_memory()
     except Exception as error:
         evaluation = failed(request, error, time.monotonic() - began)
-        with suppress(RuntimeError):  # a broken device can release nothing, and the evaluation says so already
+        with suppress(RuntimeError):  # a broken device cannot release memory; the evaluation already reports it
             _release_memory()
     return evaluation
 
 
 def _release_memory() -> None:
-    """Give cached memory back to the accelerator, which other workers may share."""
+    """Return cached memory to the accelerator, which other workers may share."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
@@ -76,7 +76,7 @@ def _evaluated(request: Request, began: float) -> Evaluation:
 
 @lru_cache(maxsize=1)
 def _prepare() -> None:
-    """Let torch load what its first optimizer loads: seconds that would count as the first candidate's training."""
+    """Create one optimizer, because the first one loads modules for seconds that would count as training time."""
     torch.optim.AdamW([torch.zeros(1)])
 
 

@@ -1,8 +1,8 @@
-"""What can go wrong with a candidate, and the outcome each becomes.
+"""The exceptions of an evaluation, and the failed evaluation that each leads to.
 
 Exception
-├── DivergenceError  the loss or a gradient is no longer a sane number
-└── TimeLimitError   the budget's seconds are over
+├── DivergenceError  the loss or a gradient is not finite, or the loss is too large
+└── TimeLimitError   the seconds of the budget are used up
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DEVICE_PHRASES = ("cuda error", "hip error", "device-side assert", "cublas_stat
 
 
 class DivergenceError(Exception):
-    """Training left the finite numbers, or the loss rose above any sensible bound."""
+    """A loss, gradient or score is not finite, or the loss is above its bound."""
 
 
 class TimeLimitError(Exception):
@@ -24,12 +24,12 @@ class TimeLimitError(Exception):
 
 
 def failed(request: Request, error: BaseException, seconds: float) -> Evaluation:
-    """The outcome of a request that ended in this exception."""
+    """Return the failed evaluation of a request that ended in this exception."""
     return outcome(request, kind(error), f"{type(error).__name__}: {error}", seconds)
 
 
 def outcome(request: Request, failure: Failure, detail: str, seconds: float) -> Evaluation:
-    """A failed evaluation; the detail becomes one line of bounded length."""
+    """Return a failed evaluation; its detail is cut to one line of at most `DETAIL_CHARACTERS` characters."""
     line = " ".join(detail.split())
     if len(line) > DETAIL_CHARACTERS:
         line = line[: DETAIL_CHARACTERS - 3] + "..."
@@ -37,9 +37,9 @@ def outcome(request: Request, failure: Failure, detail: str, seconds: float) -> 
 
 
 def kind(error: BaseException) -> Failure:
-    """The failure that an exception is.
+    """Return the kind of failure of an exception.
 
-    Torch reports a full memory and a broken accelerator as a RuntimeError or a subclass of it, so the text decides.
+    Torch raises RuntimeError or a subclass for full memory and for a broken accelerator, so their text is searched.
     """
     if isinstance(error, DivergenceError):
         return Failure.DIVERGED

@@ -1,4 +1,4 @@
-"""The evaluator in this process: one request at a time."""
+"""The evaluator in the calling process, which evaluates one request at a time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from evaluator.evaluation import Evaluation, Request
 from evaluator.failure import TimeLimitError, failed
 
 GRACE_SECONDS = 1.0
-"""How long after its budget's seconds a candidate that has not stopped by itself is interrupted."""
+"""Seconds beyond its budget after which a candidate that still runs is interrupted."""
 
 
 class InlineEvaluator:
     """Keeps a submitted request and evaluates it in `collect`, which therefore takes as long as the candidate.
 
-    A candidate that hangs in Python is interrupted when `collect` runs in the main thread, where alarms are
-    delivered; in other threads only the training loop's own limit holds. The process itself is not protected from a
-    candidate that takes all memory: that is what `RayEvaluator` is for.
+    A candidate that hangs in Python is interrupted if `collect` runs in the main thread, which receives alarms. In
+    other threads only the time limit of the training loop applies. The process is not protected from a candidate that
+    uses all memory; `RayEvaluator` gives this protection.
     """
 
     def __init__(self, evaluate: Callable[[Request], Evaluation] = evaluate_candidate) -> None:
@@ -61,7 +61,7 @@ class InlineEvaluator:
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise TimeLimitError in the block after so many seconds; an alarm somebody else has set goes on afterwards."""
+    """Raise TimeLimitError in the block after this many seconds; an alarm that was already set continues afterwards."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -30,7 +30,10 @@ class Measured(NamedTuple):
 
 @torch.inference_mode()
 def quality(model: nn.Module, task: LoadedTask, batch: int, deadline: float) -> Measured:
-    """The task's metric on its validation set, `batch` sequences at a time: mean and standard error over sequences.
+    """Compute the task's metric on its validation set, `batch` sequences at a time.
+
+    Returns:
+        The mean over sequences and its standard error.
 
     Raises:
         DivergenceError: the metric is not finite.
@@ -53,12 +56,12 @@ def quality(model: nn.Module, task: LoadedTask, batch: int, deadline: float) -> 
 
 @torch.inference_mode()
 def decode_ms(model: Backbone, prompt_BL: Tensor, deadline: float) -> Measured:
-    """Milliseconds a token takes, one at a time with the model's cache, after a prompt (1, L).
+    """Measure the milliseconds that decoding one token takes with the model's cache, after a prompt (1, L).
 
     Returns:
-        The median over repetitions, and its standard error as of a normal sample with the same
-        median absolute deviation, since a busy machine makes a few repetitions very slow. The standard error covers
-        the spread within this measurement alone: other workers train meanwhile, and their load shifts the median.
+        The median over repetitions and its standard error. The standard error is that of a normal sample with the
+        same median absolute deviation, because a busy machine makes a few repetitions very slow. It covers only the
+        spread within this measurement: the load of other workers, which train meanwhile, shifts the median.
 
     Raises:
         TimeLimitError: the deadline passed.

@@ -1,4 +1,4 @@
-"""The evaluator on Ray: one process per worker, on this machine or many."""
+"""The evaluator on Ray, with one process for each worker, on one machine or several."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANSWER_SECONDS = 5.0
 
 
 class _Process(NamedTuple):
-    """A worker actor; `ready` resolves once it has started."""
+    """A worker actor, and a reference `ready` that resolves once the actor has started."""
 
     actor: Any
     ready: Any
@@ -31,13 +31,13 @@ class _Process(NamedTuple):
 
 @dataclass
 class _Seat:
-    """A request under way.
+    """A request that is being evaluated.
 
     Attributes:
-        result: resolves to the worker's `Reply`.
-        began: since when its time runs, on the clock of `time.monotonic`: until its process has started
-            that is the process's time to start.
-        deadline: when the driver ends it.
+        result: reference that resolves to the worker's `Reply`.
+        began: start of its time on the clock of `time.monotonic`. Until its process has started, the time is that of
+            the process's start.
+        deadline: time on the same clock at which its process is killed.
     """
 
     process: _Process
@@ -49,18 +49,19 @@ class _Seat:
 
 
 class RayEvaluator:
-    """Evaluates on Ray actors, started when first needed and replaced when they die, are killed or report a failure
-    that breaks their process, and after a set number of candidates.
+    """Evaluates on Ray actors, one for each worker.
 
-    Ray restarts and retries nothing by itself, so a request runs once; what became of it is known here.
-    Ray must be initialised by the caller, who also shuts it down. The GPUs it knows are divided among the workers.
+    An actor is started when it is first needed. It is replaced when it dies or is killed, when it reports a failure
+    that breaks its process, and after a set number of candidates. Ray neither restarts actors nor retries calls, so
+    each request runs once. The caller initialises Ray and shuts it down. The GPUs of the Ray cluster are divided among
+    the workers.
 
     Args:
-        workers: processes, one candidate and one CPU each.
-        evaluate: what each process does with a request; travels to it once, when it starts.
-        memory_bytes: private memory a worker may use, None for no limit (Linux). Without it, a full machine is
-            still noticed by Ray, which kills the largest worker: that too is OUT_OF_MEMORY.
-        candidates: how many candidates a process evaluates before it is replaced.
+        workers: number of processes, each with one candidate and one CPU.
+        evaluate: function from a request to its evaluation; it is sent to each process once, when the process starts.
+        memory_bytes: private memory that a worker may use, None for no limit (Linux). Without a limit, Ray kills the
+            largest worker when the machine runs low on memory, which is OUT_OF_MEMORY too.
+        candidates: candidates that a process evaluates before it is replaced.
         grace: seconds beyond its budget after which a candidate's process is killed.
 
     Raises:
@@ -117,7 +118,7 @@ class RayEvaluator:
         return finished
 
     def close(self) -> None:
-        """Kill the workers and forget what was under way; does nothing when all is closed."""
+        """Kill the workers and discard the requests in progress; a second call does nothing."""
         processes = self._idle + [seat.process for seat in self._seats]
         self._idle, self._seats = [], []
         if ray.is_initialized():
@@ -131,7 +132,7 @@ class RayEvaluator:
         return _Process(actor, actor.ready.remote())
 
     def _idle_process(self) -> _Process | None:
-        """One that still answers: a process that died between two candidates is no candidate's fault."""
+        """Return an idle process that still answers, or None; a process that died while idle fails no candidate."""
         while self._idle:
             process = self._idle.pop()
             try:
@@ -143,14 +144,14 @@ class RayEvaluator:
         return None
 
     def _wait(self, until: float) -> None:
-        """Until a result is there, a deadline passes or a starting process deserves a look."""
+        """Wait for a result, for the next deadline or, while a process starts, for `START_POLL_SECONDS`."""
         now = time.monotonic()
         looks = [now + START_POLL_SECONDS for seat in self._seats if not seat.started]
         until = min([until, *looks, *(seat.deadline for seat in self._seats)])
         ray.wait([seat.result for seat in self._seats], num_returns=1, timeout=max(0.0, until - now))
 
     def _finished(self) -> list[Evaluation]:
-        """Empty the seats whose result is there or whose time is over."""
+        """Remove the seats that have a result or are past their deadline, and return their evaluations."""
         finished, kept = [], []
         for seat in self._seats:
             if _resolved(seat.result):
@@ -180,7 +181,7 @@ class RayEvaluator:
 
 
 def gpu_share(gpus: int, workers: int) -> float:
-    """The largest share of a GPU that every worker can have; a share cannot be spread over two GPUs."""
+    """Return the largest share of a GPU that every worker can have; a share lies on one GPU."""
     return 1 / math.ceil(workers / gpus) if gpus else 0.0
 
 
@@ -203,7 +204,7 @@ def _overdue(seat: _Seat) -> Evaluation:
 
 
 def _lost(seat: _Seat, error: ray.exceptions.RayError) -> Evaluation:
-    """The outcome when no reply came. Ray's own texts are pages long and name hosts, so ours stand for them."""
+    """Return the outcome of a request without a reply; its text is ours, because Ray's fill pages and name hosts."""
     if isinstance(error, ray.exceptions.RayTaskError):
         return failed(seat.request, error.cause, _elapsed(seat))
     if isinstance(error, ray.exceptions.OutOfMemoryError):

@@ -22,13 +22,13 @@ from star.weight_decay import decaying_parameters
 
 CURVE_POINTS = 100
 BALANCE = 0.01
-"""What even routes are worth, in nats (Fedus et al. 2022, section 2.2). The curve does not show it."""
+"""Weight of the load-balancing term in the loss (Fedus et al. 2022, section 2.2). The curve leaves the term out."""
 
 FINAL_RATE = 0.1
-"""Where the cosine ends, as a share of the learning rate."""
+"""The last learning rate as a share of the full learning rate."""
 
 LOSS_BOUND = 10.0
-"""A loss of this many times ln V, the loss of a blind guess, has diverged."""
+"""Divergence bound of the loss as a multiple of ln V, the loss of a uniform prediction."""
 
 Curve = tuple[tuple[int, float], ...]
 
@@ -37,11 +37,11 @@ def train(model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Gen
     """Train `model` in place with AdamW and return its curve.
 
     Args:
-        rng: where the batches come from; the same state gives the same batches.
-        deadline: on the clock of `time.monotonic`.
+        rng: generator that draws the batches; the same state gives the same batches.
+        deadline: time on the clock of `time.monotonic` after which training stops.
 
     Returns:
-        At most about 100 pairs of step and mean loss in nats since the pair before.
+        At most `CURVE_POINTS` pairs of a step and the mean loss in nats over the steps since the previous pair.
 
     Raises:
         DivergenceError: loss or gradient norm is not finite, or the loss is above `LOSS_BOUND` ln V.
@@ -77,7 +77,7 @@ def train(model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Gen
 
 
 def learning_rate(step: int, budget: Budget) -> float:
-    """At step 1 to `budget.steps`: linear warm-up to the full rate, then a cosine down to a tenth of it."""
+    """Learning rate at step 1 to `budget.steps`: linear warm-up, then cosine decay to `FINAL_RATE` of the full rate."""
     if step <= budget.warmup:
         return budget.learning_rate * step / budget.warmup
     progress = (step - budget.warmup) / max(1, budget.steps - budget.warmup)
@@ -85,7 +85,7 @@ def learning_rate(step: int, budget: Budget) -> float:
 
 
 def adamw(model: nn.Module, budget: Budget) -> torch.optim.AdamW:
-    """AdamW whose weight decay shrinks the parameters that say so (`star.weight_decay`) and no others."""
+    """Create AdamW whose weight decay applies only to the parameters that `star.weight_decay` lists."""
     decaying = list(decaying_parameters(model).values())
     shrinks = set(map(id, decaying))
     spared = [parameter for parameter in model.parameters() if id(parameter) not in shrinks]
@@ -97,7 +97,7 @@ def adamw(model: nn.Module, budget: Budget) -> torch.optim.AdamW:
 
 
 def precision(device: torch.device) -> torch.autocast:
-    """bfloat16 on CUDA; elsewhere float32, which is faster there and reproducible."""
+    """Autocast to bfloat16 on CUDA; other devices compute in float32, which is faster there and reproducible."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 

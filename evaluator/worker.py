@@ -1,4 +1,4 @@
-"""What runs in each process of the pool: one candidate after another, under a memory limit."""
+"""The worker in each process of the pool, which evaluates one candidate after another under a memory limit."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from evaluator.failure import failed, outcome
 
 POLL_SECONDS = 0.05
 EXIT_SECONDS = 0.25
-"""How long a process lives after it has reported a candidate over its memory limit."""
+"""Seconds that a process lives on after it has reported a candidate over its memory limit."""
 
 CANDIDATES = 100
-"""Candidates that one process evaluates before it is replaced, so that nothing that leaks in it grows without end."""
+"""Candidates that one process evaluates before it is replaced, so that a memory leak stays bounded."""
 
 BREAKING = frozenset({Failure.DEVICE, Failure.OUT_OF_MEMORY})
-"""Failures after which a process is replaced: its device context is broken, or its memory is in pieces."""
+"""Failures after which a process is replaced: its device context is broken, or its memory is fragmented."""
 
 
 class Reply(NamedTuple):
-    """An evaluation, and whether the process that made it can take another."""
+    """An evaluation, and whether the process that made it can evaluate another candidate."""
 
     evaluation: Evaluation
     usable: bool
 
 
 class Worker:
-    """Evaluates on one thread.
+    """Evaluates candidates on one thread.
 
-    With a limit on memory the candidate runs beside a watch. Over the limit, the watch reports the candidate
-    and ends the process, which alone is sure to stop an allocation and to give everything back. (A limit on
-    the address space would not do: torch reserves far more than it uses.)
+    With a memory limit, the candidate runs on a thread of its own and the calling thread polls the memory in use.
+    Above the limit it reports the candidate and ends the process, which is the only sure way to stop an allocation and
+    to free all memory. A limit on the address space does not work, because torch reserves far more than it uses.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Worker:
         self._memory_bytes = memory_bytes
 
     def ready(self) -> int:
-        """Answers once the process can evaluate; its process id."""
+        """Return the process id, once the process can evaluate."""
         return os.getpid()
 
     def run(self, request: Request) -> Reply:
@@ -74,7 +74,7 @@ class Worker:
         results: SimpleQueue[Evaluation] = SimpleQueue()
 
         def candidate() -> None:
-            torch.set_num_threads(1)  # holds for the thread that calls it
+            torch.set_num_threads(1)  # applies only to the thread that calls it
             results.put(self._evaluated(request))
 
         threading.Thread(target=candidate, daemon=True).start()
@@ -89,6 +89,6 @@ class Worker:
 
 
 def private_bytes() -> int:
-    """Memory of this process that it shares with no other, in bytes (Linux)."""
+    """Memory of this process that it shares with no other process, in bytes (Linux)."""
     _, resident, shared = map(int, Path("/proc/self/statm").read_text().split()[:3])
     return (resident - shared) * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""From a blueprint to a module: parts selected by digits, shared weights one tensor, seeded weights.
+"""Construction of a module from a blueprint: its parts, one tensor for each shared weight, and seeded weights.
 
 B batch, L tokens, D model width.
 """
@@ -21,7 +21,7 @@ HEAD_SCALE = 0.5
 
 
 def build(blueprint: Blueprint, shape: Shape, seed: int = 0) -> Backbone:
-    """A freshly initialised model; its weights depend on the architecture and the seed alone.
+    """Build a freshly initialised model; its weights depend on the architecture and the seed alone.
 
     Raises:
         ValueError: a class does not fit the shape; the message names both.
@@ -34,7 +34,7 @@ def build(blueprint: Blueprint, shape: Shape, seed: int = 0) -> Backbone:
 
 
 def skeleton(blueprint: Blueprint, shape: Shape) -> Backbone:
-    """The same module with shapes but no weights, on the meta device."""
+    """Build the same module on the meta device, where parameters have shapes but no values."""
     with torch.device("meta"):
         return Backbone(blueprint, shape, _operators(blueprint, shape))
 
@@ -75,9 +75,9 @@ def _initialise(model: Backbone, generator: torch.Generator) -> None:
 
 @torch.no_grad()
 def _calibrate(model: Backbone, generator: torch.Generator) -> None:
-    """Give every LIV the same output scale on white noise, so that no class is handicapped by its initialisation.
+    """Give every LIV the same output RMS on white noise, so that no class is handicapped by its initialisation.
 
-    The scale is 1 / sqrt(depth): the residual stream then grows by a factor sqrt(2) over the whole stack.
+    The RMS is 1 / sqrt(depth): the residual stream then grows by a factor sqrt(2) over the whole stack.
     """
     size = (len(model.blocks), 1, CALIBRATION_TOKENS, model.shape.width)
     noise = torch.randn(size, generator=generator)

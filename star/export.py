@@ -1,4 +1,4 @@
-"""A model as a folder: its genome, its weights, and a page that says what it is. No pickle anywhere."""
+"""Exports of a model to a folder of three files: its genome, its weights and a README. No file is a pickle."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ GENOME_FILE, WEIGHTS_FILE, README_FILE = "genome.json", "model.safetensors", "RE
 
 
 def weights(model: Backbone) -> bytes:
-    """The model's parameters as safetensors bytes, a shared tensor once under its first name."""
+    """Return the parameters of a model as safetensors bytes; a shared tensor is stored once, under its first name."""
     return write_tensors({name: tensor.detach().contiguous() for name, tensor in model.named_parameters()})
 
 
 def export(
     folder: Path | str, genome: Genome, space: Space, shape: Shape, weights: bytes, facts: Mapping[str, Any]
 ) -> Path:
-    """Write genome.json, model.safetensors and README.md; `facts` are kept beside the genome.
+    """Write genome.json, model.safetensors and README.md; `facts` are stored beside the genome. Return the folder.
 
     Raises:
-        ValueError: the genome is not legal, or the weights are not those of this architecture.
+        ValueError: the genome is not legal, or the weights do not fit this architecture.
     """
     description = {
         "format": FORMAT,
@@ -53,7 +53,7 @@ def load(folder: Path | str) -> Backbone:
 
     Raises:
         FileNotFoundError: the folder holds no export.
-        ValueError: its format, genome or weights are not ones this version reads; the message says which.
+        ValueError: this version cannot read its format, genome or weights; the message says which.
     """
     folder = Path(folder)
     try:

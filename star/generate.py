@@ -1,4 +1,4 @@
-"""Decoding: one token at a time, with a cache.
+"""Autoregressive decoding, one token at a time, with a cache.
 
 B batch, L tokens, V vocabulary.
 """
@@ -14,7 +14,7 @@ from star.cache import Cache
 
 
 class Decoder(Protocol):
-    """What decoding needs of a model."""
+    """The interface of a model that can decode: a call with a cache, and an empty cache."""
 
     def __call__(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor: ...
 
@@ -23,10 +23,13 @@ class Decoder(Protocol):
 
 @torch.inference_mode()
 def generate(model: Decoder, prompt_BL: Tensor, new_tokens: int, temperature: float = 0.0, seed: int = 0) -> Tensor:
-    """Continue a prompt: the likeliest token at temperature 0, otherwise sampled from the tempered softmax.
+    """Continue a prompt: the likeliest tokens at temperature 0, otherwise samples of the tempered softmax.
+
+    Returns:
+        The prompt and the new tokens, (B, L + new_tokens).
 
     Raises:
-        ValueError: the prompt is empty or not (batch, tokens), a count or the temperature is negative.
+        ValueError: the prompt is empty or not (batch, tokens), or new_tokens or the temperature is negative.
     """
     if prompt_BL.dim() != 2 or prompt_BL.shape[1] == 0:
         raise ValueError(f"the prompt must be (batch, tokens) with at least one token, not {tuple(prompt_BL.shape)}")

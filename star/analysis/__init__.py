@@ -1,1 +1,1 @@
-"""What an architecture costs and how much of its state it uses; nothing here changes a model."""
+"""Analyses of an architecture: its cost, and the part of its state that it uses. No analysis changes a model."""

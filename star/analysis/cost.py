@@ -1,4 +1,4 @@
-"""What an architecture costs, without allocating a weight: the skeleton on the meta device is counted."""
+"""The cost of an architecture, counted on its skeleton on the meta device, so that no weight is allocated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from star.build import skeleton
 
 @dataclass(frozen=True)
 class LIVCost:
-    """Of one LIV: what it owns. Weights and features shared with an earlier LIV are counted there."""
+    """The cost of one LIV. Weights and features that it shares with an earlier LIV are counted for that LIV."""
 
     name: str
     parameters: int
@@ -21,13 +21,13 @@ class LIVCost:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a whole model.
+    """The cost of a whole model.
 
     Attributes:
-        parameters: shared ones once, embedding and head included.
-        cache_bytes: kept after `context` tokens at batch 1.
-        flops_per_token: to decode one token at that position, a multiply-add counted as two.
-        livs: the same for each LIV; embedding and head are in none of them.
+        parameters: number of parameters, embedding and head included; a shared parameter counts once.
+        cache_bytes: bytes that the cache holds after `context` tokens at batch 1.
+        flops_per_token: FLOPs to decode one token at that position; a multiply-add counts as two.
+        livs: the cost of each LIV; embedding and head belong to no LIV.
     """
 
     parameters: int
@@ -40,7 +40,7 @@ class Cost:
 
 
 def cost(blueprint: Blueprint, shape: Shape, context: int = 4096, element_bytes: int = 2) -> Cost:
-    """Parameters, cache and FLOPs of a blueprint. STAR's cache convention: context 4096, 2 bytes an element.
+    """Count parameters, cache bytes and FLOPs; the defaults, 4096 tokens and 2 bytes an element, are STAR's.
 
     Raises:
         ValueError: a class does not fit the shape, or context or element_bytes is not positive.

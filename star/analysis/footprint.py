@@ -1,4 +1,4 @@
-"""What a class keeps and what a token costs, at one reference shape, so that classes can be compared at a glance."""
+"""State size and decoding FLOPs of a class at one reference shape, at which classes are compared."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ CONTEXT = 4096
 
 @dataclass(frozen=True)
 class Footprint:
-    """Of one LIV at the reference shape.
+    """The state size and decoding FLOPs of one LIV at the reference shape.
 
     Attributes:
-        state_fixed: elements kept whatever the length, once it exceeds windows and filters.
+        state_fixed: elements kept at any length beyond all windows and filters.
         state_per_token: elements kept for every token.
-        decode_flops: to decode one token at position `CONTEXT`, a multiply-add counted as two.
+        decode_flops: FLOPs to decode one token at position `CONTEXT`; a multiply-add counts as two.
     """
 
     state_fixed: int
@@ -27,14 +27,14 @@ class Footprint:
 
     @property
     def state(self) -> str:
-        """In words: `1,120`, `128 a token`, or both."""
+        """The state size as text: `1,120`, `128 a token`, their sum, or `none`."""
         parts = [f"{self.state_fixed:,}"] if self.state_fixed else []
         parts += [f"{self.state_per_token:,} a token"] if self.state_per_token else []
         return " + ".join(parts) or "none"
 
 
 def footprint(row: LIVClass) -> Footprint:
-    """Counted on the class's skeleton; nothing is allocated."""
+    """Count the footprint of a class on its skeleton; no weight is allocated."""
     space = Space.of([row.name], depth=1)
     model = skeleton(decode(Genome.of([row.id]), space), REFERENCE)
     (short,), (long,) = model.cache_elements(CONTEXT), model.cache_elements(2 * CONTEXT)

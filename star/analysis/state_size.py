@@ -1,15 +1,15 @@
-"""How much of its state an operator uses: effective state size (Parnichkun et al. 2025, arXiv 2504.19561).
+"""Effective state size (ESS): the part of its state that an operator uses (Parnichkun et al. 2025, arXiv 2504.19561).
 
-Everything the outputs from token i on know of the tokens before i has passed through the block T[i:, :i], so its rank
-is the state that T needs at i. The rank of measured numbers is counted in two ways: singular values above a tolerance
-(tolerance-ESS), and the exponential of the entropy of the normalised singular values (entropy-ESS).
+Outputs from token i on depend on the tokens before i only through the block T[i:, :i], so the rank of this block is
+the state size that T needs at i. The numerical rank is measured in two ways: the number of singular values above a
+tolerance (tolerance-ESS), and the exponential of the entropy of the normalised singular values (entropy-ESS).
 
-What an operator *has* is counted in the same unit, that of one matrix of T (a head or a channel): what
-`Structure.memory` keeps, divided by the value channels it serves. A (H, K, V) state has K (where rows are normalised
-their sums are kept and counted, too), a convolution of W taps W - 1. A list of past tokens (keys and values of
-attention, the history of an implicit filter) has one for each token it keeps, however many heads read it. No block has
-a rank above min(i, L - i), so no operator has more than that at i. The tail of a short convolution *inside* a
-featurizer is not part of T and not counted.
+The available state size is counted in the same unit, for one matrix of T (a head or a channel): the elements of
+`Structure.memory` divided by the value channels that they serve. A (H, K, V) state provides K (the row sums of a
+normalised recurrence are state and count too), and a convolution of W taps provides W - 1. A list of past tokens (keys
+and values of attention, the history of an implicit filter) provides one for each token it keeps, for any number of
+heads that read it. The rank of a block is at most min(i, L - i), and this bounds the available state size at i. The
+tail of a short convolution inside a featurizer is not part of T and does not count.
 
 B batch, L tokens, N matrices of T (heads or channels), P positions, S singular values.
 """
@@ -28,24 +28,26 @@ from star.backbone import Backbone, Block, Features
 from star.structures import Structure
 
 TOLERANCE = 1e-4
-"""Absolute, as in the definition: T maps values to outputs, and what it scales below this does not count."""
+"""Tolerance-ESS counts singular values above this absolute bound; the definition is absolute, too."""
 
 POSITIONS = 8
 
 
 @dataclass(frozen=True)
 class StateSize:
-    """One LIV, or one branch of a differential LIV. Curves are over `positions`, means over batch and matrices.
+    """The state sizes of one LIV, or of one branch of a differential LIV.
+
+    Curves have one value for each of `positions`, the mean over batch and matrices.
 
     Attributes:
-        liv: its position in the model, from 0.
-        name: its class.
+        liv: position of the LIV in the model, from 0.
+        name: name of its class.
         branch: "1" or "2" in a differential LIV, otherwise empty.
-        matrices: heads or channels T has a matrix for.
-        elements: what the structure keeps in all after the whole sequence, batch left out.
-        state: what it has for one matrix of T; None where it grows with the tokens.
-        has: the same at each position, never above min(i, L - i).
-        tolerance_ess: singular values above the tolerance.
+        matrices: number of heads or channels that have a matrix T.
+        elements: all elements that the structure keeps after the whole sequence, for a batch of one.
+        state: available state size for one matrix of T; None where it grows with the tokens.
+        has: available state size at each position, at most min(i, L - i).
+        tolerance_ess: number of singular values above the tolerance.
         entropy_ess: exponential of the spectral entropy; 0 where the block is 0.
     """
 
@@ -72,12 +74,12 @@ class StateSize:
 
     @property
     def used_share(self) -> float | None:
-        """Used over had, both meant over positions; None for an operator without memory."""
+        """Mean tolerance-ESS divided by the mean available state size; None for an operator without memory."""
         return self.used / _mean(self.has) if any(self.has) else None
 
     @property
     def effective_share(self) -> float | None:
-        """The same of the entropy-ESS."""
+        """Mean entropy-ESS divided by the mean available state size; None for an operator without memory."""
         return self.effective / _mean(self.has) if any(self.has) else None
 
     def to_json(self) -> dict[str, Any]:
@@ -89,13 +91,14 @@ class StateSize:
 def state_sizes(
     model: Backbone, tokens_BL: Tensor, positions: Sequence[int] | None = None, tolerance: float = TOLERANCE
 ) -> tuple[StateSize, ...]:
-    """The effective state size of every LIV on the features it computes from these tokens; what has no T is left out.
+    """Measure every LIV on the features that it computes from these tokens; LIVs without a matrix T are left out.
 
-    T is written out in float64, one sequence after the other: O(N L^2) memory (times K for a recurrence) and
-    O(N L^3) work a position, so a hundred or two tokens are what this is for.
+    T is computed in float64, one sequence after the other, in O(N L^2) memory (times K for a recurrence) and O(N L^3)
+    operations for each position. The method is meant for one or two hundred tokens.
 
     Args:
-        positions: where the sequence is cut, 1 to L - 1; None spreads `POSITIONS` of them evenly.
+        positions: tokens i at which the sequence is cut, 1 to L - 1; None spreads `POSITIONS` of them evenly.
+        tolerance: bound that a singular value must exceed to count in tolerance-ESS.
 
     Raises:
         ValueError: fewer than 2 tokens, an empty batch, a position or tolerance out of range, or a T that is not
@@ -117,12 +120,12 @@ def state_sizes(
 
 
 def spread(length: int, count: int = POSITIONS) -> tuple[int, ...]:
-    """Up to `count` positions, evenly over 1 to L - 1 and as far from its ends as from each other."""
+    """Spread up to `count` positions evenly over 1 to L - 1, as far from the ends as from each other."""
     return tuple(sorted({min(max(1, round(length * n / (count + 1))), length - 1) for n in range(1, count + 1)}))
 
 
 def spectral_sizes(t_NLL: Tensor, positions: Sequence[int], tolerance: float) -> tuple[Tensor, Tensor]:
-    """tolerance-ESS_NP and entropy-ESS_NP of causal matrices."""
+    """Compute tolerance-ESS_NP and entropy-ESS_NP of causal matrices."""
     counted, effective = [], []
     for i in positions:
         values_NS = torch.linalg.svdvals(t_NLL[:, i:, :i])
@@ -134,10 +137,10 @@ def spectral_sizes(t_NLL: Tensor, positions: Sequence[int], tolerance: float) ->
 
 
 def state_of(structure: Structure, tokens: int) -> tuple[float, bool]:
-    """What a structure has for one matrix of T after so many tokens, and whether that still grows.
+    """Return the available state size for one matrix of T after this many tokens, and whether it still grows.
 
-    A memory that has no room before the first token is a list of tokens; lists side by side (keys and values) are of
-    the same tokens and count once. All others are fixed states.
+    A memory whose size before the first token is different from its size now is a list of tokens. Several lists (keys
+    and values) hold the same tokens and count once. Every other memory is a fixed state.
     """
     empty, now, later = (structure.memory(count) for count in (0, tokens, tokens + 1))
     lists = {name for name in now if empty.get(name) != now[name]}
@@ -188,7 +191,7 @@ def _measured(
 
 
 def _one(value: Tensor, element: int) -> Tensor:
-    """One sequence of a per-token feature; the others carry no batch."""
+    """Select one sequence of a per-token feature; other features have no batch dimension."""
     return value[element : element + 1] if value.dim() == 4 else value
 
 

@@ -18,7 +18,7 @@ from genome import FeaturizerGenome, GroupGenome, Heads
 from genome.classes.alphabet import Generator as Kind
 from genome.classes.feature_groups import ROUTES
 from genome.classes.quantities import ROUTE_CHOICES
-from star.balance import tell
+from star.balance import report
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.nonlinearity import SIGMA
@@ -59,7 +59,7 @@ class Router(Feature):
         logits_BLM = _logits(x_BLD, self.weight_MD)
         chosen_BLM = torch.zeros_like(logits_BLM, dtype=torch.bool)
         chosen_BLM.scatter_(-1, logits_BLM.topk(self.choice.chosen, dim=-1).indices, True)
-        tell(logits_BLM.softmax(-1), chosen_BLM)
+        report(logits_BLM.softmax(-1), chosen_BLM)
         weights_BLM = _WEIGHTS[self.group.generator](logits_BLM, chosen_BLM)
         return F.pad(weights_BLM, (0, self.choice.shared), value=1).unsqueeze(2).to(x_BLD.dtype)
 
