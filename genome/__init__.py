@@ -1,4 +1,4 @@
-"""Architectures as integers: pure values and pure functions. Knows no torch."""
+"""Architectures as integers: pure values and pure functions, without torch."""
 
 from genome.blueprint import Blueprint, Placement, decode, encode
 from genome.catalogue import CLASSES, FEATURIZERS, STAR_CLASSES, named

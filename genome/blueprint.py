@@ -1,4 +1,4 @@
-"""A decoded genome: by name, sharing resolved, as one would draw it."""
+"""A decoded genome: a list of LIVs by name, with resolved sharing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Placement:
     """One LIV in the stack.
 
     Attributes:
-        liv_class: which operator.
-        featurizer: how its features are computed.
-        weights_from: the position whose featurizer weights it uses; its own position when it owns them.
-        features_from: the position whose computed features it takes; its own when it computes all itself.
-        taken: the feature groups its sharing group shares.
+        liv_class: the digits of its operator.
+        featurizer: the digits of its feature groups.
+        weights_from: the position whose featurizer weights it uses; its own position if it has weights of its own.
+        features_from: the position whose features it takes; its own position if it computes all of them.
+        taken: the feature groups that its sharing group shares.
     """
 
     liv_class: LIVClass
@@ -30,7 +30,7 @@ class Placement:
     taken: tuple[str, ...] = ()
 
     def computes(self, position: int) -> tuple[str, ...]:
-        """The feature groups this LIV, standing at `position`, computes itself."""
+        """Return the feature groups that this LIV computes itself, given its own position."""
         if self.features_from == position:
             return self.featurizer.names
         return tuple(name for name in self.featurizer.names if name not in self.taken)
@@ -38,13 +38,13 @@ class Placement:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """The LIVs of a genome in order; skipped ones are gone, `depth` remembers how many there were."""
+    """The LIVs of a genome in order, without the skipped ones; `depth` counts the skipped ones too."""
 
     livs: tuple[Placement, ...]
     depth: int
 
     def to_json(self) -> list[dict[str, Any]]:
-        """One object per LIV, for drawing: links name the position they lead to, or null."""
+        """Describe each LIV by one object for a drawing; a link is the position that it leads to, or null."""
         return [
             {
                 "position": position,
@@ -63,7 +63,7 @@ class Blueprint:
 
 
 def decode(genome: Genome, space: Space) -> Blueprint:
-    """Resolve a legal genome.
+    """Resolve the classes and the sharing of a legal genome.
 
     Raises:
         ValueError: the genome is not legal in this space; the message names the segment and the gene.
@@ -90,7 +90,7 @@ def decode(genome: Genome, space: Space) -> Blueprint:
 
 
 def encode(blueprint: Blueprint, space: Space) -> Genome:
-    """The canonical genome of a blueprint; `decode(encode(b), space) == b`."""
+    """Return the canonical genome of a blueprint, so that `decode(encode(b, space), space) == b`."""
     shares_weights = {liv.weights_from for n, liv in enumerate(blueprint.livs) if liv.weights_from != n}
     segments = []
     for liv in blueprint.livs:

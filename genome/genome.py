@@ -1,4 +1,4 @@
-"""A genome: five integers per LIV, as a value with a canonical form and a text form."""
+"""A genome: five integers for each LIV, with a canonical form and a text form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Segment(NamedTuple):
-    """The five genes of one LIV (STAR, section 3.3). Class 0 is no operator: the LIV is skipped."""
+    """The five genes of one LIV (STAR, section 3.3). Class 0 means that the LIV is skipped."""
 
     liv_class: int
     weights_group: int = 1
@@ -23,7 +23,7 @@ SKIPPED = Segment(0)
 
 @dataclass(frozen=True)
 class Genome:
-    """An architecture as integers. Text: segments joined by `-`, their numbers by `.`."""
+    """An architecture as integers. Its text joins segments by `-` and their numbers by `.`."""
 
     segments: tuple[Segment, ...]
 
@@ -32,7 +32,7 @@ class Genome:
 
     @classmethod
     def of(cls, class_ids: Iterable[int]) -> Genome:
-        """The genome of LIVs of these classes, in this order, that share nothing."""
+        """Make the genome of LIVs of these classes, in this order, that share nothing."""
         return cls(tuple(Segment(class_id) for class_id in class_ids))
 
     @classmethod
@@ -45,10 +45,10 @@ class Genome:
         return cls(tuple(_segment(part, n) for n, part in enumerate(text.strip().split("-"), 1)))
 
     def canonical(self) -> Genome:
-        """The one genome that stands for all that decode alike.
+        """Return the one representative of all genomes that decode to the same blueprint.
 
-        Groups are relabelled by first appearance, a group of one becomes no group, and skipped
-        LIVs, which do nothing wherever they stand, go to the end.
+        Sharing groups are relabelled in order of first appearance, a group of one LIV becomes no group, and skipped
+        LIVs move to the end.
         """
         kept = [segment for segment in self.segments if segment.liv_class != 0]
         weights = _relabelled([(s.weights_group, s.weights_strategy) for s in kept])
@@ -58,7 +58,7 @@ class Genome:
 
 
 def members(segments: tuple[Segment, ...], of: Callable[[Segment], tuple[int, int]]) -> dict[int, list[int]]:
-    """Positions of the members of each sharing group; strategy 1 shares nothing and has no group."""
+    """List the positions of the members of each sharing group; strategy 1 shares nothing and has no group."""
     groups: dict[int, list[int]] = {}
     for position, segment in enumerate(segments):
         label, strategy = of(segment)

@@ -1,4 +1,4 @@
-"""What makes a genome legal, and the legal genome nearest to one that is not."""
+"""The rules that a legal genome satisfies, and the repair of an illegal genome."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_NEEDS = (Nonlinearity.NORMALISED,)
-"""Operators that need more of the features they take than their extents: rows that are divided need positive ones."""
+_POSITIVE = (Nonlinearity.NORMALISED,)
+"""Nonlinearities of operators that need positive features, and so cannot take those of other operators."""
 
 
 class Breach(NamedTuple):
-    """A gene that is not legal: where, which, and why."""
+    """An illegal gene: the position of its LIV, its name, and the reason."""
 
     position: int
     gene: str
@@ -28,14 +28,14 @@ class Breach(NamedTuple):
 
 
 class Repaired(NamedTuple):
-    """A legal genome and how many genes had to change."""
+    """A legal genome and the number of genes that were changed to make it legal."""
 
     genome: Genome
     changed: int
 
 
 def breaches(genome: Genome, space: Space) -> list[Breach]:
-    """Every reason why a genome is not legal in a space, in reading order."""
+    """List every reason why a genome is not legal in a space, in the order of its segments."""
     found = []
     if len(genome.segments) != space.depth:
         found.append(Breach(0, "depth", f"the genome has {len(genome.segments)} LIVs; the space has {space.depth}"))
@@ -43,12 +43,16 @@ def breaches(genome: Genome, space: Space) -> list[Breach]:
         found.append(Breach(0, "class", "every LIV is skipped; at least one must be an operator"))
     for position, segment in enumerate(genome.segments):
         earlier = tuple(other for other in genome.segments[:position] if other.liv_class in space and other.liv_class)
-        found += [Breach(position, gene, why) for gene, why in _faults(segment, earlier, space)]
+        found += [Breach(position, gene, why) for gene, why in _illegal_genes(segment, earlier, space)]
     return found
 
 
 def require_legal(genome: Genome, space: Space) -> None:
-    """Raise ValueError naming the first illegal gene, where it stands, and the legal values."""
+    """Refuse a genome that is not legal in a space.
+
+    Raises:
+        ValueError: the message names the first illegal gene, its segment, and the legal values.
+    """
     found = breaches(genome, space)
     if found:
         position, gene, why = found[0]
@@ -57,11 +61,11 @@ def require_legal(genome: Genome, space: Space) -> None:
 
 
 def repair(genome: Genome, space: Space, rng: Generator) -> Repaired:
-    """Re-sample each illegal gene among the legal ones; a legal genome comes back as it was."""
+    """Redraw each illegal gene among its legal values; a legal genome stays unchanged."""
     segments: list[Segment] = []
     padded = genome.segments[: space.depth] + (Segment(-1),) * (space.depth - len(genome.segments))
     for segment in padded:
-        segments.append(_mended(segment, tuple(segments), space, rng))
+        segments.append(_repaired_segment(segment, tuple(segments), space, rng))
     if all(segment.liv_class == 0 for segment in segments):
         segments[0] = Segment(_pick([c for c in space.choices if c != 0], rng))
     pairs = zip(padded, segments, strict=True)
@@ -69,7 +73,7 @@ def repair(genome: Genome, space: Space, rng: Generator) -> Repaired:
     return Repaired(Genome(tuple(segments)), changed)
 
 
-def _faults(segment: Segment, earlier: tuple[Segment, ...], space: Space) -> list[tuple[str, str]]:
+def _illegal_genes(segment: Segment, earlier: tuple[Segment, ...], space: Space) -> list[tuple[str, str]]:
     if segment.liv_class not in space:
         legal = ", ".join(map(str, space.choices))
         return [("class", f"{segment.liv_class} is not in the space; legal: {legal}")]
@@ -137,38 +141,38 @@ def _first(label: int, sharing: list[Segment], group: Callable[[Segment], int]) 
 
 
 def _sees_its_input(liv_class: LIVClass, taken: tuple[str, ...], space: Space) -> bool:
-    """Whether any group is still projected: an operator without gates that takes its values is blind."""
+    """Return whether any group is still projected from the input; otherwise the output does not depend on it."""
     groups = space.featurizer(liv_class).groups
     return any(group.source is Source.PROJECTED for name, group in groups if name not in taken)
 
 
 def _follows_keys(liv_class: LIVClass, space: Space) -> bool:
-    """Whether the values are a part of the keys: there is nothing to take but both."""
+    """Return whether the values are channels of the keys, so that they cannot be taken without the keys."""
     return space.featurizer(liv_class)["v"].expansion is Expansion.LATENT
 
 
 def _interchangeable(own: LIVClass, other: LIVClass, taken: tuple[str, ...], space: Space) -> bool:
-    """Whether these feature groups of one class can stand for those of the other."""
+    """Return whether these feature groups of one class can replace those of the other class."""
     frames = [
         (
             operator.token_mixing,
             operator.channel_mixing,
             operator.sparsity,
-            operator.nonlinearity in _NEEDS,
+            operator.nonlinearity in _POSITIVE,
             differential,
         )
         for operator, differential in ((row.operator, row.differential) for row in (own, other))
     ]
     if frames[0] != frames[1]:
         return False
-    extents = [
+    head_sizes = [
         [(row[g].source, row[g].expansion, row[g].repeat, row[g].generator) for g in taken]
         for row in (space.featurizer(own), space.featurizer(other))
     ]
-    return extents[0] == extents[1]
+    return head_sizes[0] == head_sizes[1]
 
 
-def _mended(segment: Segment, earlier: tuple[Segment, ...], space: Space, rng: Generator) -> Segment:
+def _repaired_segment(segment: Segment, earlier: tuple[Segment, ...], space: Space, rng: Generator) -> Segment:
     if segment.liv_class not in space:
         segment = segment._replace(liv_class=_pick(list(space.choices), rng))
     if segment.liv_class == 0:

@@ -1,4 +1,4 @@
-"""The sizes that are not in a genome: a job's shape."""
+"""The shape of a job: the sizes of a model that are not in a genome."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from genome.classes.alphabet import ChannelMixing, Normalisation
-from genome.classes.head_sizes import Asked, Heads, extent
+from genome.classes.head_sizes import GroupContext, Heads, head_size
 from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 
@@ -40,7 +40,7 @@ class Shape:
             raise ShapeError("head_dim", f"width {self.width} must be a multiple of head_dim {self.head_dim}")
 
     def heads(self, operator: OperatorGenome) -> Heads:
-        """Heads of the mixing: one per channel (diagonal), one in all (dense), or of `head_dim` (grouped, outer)."""
+        """Return the heads of the mixing: one a channel (diagonal), one (dense), or of `head_dim` (grouped, outer)."""
         mixing = operator.channel_mixing
         if mixing is ChannelMixing.DIAGONAL:
             return Heads(self.width, 1)
@@ -49,32 +49,33 @@ class Shape:
         return Heads(self.width // self.head_dim, self.head_dim)
 
     def groups(self, liv_class: LIVClass, featurizer: FeaturizerGenome) -> dict[str, Heads]:
-        """The extent of every feature group of a class.
+        """Return the heads and channels of every feature group of a class.
 
         Raises:
-            ShapeError: a group's heads do not divide by its repeat, or heads too small; the message names the class.
+            ShapeError: the number of heads is no multiple of a repeat, or a head of one channel would be normalised;
+                the message names the class.
         """
         mixing = self.heads(liv_class.operator)
-        extents = {}
+        head_sizes = {}
         for name, group in featurizer.groups:
-            asked = Asked(name, featurizer, mixing)
-            if mixing.heads % asked.shared_by:
+            context = GroupContext(name, featurizer, mixing)
+            if mixing.heads % context.shared_by:
                 raise ShapeError(
                     "head_dim",
-                    f"class {liv_class.id} {liv_class.name} shares each {name} head among {asked.shared_by} heads; "
+                    f"class {liv_class.id} {liv_class.name} shares each {name} head among {context.shared_by} heads; "
                     f"width {self.width} with head_dim {self.head_dim} gives {mixing.heads} heads, no multiple of it",
                 )
-            extents[name] = extent(asked)
-            if group.normalisation is not Normalisation.NONE and extents[name].size == 1:
+            head_sizes[name] = head_size(context)
+            if group.normalisation is not Normalisation.NONE and head_sizes[name].size == 1:
                 raise ShapeError(
                     "head_dim",
                     f"class {liv_class.id} {liv_class.name} normalises the {name} of each head; "
-                    f"heads of one channel (head_dim {self.head_dim}) would be left with its sign",
+                    f"a normalised head of one channel (head_dim {self.head_dim}) is its sign alone",
                 )
-        return extents
+        return head_sizes
 
     def fits(self, liv_class: LIVClass, featurizer: FeaturizerGenome) -> bool:
-        """Whether `groups` has an answer."""
+        """Return whether `groups` accepts this class."""
         try:
             self.groups(liv_class, featurizer)
         except ShapeError:
@@ -86,5 +87,5 @@ class Shape:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Shape:
-        """The inverse of `to_json`; a description from before there was a window has the default one."""
+        """Read the output of `to_json`; shapes stored before `window` was added get its default."""
         return cls(int(data["width"]), int(data["head_dim"]), int(data["vocab"]), int(data.get("window", cls.window)))

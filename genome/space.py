@@ -1,4 +1,4 @@
-"""The set of genomes a search may visit. A job stores its space, so that old genomes keep their meaning."""
+"""The set of genomes that a search may visit. A job stores its space, so that its genomes keep their meaning."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ MAX_DEPTH = 256
 
 @dataclass(frozen=True)
 class Space:
-    """Allowed classes with their whole tables, depth, and which genes are free.
+    """The allowed classes with their digits, the depth, and the genes that may vary.
 
     Args:
-        classes: the LIV classes a gene may name.
-        featurizers: the featurizers those classes use.
+        classes: the LIV classes that a gene may name.
+        featurizers: the featurizers that these classes use.
         depth: LIVs in a genome.
-        allow_skip: whether class 0 (no operator) is legal, so that depth can evolve.
-        share_weights: whether featurizer-sharing genes may be other than none.
-        share_features: whether feature-sharing genes may be other than none.
+        allow_skip: whether class 0 (a skipped LIV) is legal, so that the depth can evolve.
+        share_weights: whether LIVs may share featurizer weights.
+        share_features: whether LIVs may share computed features.
         groups: the largest sharing-group label that sampling draws.
 
     Raises:
-        ValueError: tables that clash or a class that cannot be built; the message names both sides.
+        ValueError: two rows have one id, or a class cannot be built; the message names the rows and the reason.
     """
 
     classes: tuple[LIVClass, ...]
@@ -58,10 +58,10 @@ class Space:
 
     @classmethod
     def of(cls, names: Sequence[str] | None = None, *, depth: int, **options: Any) -> Space:
-        """The space over these catalogue classes, all of them by default.
+        """Make the space over these classes of the catalogue, by default all of them.
 
         Raises:
-            ValueError: an unknown class name; the message lists the legal ones.
+            ValueError: a class name is unknown; the message lists the legal names.
         """
         classes = CLASSES if names is None else tuple(named(name) for name in names)
         used = {row.operator.featurizer for row in classes}
@@ -94,7 +94,7 @@ class Space:
         return ((0,) if self.allow_skip else ()) + tuple(self._by_id)
 
     def digits(self, class_id: int) -> list[Any]:
-        """Everything that a class's gene means."""
+        """Return all digits that the gene of a class stands for."""
         row = self[class_id]
         return [row.id, row.operator.digits, row.differential, self.featurizer(row).to_json()]
 
@@ -111,7 +111,7 @@ class Space:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Space:
-        """The inverse of `to_json`.
+        """Read the output of `to_json`.
 
         Raises:
             ValueError: a field is missing or malformed; the message names it.
@@ -133,9 +133,9 @@ class Space:
 
 
 def digest(genome: Genome, space: Space) -> str:
-    """What a genome is, in 16 hex digits: equal for all genomes that decode alike, also when the space has grown.
+    """Hash a genome to 16 hex digits, equal for all genomes that decode alike, also in a space with more classes.
 
-    It depends on the digits behind the genes, not on names, sources and descriptions, which may be reworded.
+    The hash depends on the digits of the classes, not on their names, sources and descriptions.
     """
     canonical = genome.canonical()
     used = sorted({segment.liv_class for segment in canonical.segments} - {0})

@@ -124,5 +124,5 @@ class LIV(Operator):
 
 def _structure(placement: Placement, shape: Shape) -> Structure:
     operator, featurizer = placement.liv_class.operator, placement.featurizer
-    extents = shape.groups(placement.liv_class, featurizer)
-    return structure_of(operator, featurizer)(operator, featurizer, extents, shape.window)
+    head_sizes = shape.groups(placement.liv_class, featurizer)
+    return structure_of(operator, featurizer)(operator, featurizer, head_sizes, shape.window)

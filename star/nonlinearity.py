@@ -1,4 +1,4 @@
-"""The pointwise functions that a nonlinearity digit names, of features and of a diagonal T alike."""
+"""The pointwise function of each nonlinearity digit, for features and for the entries of a diagonal T."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Named LIV classes as data. A system of the literature is a row here, not a file of code.
+"""Named LIV classes as data, one file for each kind of operator: a system of the literature is a row.
 
 Ids are never changed and never reused.
 """
@@ -40,10 +40,10 @@ CLASSES = (
 
 
 def named(name: str) -> LIVClass:
-    """The class of this name.
+    """Return the class of this name.
 
     Raises:
-        ValueError: no such class; the message lists the legal names.
+        ValueError: the name is unknown; the message lists the legal names.
     """
     for row in CLASSES:
         if row.name == name:

@@ -1,4 +1,4 @@
-"""Attention beyond the paper's: fewer heads of keys, windows, latents. Classes and featurizers 20 to 39."""
+"""Attention that STAR does not list: shared keys, windows and latents. Classes and featurizers 20 to 39."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ ATTENTION_CLASSES = (
         "MQA",
         OperatorGenome.of((20, 2, 1, 2, 3)),
         source="Shazeer 2019",
-        description="one key and value head for all",
+        description="attention with one key and value head for all query heads",
     ),
     LIVClass(
         21,

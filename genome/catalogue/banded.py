@@ -1,6 +1,6 @@
 """Recurrences in blocks and recurrences with normalised rows: classes and featurizers 50 to 59."""
 
-from genome.catalogue.parts import DENSE, LASTING, SHARE, UNIT
+from genome.catalogue.parts import DENSE, NO_DECAY, SIGMOID, UNIT
 from genome.classes.alphabet import Generator, Nonlinearity, Repeat
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
@@ -8,8 +8,8 @@ _POSITIVE = GroupGenome(nonlinearity=Nonlinearity.ELU)
 _SHARED_GATE = GroupGenome(repeat=Repeat.SIXTEEN, generator=Generator.FORGET)
 
 BANDED_FEATURIZERS = (
-    FeaturizerGenome(50, (("c", DENSE), ("b", SHARE), ("a", _SHARED_GATE), ("d", UNIT), ("v", DENSE))),
-    FeaturizerGenome(51, (("c", _POSITIVE), ("b", _POSITIVE), ("a", LASTING), ("d", UNIT), ("v", DENSE))),
+    FeaturizerGenome(50, (("c", DENSE), ("b", SIGMOID), ("a", _SHARED_GATE), ("d", UNIT), ("v", DENSE))),
+    FeaturizerGenome(51, (("c", _POSITIVE), ("b", _POSITIVE), ("a", NO_DECAY), ("d", UNIT), ("v", DENSE))),
 )
 
 BANDED_CLASSES = (

@@ -1,4 +1,4 @@
-"""The one row that is no linear input-varying system: class and featurizer 120."""
+"""The memory cell, which is no linear input-varying operator: class and featurizer 120."""
 
 from genome.catalogue.parts import CONVOLVED, DENSE, LEARNED, NORM
 from genome.classes.feature_groups import OUTPUT

@@ -1,21 +1,21 @@
-"""The scaled-Toeplitz rows: gated convolutions and state-space models whose filter depends on the distance alone.
+"""Scaled-Toeplitz rows: gated convolutions and state-space models whose filter depends on the distance alone.
 
-Filters are functions of the distance in tokens, never of the input's length. How a row decodes follows from its
-filter: explicit taps keep a bounded tail, state-space filters the state of an exact recurrence, implicit ones the
-whole history.
+Filters are functions of the distance in tokens and do not depend on the length of the input. While decoding, explicit
+taps keep a bounded number of tokens, state-space filters the state of an exact recurrence, and implicit filters all
+tokens. Classes and featurizers 90 to 109.
 """
 
-from genome.catalogue.parts import BLOCKS, CONVOLVED, DENSE, ITSELF, UNIT, filter_of
+from genome.catalogue.parts import BLOCKS, CONVOLVED, DENSE, DIAGONAL, UNIT, filter_of
 from genome.classes.alphabet import Generator
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 
 def _hyena(number: int, generator: Generator) -> FeaturizerGenome:
-    """Gates and values from short convolutions (4 taps here, 3 in the papers)."""
+    """Gates and values with short convolutions (4 taps here, 3 in the papers)."""
     return FeaturizerGenome(number, (("c", CONVOLVED), ("b", CONVOLVED), filter_of(generator), ("v", CONVOLVED)))
 
 
-def _ungated(number: int, generator: Generator, values: GroupGenome = ITSELF) -> FeaturizerGenome:
+def _ungated(number: int, generator: Generator, values: GroupGenome = DIAGONAL) -> FeaturizerGenome:
     return FeaturizerGenome(number, (("c", UNIT), ("b", UNIT), filter_of(generator), ("v", values)))
 
 
@@ -37,7 +37,7 @@ FILTERS = (
 
 
 def _row(number: int, name: str, digits: tuple[int, int], source: str, description: str) -> LIVClass:
-    """Digits: the featurizer and the channel mixing; the others are those of a scaled Toeplitz without a band."""
+    """A Toeplitz class without a band; `digits` are its featurizer and its channel mixing."""
     featurizer, channel = digits
     return LIVClass(
         number, name, OperatorGenome.of((featurizer, 3, 1, 1, channel)), source=source, description=description

@@ -1,13 +1,13 @@
-"""The delta rule's rows of the catalogue: classes and featurizers 70 to 89."""
+"""Delta rules: classes and featurizers 70 to 89."""
 
-from genome.catalogue.parts import ACTIVATED, KEY, LASTING, NORM, NORM_AND_GATE, PER_HEAD, SHARE
+from genome.catalogue.parts import ACTIVATED, KEY, NO_DECAY, NORM, NORM_AND_GATE, PER_HEAD, SIGMOID
 from genome.classes.feature_groups import OUTPUT
 from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 DELTA_FEATURIZERS = (
-    FeaturizerGenome(70, (("c", KEY), ("b", KEY), ("a", LASTING), ("d", SHARE), ("v", ACTIVATED), (OUTPUT, NORM))),
+    FeaturizerGenome(70, (("c", KEY), ("b", KEY), ("a", NO_DECAY), ("d", SIGMOID), ("v", ACTIVATED), (OUTPUT, NORM))),
     FeaturizerGenome(
-        71, (("c", KEY), ("b", KEY), ("a", PER_HEAD), ("d", SHARE), ("v", ACTIVATED), (OUTPUT, NORM_AND_GATE))
+        71, (("c", KEY), ("b", KEY), ("a", PER_HEAD), ("d", SIGMOID), ("v", ACTIVATED), (OUTPUT, NORM_AND_GATE))
     ),
 )
 
@@ -17,7 +17,7 @@ DELTA_CLASSES = (
         "DeltaNet",
         OperatorGenome.of((70, 5, 1, 1, 3)),
         source="Yang et al. 2024, arXiv 2406.06484",
-        description="the delta rule: a key's old value gives way to its new one, by a share of 0 to 1; normalised",
+        description="the delta rule: the stored value of a key moves to its new one by a share of 0 to 1; normalised",
     ),
     LIVClass(
         71,

@@ -1,4 +1,4 @@
-"""Feature groups that many rows are put together from."""
+"""Feature groups that several rows of the catalogue use."""
 
 from dataclasses import replace
 
@@ -15,28 +15,28 @@ from genome.classes.alphabet import (
 from genome.classes.operator import GroupGenome
 
 DENSE = GroupGenome()
-ITSELF = GroupGenome(channel=ChannelMixing.DIAGONAL)
+DIAGONAL = GroupGenome(channel=ChannelMixing.DIAGONAL)
 BLOCKS = GroupGenome(channel=ChannelMixing.GROUPED)
 SILU = GroupGenome(nonlinearity=Nonlinearity.SILU)
-SHARE = GroupGenome(nonlinearity=Nonlinearity.SIGMOID)
+SIGMOID = GroupGenome(nonlinearity=Nonlinearity.SIGMOID)
 CONVOLVED = GroupGenome(token=FeatureTokenMixing.TOEPLITZ, sparsity=Sparsity.BANDED)
 ACTIVATED = replace(CONVOLVED, nonlinearity=Nonlinearity.SILU)
 KEY = replace(ACTIVATED, normalisation=Normalisation.L2)
-"""Briefly convolved, activated, of unit length."""
+"""Keys with a short convolution, SiLU and unit length."""
 
 LEARNED = GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL)
 LEARNED_PER_HEAD = replace(LEARNED, expansion=Expansion.PER_HEAD)
-LASTING = replace(LEARNED_PER_HEAD, generator=Generator.ZERO)
-"""A decay that forgets nothing."""
+NO_DECAY = replace(LEARNED_PER_HEAD, generator=Generator.ZERO)
+"""A log decay of zero: the state forgets nothing."""
 PER_HEAD = GroupGenome(expansion=Expansion.PER_HEAD)
 
 
 def filter_of(generator: Generator) -> tuple[str, GroupGenome]:
-    """The group h, a function of the distance."""
+    """Make the group h, a function of the distance, with this generator."""
     return "h", replace(LEARNED, source=Source.POSITION, generator=generator)
 
 
 UNIT = replace(LEARNED, generator=Generator.ONES)
 NORM = replace(UNIT, normalisation=Normalisation.L2)
 NORM_AND_GATE = replace(SILU, normalisation=Normalisation.L2)
-"""Of an output: normalised head by head, and then gated or not."""
+"""Output gates that normalise the output head by head: `NORM` without a gate, `NORM_AND_GATE` with a SiLU gate."""

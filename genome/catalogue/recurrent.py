@@ -1,4 +1,4 @@
-"""Linear recurrences of the literature as data: featurizers 40-69 and classes 40-69, all semi-separable."""
+"""Linear recurrences, all semi-separable: classes 40 to 49, featurizers 40 to 48 and 52 to 69."""
 
 from dataclasses import replace
 
@@ -6,9 +6,9 @@ from genome.catalogue.parts import (
     ACTIVATED,
     CONVOLVED,
     DENSE,
-    LASTING,
     LEARNED,
     LEARNED_PER_HEAD,
+    NO_DECAY,
     NORM,
     NORM_AND_GATE,
     PER_HEAD,
@@ -24,9 +24,9 @@ _STATE_16 = replace(CONVOLVED, expansion=Expansion.STATE_16)
 _STATE_128 = replace(ACTIVATED, expansion=Expansion.STATE_128)
 
 _FIXED = replace(LEARNED_PER_HEAD, generator=Generator.FIXED)
-_OVER_TIME = GroupGenome(generator=Generator.SOFTMAX)
+_SOFTMAX_DECAY = GroupGenome(generator=Generator.SOFTMAX)
 
-_TURNED = GroupGenome(generator=Generator.ROTARY)
+_ROTARY = GroupGenome(generator=Generator.ROTARY)
 
 _COMPLEMENT = GroupGenome(generator=Generator.COMPLEMENT)
 
@@ -45,20 +45,20 @@ def _featurizer(
 
 
 RECURRENT_FEATURIZERS = (
-    _featurizer(40, _RELU, _RELU, LASTING, UNIT, DENSE),
-    _featurizer(41, _TURNED, _TURNED, _FIXED, UNIT, DENSE, NORM_AND_GATE),
+    _featurizer(40, _RELU, _RELU, NO_DECAY, UNIT, DENSE),
+    _featurizer(41, _ROTARY, _ROTARY, _FIXED, UNIT, DENSE, NORM_AND_GATE),
     _featurizer(42, DENSE, DENSE, PER_HEAD, UNIT, DENSE, NORM_AND_GATE),
     _featurizer(43, DENSE, DENSE, DENSE, UNIT, DENSE, NORM_AND_GATE),
     _featurizer(44, _STATE_128, _STATE_128, LEARNED_PER_HEAD, DENSE, ACTIVATED, NORM_AND_GATE),
     _featurizer(45, _STATE_16, _STATE_16, replace(LEARNED, expansion=Expansion.STATE_16), DENSE, ACTIVATED, SILU),
     _featurizer(46, SILU, _COMPLEMENT, DENSE, UNIT, SILU),
     _featurizer(47, SILU, _COMPLEMENT, DENSE, UNIT, DENSE),
-    _featurizer(48, SILU, _COMPLEMENT, _OVER_TIME, UNIT, DENSE),
-    _featurizer(52, _RELU, _RELU, LASTING, UNIT, DENSE, NORM),
+    _featurizer(48, SILU, _COMPLEMENT, _SOFTMAX_DECAY, UNIT, DENSE),
+    _featurizer(52, _RELU, _RELU, NO_DECAY, UNIT, DENSE, NORM),
     _featurizer(53, SILU, _COMPLEMENT, DENSE, UNIT, DENSE, NORM),
-    _featurizer(54, SILU, _COMPLEMENT, _OVER_TIME, UNIT, DENSE, NORM_AND_GATE),
+    _featurizer(54, SILU, _COMPLEMENT, _SOFTMAX_DECAY, UNIT, DENSE, NORM_AND_GATE),
 )
-"""Featurizers 40, 47 and 48 leave the output as it is; 52, 53 and 54 are the same with a normalised output."""
+"""Featurizers 40, 47 and 48 do not normalise the output; 52, 53 and 54 are the same with a normalised output."""
 
 
 RECURRENT_CLASSES = (

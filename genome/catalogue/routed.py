@@ -1,6 +1,6 @@
-"""Routed operators of the literature as data: classes and featurizers 110 to 119."""
+"""Routed operators: classes and featurizers 110 to 119."""
 
-from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE, KEY, NORM_AND_GATE, PER_HEAD, SHARE, UNIT
+from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE, KEY, NORM_AND_GATE, PER_HEAD, SIGMOID, UNIT
 from genome.classes.alphabet import Expansion, Generator
 from genome.classes.feature_groups import OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
@@ -14,7 +14,7 @@ _MEMORIES = (ROUTES, GroupGenome(expansion=Expansion.FOUR, generator=Generator.T
 ROUTED_FEATURIZERS = (
     FeaturizerGenome(
         110,
-        (("c", KEY), ("b", KEY), ("a", PER_HEAD), ("d", SHARE), ("v", ACTIVATED), _MEMORIES, (OUTPUT, NORM_AND_GATE)),
+        (("c", KEY), ("b", KEY), ("a", PER_HEAD), ("d", SIGMOID), ("v", ACTIVATED), _MEMORIES, (OUTPUT, NORM_AND_GATE)),
     ),
     FeaturizerGenome(
         111,
@@ -39,14 +39,14 @@ ROUTED_CLASSES = (
         "MoM",
         OperatorGenome.of((110, 5, 3, 1, 3)),
         source="Du et al. 2025, arXiv 2502.13685",
-        description="mixture of memories: the gated delta rule on 2 of 4 memories and one that every token meets",
+        description="mixture of memories: the gated delta rule on 2 of 4 memories and on a shared one",
     ),
     LIVClass(
         111,
         "MoM-GLA",
         OperatorGenome.of((111, 4, 3, 1, 3)),
         source="Du et al. 2025; Yang et al. 2024",
-        description="the same of gated linear attention on briefly convolved features",
+        description="mixture of memories: gated linear attention on 2 of 4 memories and on a shared one",
     ),
     LIVClass(
         112,

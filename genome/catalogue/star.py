@@ -1,4 +1,4 @@
-"""The seventeen classes of the paper. Digits and ids: STAR (arXiv 2411.17800)."""
+"""The seventeen classes of STAR (arXiv 2411.17800), with its digits and ids."""
 
 from dataclasses import replace
 
@@ -110,4 +110,4 @@ def _differential(liv_class: LIVClass) -> LIVClass:
 
 
 STAR_CLASSES = _STAR + tuple(_differential(row) for row in _STAR[:8])
-"""The seventeen of the paper."""
+"""The seventeen classes of the paper."""

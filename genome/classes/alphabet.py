@@ -1,14 +1,14 @@
-"""The digits of a genome and what each one means.
+"""The digits of a genome and their meaning.
 
-Digits are explicit integers, never changed and never reused: genomes stored years ago depend on them.
-Source of the alphabets: STAR (arXiv 2411.17800), section 3; what is marked *ours* goes beyond it.
+Digits are explicit integers that are never changed and never reused, because stored genomes depend on them.
+Source of the alphabets: STAR (arXiv 2411.17800), section 3; alphabets marked *ours* are not in the paper.
 """
 
 from enum import IntEnum
 
 
 class TokenMixing(IntEnum):
-    """The structure of T: how one token reaches another. A memory cell has no T: it is the exception, no LIV."""
+    """The structure of the token-mixing matrix T; a memory cell, nonlinear in its state, has no T and is no LIV."""
 
     DIAGONAL = 1
     LOW_RANK = 2
@@ -19,7 +19,7 @@ class TokenMixing(IntEnum):
 
 
 class Sparsity(IntEnum):
-    """Which entries of T may be other than zero."""
+    """The entries of T that may be nonzero."""
 
     NONE = 1
     BANDED = 2
@@ -27,9 +27,9 @@ class Sparsity(IntEnum):
 
 
 class Nonlinearity(IntEnum):
-    """Applied to the entries of T (operator level) or to a feature (featurizer level).
+    """A function of the entries of T (operator level) or of a feature (featurizer level).
 
-    Normalised: every row of T divided by its sum. Elu: elu(x) + 1, which is above zero everywhere.
+    NORMALISED divides every row of T by its sum. ELU is elu(x) + 1, which is positive everywhere.
     """
 
     NONE = 1
@@ -42,9 +42,9 @@ class Nonlinearity(IntEnum):
 
 
 class ChannelMixing(IntEnum):
-    """Operator level: how channels form heads. Featurizer level: how the projection mixes channels.
+    """The heads that channels form (operator level), or the channels that a projection mixes (featurizer level).
 
-    Outer products are heads whose filter runs over b v^T, not over b and v channel by channel.
+    OUTER has heads whose filter runs over the outer product b v^T instead of over b * v channel by channel.
     """
 
     DIAGONAL = 1
@@ -54,14 +54,14 @@ class ChannelMixing(IntEnum):
 
 
 class FeatureTokenMixing(IntEnum):
-    """Whether a feature sees its neighbours: a short causal depthwise convolution, or not."""
+    """TOEPLITZ gives a feature a short causal depthwise convolution over tokens; NONE gives it none."""
 
     NONE = 1
     TOEPLITZ = 2
 
 
 class Source(IntEnum):
-    """Where a feature group comes from (ours)."""
+    """The origin of a feature group: the input, a learned or fixed constant, or the position (ours)."""
 
     PROJECTED = 1
     CONSTANT = 2
@@ -69,14 +69,15 @@ class Source(IntEnum):
 
 
 class Generator(IntEnum):
-    """How a feature that is not projected from the input is written down (ours).
+    """The parametrisation of a feature (ours); NONE is the plain projection or the learned constant.
 
-    Filters: explicit taps, an implicit MLP, explicit taps under a decay, the impulse response of a state-space model:
-    real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational. Constants: zero or
-    fixed decays, unit steps and gates. Tied: what is written is what is forgotten; values that are a part of the keys.
-    Decays: those that make a softmax over time; a plain sigmoid. Rotary: projected, then turned by its position.
-    Routes: the likeliest one as likely as it is, the two likeliest with weights of sum 1, those beside one that every
-    token meets, or a gate that passes a token or not.
+    Filters: explicit taps, an implicit MLP, explicit taps times a decay, or the impulse response of a state-space
+    model (real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational); the number is
+    that of taps or of state channels. Constants: decays of zero, fixed decays, and ones. Decays: FORGET is the
+    logarithm of a sigmoid; SOFTMAX makes the state a softmax over time. COMPLEMENT: keys that are 1 minus the decay.
+    TIED: values that are the first channels of the keys. ROTARY: a projection rotated by its position. Routes: TOP_1
+    weights one route by its probability; TOP_2 weights two routes by probabilities rescaled to sum 1; TOP_2_SHARED
+    adds a route that every token takes; GATE passes a token or drops it.
     """
 
     NONE = 1
@@ -107,10 +108,11 @@ class Generator(IntEnum):
 
 
 class Expansion(IntEnum):
-    """Channels of a feature group: as the input, the MLP ratio 8/3 rounded up to 16, a state size, one a head.
+    """Channels of a feature group.
 
-    Latent: four times a head, and for queries and keys half a head more that is rotated by its position. Routes: 4 or 8
-    to choose from. Of a routed unit: what each expert that a token meets has, half of the MLP's.
+    SAME has as many as the input, MLP 8/3 times as many (rounded up to a multiple of 16), STATE_n has n, and PER_HEAD
+    one for each head. LATENT has four times those of a head, and for queries and keys half a head more, which is
+    rotated by its position. FOUR and EIGHT are numbers of routes. EXPERT is the width of one expert, half of MLP.
     """
 
     SAME = 1
@@ -127,7 +129,7 @@ class Expansion(IntEnum):
 
 
 class Repeat(IntEnum):
-    """How many heads share one head of this group, as in grouped-query attention; 0: all of them."""
+    """The number of heads that share one head of this group, as in grouped-query attention; 0 means all heads."""
 
     ALL = 0
     ONE = 1
@@ -137,7 +139,7 @@ class Repeat(IntEnum):
 
 
 class Normalisation(IntEnum):
-    """How a feature is normalised (ours): not at all, or to unit length per head; for an output gate, the output."""
+    """The normalisation of a feature to unit length per head; an output gate normalises the output instead (ours)."""
 
     NONE = 1
     L2 = 2

@@ -1,6 +1,6 @@
-"""Which digits there are to choose from, as tables: by structure, by feature group, by where a feature comes from.
+"""Tables of the legal digits of a structure and of a feature group, by structure, group name and source.
 
-What may stand beside what is for `genome.classes.rules` to say.
+`genome.classes.rules` holds the rules about digits that must fit each other.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ SPARSITIES = {
     TokenMixing.DELTA: (Sparsity.NONE, Sparsity.BANDED, Sparsity.ROUTED),
     TokenMixing.MEMORY_CELL: (Sparsity.NONE,),
 }
-"""The sparsities each structure can be built with; a structure that were reserved would have none.
+"""The sparsities that each structure can be built with; a reserved structure would have none.
 
-A filter over distances counts every token, so a toeplitz operator cannot be routed.
+A filter is a function of distances between all tokens, so a Toeplitz operator cannot be routed.
 """
 
 NONLINEARITIES = {
@@ -49,16 +49,16 @@ NONLINEARITIES = {
 }
 
 FEATURE_CHANNELS = (ChannelMixing.DIAGONAL, ChannelMixing.DENSE, ChannelMixing.GROUPED)
-"""How a projection may mix channels."""
+"""Channel mixings of a projection."""
 
 CHANNEL_MIXINGS: dict[TokenMixing, tuple[ChannelMixing, ...]] = {
     **dict.fromkeys(TokenMixing, FEATURE_CHANNELS),
     TokenMixing.TOEPLITZ: tuple(ChannelMixing),
 }
-"""How channels may form heads: outer products are for filters, as the other structures have theirs anyway."""
+"""Channel mixings of each structure. Only Toeplitz has OUTER: the other structures form outer products anyway."""
 
 GATED = tuple(structure for structure in TokenMixing if structure is not TokenMixing.DIAGONAL)
-"""The structures whose output may be normalised and gated; a diagonal one is a gate."""
+"""The structures whose output may be normalised and gated; a diagonal structure is a gate itself."""
 
 GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.PROJECTED): (Generator.NONE, Generator.ROTARY),
@@ -77,13 +77,13 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     (OUTPUT, Source.PROJECTED): (Generator.NONE,),
     (OUTPUT, Source.CONSTANT): (Generator.ONES,),
 }
-"""Where a group may come from, and how it may be written down. A new kind of feature is a new entry."""
+"""The generators of each feature group, by group name and source. A new kind of feature is a new entry."""
 
-WHOLE = {
+FIXED_GROUPS = {
     Generator.COMPLEMENT: GroupGenome(generator=Generator.COMPLEMENT),
     Generator.TIED: GroupGenome(generator=Generator.TIED, expansion=Expansion.LATENT, repeat=Repeat.ALL),
 }
-"""Generators that compute nothing of their own, and the one group in which each of them may stand."""
+"""Generators without weights, each with the only legal digits of its group."""
 
 _FEATURE_NONLINEARITIES = {
     **dict.fromkeys("cv", _FEATURE_MAPS),
@@ -91,10 +91,10 @@ _FEATURE_NONLINEARITIES = {
     "d": (Nonlinearity.NONE, Nonlinearity.SIGMOID),
     OUTPUT: (Nonlinearity.NONE, Nonlinearity.SILU, Nonlinearity.SIGMOID),
 }
-"""Other groups have a nonlinearity of their own and take no other: digit 1. Steps are softplus by default."""
+"""Nonlinearities of feature groups. Other groups have a fixed nonlinearity, digit 1; that of steps is softplus."""
 
 _POSITIVE = dict.fromkeys("cb", (Nonlinearity.ELU,))
-"""The nonlinearities of groups whose products, being divided by their sum, must be above zero."""
+"""Nonlinearities of queries and keys whose products are divided by their sum and must therefore be positive."""
 
 _EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.SAME, Expansion.MLP)),
@@ -105,39 +105,39 @@ _EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.DELTA: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES)) | {"a": (Expansion.PER_HEAD,)},
     TokenMixing.MEMORY_CELL: {},
 }
-"""Expansions beside 1 (as the input), where there is a choice."""
+"""Expansions of feature groups; a group that is not listed has expansion 1 (same)."""
 
 _ROUTED_EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.EXPERT,))
 }
-"""What routing puts in their place: experts exist where tokens are led to them, and nowhere else."""
+"""Expansions that replace `_EXPANSIONS` in a routed operator: only a routed operator has experts."""
 
 _REPEATS: dict[TokenMixing, dict[str, tuple[Repeat, ...]]] = {
     TokenMixing.LOW_RANK: dict.fromkeys("bv", (Repeat.ALL, Repeat.ONE, Repeat.TWO, Repeat.FOUR)),
     TokenMixing.SEMI_SEPARABLE: {"a": (Repeat.ONE, Repeat.SIXTEEN)},
 }
-"""The groups whose heads may be shared by several heads."""
+"""Repeats of the groups whose heads several heads may share."""
 
 _NORMALISED = {
     **dict.fromkeys((TokenMixing.LOW_RANK, *RECURRENT), f"cb{OUTPUT}"),
     TokenMixing.MEMORY_CELL: OUTPUT,
 }
-"""The groups that may be normalised: queries and keys, and what an output gate multiplies."""
+"""The groups that may be normalised: queries, keys, and the output that an output gate multiplies."""
 
 
 def sources(group: str) -> tuple[Source, ...]:
-    """Where a feature group may come from."""
+    """The legal sources of a feature group."""
     return tuple(source for known, source in GENERATORS if known == group)
 
 
 def feature_nonlinearities(operator: OperatorGenome, group: str) -> tuple[Nonlinearity, ...]:
-    """Those that a feature group of this operator may have."""
+    """The legal nonlinearities of a feature group of this operator."""
     legal = _FEATURE_NONLINEARITIES.get(group, (Nonlinearity.NONE,))
     return _POSITIVE.get(group, legal) if operator.nonlinearity is Nonlinearity.NORMALISED else legal
 
 
 def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
-    """Those that a feature group of this operator may have."""
+    """The legal expansions of a feature group of this operator."""
     if group == ROUTES:
         return tuple(ROUTE_COUNTS)
     plain = _EXPANSIONS[operator.token_mixing]
@@ -147,22 +147,22 @@ def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
 
 
 def repeats(operator: OperatorGenome, group: str) -> tuple[Repeat, ...]:
-    """How many heads may share one head of this group."""
+    """The legal numbers of heads that share one head of this group."""
     return _REPEATS.get(operator.token_mixing, {}).get(group, (Repeat.ONE,))
 
 
 def normalisations(operator: OperatorGenome, group: str) -> tuple[Normalisation, ...]:
-    """Those that a feature group of this operator may have."""
+    """The legal normalisations of a feature group of this operator."""
     legal = group in _NORMALISED.get(operator.token_mixing, "")
     return tuple(Normalisation) if legal else (Normalisation.NONE,)
 
 
 def token_mixings(group: str) -> tuple[FeatureTokenMixing, ...]:
-    """Those of a projected feature group: a token is routed by itself."""
+    """The legal token mixings of a projected feature group. The routes of a token depend on that token alone."""
     return (FeatureTokenMixing.NONE,) if group == ROUTES else tuple(FeatureTokenMixing)
 
 
 def channels(group: str, expansion: Expansion, repeat: Repeat) -> tuple[ChannelMixing, ...]:
-    """Those of a projected feature group: all of them where it has as many channels as the input."""
-    alike = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES)
-    return FEATURE_CHANNELS if alike else (ChannelMixing.DENSE,)
+    """The legal channel mixings of a projected feature group: all if it has as many channels as the input."""
+    as_input = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES)
+    return FEATURE_CHANNELS if as_input else (ChannelMixing.DENSE,)

@@ -10,13 +10,13 @@ GROUPS: dict[TokenMixing, tuple[str, ...]] = {
     TokenMixing.DELTA: ("c", "b", "a", "d", "v"),
     TokenMixing.MEMORY_CELL: ("c", "b", "f", "m", "v"),
 }
-"""The feature groups each structure mixes, in the order of its formula."""
+"""The feature groups that each structure mixes, in the order of its formula."""
 
 ROUTES = "r"
-"""One more, behind the others, where the structure is routed."""
+"""The additional last group of a routed structure: the routes of each token."""
 
 OUTPUT = "o"
-"""One more that a featurizer may have: what the structure's output is multiplied by."""
+"""The optional group of a featurizer that the output of the structure is multiplied by."""
 
 GROUP_MEANING = {
     "c": "reads the past: queries, output gates",
@@ -24,11 +24,11 @@ GROUP_MEANING = {
     "a": "log decay per step of the state",
     "d": "step size: how far a token moves the state",
     "h": "the filter K over distances",
-    "f": "logit of what a memory cell keeps",
+    "f": "logit of the forget gate of a memory cell",
     "m": "feedback of a memory cell's output to its gates",
     "v": "values",
-    ROUTES: "routes: the experts or memories a token meets, and how much each counts",
-    OUTPUT: "gate of the output, which its normalisation brings to unit size head by head first",
+    ROUTES: "routes: the experts or memories that a token takes, and the weight of each",
+    OUTPUT: "gate of the output, which is first normalised head by head if the group has normalisation 2",
 }
 
 STRATEGIES: dict[TokenMixing, tuple[tuple[str, ...], ...]] = {
@@ -39,10 +39,10 @@ STRATEGIES: dict[TokenMixing, tuple[tuple[str, ...], ...]] = {
     TokenMixing.DELTA: ((), ("b",), ("b", "v"), ("b", "a", "d", "v")),
     TokenMixing.MEMORY_CELL: ((), ("b",), ("b", "v"), ("b", "f", "v")),
 }
-"""Feature-sharing strategies 1, 2, ...: the computed groups that later members take from the first."""
+"""Feature-sharing strategies 1, 2, ...: the groups that later members of a sharing group take from its first."""
 
 ROUTED_STRATEGIES = {TokenMixing.DIAGONAL: ((), ("c", ROUTES), ("v", ROUTES))}
-"""The same where routing changes them: what an expert computed is of use only with the route that led there."""
+"""Feature-sharing strategies that routing changes: the output of an expert is shared with the routes that chose it."""
 
 WEIGHT_STRATEGIES = (1, 2)
-"""Featurizer-sharing strategies: 1 none, 2 all featurizer weights."""
+"""Featurizer-sharing strategies: 1 shares nothing, 2 shares all featurizer weights."""

@@ -1,4 +1,4 @@
-"""Heads and channels of every feature group, as they follow from the width, the heads of the mixing and the digits."""
+"""Heads and channels of every feature group, computed from the heads of the mixing and the digits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genome.classes.quantities import ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES
 
 
 class Heads(NamedTuple):
-    """A feature group's extent: (heads, channels per head)."""
+    """The head size of a feature group: (heads, channels per head)."""
 
     heads: int
     size: int
@@ -22,8 +22,8 @@ class Heads(NamedTuple):
         return self.heads * self.size
 
 
-class Asked(NamedTuple):
-    """A group of a featurizer whose extent is asked for, and the heads of the mixing."""
+class GroupContext(NamedTuple):
+    """The values that decide the head size of a group: its name, its featurizer, and the heads of the mixing."""
 
     name: str
     featurizer: FeaturizerGenome
@@ -35,73 +35,73 @@ class Asked(NamedTuple):
 
     @property
     def shared_by(self) -> int:
-        """How many heads of the mixing share one of the group's."""
+        """The number of heads of the mixing that share one head of the group."""
         repeat = self.group.repeat
         return self.mixing.heads if repeat is Repeat.ALL else int(repeat)
 
     @property
     def own(self) -> int:
-        """The group's heads."""
+        """The number of heads of the group."""
         return self.mixing.heads // self.shared_by
 
 
-def extent(asked: Asked) -> Heads:
-    """By the group's name, where that decides, or else by its expansion."""
-    return (_BY_NAME.get(asked.name) or _BY_EXPANSION[asked.group.expansion])(asked)
+def head_size(context: GroupContext) -> Heads:
+    """Compute the head size of a group from its name if the name decides it, otherwise from its expansion."""
+    return (_BY_NAME.get(context.name) or _BY_EXPANSION[context.group.expansion])(context)
 
 
-def _decay(asked: Asked) -> Heads:
-    """One a head, or one for every channel of the state, which is that of the keys."""
-    if asked.group.expansion is Expansion.PER_HEAD:
-        return Heads(asked.own, 1)
-    return Heads(asked.own, STATE_SIZES.get(asked.featurizer["b"].expansion, asked.mixing.size))
+def _decay(context: GroupContext) -> Heads:
+    """One decay for each head, or one for each channel of the state, which has the channels of the keys."""
+    if context.group.expansion is Expansion.PER_HEAD:
+        return Heads(context.own, 1)
+    return Heads(context.own, STATE_SIZES.get(context.featurizer["b"].expansion, context.mixing.size))
 
 
-def _routes(asked: Asked) -> Heads:
-    return Heads(1, ROUTE_COUNTS[asked.group.expansion] + ROUTE_CHOICES[asked.group.generator].shared)
+def _routes(context: GroupContext) -> Heads:
+    return Heads(1, ROUTE_COUNTS[context.group.expansion] + ROUTE_CHOICES[context.group.generator].shared)
 
 
-def _latent(asked: Asked) -> Heads:
-    """Of values the latent alone, of queries and keys the part that is rotated too."""
-    size = asked.mixing.size
-    return Heads(asked.own, latent_size(size) + (0 if asked.name == "v" else rotated_size(size)))
+def _latent(context: GroupContext) -> Heads:
+    """Values have the channels of the latent; queries and keys have the rotated channels in addition."""
+    size = context.mixing.size
+    return Heads(context.own, latent_size(size) + (0 if context.name == "v" else rotated_size(size)))
 
 
-_BY_NAME: dict[str, Callable[[Asked], Heads]] = {
+_BY_NAME: dict[str, Callable[[GroupContext], Heads]] = {
     "a": _decay,
-    "d": lambda asked: Heads(asked.mixing.heads, 1),
-    "h": lambda asked: Heads(asked.mixing.heads, 1),
-    "m": lambda asked: Heads(asked.mixing.heads, 4 * asked.mixing.size**2),
+    "d": lambda context: Heads(context.mixing.heads, 1),
+    "h": lambda context: Heads(context.mixing.heads, 1),
+    "m": lambda context: Heads(context.mixing.heads, 4 * context.mixing.size**2),
     ROUTES: _routes,
-    OUTPUT: lambda asked: Heads(asked.mixing.heads, extent(asked._replace(name="v")).size),
+    OUTPUT: lambda context: Heads(context.mixing.heads, head_size(context._replace(name="v")).size),
 }
 
-_BY_EXPANSION: dict[Expansion, Callable[[Asked], Heads]] = {
-    Expansion.SAME: lambda asked: Heads(asked.own, asked.mixing.size),
-    Expansion.MLP: lambda asked: Heads(1, mlp_width(asked.mixing.channels)),
+_BY_EXPANSION: dict[Expansion, Callable[[GroupContext], Heads]] = {
+    Expansion.SAME: lambda context: Heads(context.own, context.mixing.size),
+    Expansion.MLP: lambda context: Heads(1, mlp_width(context.mixing.channels)),
     Expansion.LATENT: _latent,
-    Expansion.EXPERT: lambda asked: Heads(
-        ROUTE_CHOICES[asked.featurizer[ROUTES].generator].met, expert_width(asked.mixing.channels)
+    Expansion.EXPERT: lambda context: Heads(
+        ROUTE_CHOICES[context.featurizer[ROUTES].generator].met, expert_width(context.mixing.channels)
     ),
-    **dict.fromkeys(STATE_SIZES, lambda asked: Heads(1, STATE_SIZES[asked.group.expansion])),
+    **dict.fromkeys(STATE_SIZES, lambda context: Heads(1, STATE_SIZES[context.group.expansion])),
 }
 
 
 def mlp_width(width: int) -> int:
-    """8/3 of the width, rounded up to a multiple of 16 (MAD-lab's rule: 128 -> 352)."""
+    """Compute 8/3 of the width, rounded up to a multiple of 16 (the rule of MAD-lab: 128 -> 352)."""
     return -(-(8 * width // 3) // 16) * 16
 
 
 def expert_width(width: int) -> int:
-    """Half of `mlp_width`, rounded up to a multiple of 8: two experts cost what one unrouted unit costs."""
+    """Compute half of `mlp_width`, rounded up to a multiple of 8, so that two experts cost as much as one MLP."""
     return -(-mlp_width(width) // 16) * 8
 
 
 def latent_size(size: int) -> int:
-    """Channels of the latent that stands for the keys and values of all heads (DeepSeek-V2: 512 for heads of 128)."""
+    """Compute the channels of the latent that all heads read as keys and values (DeepSeek-V2: 512 for heads of 128)."""
     return 4 * size
 
 
 def rotated_size(size: int) -> int:
-    """Channels beside it that know their position: half a head, made even (DeepSeek-V2: 64 for heads of 128)."""
+    """Compute the rotated channels of keys and queries: half a head, rounded up to be even (DeepSeek-V2: 64 of 128)."""
     return 2 * -(-size // 4)

@@ -1,4 +1,4 @@
-"""One LIV class as digits: how its features are computed and how they are mixed."""
+"""One LIV class as digits: the digits of its operator and those of its feature groups."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class GroupGenome:
 
     @classmethod
     def of(cls, digits: Sequence[int]) -> GroupGenome:
-        """From integers in the order of the fields; the ninth, added later, may be missing in what was stored before.
+        """Read integers in the order of the fields; the ninth may be missing, as in groups stored before it was added.
 
         Raises:
-            ValueError: not eight or nine, or one is no digit of its alphabet; the message lists the legal ones.
+            ValueError: there are not eight or nine integers, or one is not in its alphabet; the message lists it.
         """
         most = len(GROUP_ALPHABETS)
         if not most - 1 <= len(digits) <= most:
@@ -50,7 +50,7 @@ class GroupGenome:
 
     @property
     def digits(self) -> tuple[int, ...]:
-        """In the order of the fields; the ninth only where it says something, so that older text stays as it was."""
+        """The digits in the order of the fields; a ninth digit of 1 is left out, so that stored text stays the same."""
         digits = tuple(int(getattr(self, name)) for name in GROUP_ALPHABETS)
         return digits[:-1] if self.normalisation is Normalisation.NONE else digits
 
@@ -87,7 +87,11 @@ class FeaturizerGenome:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FeaturizerGenome:
-        """From `to_json`; the order of a JSON object's keys means nothing."""
+        """Read the output of `to_json`, in any order of the keys.
+
+        Raises:
+            ValueError: a group name or a digit is unknown; the message lists the legal ones.
+        """
         groups = {str(name): GroupGenome.of(digits) for name, digits in data["groups"].items()}
         unknown = ", ".join(groups.keys() - GROUP_MEANING.keys())
         if unknown:
@@ -109,10 +113,10 @@ class OperatorGenome:
 
     @classmethod
     def of(cls, digits: Sequence[int]) -> OperatorGenome:
-        """From five integers.
+        """Read five integers.
 
         Raises:
-            ValueError: not five, or one is no digit of its alphabet; the message lists the legal ones.
+            ValueError: there are not five integers, or one is not in its alphabet; the message lists it.
         """
         if len(digits) != 5:
             raise ValueError(f"an operator has five digits, not {len(digits)}")
@@ -127,13 +131,13 @@ class OperatorGenome:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The feature groups it mixes."""
+        """The names of the feature groups that the operator mixes."""
         groups = GROUPS[self.token_mixing]
         return (*groups, ROUTES) if self.sparsity is Sparsity.ROUTED else groups
 
     @property
     def strategies(self) -> tuple[tuple[str, ...], ...]:
-        """Its feature-sharing strategies 1, 2, ...: the groups that later members take from the first."""
+        """The groups that each feature-sharing strategy 1, 2, ... of the operator shares."""
         plain = STRATEGIES[self.token_mixing]
         return ROUTED_STRATEGIES.get(self.token_mixing, plain) if self.sparsity is Sparsity.ROUTED else plain
 
@@ -150,7 +154,7 @@ class OperatorGenome:
 
 @dataclass(frozen=True)
 class LIVClass:
-    """A named operator: a row of the catalogue. `differential` means y1 - lambda * y2 of two copies."""
+    """A named operator, such as a row of the catalogue; `differential` means y1 - lambda * y2 of two copies."""
 
     id: int
     name: str

@@ -14,7 +14,7 @@ STATES = {
     Generator.NORMALISED_MODAL_16: 16,
     Generator.COMPLEX_MODAL_2: 2,
 }
-"""Filters that are the impulse response of a state, and how many real numbers that state has for each channel."""
+"""Real numbers of state per channel, for each filter that is the impulse response of a state-space model."""
 
 TAPS: dict[Generator, int | None] = {
     Generator.EXPLICIT_3: 3,
@@ -23,26 +23,26 @@ TAPS: dict[Generator, int | None] = {
     Generator.DECAYING_128: 128,
     **dict.fromkeys(STATES),
 }
-"""Taps of a generated filter; None where it reaches back to the first token."""
+"""Number of taps of each filter; None for a filter that reaches back to the first token."""
 
 SHORT_CONV_TAPS = 4
-"""Taps of a feature's own short convolution, as in Mamba."""
+"""Number of taps of the short convolution of a feature, as in Mamba."""
 
 BLOCK = 16
-"""Tokens of a block of a banded recurrence: the side of a matrix tile, so a block is one product in hardware."""
+"""Tokens in a block of a banded recurrence: the side of a matrix tile, so that a block is one product in hardware."""
 
 STATE_SIZES = {Expansion.STATE_2: 2, Expansion.STATE_16: 16, Expansion.STATE_64: 64, Expansion.STATE_128: 128}
 
 
 class RouteChoice(NamedTuple):
-    """How many routes a token chooses, and how many more it meets without a choice."""
+    """The number of routes that a token chooses, and the number of shared routes that every token takes."""
 
     chosen: int
     shared: int = 0
 
     @property
     def met(self) -> int:
-        """At most so many: a gate may stay shut."""
+        """The largest number of routes that a token takes; a gate may drop the token, which then takes none."""
         return self.chosen + self.shared
 
 
@@ -54,4 +54,4 @@ ROUTE_CHOICES = {
 }
 
 ROUTE_COUNTS = {Expansion.SAME: 1, Expansion.FOUR: 4, Expansion.EIGHT: 8}
-"""Routes to choose from; shared ones come on top."""
+"""Number of routes that a token chooses among; shared routes are counted separately."""

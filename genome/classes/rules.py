@@ -1,4 +1,4 @@
-"""Which digits may stand together. What cannot be built is refused here, by a stated rule, never by a crash."""
+"""Rules that every class must satisfy. A class that breaks none of them can be built."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from genome.classes.rules_of_normalisation import NORMALISATION_RULES
 
 
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
-    """Why this operator cannot be built, as a sentence, or None when it can."""
-    return next(_broken(operator, featurizer), None)
+    """Return the first reason why this operator cannot be built, as a sentence, or None if it can be built."""
+    return next(_violations(operator, featurizer), None)
 
 
 def reasons(operator: OperatorGenome, featurizer: FeaturizerGenome) -> list[str]:
-    """Every broken rule, where the featurizer has the groups that the operator mixes and each a legal source."""
-    return list(_broken(operator, featurizer))
+    """List every broken rule; the featurizer must have the groups that the operator mixes, each of a legal source."""
+    return list(_violations(operator, featurizer))
 
 
-def _broken(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+def _violations(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     for rule in RULES:
         yield from rule(operator, featurizer)
 

@@ -16,14 +16,14 @@ from genome.classes.alphabet import (
     Sparsity,
     TokenMixing,
 )
-from genome.classes.choices import RECURRENT, WHOLE
+from genome.classes.choices import FIXED_GROUPS, RECURRENT
 from genome.classes.feature_groups import OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, OperatorGenome
 from genome.classes.rule import Rule, choice
 
 
 def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A filter alone is an operator; queries and keys that are all ones are not."""
+    """Only a Toeplitz operator may have queries or keys of ones: its filter remains."""
     for name, group in featurizer.groups:
         if name not in "cb" or group.source is not Source.CONSTANT:
             continue
@@ -36,8 +36,8 @@ def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
             yield f"{where}: a unit gate has normalisation 1"
 
 
-def _rotated(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Queries and keys turn by their positions together, so that their products depend on the distance alone."""
+def _rotary(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Queries and keys are rotated together, so that their products depend on the distance of two tokens alone."""
     rotated = [name for name, group in featurizer.groups if group.generator is Generator.ROTARY]
     where = f"featurizer {featurizer.id}: generator 24 (rotary)"
     if not rotated:
@@ -52,8 +52,8 @@ def _rotated(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator
         yield f"{where} needs heads of more than one channel, not channel mixing 1 (diagonal)"
 
 
-def _neighbours(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Sixteen neighbouring channels may share a decay where each of them is a head."""
+def _shared_decay(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Sixteen neighbouring channels may share a decay only if each channel is a head."""
     if operator.channel_mixing is ChannelMixing.DIAGONAL:
         return
     for name, group in featurizer.groups:
@@ -62,8 +62,8 @@ def _neighbours(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
             yield f"{where}: repeat 16 needs heads of one channel, channel mixing 1 (diagonal); use repeat 1 (one)"
 
 
-def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Groups that are multiplied with each other have the same channels."""
+def _equal_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Groups that are multiplied with each other must have the same channels and heads."""
     pairs = {
         TokenMixing.DIAGONAL: [("c", "v", "expansion")],
         TokenMixing.LOW_RANK: [("b", "v", "repeat")],
@@ -81,8 +81,8 @@ def _alike(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[s
             yield f"featurizer {featurizer.id}: group a must have the expansion of b, or {Expansion.PER_HEAD.value}"
 
 
-def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """What is written is tied to what is forgotten, key channel by key channel, where both belong to the same head."""
+def _complement(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Keys that are the complement of the decay need one decay for each key channel of each head, and unit steps."""
     where = f"featurizer {featurizer.id}, group b"
     if "b" not in featurizer.names:
         return
@@ -93,7 +93,7 @@ def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[st
         return
     if operator.token_mixing is not TokenMixing.SEMI_SEPARABLE:
         yield f"{where}: generator 20 (complement of the decay) belongs to token mixing 4 (semi-separable)"
-    elif keys != WHOLE[Generator.COMPLEMENT]:
+    elif keys != FIXED_GROUPS[Generator.COMPLEMENT]:
         yield f"{where}: generator 20 (complement of the decay) computes nothing else: its other digits are the default"
     elif featurizer["a"].source is not Source.PROJECTED or featurizer["a"].expansion is not Expansion.SAME:
         yield f"{where}: generator 20 (complement of the decay) needs a projected a with expansion 1"
@@ -104,7 +104,7 @@ def _tied(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[st
 
 
 def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A gate is one route; a choice needs several. An expert works token by token."""
+    """A gate is a single route, and a choice needs several routes. An expert computes each token by itself."""
     if operator.sparsity is not Sparsity.ROUTED:
         return
     routes = featurizer[ROUTES]
@@ -113,11 +113,11 @@ def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
     yield from choice(where, "expansion", routes.expansion, counts)
     for name, group in featurizer.groups:
         if group.expansion is Expansion.EXPERT and group.token is not FeatureTokenMixing.NONE:
-            yield f"featurizer {featurizer.id}, group {name}: an expert sees no neighbours; its token mixing must be 1"
+            yield f"featurizer {featurizer.id}, group {name}: an expert has no convolution; its token mixing must be 1"
 
 
 def _latent(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """One latent stands for the keys and values of all heads: queries and keys are of its size, values are itself."""
+    """All heads read one latent as keys and values: queries and keys have its size, and values are its channels."""
     latent = [name for name, group in featurizer.groups if group.expansion is Expansion.LATENT]
     values = featurizer["v"]
     if not latent and values.generator is not Generator.TIED:
@@ -134,13 +134,13 @@ def _latent(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
         yield from choice(
             f"{where} o of a latent", "channel mixing", featurizer[OUTPUT].channel, (ChannelMixing.DENSE,)
         )
-    if values != WHOLE[Generator.TIED]:
-        digits = ".".join(map(str, WHOLE[Generator.TIED].digits))
+    if values != FIXED_GROUPS[Generator.TIED]:
+        digits = ".".join(map(str, FIXED_GROUPS[Generator.TIED].digits))
         yield f"{where} v: generator 23 (tied to the latent) computes nothing: its digits are {digits}"
 
 
-def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """I - beta k k^T never lengthens a state: the length of k is one and beta at most one."""
+def _delta_rule(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """I - beta k k^T must not increase the norm of the state: k has unit length, and beta is at most one."""
     if operator.token_mixing is not TokenMixing.DELTA:
         return
     where, (keys, shares) = f"featurizer {featurizer.id}, group", (featurizer["b"], featurizer["d"])
@@ -151,11 +151,11 @@ def _contraction(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iter
 
 RULES_ACROSS_GROUPS: tuple[Rule, ...] = (
     _unit_gates,
-    _rotated,
-    _neighbours,
-    _alike,
-    _tied,
+    _rotary,
+    _shared_decay,
+    _equal_digits,
+    _complement,
     _routed,
     _latent,
-    _contraction,
+    _delta_rule,
 )

@@ -17,8 +17,8 @@ from genome.classes.operator import FeaturizerGenome, OperatorGenome
 from genome.classes.rule import Rule, choice
 
 
-def _weights(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Steps of a row that is divided by its sum count against each other alone: very small ones leave only noise."""
+def _normalised_steps(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A normalised row depends on the ratios of its steps alone; rounding dominates the ratios of very small steps."""
     if operator.nonlinearity is not Nonlinearity.NORMALISED:
         return
     for name, group in featurizer.groups:
@@ -27,8 +27,8 @@ def _weights(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator
             yield from choice(where, "nonlinearity", group.nonlinearity, (Nonlinearity.SIGMOID,))
 
 
-def _cancelled(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A query of one channel multiplies a whole row, and what divides it by its sum takes the query out again."""
+def _one_channel_queries(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A one-channel query scales its whole row of T, so dividing by the row sum cancels it."""
     if operator.nonlinearity is not Nonlinearity.NORMALISED or operator.channel_mixing is not ChannelMixing.DIAGONAL:
         return
     if featurizer["c"].expansion is Expansion.SAME:
@@ -36,8 +36,8 @@ def _cancelled(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterat
         yield f"{where}: a query of one channel (channel mixing 1, expansion 1) cancels out; use channel mixing 2 or 3"
 
 
-def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Queries, keys and outputs may be normalised; of a single channel that leaves the sign, which has no gradient."""
+def _normalised_groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Only queries, keys and outputs are normalised. A normalised single channel is its sign, which has no gradient."""
     for name, group in featurizer.groups:
         if group.normalisation is Normalisation.NONE:
             continue
@@ -48,8 +48,8 @@ def _normalised(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
             yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
 
 
-def _rectified(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Two rectified channels are nothing for a quarter of all tokens: what has no direction has no unit length."""
+def _two_rectified_channels(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """ReLU zeroes both of two channels for about a quarter of tokens; a zero vector cannot be normalised."""
     for name, group in featurizer.groups:
         if group.normalisation is not Normalisation.NONE and group.expansion is Expansion.STATE_2:
             where = f"featurizer {featurizer.id}, group {name} of two channels that are normalised"
@@ -57,19 +57,19 @@ def _rectified(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterat
             yield from choice(where, "nonlinearity", group.nonlinearity, legal)
 
 
-def _output(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A gate of ones that normalises nothing would be no group at all."""
+def _unit_output_gate(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A gate of ones without normalisation would compute nothing."""
     if OUTPUT not in featurizer.names:
         return
     where, gate = f"featurizer {featurizer.id}, group {OUTPUT}", featurizer[OUTPUT]
     if gate.source is Source.CONSTANT and gate.normalisation is Normalisation.NONE:
-        yield f"{where}: a gate of ones (generator 6) is there to normalise: its normalisation must be 2"
+        yield f"{where}: a gate of ones (generator 6) only normalises the output: its normalisation must be 2"
 
 
 NORMALISATION_RULES: tuple[Rule, ...] = (
-    _weights,
-    _cancelled,
-    _normalised,
-    _rectified,
-    _output,
+    _normalised_steps,
+    _one_channel_queries,
+    _normalised_groups,
+    _two_rectified_channels,
+    _unit_output_gate,
 )

@@ -1,1 +1,1 @@
-"""How genomes and classes change: sampling, mutation and recombination of genes, and new classes."""
+"""Variation: sampling, mutation and recombination of genomes, and sampling and mutation of classes."""

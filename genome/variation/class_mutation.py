@@ -1,4 +1,4 @@
-"""Classes that a search invents: one digit of a class changed, or, now and then, all of them drawn anew."""
+"""Mutation of classes: one digit of a class is changed or, less often, all digits are redrawn."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 FIRST_INVENTED = 1001
-"""Ids from here on belong to searches; the catalogue stays below."""
+"""The first id of classes made by a search; ids of the catalogue are smaller."""
 
 LEAP = 0.2
-"""Share of inventions that change everything; the others change one digit."""
+"""Share of new classes whose digits are all redrawn; the others differ from a known class in one digit."""
 
 
 def invent(
     genome: Genome, space: Space, level: Level, shape: Shape, rng: Generator, rate: float
 ) -> tuple[Repaired, Space]:
-    """Give each LIV, with probability `rate`, a class next to its own, and the space that knows it."""
+    """Give each LIV, with probability `rate`, a mutated class; return the genome and the space with the new classes."""
     segments = list(genome.segments)
     for position, segment in enumerate(segments):
         if segment.liv_class != 0 and rng.random() < rate:
             row, featurizer = _next_to(space[segment.liv_class], space, level, shape, rng)
             space, number = grown(space, row, featurizer)
             segments[position] = segment._replace(liv_class=number)
-    mended, changed = repair(Genome(tuple(segments)), space, rng)
-    return Repaired(mended.canonical(), changed), space
+    repaired, changed = repair(Genome(tuple(segments)), space, rng)
+    return Repaired(repaired.canonical(), changed), space
 
 
 def grown(space: Space, row: LIVClass, featurizer: FeaturizerGenome) -> tuple[Space, int]:
-    """The space with this class in it, and the class's id there: its old one if the space knew these digits."""
+    """Return the space with this class added, and the id of the class; a class with these digits keeps its id."""
     for known in space.classes:
-        alike = known.operator.digits[1:] == row.operator.digits[1:] and known.differential == row.differential
-        if alike and space.featurizer(known).groups == featurizer.groups:
+        same_operator = known.operator.digits[1:] == row.operator.digits[1:] and known.differential == row.differential
+        if same_operator and space.featurizer(known).groups == featurizer.groups:
             return space, known.id
     number = max(FIRST_INVENTED - 1, *(known.id for known in space.classes)) + 1
     used = next((one for one in space.featurizers if one.groups == featurizer.groups), None)
@@ -74,7 +74,7 @@ def _next_to(
 def _neighbours(
     row: LIVClass, featurizer: FeaturizerGenome, level: Level
 ) -> Iterator[tuple[LIVClass, FeaturizerGenome]]:
-    """Every class that differs in one digit, legal or not."""
+    """Yield every class that differs in one digit, whether it is legal or not."""
     structure = row.operator.token_mixing
     yield _described(row, "differential", not row.differential, differential=not row.differential), featurizer
     alphabets: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""New classes: digit strings that nobody has named, drawn from all that the rules of `legality` admit."""
+"""Sampling of classes: random digits that satisfy the rules of `genome.classes.rules`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from genome.catalogue import CLASSES, FEATURIZERS
 from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Source, Sparsity
 from genome.classes.choices import (
     CHANNEL_MIXINGS,
+    FIXED_GROUPS,
     GATED,
     GENERATORS,
     NONLINEARITIES,
     SPARSITIES,
-    WHOLE,
     channels,
     expansions,
     feature_nonlinearities,
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = 200
-"""Groups drawn again before a featurizer is given up."""
+"""Groups that are redrawn before a featurizer is given up."""
 
 
 class Level(StrEnum):
-    """Which digits vary: those of the backbone alone, of operators too, or of featurizers as well."""
+    """The digits that vary: those of the backbone alone, those of operators too, or those of featurizers as well."""
 
     BACKBONE = "backbone"
     OPERATOR = "operator"
@@ -47,10 +47,10 @@ class Level(StrEnum):
 
 
 def random_space(level: Level, depth: int, classes: int, shape: Shape, rng: Generator, **options: Any) -> Space:
-    """A space over classes drawn at this level, each of which fits the shape.
+    """Make a space over classes drawn at this level, each of which fits the shape.
 
-    At the level `backbone` they are rows of the catalogue; at `operator` a catalogue featurizer under operator digits
-    drawn at random; at `featurizer` the digits of every feature group are drawn too.
+    At the level `backbone` the classes are rows of the catalogue; at `operator` they have random operator digits and a
+    featurizer of the catalogue; at `featurizer` the digits of every feature group are random too.
     """
     if level is Level.BACKBONE:
         rows = [CLASSES[int(n)] for n in rng.permutation(len(CLASSES))]
@@ -62,9 +62,9 @@ def random_space(level: Level, depth: int, classes: int, shape: Shape, rng: Gene
 
 
 def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tuple[LIVClass, FeaturizerGenome]:
-    """A class of this id, with its featurizer, that the rules admit and the shape fits.
+    """Draw a class of this id, with its featurizer, that satisfies the rules and fits the shape.
 
-    The structure is drawn first and once, or the least demanding one would win most of the draws.
+    The structure is drawn once, before the other digits: redrawing it would favour structures with few rules.
     """
     structure = _pick([structure for structure, sparsities in SPARSITIES.items() if sparsities], rng)
     while True:
@@ -86,9 +86,9 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
 
 
 def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) -> FeaturizerGenome:
-    """Its groups, drawn again one at a time as long as that breaks no more rules, until none is broken.
+    """Draw all groups, then redraw one at a time, keeping a draw that breaks no more rules, until none is broken.
 
-    Groups that were all drawn at once would seldom fit each other: five of them are legal once in thousands of draws.
+    Groups that are all drawn at once seldom fit each other: five groups are legal once in thousands of draws.
     """
     shared = _pick(expansions(operator, "c"), rng)
     gated = operator.token_mixing in GATED and bool(rng.integers(2))
@@ -109,15 +109,17 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
 
 
 def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: Generator) -> GroupGenome:
-    """Each digit from its table; `shared` is the expansion that groups multiplied with each other have to agree on.
+    """Draw each digit from its table; `shared` is the expansion of groups that are multiplied with each other.
 
-    A generator that leaves no other digit free brings its whole group.
+    A generator in `FIXED_GROUPS` fixes all digits of its group.
     """
     source, generators = _pick([(s, g) for (known, s), g in GENERATORS.items() if known == name], rng)
-    fitting = [one for one in generators if one not in WHOLE or WHOLE[one].expansion in (shared, Expansion.SAME)]
+    fitting = [
+        one for one in generators if one not in FIXED_GROUPS or FIXED_GROUPS[one].expansion in (shared, Expansion.SAME)
+    ]
     generator = _pick(fitting, rng)
-    if generator in WHOLE:
-        return WHOLE[generator]
+    if generator in FIXED_GROUPS:
+        return FIXED_GROUPS[generator]
     legal = expansions(operator, name)
     expansion = shared if shared in legal else _pick(legal, rng)
     plain = GroupGenome(

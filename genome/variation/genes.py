@@ -1,4 +1,4 @@
-"""Sample, mutate, recombine: every result is legal and canonical, and says how many genes were repaired."""
+"""Sampling, mutation and recombination of genomes. Results are legal and canonical and count their repaired genes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def sample(space: Space, rng: Generator) -> Repaired:
-    """A random genome over a random palette of classes, every other gene drawn alone, then repaired.
+    """Draw a random subset of classes, draw every gene independently over it, and repair the genome.
 
-    With many classes, genes drawn alone would hardly ever put two LIVs of one class into a genome, and only
-    those can share. The palette's size is uniform, so that pure stacks and colourful ones are equally likely.
+    Only LIVs of one class can share weights; genes drawn over all of many classes would seldom repeat a class. The
+    size of the subset is uniform, so that stacks of one class and of many classes are equally likely.
     """
     size = 1 + int(rng.integers(min(len(space.choices), space.depth)))
     palette = [space.choices[int(n)] for n in rng.permutation(len(space.choices))[:size]]
@@ -37,7 +37,7 @@ def mutate(genome: Genome, space: Space, rng: Generator, rate: float = 0.1) -> R
 
 
 def recombine(mother: Genome, father: Genome, space: Space, rng: Generator) -> tuple[Repaired, Repaired]:
-    """2-point crossover between LIVs: what lies between the cuts changes places."""
+    """Exchange the LIVs between two cuts (2-point crossover)."""
     low, high = sorted(int(cut) for cut in rng.integers(space.depth + 1, size=2))
     a, b = mother.segments, father.segments
     return (
@@ -47,14 +47,14 @@ def recombine(mother: Genome, father: Genome, space: Space, rng: Generator) -> t
 
 
 def _legal(segments: tuple[Segment, ...], space: Space, rng: Generator) -> Repaired:
-    """Skips share nothing by definition, so clearing their genes is no repair and is not counted."""
+    """Repair a genome; clearing the sharing genes of skipped LIVs, which have no effect, is not counted."""
     cleared = tuple(SKIPPED if segment.liv_class == 0 else segment for segment in segments)
     genome, changed = repair(Genome(cleared), space, rng)
     return Repaired(genome.canonical(), changed)
 
 
 def _redrawn(segment: Segment, space: Space, rng: Generator, rate: float, first: int = 0) -> Segment:
-    """Redraw genes from the `first` on, in order: sharing strategies are drawn from those of the class they serve."""
+    """Redraw genes from the `first` on, in order, because the legal sharing strategies depend on the class."""
     genes = list(segment)
     for gene in range(first, 5):
         if rng.random() < rate and (gene == 0 or genes[0] != 0):

@@ -1,4 +1,4 @@
-"""How features are computed: projections, short convolutions, decays, filters."""
+"""Features: one file for each kind of feature group, and the featurizer that computes all groups of a class."""
 
 from star.features.feature import Feature
 from star.features.featurizer import Featurizer

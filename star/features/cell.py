@@ -1,4 +1,4 @@
-"""What a memory cell (sLSTM) has beside gates and values: its forget gate and the feedback of its own output.
+"""The forget gate of a memory cell (sLSTM) and the feedback of its output to its gates.
 
 B batch, L tokens, D model width, H heads, K channels per head, C = 4 K K.
 """
@@ -14,15 +14,15 @@ from star.features.feature import Feature, parameter
 from star.features.projection import Projection
 
 SLOWEST, FASTEST = 5.0, -7.0
-"""Biases of the forget gates of a head, first to last channel: 150 tokens of memory to none (xLSTM, appendix A.2)."""
+"""Biases of the forget gates of the first and last channel of a head: 150 tokens of memory, and none (xLSTM, A.2)."""
 
 
 class CellForgetGate(Projection):
-    """f_BLHK = projection + bias, the logit of what is kept."""
+    """f_BLHK = projection + bias, the logit of the share of the state that is kept."""
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.bias_HK = parameter(*extent)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.bias_HK = parameter(*head_size)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return super().forward(x_BLD, length, store) + self.bias_HK
@@ -30,17 +30,17 @@ class CellForgetGate(Projection):
     def initialise(self, generator: Generator) -> None:
         super().initialise(generator)
         with torch.no_grad():
-            self.bias_HK.copy_(torch.linspace(SLOWEST, FASTEST, self.extent.size).expand(self.extent))
+            self.bias_HK.copy_(torch.linspace(SLOWEST, FASTEST, self.head_size.size).expand(self.head_size))
 
 
 class Feedback(Feature):
-    """m_HC: what a head's last output adds to its four gates, a constant; zero at first (xLSTM, appendix A.2)."""
+    """m_HC: learned weights of the last output of a head in its four gates; initially zero (xLSTM, appendix A.2)."""
 
     decaying = ("weight_HC",)
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.weight_HC = parameter(*extent)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.weight_HC = parameter(*head_size)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return self.weight_HC

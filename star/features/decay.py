@@ -25,19 +25,19 @@ SHORTEST_STEP, LONGEST_STEP = 1e-3, 1e-1
 FASTEST_RATE = 16.0
 """Mamba-2 draws the rates of its heads from 1 to 16."""
 FIRST_LOG_DECAY = -100.0
-"""Of the first token under a softmax over time: nothing of an empty state is kept."""
+"""Log decay of the first token under a softmax over time: nothing of the empty state is kept."""
 GATE_DIVISOR = 16
-"""GLA's divisor of the gate's logarithm: decays start near 0.96 a token instead of a half."""
+"""Divisor of the logarithm of the gate in GLA: decays start near 0.96 a token instead of 0.5."""
 
 _STEP: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {Nonlinearity.NONE: F.softplus, Nonlinearity.SIGMOID: F.sigmoid}
 
 
 class LogDecay(Feature):
-    """a_HK = -exp(p), a learned constant; rates exp(p) start at 1 ... K, or at 1 ... 16 over heads of one each."""
+    """a_HK = -exp(p), learned; rates exp(p) start at 1 to K, or at 1 to 16 over the heads with expansion 7."""
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.log_rate_HK = parameter(*extent)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.log_rate_HK = parameter(*head_size)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return -self.log_rate_HK.exp()
@@ -45,9 +45,9 @@ class LogDecay(Feature):
     def initialise(self, generator: Generator) -> None:
         with torch.no_grad():
             if self.group.expansion is Expansion.PER_HEAD:
-                self.log_rate_HK.copy_(torch.linspace(1, FASTEST_RATE, self.extent.heads).log().unsqueeze(1))
+                self.log_rate_HK.copy_(torch.linspace(1, FASTEST_RATE, self.head_size.heads).log().unsqueeze(1))
             else:
-                self.log_rate_HK.copy_(torch.arange(1, self.extent.size + 1).log().expand_as(self.log_rate_HK))
+                self.log_rate_HK.copy_(torch.arange(1, self.head_size.size + 1).log().expand_as(self.log_rate_HK))
 
     def flops(self) -> int:
         return 0
@@ -57,21 +57,21 @@ class NoDecay(Feature):
     """a_HK = 0: the state forgets nothing (linear attention)."""
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        return x_BLD.new_zeros(self.extent)
+        return x_BLD.new_zeros(self.head_size)
 
     def initialise(self, generator: Generator) -> None:
-        """There is nothing to draw."""
+        """A feature without weights draws nothing."""
 
 
 class FixedDecay(Feature):
-    """a_HK = log(1 - 2^(-5-h)): fixed, one a head (RetNet, Sun et al. 2023, eq. 8)."""
+    """a_HK = log(1 - 2^(-5-h)): fixed, one for each head h (RetNet, Sun et al. 2023, eq. 8)."""
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        heads = torch.arange(self.extent.heads, device=x_BLD.device, dtype=x_BLD.dtype)
-        return torch.log1p(-(2.0 ** (-5 - heads))).unsqueeze(1).expand(self.extent)
+        heads = torch.arange(self.head_size.heads, device=x_BLD.device, dtype=x_BLD.dtype)
+        return torch.log1p(-(2.0 ** (-5 - heads))).unsqueeze(1).expand(self.head_size)
 
     def initialise(self, generator: Generator) -> None:
-        """There is nothing to draw."""
+        """A feature without weights draws nothing."""
 
 
 class GateDecay(Projection):
@@ -79,9 +79,9 @@ class GateDecay(Projection):
 
     divisor: ClassVar[int] = GATE_DIVISOR
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.bias_HK = parameter(*extent)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.bias_HK = parameter(*head_size)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return F.logsigmoid(super().forward(x_BLD, length, store) + self.bias_HK) / self.divisor
@@ -92,7 +92,7 @@ class GateDecay(Projection):
 
 
 class ForgetGate(GateDecay):
-    """a_BLHK = logsigmoid(projection + bias): decays start near a half (forget gates, sliding-window recurrences)."""
+    """a_BLHK = logsigmoid(projection + bias): decays start near 0.5 (forget gates, sliding-window recurrences)."""
 
     divisor = 1
 
@@ -100,7 +100,7 @@ class ForgetGate(GateDecay):
 class SoftmaxDecay(Projection):
     """a_BLHK = z_{t-1} - z_t with z_t = log(exp k_0 + ... + exp k_t), k the projection.
 
-    With b = 1 - exp(a) a token writes exp(k_t - z_t): the state is a softmax over time (LightNet, Qin et al. 2024).
+    With b = 1 - exp(a) = exp(k_t - z_t), the state is a softmax over time (LightNet, Qin et al. 2024).
     """
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
@@ -118,11 +118,11 @@ class SoftmaxDecay(Projection):
         return F.logsigmoid(before_BLHK - k_BLHK).to(x_BLD.dtype)
 
     def memory(self) -> dict[str, tuple[int, ...]]:
-        return {**super().memory(), f"{self.name}.mass": tuple(self.extent)}
+        return {**super().memory(), f"{self.name}.mass": tuple(self.head_size)}
 
 
 class Complement(Feature):
-    """b_BLHK = 1 - exp(a_BLHK): a token writes what the state forgets (HGRN, Qin et al. 2023, eq. 3)."""
+    """b_BLHK = 1 - exp(a_BLHK): keys are the share that the state forgets (HGRN, Qin et al. 2023, eq. 3)."""
 
     needs = ("a",)
 
@@ -131,26 +131,26 @@ class Complement(Feature):
         return -torch.expm1(a_BLHK)
 
     def initialise(self, generator: Generator) -> None:
-        """There is nothing to draw."""
+        """A feature without weights draws nothing."""
 
 
 class UnitStep(Feature):
-    """d_BLH1 = 1: every token moves the state fully."""
+    """d_BLH1 = 1: every token is written with weight one."""
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        return x_BLD.new_ones(*x_BLD.shape[:2], *self.extent)
+        return x_BLD.new_ones(*x_BLD.shape[:2], *self.head_size)
 
     def initialise(self, generator: Generator) -> None:
-        """There is nothing to draw."""
+        """A feature without weights draws nothing."""
 
 
 class StepSize(Projection):
-    """d_BLH1 = softplus(projection + bias), starting log-uniform in [0.001, 0.1]; or a sigmoid, starting at a half."""
+    """d_BLH1 = softplus(projection + bias), starting log-uniform in [0.001, 0.1]; or a sigmoid, starting at 0.5."""
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, replace(group, nonlinearity=Nonlinearity.NONE))
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, replace(group, nonlinearity=Nonlinearity.NONE))
         self.nonlinearity = group.nonlinearity
-        self.bias_H = parameter(extent.heads)
+        self.bias_H = parameter(head_size.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return _STEP[self.nonlinearity](super().forward(x_BLD, length, store) + self.bias_H.unsqueeze(1))

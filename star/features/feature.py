@@ -1,4 +1,4 @@
-"""How one feature group is computed.
+"""One feature group: its weights and its computation from the input.
 
 B batch, L tokens, D model width, H heads, K channels per head.
 """
@@ -17,32 +17,32 @@ from star.cache import Store
 
 
 class Feature(nn.Module):
-    """One feature group. Parameters hold nothing until `initialise` has drawn them.
+    """One feature group. Its parameters are uninitialised memory until `initialise` draws them.
 
     Args:
-        name: the group's name, under which it keeps what it needs between tokens.
+        name: the name of the group; tensors kept between tokens have it in their names.
         width: channels of the input.
-        extent: heads and channels per head of the result.
-        group: the digits.
+        head_size: heads and channels per head of the result.
+        group: the digits of the group.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
     """Names of the groups that this feature is computed from, besides the input."""
 
     decaying: ClassVar[tuple[str, ...]] = ()
-    """Names of its parameters that weight decay may shrink; see `star.weight_decay`."""
+    """Names of the parameters that weight decay shrinks; see `star.weight_decay`."""
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__()
         self.name = name
         self.width = width
-        self.extent = extent
+        self.head_size = head_size
         self.group = group
 
     @classmethod
-    def of(cls, name: str, width: int, extents: Mapping[str, Heads], genome: FeaturizerGenome) -> Feature:
-        """The feature of this name of a featurizer; what it needs to know of the other groups it finds here."""
-        return cls(name, width, extents[name], genome[name])
+    def of(cls, name: str, width: int, head_sizes: Mapping[str, Heads], genome: FeaturizerGenome) -> Feature:
+        """Make the feature of this name; `head_sizes` and `genome` describe all groups of the featurizer."""
+        return cls(name, width, head_sizes[name], genome[name])
 
     @abstractmethod
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
@@ -57,16 +57,17 @@ class Feature(nn.Module):
 
     @abstractmethod
     def initialise(self, generator: Generator) -> None:
-        """Draw the weights from this generator alone."""
+        """Draw the weights from this generator."""
 
     def memory(self) -> dict[str, tuple[int, ...]]:
-        """Shapes, batch left out, of what is kept between tokens."""
+        """Return the shape, without the batch, of every tensor kept between tokens."""
         return {}
 
     def flops(self) -> int:
-        """Multiply-adds, counted as two, for one token."""
+        """Count the FLOPs for one token; a multiply-add counts as two."""
         return 2 * sum(parameter.numel() for parameter in self.parameters())
 
 
 def parameter(*sizes: int) -> nn.Parameter:
+    """Make a parameter of these sizes in uninitialised memory."""
     return nn.Parameter(torch.empty(sizes))

@@ -1,4 +1,4 @@
-"""All feature groups of one LIV class, computed from its digits.
+"""All feature groups of one LIV class, each computed by the feature that its digits name.
 
 B batch, L tokens, D model width.
 """
@@ -72,31 +72,31 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     **{(ROUTES, Source.PROJECTED, generator): Router for generator in ROUTE_CHOICES},
     (ROUTES, Source.PROJECTED, Generator.GATE): Gate,
 }
-"""What computes a group, by its name, source and generator."""
+"""The feature that computes a group, by the name, source and generator of the group."""
 
 KINDS_BY_EXPANSION: dict[Expansion, type[Feature]] = {Expansion.EXPERT: Experts}
-"""What takes precedence: not one set of weights for all tokens."""
+"""The feature that computes a group of this expansion, whatever its name, source and generator."""
 
 
 class Featurizer(nn.Module):
-    """The weights a genome may share between LIVs.
+    """The weights that a genome may share between LIVs.
 
     Args:
-        genome: the digits.
-        extents: heads and channels of each group.
+        genome: the digits of all groups.
+        head_sizes: heads and channels of each group.
         width: channels of the input.
-        groups: the groups to hold weights for; those that every user takes from elsewhere need none.
+        groups: the groups that some LIV computes with these weights; other groups get no weights.
     """
 
     def __init__(
-        self, genome: FeaturizerGenome, extents: Mapping[str, Heads], width: int, groups: Collection[str]
+        self, genome: FeaturizerGenome, head_sizes: Mapping[str, Heads], width: int, groups: Collection[str]
     ) -> None:
         super().__init__()
         self.groups = nn.ModuleDict()
         for name, group in genome.groups:
             if name in groups:
                 kind = KINDS_BY_EXPANSION.get(group.expansion, KINDS[name, group.source, group.generator])
-                self.groups[name] = kind.of(name, width, extents, genome)
+                self.groups[name] = kind.of(name, width, head_sizes, genome)
         self.order = tuple(TopologicalSorter({name: self[name].needs for name in self.groups}).static_order())
 
     def __getitem__(self, name: str) -> Feature:

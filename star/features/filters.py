@@ -1,4 +1,4 @@
-"""Filters h over distances: functions of position, the same for every input.
+"""Filters h given by taps: functions of the distance in tokens, the same for every input.
 
 H heads, T distances, W taps, E position features, M hidden units.
 """
@@ -22,15 +22,15 @@ SHORTEST_REACH, LONGEST_REACH = 4.0, 4096.0
 
 
 class ExplicitFilter(Feature):
-    """h_HW: every tap is a weight."""
+    """h_HW: every tap is a learned weight."""
 
     decaying = ("taps_HW",)
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
         taps = TAPS[group.generator]
         assert taps is not None, f"{group.generator.name} is not a finite filter"
-        self.taps_HW = parameter(extent.heads, taps)
+        self.taps_HW = parameter(head_size.heads, taps)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return self.taps_HW
@@ -45,8 +45,8 @@ class ExplicitFilter(Feature):
 class DecayingFilter(ExplicitFilter):
     """h_HW = w exp(-rate_h t), t in tokens (Hyena-MR, Ku et al. 2025); rates are fixed, log-spaced over the heads.
 
-    The published filter counts t in shares of the training length, so that decay within its taps is weak; here the
-    slowest filter has fallen to 1/e at its last tap.
+    The published filter measures t as a share of the training length, so that it hardly decays within its taps; here
+    the slowest filter decays to 1/e at its last tap.
     """
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
@@ -60,18 +60,18 @@ class DecayingFilter(ExplicitFilter):
 class ImplicitFilter(Feature):
     """h_HT = MLP(position) * exp(-rate_h t) + skip at t = 0 (Poli et al. 2023, section 3.3).
 
-    Positions are counted in tokens, not in shares of the input, so a filter means the same at every length.
+    Positions are counted in tokens, not as shares of the input length, so that the taps are the same at every length.
     """
 
     decaying = ("first_ME", "second_MM", "last_HM")
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
         self.first_ME = parameter(HIDDEN, 2 * FREQUENCIES + 1)
         self.second_MM = parameter(HIDDEN, HIDDEN)
-        self.last_HM = parameter(extent.heads, HIDDEN)
-        self.log_rate_H = parameter(extent.heads)
-        self.skip_H = parameter(extent.heads)
+        self.last_HM = parameter(head_size.heads, HIDDEN)
+        self.log_rate_H = parameter(head_size.heads)
+        self.skip_H = parameter(head_size.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         with without_autocast(x_BLD):
@@ -82,7 +82,7 @@ class ImplicitFilter(Feature):
             torch.nn.init.normal_(weight, std=weight.shape[1] ** -0.5, generator=generator)
         torch.nn.init.normal_(self.skip_H, generator=generator)
         with torch.no_grad():
-            reach = torch.linspace(math.log(SHORTEST_REACH), math.log(LONGEST_REACH), self.extent.heads)
+            reach = torch.linspace(math.log(SHORTEST_REACH), math.log(LONGEST_REACH), self.head_size.heads)
             self.log_rate_H.copy_(-reach)
 
     def flops(self) -> int:
@@ -99,7 +99,7 @@ class ImplicitFilter(Feature):
 
 
 def _positions(t_T: Tensor) -> Tensor:
-    """log(1 + t) and waves with periods from 4 tokens upwards, doubling twice each: (T, E)."""
+    """Return log(1 + t), and sines and cosines with periods of 4, 16, 64, ... tokens: (T, E)."""
     periods = 4.0 ** torch.arange(1, FREQUENCIES + 1, device=t_T.device, dtype=t_T.dtype)
     angles = 2 * math.pi * t_T.unsqueeze(1) / periods
     return torch.cat([t_T.log1p().unsqueeze(1), angles.sin(), angles.cos()], dim=1)

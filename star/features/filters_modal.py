@@ -1,8 +1,6 @@
-"""Filters that are sums of decaying modes, written as modes (log pole, residue).
+"""Filters that are sums of decaying modes, as rows (log pole, residue) for `star.ops.convolution.state_space.Modes`.
 
-`star.ops.convolution.state_space.Modes` reads them.
-
-The last row is no mode but the direct way from input to output, at distance 0 alone (D in state-space models).
+The last row is the skip, the direct path from input to output at distance 0 (D in state-space models).
 
 H heads, N modes, M = N + 1 rows.
 """
@@ -32,11 +30,11 @@ class RealModalFilter(Feature):
 
     decaying = ("residue_HN",)
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.log_rate_HN = parameter(extent.heads, STATES[group.generator])
-        self.residue_HN = parameter(extent.heads, STATES[group.generator])
-        self.skip_H = parameter(extent.heads)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.log_rate_HN = parameter(head_size.heads, STATES[group.generator])
+        self.residue_HN = parameter(head_size.heads, STATES[group.generator])
+        self.skip_H = parameter(head_size.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         wide = at_least_float32(self.residue_HN)
@@ -62,14 +60,14 @@ class ComplexModalFilter(Feature):
 
     decaying = ("output_HN2",)
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
         pairs = STATES[group.generator] // 2
-        self.log_step_H = parameter(extent.heads)
-        self.log_rate_HN = parameter(extent.heads, pairs)
-        self.frequency_HN = parameter(extent.heads, pairs)
-        self.output_HN2 = parameter(extent.heads, pairs, 2)
-        self.skip_H = parameter(extent.heads)
+        self.log_step_H = parameter(head_size.heads)
+        self.log_rate_HN = parameter(head_size.heads, pairs)
+        self.frequency_HN = parameter(head_size.heads, pairs)
+        self.output_HN2 = parameter(head_size.heads, pairs, 2)
+        self.skip_H = parameter(head_size.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         wide = at_least_float32(self.output_HN2)
@@ -100,8 +98,8 @@ class ComplexModalFilter(Feature):
 class NormalisedModalFilter(ComplexModalFilter):
     """h_t = 2 Re sum_n (C_n / A_n) softmax_t(dt A_n t), A from HiPPO-LegS (DSS, Gupta et al. 2022, proposition 1b).
 
-    The paper's softmax runs over the input's positions, so that a filter changes with the length. Here it runs over
-    all distances; for poles inside the unit circle, as these are held, the sum is 1 / (1 - exp(dt A_n)).
+    The softmax of the paper runs over the positions of the input, so that the filter changes with the length. Here it
+    runs over all distances; all poles lie inside the unit circle, so the sum of exp(dt A_n t) is 1 / (1 - exp(dt A_n)).
     """
 
     def _input(self, pole_HN: Tensor, a_HN: Tensor) -> Tensor:
@@ -112,14 +110,14 @@ class NormalisedModalFilter(ComplexModalFilter):
 
 
 class PairFilter(ComplexModalFilter):
-    """One conjugate pair a head, frequencies of HiPPO-LegS in turn: as in S5, the channels hold the state.
+    """One conjugate pair for each head, with frequencies of HiPPO-LegS; as in S5, channels hold the state.
 
-    S5 reads real and imaginary parts with a free map; here a channel reads one combination of the two.
+    S5 maps real and imaginary parts to outputs freely; here a channel outputs one combination of the two.
     """
 
     def _frequencies(self) -> Tensor:
         known_P = _legs_frequencies(16)
-        return known_P[torch.arange(self.extent.heads) % len(known_P)].unsqueeze(1)
+        return known_P[torch.arange(self.head_size.heads) % len(known_P)].unsqueeze(1)
 
 
 def _legs_frequencies(order: int) -> Tensor:
@@ -127,7 +125,7 @@ def _legs_frequencies(order: int) -> Tensor:
 
 
 def _with_skip(modes_HN: Tensor, skip_H: Tensor) -> Tensor:
-    """A last row whose pole forgets at once and whose residue is the skip, real."""
+    """Append the row of the skip: a real residue, with a pole that decays to zero in one token."""
     numbers = modes_HN.shape[-1]
     row_H = [modes_HN.new_zeros(len(skip_H))] * numbers
     row_H[0], row_H[numbers // 2] = modes_HN.new_full((len(skip_H),), FORGOTTEN), skip_H.to(modes_HN.dtype)

@@ -1,8 +1,6 @@
-"""Filters of state-space models whose matrix is not diagonal, written as systems.
+"""Filters of state-space models whose matrix is not diagonal, for `star.ops.convolution.state_space.System`.
 
-`star.ops.convolution.state_space.System` reads them.
-
-All yield h_HMM = [[A, B], [C, D]] with (s_{t+1}, y_t) = h (s_t, u_t): D is h_0 and C A^{t-1} B is h_t, at every length.
+All return h_HMM = [[A, B], [C, D]] with (s_{t+1}, y_t) = h (s_t, u_t): h_0 is D and h_t is C A^{t-1} B.
 
 H heads, N numbers of state, P = N / 2 pairs, M = N + 1.
 """
@@ -32,15 +30,15 @@ the longest reach that an implicit filter starts with.
 
 
 class SystemFilter(Feature):
-    """What the models have in common: an output map C and the direct way D from input to output."""
+    """A state-space model with a learned output map C and a learned skip D from input to output."""
 
     decaying = ("output_HN",)
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
         self.order = STATES[group.generator]
-        self.output_HN = parameter(extent.heads, self.order)
-        self.skip_H = parameter(extent.heads)
+        self.output_HN = parameter(head_size.heads, self.order)
+        self.skip_H = parameter(head_size.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         wide = at_least_float32(self.output_HN)
@@ -49,7 +47,7 @@ class SystemFilter(Feature):
 
     @abstractmethod
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:
-        """h_HMM from the weights in the order of their definition, in float32 at least."""
+        """Return h_HMM from the weights in the order of their definition, in float32 at least."""
 
     def initialise(self, generator: Generator) -> None:
         torch.nn.init.normal_(self.output_HN, std=self.order**-0.5, generator=generator)
@@ -62,9 +60,9 @@ class SystemFilter(Feature):
 class DenseFilter(SystemFilter):
     """LSSL with fixed A and B of HiPPO-LegS; C, D and the step sizes are learned (Gu et al. 2021)."""
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.log_step_H = parameter(extent.heads)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.log_step_H = parameter(head_size.heads)
 
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:
         (log_step_H,) = weights
@@ -78,17 +76,17 @@ class DenseFilter(SystemFilter):
 
 
 class DiagonalPlusLowRankFilter(DenseFilter):
-    """S4 (Gu et al. 2022): A = S - p p^T, S the real form of conjugate pairs, all learned from HiPPO-LegS on.
+    """S4 (Gu et al. 2022): A = S - p p^T, S the real form of conjugate pairs; initially HiPPO-LegS, all learned.
 
-    The symmetric part of A is negative for all weights, so the bilinear system never grows.
+    The symmetric part of A is negative for all weights, so the state of the bilinear system does not grow.
     """
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.log_rate_HP = parameter(extent.heads, self.order // 2)
-        self.frequency_HP = parameter(extent.heads, self.order // 2)
-        self.low_rank_HN = parameter(extent.heads, self.order)
-        self.input_HN = parameter(extent.heads, self.order)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.log_rate_HP = parameter(head_size.heads, self.order // 2)
+        self.frequency_HP = parameter(head_size.heads, self.order // 2)
+        self.low_rank_HN = parameter(head_size.heads, self.order)
+        self.input_HN = parameter(head_size.heads, self.order)
 
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:
         log_step_H, log_rate_HP, frequency_HP, low_rank_HN, input_HN = weights
@@ -109,16 +107,16 @@ class DiagonalPlusLowRankFilter(DenseFilter):
 
 
 class CompanionFilter(SystemFilter):
-    """SpaceTime (Zhang et al. 2023): A shifts the state and feeds its last number back, weighted by a.
+    """SpaceTime (Zhang et al. 2023): A shifts the state by one place and adds a times its last number.
 
     The L1 norm of a is at most 1, as published, so that no pole lies outside the unit circle. This bound is not
     strict: a pole may lie on the circle.
     """
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.feedback_HN = parameter(extent.heads, self.order)
-        self.input_HN = parameter(extent.heads, self.order)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.feedback_HN = parameter(head_size.heads, self.order)
+        self.input_HN = parameter(head_size.heads, self.order)
 
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:
         feedback_HN, input_HN = weights
@@ -134,14 +132,14 @@ class CompanionFilter(SystemFilter):
 class RationalFilter(SystemFilter):
     """RTF (Parnichkun et al. 2024): H(z) = h0 + (c_1/z + ... + c_N/z^N) / (1 + a_1/z + ... + a_N/z^N).
 
-    In controllable canonical form, so that the numerator is the output map: nothing is truncated at the input's
-    length, no numerator has to be solved for, and h_0 is the skip itself. The L1 norm of a is at most
+    The system is in controllable canonical form, so that the numerator is the output map, h_0 is the skip, and the
+    filter is not truncated at the length of the input. The L1 norm of a is at most
     `LARGEST_NORM`: Montel's bound, an L1 norm below 1, is strict, and at 1 itself a pole may lie on the unit circle.
     """
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.denominator_HN = parameter(extent.heads, self.order)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.denominator_HN = parameter(head_size.heads, self.order)
 
     def system(self, output_HN: Tensor, skip_H: Tensor, *weights: Tensor) -> Tensor:
         (denominator_HN,) = weights
@@ -157,7 +155,7 @@ class RationalFilter(SystemFilter):
 
 
 def bilinear(a_NN: Tensor, b_HN: Tensor, c_HN: Tensor, d_H: Tensor, log_step_H: Tensor) -> Tensor:
-    """x' = A x + B u, y = C x + D u in steps dt by the trapezoid rule, y_t read after u_t has entered: h_HMM."""
+    """Discretise x' = A x + B u, y = C x + D u by the trapezoid rule with steps dt; y_t depends on u_t: h_HMM."""
     half_H11 = log_step_H.exp()[:, None, None] / 2
     one_NN = torch.eye(a_NN.shape[-1], dtype=a_NN.dtype, device=a_NN.device)
     right_HNM = torch.cat(
@@ -168,7 +166,7 @@ def bilinear(a_NN: Tensor, b_HN: Tensor, c_HN: Tensor, d_H: Tensor, log_step_H: 
 
 
 def _after_input(a_HNN: Tensor, b_HN: Tensor, c_HN: Tensor, d_H: Tensor) -> Tensor:
-    """x_t = A x_{t-1} + B u_t, y_t = C x_t + D u_t, as a system whose output is read from the state before."""
+    """Rewrite x_t = A x_{t-1} + B u_t, y_t = C x_t + D u_t so that y_t depends on x_{t-1} and u_t: h_HMM."""
     through_HN = torch.einsum("hn,hnm->hm", c_HN, a_HNN)
     return _assembled(a_HNN, b_HN, through_HN, d_H + (c_HN * b_HN).sum(1))
 
@@ -179,10 +177,10 @@ def _assembled(a_HNN: Tensor, b_HN: Tensor, c_HN: Tensor, d_H: Tensor) -> Tensor
 
 
 def _shifts(like_HN: Tensor) -> Tensor:
-    """Each number of the state moves one place on."""
+    """Return the matrices that shift the numbers of the state by one place: (H, N, N)."""
     return torch.diag_embed(torch.ones_like(like_HN[:, 1:]), offset=-1)
 
 
 def _bounded(a_HN: Tensor, largest: float) -> Tensor:
-    """Coefficients scaled down to an L1 norm of `largest` where their norm is larger."""
+    """Scale coefficients to an L1 norm of `largest` if their norm is larger."""
     return a_HN * (largest / a_HN.abs().sum(1, keepdim=True).clamp_min(largest))

@@ -1,4 +1,4 @@
-"""HiPPO-LegS (Gu et al. 2020), the state matrix that remembers a history as Legendre coefficients; all in float64.
+"""HiPPO-LegS (Gu et al. 2020): the state matrix whose state is the Legendre coefficients of the past; in float64.
 
 N numbers of state, P = N / 2 pairs.
 """
@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 def legs(order: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """A_NN and B_N: A_nk = -sqrt((2n+1)(2k+1)) below the diagonal and -(n+1) on it, B_n = sqrt(2n+1)."""
+    """Return A_NN and B_N: A_nk = -sqrt((2n+1)(2k+1)) below the diagonal and -(n+1) on it, B_n = sqrt(2n+1)."""
     n_N = torch.arange(order, dtype=torch.float64, device=device)
     b_N = (2 * n_N + 1).sqrt()
     return torch.diag_embed(n_N) - torch.outer(b_N, b_N).tril(), b_N
 
 
 def normal_plus_rank_one(order: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Frequencies w_P, low rank p_N and input b_N with A_legs = V (S - p p^T) V^T, B_legs = V b, V orthogonal.
+    """Return frequencies w_P, low rank p_N and input b_N with A_legs = V (S - p p^T) V^T, B_legs = V b, V orthogonal.
 
     S has blocks [[-1/2, -w], [w, -1/2]]: the real form of the conjugate pairs -1/2 +- i w of S4's DPLR.
     """

@@ -1,4 +1,4 @@
-"""What a structure's output is multiplied by before it is projected back.
+"""The gate and the normalisation of the output of a structure.
 
 B batch, L tokens, D model width, H heads, V value channels per head.
 """
@@ -15,18 +15,18 @@ from star.features.projection import Projection
 from star.ops.precision import at_least_float32
 
 SMALLEST = 1e-6
-"""Added to the mean square of a head that is normalised."""
+"""Constant added to the mean square of a head before normalisation."""
 
 
 class OutputGate(Projection):
-    """o_BLHV; the group's normalisation is that of what it multiplies, not its own."""
+    """o_BLHV, not normalised: the normalisation of the group applies to the output that the gate multiplies."""
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, replace(group, normalisation=Normalisation.NONE))
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, replace(group, normalisation=Normalisation.NONE))
 
 
 def gated(y_BLHV: Tensor, o_BLHV: Tensor, normalisation: Normalisation) -> Tensor:
-    """The output, brought to unit root mean square head by head where that is asked for, times the gate."""
+    """Multiply the output by the gate; with normalisation 2, RMS-normalise each head of the output first."""
     if normalisation is Normalisation.NONE:
         return y_BLHV * o_BLHV
     inverse_BLH1 = (y_BLHV.to(at_least_float32(y_BLHV)).square().mean(-1, keepdim=True) + SMALLEST).rsqrt()

@@ -31,16 +31,16 @@ class Projection(Feature):
 
     decaying = ("weight", "taps")
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.weight = parameter(*_WEIGHT_SHAPES[group.channel](width, extent))
-        self.taps = parameter(extent.channels, SHORT_CONV_TAPS) if _convolves(group) else None
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.weight = parameter(*_WEIGHT_SHAPES[group.channel](width, head_size))
+        self.taps = parameter(head_size.channels, SHORT_CONV_TAPS) if _convolves(group) else None
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         y_BLC = _PROJECT[self.group.channel](x_BLD, self.weight)
         if self.taps is not None:
             y_BLC = self._convolved(y_BLC, self.taps, store)
-        y_BLHK = torch.unflatten(SIGMA[self.group.nonlinearity](y_BLC), 2, self.extent)
+        y_BLHK = torch.unflatten(SIGMA[self.group.nonlinearity](y_BLC), 2, self.head_size)
         return _NORMALISE[self.group.normalisation](y_BLHK)
 
     def initialise(self, generator: Generator) -> None:
@@ -51,7 +51,7 @@ class Projection(Feature):
     def memory(self) -> dict[str, tuple[int, ...]]:
         if self.taps is None:
             return {}
-        return {f"{self.name}.conv": (SHORT_CONV_TAPS - 1, self.extent.channels)}
+        return {f"{self.name}.conv": (SHORT_CONV_TAPS - 1, self.head_size.channels)}
 
     def _convolved(self, y_BLC: Tensor, taps_CW: Tensor, store: Store | None) -> Tensor:
         if store is None:
@@ -61,33 +61,33 @@ class Projection(Feature):
 
 
 class RotatedProjection(Projection):
-    """Queries or keys turned by their positions, as in RetNet (Sun et al. 2023, eq. 3) and in attention."""
+    """Queries or keys rotated by their positions, as in RetNet (Sun et al. 2023, eq. 3)."""
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return rotate(super().forward(x_BLD, length, store), length - x_BLD.shape[1])
 
 
 class UnitGate(Feature):
-    """c, b or o = 1: a filter without gates, as state-space models have it, or an output that is only normalised."""
+    """c, b or o = 1: a filter without gates, as in state-space models, or an output that is only normalised."""
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        return x_BLD.new_ones(*x_BLD.shape[:2], *self.extent)
+        return x_BLD.new_ones(*x_BLD.shape[:2], *self.head_size)
 
     def initialise(self, generator: Generator) -> None:
-        """There is nothing to draw."""
+        """A feature without weights draws nothing."""
 
 
 class TiedValues(Feature):
-    """v = the first channels of b: one latent for keys and values (DeepSeek-AI 2024, arXiv 2405.04434)."""
+    """v_BLHV = b_BLHK[..., :V]: keys and values share a latent (DeepSeek-AI 2024, arXiv 2405.04434)."""
 
     needs = ("b",)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         (b_BLHK,) = needed
-        return b_BLHK[..., : self.extent.size]
+        return b_BLHK[..., : self.head_size.size]
 
     def initialise(self, generator: Generator) -> None:
-        """There is nothing to draw."""
+        """A feature without weights draws nothing."""
 
 
 def _convolves(group: GroupGenome) -> bool:
@@ -95,7 +95,7 @@ def _convolves(group: GroupGenome) -> bool:
 
 
 def _blocks(x_BLD: Tensor, weight_HKD: Tensor) -> Tensor:
-    """Each head sees its own slice of the input."""
+    """Project each slice of the input to its head."""
     heads = weight_HKD.shape[0]
     return torch.einsum("blhd,hkd->blhk", torch.unflatten(x_BLD, 2, (heads, -1)), weight_HKD).flatten(2)
 
@@ -107,7 +107,7 @@ _PROJECT: dict[ChannelMixing, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 _WEIGHT_SHAPES: dict[ChannelMixing, Callable[[int, Heads], tuple[int, ...]]] = {
-    ChannelMixing.DIAGONAL: lambda width, extent: (width, 1),
-    ChannelMixing.DENSE: lambda width, extent: (extent.channels, width),
-    ChannelMixing.GROUPED: lambda width, extent: (extent.heads, extent.size, width // extent.heads),
+    ChannelMixing.DIAGONAL: lambda width, head_size: (width, 1),
+    ChannelMixing.DENSE: lambda width, head_size: (head_size.channels, width),
+    ChannelMixing.GROUPED: lambda width, head_size: (head_size.heads, head_size.size, width // head_size.heads),
 }

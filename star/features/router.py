@@ -1,9 +1,9 @@
-"""Routes chosen for every token by itself, and the features that only the experts it meets compute.
+"""Routes that depend on one token alone, and the features that the chosen experts compute.
 
-The rows of a router's weight are the centroids of its routes and learned by gradient alone: no statistics of the
-sequence enter, so nothing of the future leaks.
+The rows of the weight of a router are the centroids of its routes, learned by gradient. A route uses no statistics of
+the sequence, so that it does not depend on later tokens.
 
-B batch, L tokens, D model width, M routes to choose from, S slots (routes met), I channels of an expert.
+B batch, L tokens, D model width, M routes, S slots (routes that a token takes), I channels of an expert.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from star.ops.experts.packed import to_experts
 from star.ops.precision import at_least_float32
 
 
-def _as_likely(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:
+def _probabilities(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:
     return torch.where(chosen_BLM, logits_BLM.softmax(-1), 0)
 
 
@@ -35,7 +35,7 @@ def _renormalised(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:
 
 
 _WEIGHTS: dict[Kind, Callable[[Tensor, Tensor], Tensor]] = {
-    Kind.TOP_1: _as_likely,
+    Kind.TOP_1: _probabilities,
     Kind.TOP_2: _renormalised,
     Kind.TOP_2_SHARED: _renormalised,
 }
@@ -44,16 +44,16 @@ _WEIGHTS: dict[Kind, Callable[[Tensor, Tensor], Tensor]] = {
 class Router(Feature):
     """r_BL1M: a softmax over routes, of which the largest are kept (Shazeer et al. 2017; Fedus et al. 2022).
 
-    One keeps its probability; two are renormalised to sum 1. Routes that every token meets, with weight 1, are the
-    last columns. Computed in float32 at least.
+    The weight of a single route is its probability; the weights of two routes are rescaled to sum 1. Shared routes,
+    with weight 1 for every token, are the last columns. The softmax is computed in float32 at least.
     """
 
     decaying = ("weight_MD",)
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
         self.choice = ROUTE_CHOICES[group.generator]
-        self.weight_MD = parameter(extent.size - self.choice.shared, width)
+        self.weight_MD = parameter(head_size.size - self.choice.shared, width)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         logits_BLM = _logits(x_BLD, self.weight_MD)
@@ -72,9 +72,9 @@ class Gate(Feature):
 
     decaying = ("weight_MD",)
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome) -> None:
-        super().__init__(name, width, extent, group)
-        self.weight_MD = parameter(extent.size, width)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.weight_MD = parameter(head_size.size, width)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         z_BLM = _logits(x_BLD, self.weight_MD)
@@ -85,33 +85,32 @@ class Gate(Feature):
 
 
 class Experts(Feature):
-    """(B, L, S, I): c or v of a token from the experts it meets, in the order of their index; idle slots are 0.
+    """(B, L, S, I): c or v of a token from its chosen experts, in the order of their index; unused slots are 0.
 
-    Half as wide as one unrouted unit each (`genome.classes.head_sizes`), and computed for no token that does not
-    meet them.
+    An expert is half as wide as an unrouted MLP (`genome.classes.head_sizes`) and computes its chosen tokens alone.
     """
 
     needs = (ROUTES,)
     decaying = ("weight_MID",)
 
-    def __init__(self, name: str, width: int, extent: Heads, group: GroupGenome, routes: int) -> None:
-        super().__init__(name, width, extent, group)
-        self.weight_MID = parameter(routes, extent.size, width)
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome, routes: int) -> None:
+        super().__init__(name, width, head_size, group)
+        self.weight_MID = parameter(routes, head_size.size, width)
 
     @classmethod
-    def of(cls, name: str, width: int, extents: Mapping[str, Heads], genome: FeaturizerGenome) -> Experts:
-        return cls(name, width, extents[name], genome[name], extents[ROUTES].size)
+    def of(cls, name: str, width: int, head_sizes: Mapping[str, Heads], genome: FeaturizerGenome) -> Experts:
+        return cls(name, width, head_sizes[name], genome[name], head_sizes[ROUTES].size)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         (r_BL1M,) = needed
-        y_BLSI = to_experts(x_BLD, r_BL1M, self.weight_MID, self.extent.heads)
+        y_BLSI = to_experts(x_BLD, r_BL1M, self.weight_MID, self.head_size.heads)
         return SIGMA[self.group.nonlinearity](y_BLSI)
 
     def initialise(self, generator: Generator) -> None:
         torch.nn.init.normal_(self.weight_MID, std=self.width**-0.5, generator=generator)
 
     def flops(self) -> int:
-        return 2 * self.extent.channels * self.width
+        return 2 * self.head_size.channels * self.width
 
 
 def _logits(x_BLD: Tensor, weight_MD: Tensor) -> Tensor:

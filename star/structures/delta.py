@@ -47,5 +47,5 @@ class Delta(Recurrent):
 
     def flops(self, context: int) -> int:
         """Decay, recall, write and read of a state, and the weighting of the value that is written."""
-        state = self.extents["b"].size * self.extents["v"].size
-        return self.heads * (7 * state + 2 * self.extents["v"].size)
+        state = self.head_sizes["b"].size * self.head_sizes["v"].size
+        return self.heads * (7 * state + 2 * self.head_sizes["v"].size)

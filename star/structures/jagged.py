@@ -49,11 +49,11 @@ class Jagged(Structure):
     per_token = Recurrent.per_token
 
     def __init__(
-        self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
+        self, operator: OperatorGenome, featurizer: FeaturizerGenome, head_sizes: Mapping[str, Heads], window: int
     ) -> None:
-        super().__init__(operator, featurizer, extents, window)
+        super().__init__(operator, featurizer, head_sizes, window)
         unbanded = replace(operator, sparsity=Sparsity.NONE)
-        self.base = _UNBANDED[operator.token_mixing](unbanded, featurizer, extents, window)
+        self.base = _UNBANDED[operator.token_mixing](unbanded, featurizer, head_sizes, window)
         self.tolerance = self.base.tolerance
 
     def mix(self, features: Features) -> Tensor:

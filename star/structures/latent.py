@@ -46,11 +46,11 @@ class Latent(Structure):
         return self.per_head(self._latents(features["b"]))
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        return {"b": (tokens if self.window is None else min(tokens, self.window), *self.extents["b"])}
+        return {"b": (tokens if self.window is None else min(tokens, self.window), *self.head_sizes["b"])}
 
     def flops(self, context: int) -> int:
         seen = context if self.window is None else min(context, self.window)
-        return 2 * seen * self.heads * (self.extents["b"].size + self.extents["v"].size)
+        return 2 * seen * self.heads * (self.head_sizes["b"].size + self.head_sizes["v"].size)
 
     def _queries_keys(self, features: Features) -> tuple[Tensor, Tensor]:
         """Rotated q_BLHK and k_BLHK, a key head for each query head."""
@@ -58,8 +58,8 @@ class Latent(Structure):
 
     def _rotated(self, x_BLHK: Tensor, position: int = 0) -> Tensor:
         """Queries or keys with their last P channels rotated; the first token stands at `position`."""
-        latent = self.extents["v"].size
+        latent = self.head_sizes["v"].size
         return torch.cat([x_BLHK[..., :latent], rotate(x_BLHK[..., latent:], position)], dim=-1)
 
     def _latents(self, x_BLHK: Tensor) -> Tensor:
-        return x_BLHK[..., : self.extents["v"].size]
+        return x_BLHK[..., : self.head_sizes["v"].size]

@@ -36,11 +36,11 @@ class LowRank(Structure):
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         kept = tokens if self.window is None else min(tokens, self.window)
-        return {name: (kept, *self.extents[name]) for name in ("b", "v")}
+        return {name: (kept, *self.head_sizes[name]) for name in ("b", "v")}
 
     def flops(self, context: int) -> int:
         seen = context if self.window is None else min(context, self.window)
-        return 2 * seen * self.heads * (self.extents["b"].size + self.extents["v"].size)
+        return 2 * seen * self.heads * (self.head_sizes["b"].size + self.head_sizes["v"].size)
 
     def _queries_keys(self, features: Features) -> tuple[Tensor, Tensor]:
         """Rotated q_BLHK and k_BLHK, a key head for each query head."""

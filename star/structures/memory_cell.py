@@ -37,15 +37,15 @@ class MemoryCell(Structure):
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         """The last output y, the cell c, the normaliser n and the stabiliser s; zeros before the first token."""
-        return {"state": (4, *self.extents["v"])}
+        return {"state": (4, *self.head_sizes["v"])}
 
     def flops(self, context: int) -> int:
-        size = self.extents["v"].size
+        size = self.head_sizes["v"].size
         return self.heads * size * (8 * size + 16)
 
     def _run(self, features: Features, state_B4HK: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs and the last state, computed in float32 at least, as errors of a state add up over tokens."""
-        size, dtype = self.extents["v"].size, features["v"].dtype
+        size, dtype = self.head_sizes["v"].size, features["v"].dtype
         wide = at_least_float32(features["v"])
         gates_BL4HK = torch.stack([features[name].to(wide) for name in ("b", "f", "v", "c")], dim=2)
         feedback_H4KK = torch.unflatten(features["m"].to(wide), 1, (4, size, size))

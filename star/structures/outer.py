@@ -74,21 +74,21 @@ class Outer(Structure):
         return torch.einsum("bihk,bjhk->bhij", c_BLHK, b_BLHK) * h_HLL
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        keys, values = self.extents["b"], self.extents["v"]
+        keys, values = self.head_sizes["b"], self.head_sizes["v"]
         if self.filter.order:
             return {"state": (self.heads, keys.size * values.size, self.filter.order)}
         kept = tokens if self.filter.reach is None else min(tokens, self.filter.reach - 1)
         return {"b.tail": (kept, *keys), "v.tail": (kept, *values)}
 
     def flops(self, context: int) -> int:
-        keys, values = self.extents["b"].size, self.extents["v"].size
+        keys, values = self.head_sizes["b"].size, self.head_sizes["v"].size
         if self.filter.model is not None:
             return self.heads * keys * values * (self.filter.model.flops(self.filter.order) + 3)
         reach = context if self.filter.reach is None else min(context, self.filter.reach)
         return self.heads * reach * (2 * keys + 2 * values + 1)
 
     def _uses_fft(self, reach: int) -> bool:
-        return uses_fft(reach, self.extents["b"].size, self.extents["v"].size)
+        return uses_fft(reach, self.head_sizes["b"].size, self.head_sizes["v"].size)
 
     def _advance(
         self, model: StateSpace, h: Tensor, inputs: tuple[Tensor, Tensor, Tensor], state_BHPN: Tensor

@@ -49,7 +49,7 @@ class Recurrent(Structure):
     @property
     def state(self) -> tuple[int, int, int]:
         """(H, K, V)."""
-        return self.heads, self.extents["b"].size, self.extents["v"].size + self.ones
+        return self.heads, self.head_sizes["b"].size, self.head_sizes["v"].size + self.ones
 
     def inputs(self, features: Features) -> Inputs:
         """All groups in float32 at least, as errors of a state add up; constant log decays as a single token."""

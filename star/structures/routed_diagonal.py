@@ -46,7 +46,7 @@ class RoutedDiagonal(Structure):
 
     def out_sizes(self, width: int) -> tuple[int, ...]:
         """The sizes of one projection for each expert, (M, D, I)."""
-        return self.extents[ROUTES].size, width, self.extents["v"].size
+        return self.head_sizes[ROUTES].size, width, self.head_sizes["v"].size
 
     def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
         return from_experts(y_BLHV, features[ROUTES], out)

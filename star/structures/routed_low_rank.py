@@ -53,14 +53,14 @@ class RoutedLowRank(Structure):
         return routed_attention_matrix(*self._queries_keys(features), features[ROUTES])
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        return {name: (tokens, *self.extents[name]) for name in ("b", "v", ROUTES)}
+        return {name: (tokens, *self.head_sizes[name]) for name in ("b", "v", ROUTES)}
 
     def flops(self, context: int) -> int:
         """Count attention in equally full clusters, and the weighting of the routes."""
-        routes = self.extents[ROUTES].size - self.choice.shared
+        routes = self.head_sizes[ROUTES].size - self.choice.shared
         seen = self.choice.chosen * -(-context * self.choice.chosen // routes) + self.choice.shared * context
         return (
-            2 * seen * self.heads * (self.extents["b"].size + self.extents["v"].size)
+            2 * seen * self.heads * (self.head_sizes["b"].size + self.head_sizes["v"].size)
             + 2 * self.choice.met * self.channels
         )
 

@@ -42,10 +42,10 @@ class RoutedRecurrent(Structure):
     kind: ClassVar[type[Recurrent]]
 
     def __init__(
-        self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
+        self, operator: OperatorGenome, featurizer: FeaturizerGenome, head_sizes: Mapping[str, Heads], window: int
     ) -> None:
-        super().__init__(operator, featurizer, extents, window)
-        self.base = self.kind(replace(operator, sparsity=Sparsity.NONE), featurizer, extents, window)
+        super().__init__(operator, featurizer, head_sizes, window)
+        self.base = self.kind(replace(operator, sparsity=Sparsity.NONE), featurizer, head_sizes, window)
         self.choice = ROUTE_CHOICES[featurizer[ROUTES].generator]
 
     def exactly_causal(self, length: int) -> bool:
@@ -64,7 +64,7 @@ class RoutedRecurrent(Structure):
 
     def fast(self, features: Features) -> Tensor:
         zero_BMHKV = self.base.zero_state(features["v"]).unsqueeze(1)
-        return self._advance(zero_BMHKV.expand(-1, self.extents[ROUTES].size, -1, -1, -1), features)[0]
+        return self._advance(zero_BMHKV.expand(-1, self.head_sizes[ROUTES].size, -1, -1, -1), features)[0]
 
     def step(self, features: Features, store: Store) -> Tensor:
         kept_BMHKV = store["state"]
@@ -84,7 +84,7 @@ class RoutedRecurrent(Structure):
         return t_BHLL
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        return {"state": (self.extents[ROUTES].size, *self.base.state)}
+        return {"state": (self.head_sizes[ROUTES].size, *self.base.state)}
 
     def flops(self, context: int) -> int:
         """The FLOPs of the memories that a token meets."""

@@ -35,9 +35,9 @@ class SemiSeparable(Recurrent):
     masked_groups = ("d",)
 
     def __init__(
-        self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
+        self, operator: OperatorGenome, featurizer: FeaturizerGenome, head_sizes: Mapping[str, Heads], window: int
     ) -> None:
-        super().__init__(operator, featurizer, extents, window)
+        super().__init__(operator, featurizer, head_sizes, window)
         self.ones = int(operator.nonlinearity is Nonlinearity.NORMALISED)
 
     def token(self, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:

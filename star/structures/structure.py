@@ -26,7 +26,7 @@ class Structure(ABC):
     Args:
         operator: the digits of the operator.
         featurizer: the digits of its feature groups.
-        extents: heads and channels per head of each feature group.
+        head_sizes: heads and channels per head of each feature group.
         window: tokens that a banded operator reaches back, its own included.
     """
 
@@ -37,13 +37,13 @@ class Structure(ABC):
     """The relative RMS error that float32 outputs may have against float64."""
 
     def __init__(
-        self, operator: OperatorGenome, featurizer: FeaturizerGenome, extents: Mapping[str, Heads], window: int
+        self, operator: OperatorGenome, featurizer: FeaturizerGenome, head_sizes: Mapping[str, Heads], window: int
     ) -> None:
         self.operator = operator
         self.featurizer = featurizer
-        self.extents = extents
+        self.head_sizes = head_sizes
         self.window = window if operator.sparsity is Sparsity.BANDED else None
-        self.heads = max(extents[name].heads for name in self.per_token)
+        self.heads = max(head_sizes[name].heads for name in self.per_token)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class Structure(ABC):
     @property
     def channels(self) -> int:
         """Channels of y: heads times value channels per head."""
-        return self.heads * self.extents["v"].size
+        return self.heads * self.head_sizes["v"].size
 
     @abstractmethod
     def mix(self, features: Features) -> Tensor:

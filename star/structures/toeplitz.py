@@ -73,7 +73,7 @@ class Toeplitz(Structure):
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         if self.filter.order:
-            return {"state": (self.heads, self.extents["v"].size, self.filter.order)}
+            return {"state": (self.heads, self.head_sizes["v"].size, self.filter.order)}
         return {"tail": (tokens if self.filter.reach is None else self.filter.reach - 1, self.channels)}
 
     def flops(self, context: int) -> int:
@@ -84,7 +84,7 @@ class Toeplitz(Structure):
     def _per_channel(self, h: Tensor, length: int) -> Tensor:
         """The taps of every channel, h_DW, in float32 at least, because their gradients are summed over channels."""
         h_HW = self.filter.taps(h, length)
-        return h_HW.to(at_least_float32(h_HW)).repeat_interleave(self.extents["v"].size, dim=0)
+        return h_HW.to(at_least_float32(h_HW)).repeat_interleave(self.head_sizes["v"].size, dim=0)
 
 
 def _advance(model: StateSpace, h: Tensor, u_BLHV: Tensor, store: Store) -> Tensor:

@@ -23,7 +23,7 @@ def test_sizes_that_do_not_fit_are_refused_by_name(sizes: dict[str, int], field:
 
 
 @pytest.mark.parametrize(
-    ("name", "extents"),
+    ("name", "head_sizes"),
     [
         ("SA-1", {"c": (4, 16), "b": (4, 16), "v": (4, 16)}),
         ("SA-3", {"c": (4, 16), "b": (1, 16), "v": (1, 16)}),
@@ -34,10 +34,10 @@ def test_sizes_that_do_not_fit_are_refused_by_name(sizes: dict[str, int], field:
         ("GMemless", {"c": (1, 176), "v": (1, 176)}),
     ],
 )
-def test_extents_of_the_feature_groups(name: str, extents: dict[str, tuple[int, int]]) -> None:
+def test_head_sizes_of_the_feature_groups(name: str, head_sizes: dict[str, tuple[int, int]]) -> None:
     row = named(name)
     groups = Shape(width=64, head_dim=16).groups(row, BY_ID[row.operator.featurizer])
-    assert groups == {group: Heads(*extent) for group, extent in extents.items()}
+    assert groups == {group: Heads(*head_size) for group, head_size in head_sizes.items()}
     assert groups["v"].channels == groups["v"].heads * groups["v"].size
 
 

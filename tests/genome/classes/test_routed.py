@@ -90,7 +90,7 @@ def test_nobody_else_has_experts(name):
 
 
 def test_experts_see_no_neighbours_and_all_channels():
-    assert "group v: an expert sees no neighbours; its token mixing must be 1" in str(_with("MoE", "v", **CONVOLVED))
+    assert "group v: an expert has no convolution; its token mixing must be 1" in str(_with("MoE", "v", **CONVOLVED))
     assert "group v: channel mixing 3 needs" in str(_with("MoE", "v", channel=ChannelMixing.GROUPED))
     assert _with("MoE", "v", nonlinearity=Nonlinearity.SILU) is None
 
@@ -115,8 +115,8 @@ def test_routes_belong_to_routed_operators_and_only_to_them():
 def test_an_expert_is_half_as_wide_as_a_unit(width, inner):
     assert expert_width(width) == inner
     assert 0 <= inner - mlp_width(width) / 2 < 8
-    extents = Shape(width, width).groups(named("MoE"), _featurizer(named("MoE")))
-    assert extents == {"c": (2, inner), "v": (2, inner), "r": (1, 8)}
+    head_sizes = Shape(width, width).groups(named("MoE"), _featurizer(named("MoE")))
+    assert head_sizes == {"c": (2, inner), "v": (2, inner), "r": (1, 8)}
 
 
 @pytest.mark.parametrize("level", [Level.OPERATOR, Level.FEATURIZER])

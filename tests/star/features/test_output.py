@@ -81,7 +81,7 @@ def test_a_norm_makes_heads_of_one_size_whatever_the_values_are():
         (
             "SA-1",
             {"o": ONES},
-            "group o: a gate of ones (generator 6) is there to normalise: its normalisation must be 2",
+            "group o: a gate of ones (generator 6) only normalises the output: its normalisation must be 2",
         ),
         (
             "SA-1",

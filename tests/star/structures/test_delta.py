@@ -17,9 +17,9 @@ ROWS = {row.id: row for row in FEATURIZERS}
 
 
 def _delta(keys, values, heads=1):
-    extents = {name: Heads(heads, keys) for name in "cb"} | {name: Heads(heads, 1) for name in "ad"}
+    head_sizes = {name: Heads(heads, keys) for name in "cb"} | {name: Heads(heads, 1) for name in "ad"}
     (featurizer,) = (one for one in FEATURIZERS if one.id == named("DeltaNet").operator.featurizer)
-    return Delta(named("DeltaNet").operator, featurizer, extents | {"v": Heads(heads, values)}, window=1)
+    return Delta(named("DeltaNet").operator, featurizer, head_sizes | {"v": Heads(heads, values)}, window=1)
 
 
 FORMS = {

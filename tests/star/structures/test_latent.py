@@ -92,8 +92,8 @@ def test_it_keeps_the_latent_and_its_rotated_part_once_for_all_heads():
 
 def test_a_head_of_128_has_the_proportions_of_the_paper():
     row = named("MLA")
-    extents = Shape(width=512, head_dim=128).groups(row, DIGITS)
-    assert extents == {"c": (4, 512 + 64), "b": (1, 512 + 64), "v": (1, 512)}
+    head_sizes = Shape(width=512, head_dim=128).groups(row, DIGITS)
+    assert head_sizes == {"c": (4, 512 + 64), "b": (1, 512 + 64), "v": (1, 512)}
 
 
 def test_values_are_the_first_channels_of_the_keys():

@@ -23,8 +23,8 @@ def _features(length, heads=2, size=3):
 
 
 def _cell(heads=2, size=3):
-    extents = dict.fromkeys("cbfv", Heads(heads, size)) | {"m": Heads(heads, 4 * size * size)}
-    return MemoryCell(ROW.operator, FEATURIZER, extents, window=1)
+    head_sizes = dict.fromkeys("cbfv", Heads(heads, size)) | {"m": Heads(heads, 4 * size * size)}
+    return MemoryCell(ROW.operator, FEATURIZER, head_sizes, window=1)
 
 
 def _published(features):

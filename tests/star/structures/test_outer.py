@@ -44,7 +44,7 @@ def _case(operator, generator, length, head=HEAD):
     featurizer = FeaturizerGenome(
         1, (*((n, GroupGenome()) for n in "cb"), ("h", _group(generator)), ("v", GroupGenome()))
     )
-    extents = {**dict.fromkeys("cbv", Heads(HEADS, head)), "h": Heads(HEADS, 1)}
+    head_sizes = {**dict.fromkeys("cbv", Heads(HEADS, head)), "h": Heads(HEADS, 1)}
     draw = torch.Generator().manual_seed(length)
     feature = KINDS["h", a.Source.POSITION, generator]("h", HEADS * head, Heads(HEADS, 1), _group(generator)).double()
     feature.initialise(draw)
@@ -53,12 +53,12 @@ def _case(operator, generator, length, head=HEAD):
     }
     with torch.no_grad():
         features["h"] = feature(features["v"].flatten(2), length, None).detach()
-    return structure_of(operator, featurizer)(operator, featurizer, extents, WINDOW), features
+    return structure_of(operator, featurizer)(operator, featurizer, head_sizes, WINDOW), features
 
 
 def _impulse(structure, features, length):
     """The uncut filter as an ungated operator without a band answers to one token: h_HT."""
-    open_ended = structure_of(PLAIN, structure.featurizer)(PLAIN, structure.featurizer, structure.extents, WINDOW)
+    open_ended = structure_of(PLAIN, structure.featurizer)(PLAIN, structure.featurizer, structure.head_sizes, WINDOW)
     ones = torch.ones(1, length, HEADS, 1, dtype=torch.float64)
     pulse = (torch.arange(length) == 0).double().view(1, length, 1, 1).expand(1, length, HEADS, 1)
     return open_ended.mix({"c": ones, "b": ones, "h": features["h"], "v": pulse})[0, :, :, 0].T
