@@ -1,4 +1,4 @@
-"""One LIV class as digits: the digits of its operator and those of its feature groups."""
+"""One LIV class as digits: the digits of its operator and of its feature groups."""
 
 from __future__ import annotations
 

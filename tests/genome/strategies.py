@@ -1,4 +1,4 @@
-"""What genome laws are tried on: spaces, legal genomes that need not be canonical, and integers of any sort."""
+"""Hypothesis strategies: spaces, legal genomes that need not be canonical, and arbitrary integers."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A genome decoded, and encoded again."""
+"""Genomes are decoded to blueprints and encoded again."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Digits and ids are promises: genomes that were stored depend on them. These tables may grow, never change."""
+"""Digits and ids never change, because stored genomes depend on them; the tables may only grow."""
 
 from enum import IntEnum
 

@@ -1,4 +1,4 @@
-"""Genomes as values: canonical form, text form, what the paper's example means."""
+"""Genomes as values: their canonical form, their text form, and the example of the paper."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The genome knows no framework: it can be read where only Python is."""
+"""The package genome imports no framework."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A job's shape and the widths that follow from it."""
+"""The shape of a job and the head sizes that follow from it."""
 
 import pytest
 

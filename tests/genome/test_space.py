@@ -1,4 +1,4 @@
-"""Spaces as values: JSON, digests, and what they refuse."""
+"""Spaces as values: their JSON form, their digests, and the errors of illegal spaces."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The rows of linear recurrences, and which tied features can be built."""
+"""The rows of linear recurrences, and the rules about keys that are the complement of the decay."""
 
 from dataclasses import replace
 

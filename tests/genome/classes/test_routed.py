@@ -1,4 +1,4 @@
-"""What may be routed and how; what may not is refused by the digit's name, with the legal ones."""
+"""Rules of routed operators; a refusal names the digit and lists the legal ones."""
 
 from dataclasses import replace
 

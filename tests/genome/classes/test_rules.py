@@ -1,4 +1,4 @@
-"""What is legal, what is said about what is not, and repair."""
+"""Legal genomes, the messages for illegal genomes, and repair."""
 
 import pytest
 from hypothesis import given

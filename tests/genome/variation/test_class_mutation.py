@@ -1,4 +1,4 @@
-"""New classes: drawn from what the rules admit, next to known ones, and known again when they come back."""
+"""New classes satisfy the rules, differ in one digit or in all, and are recognised when they recur."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Sampling, mutation, crossover: always legal, always canonical, and with the statistics they state."""
+"""Sampling, mutation and crossover give legal, canonical genomes with the documented statistics."""
 
 import pytest
 from hypothesis import assume, given
