@@ -16,7 +16,7 @@ def uninitialised_memory_is_nan() -> None:
     import torch
 
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]  # set when torch is imported
+    torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]  # set at import
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

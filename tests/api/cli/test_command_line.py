@@ -1,41 +1,24 @@
-"""The command `star`: the same facts as the API, as tables and as JSON; errors as one line and a status."""
+"""The command `star`: its help, its local commands, and bad input as one line and a status."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 import star
-from api.cli.main import app
 from genome import CLASSES, Genome, Space, require_legal
 from star.contract.report import Breach, Report
-from tests.served import SMALL, Service
+from tests.api.cli.commands import run
 
 SERVER = ("serve", "run", "migrate", "demo")
 CLIENT = ("submit", "jobs", "frontier", "candidate", "export", "pause", "resume", "cancel")
 LOCAL = ("cost", "catalogue", "check", "analyse")
 STAR = [sys.executable, "-m", "api.cli"]
-
-
-def run(*arguments: str | int | Path, status: int = 0) -> Result:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == status, result.output
-    return result
-
-
-@pytest.fixture
-def ask(service: Service) -> Callable[..., Any]:
-    """A client command's JSON."""
-    return lambda *arguments, status=0: json.loads(
-        run(*arguments, "--url", service.url, "--json", status=status).stdout
-    )
 
 
 def test_help_names_every_command_and_loads_nothing_heavy() -> None:
@@ -151,70 +134,6 @@ def test_random_genomes_are_legal_and_decided_by_the_seed(monkeypatch: pytest.Mo
 
     assert seen[:20] == seen[20:40] != seen[40:]
     assert {len(text.split("-")) for text in seen} == {5}
-
-
-def test_a_search_from_the_command_line(ask: Callable[..., Any], tmp_path: Path) -> None:
-    plan = tmp_path / "plan.json"
-    plan.write_text(json.dumps({"budget": {"steps": 5}, "space": {"depth": 3}}))
-
-    job = ask(
-        "submit", "--name", "by hand", "--plan", plan, "--set", "budget.steps=6", "--set", 'space.classes=["SA-1"]'
-    )
-
-    assert job["plan"]["budget"]["steps"] == 6
-    assert job["plan"]["space"] | {"depth": 3, "classes": ["SA-1"]} == job["plan"]["space"]
-    assert [ask(action, job["id"])["state"] for action in ("pause", "resume", "cancel")] == [
-        "paused",
-        "queued",
-        "cancelled",
-    ]
-    assert ask("jobs", job["id"])["name"] == "by hand"
-    assert job["id"] in [one["id"] for one in ask("jobs")["jobs"]]
-
-
-def test_a_repeated_submission_with_a_key(ask: Callable[..., Any]) -> None:
-    first, second = (ask("submit", "--idempotency-key", "from-a-script") for _ in range(2))
-
-    assert first["id"] == second["id"]
-
-
-def test_a_winner_from_the_command_line(ask: Callable[..., Any], finished: str, tmp_path: Path) -> None:
-    best = ask("frontier", finished)["candidates"][0]
-    assert ask("candidate", finished, best["number"])["genome"] == best["genome"]
-
-    exported = ask("export", finished, best["number"], "--to", tmp_path)
-
-    assert exported["files"] == ["README.md", "genome.json", "model.safetensors"]
-    assert star.load(exported["folder"]).training is False
-
-
-def test_tables_for_people(service: Service, finished: str) -> None:
-    assert f"{SMALL['candidates']}/{SMALL['candidates']} (2 failed)" in run("jobs", "--url", service.url).stdout
-    assert "± 0.010" in run("frontier", finished, "--url", service.url).stdout
-    assert "SA-1, GMemless" in run("candidate", finished, 1, "--url", service.url).stdout
-    assert f"{service.url}/jobs/{finished}" in run("jobs", finished, "--url", service.url).stdout
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["submit", "--set", "candidates=0"], "/plan/candidates: Input should be greater than or equal to 1"),
-        (["submit", "--preset", "huge"], "legal: laptop, star-125m"),
-        (["jobs", "nowhere"], "no job 'nowhere'"),
-        (["export", "nowhere", "1"], "no job 'nowhere'"),
-    ],
-)
-def test_what_the_service_refuses_is_told_in_its_words(service: Service, arguments: list[str], told: str) -> None:
-    result = run(*arguments, "--url", service.url, status=2)
-
-    assert told in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
-def test_no_service_is_a_failure_that_says_what_starts_one() -> None:
-    result = run("jobs", "--url", "http://127.0.0.1:9", status=1)
-
-    assert "star serve" in result.stderr
 
 
 def test_a_database_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""The pool of worker processes: lost workers, replaced processes, and candidates under way at the same time."""
+
+import os
+import signal
+
+import pytest
+
+from evaluator.evaluation import Failure
+from evaluator.pool import RayEvaluator, gpu_share
+from tests.evaluator.behaviours import (
+    BEHAVIOURS,
+    asked,
+    behave,
+    breaks_the_device,
+    collected,
+    good,
+    kills_its_process,
+    outcome,
+    returns_what_cannot_be_sent,
+    takes_all_memory,
+    waits_for_the_file,
+)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "failure", "says"),
+    [
+        (kills_its_process, Failure.KILLED, "killed or crashed"),
+        (takes_all_memory, Failure.OUT_OF_MEMORY, "its limit is 1024 MiB"),
+        (returns_what_cannot_be_sent, Failure.RAISED, "pickle"),
+    ],
+)
+def test_a_worker_that_is_lost_is_an_outcome_and_another_takes_over(pool, behaviour, failure, says):
+    result = outcome(pool, asked(behaviour, attempt=4))
+    assert (result.candidate, result.attempt) == (BEHAVIOURS.index(behaviour), 4)
+    assert result.failure is failure
+    assert says in result.detail
+    assert outcome(pool, asked(good)).failure is None
+
+
+def test_a_worker_that_dies_between_candidates_is_no_candidates_fault(pool):
+    process = outcome(pool, asked(good)).metrics["process"]
+    os.kill(int(process), signal.SIGKILL)
+    result = outcome(pool, asked(good))
+    assert result.failure is None
+    assert result.metrics["process"] != process
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_a_process_is_replaced_after_a_device_error_and_after_so_many_candidates():
+    pool = RayEvaluator(1, behave, candidates=2)
+
+    def process() -> float:
+        return outcome(pool, asked(good)).metrics["process"]
+
+    try:
+        first = process()
+        broken = outcome(pool, asked(breaks_the_device))
+        assert (broken.failure, broken.detail) == (
+            Failure.DEVICE,
+            "RuntimeError: CUDA error: an illegal memory access was encountered",
+        )
+        second = process()
+        assert second != first
+        assert process() == second, "the second of two candidates"
+        assert process() not in (first, second), "both candidates of the process are evaluated"
+    finally:
+        pool.close()
+
+
+def test_a_slow_candidate_does_not_hold_up_a_quick_one(pool, tmp_path):
+    pool.submit(asked(waits_for_the_file, genome=str(tmp_path / "go")))
+    for attempt in range(3):
+        pool.submit(asked(good, attempt))
+        (result,) = collected(pool, 1)
+        assert (result.candidate, result.attempt) == (0, attempt)
+        assert pool.busy == 1
+    assert pool.collect(timeout=0) == []
+    (tmp_path / "go").touch()
+    (result,) = collected(pool, 1)
+    assert result.candidate == BEHAVIOURS.index(waits_for_the_file)
+
+
+def test_two_candidates_are_under_way_at_the_same_time(pool, tmp_path):
+    for attempt in range(2):
+        pool.submit(asked(waits_for_the_file, attempt, genome=str(tmp_path / "go")))
+    (tmp_path / "go").touch()
+    assert len({result.metrics["process"] for result in collected(pool, 2)}) == 2
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_a_pool_needs_a_worker(workers):
+    with pytest.raises(ValueError, match="workers must be 1 or more"):
+        RayEvaluator(workers)
+
+
+@pytest.mark.parametrize("gpus", [1, 2, 3, 8])
+@pytest.mark.parametrize("workers", [1, 2, 3, 7, 16])
+def test_shares_of_gpus_fit_and_are_the_largest_that_do(gpus, workers):
+    share = gpu_share(gpus, workers)
+    on_each = round(1 / share)
+    assert share <= 1
+    assert gpus * on_each >= workers
+    assert on_each == 1 or gpus * (on_each - 1) < workers
+    assert gpu_share(0, workers) == 0
