@@ -12,6 +12,8 @@ from evaluator.inline import InlineEvaluator
 from search.runner import Runner
 from tests.served import serving
 
+pytestmark = pytest.mark.slow
+
 PLAN = {
     "space": {"depth": 2, "classes": ["SA-1", "GMemless", "GConv-1", "Rec-2"]},
     "width": 32,

@@ -17,6 +17,8 @@ from search.runner import Runner
 from tests.served import Service, serving
 from tests.toy_task import EchoTask
 
+pytestmark = pytest.mark.slow
+
 PLAN: dict[str, Any] = {
     "task": {"kind": "echo", "tones": 4},
     "objectives": ["echo_error", "cache_bytes"],

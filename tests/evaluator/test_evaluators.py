@@ -22,6 +22,8 @@ from tests.evaluator.behaviours import (
     runs_out_of_memory,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_result_comes_back_whole_with_its_attempt(evaluator):
     result = outcome(evaluator, asked(good, attempt=7))

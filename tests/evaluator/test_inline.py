@@ -3,8 +3,12 @@
 import signal
 import threading
 
+import pytest
+
 from evaluator.evaluation import Evaluation, Failure
 from tests.evaluator.behaviours import asked, good, hangs, outcome
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_alarm_leaves_other_peoples_alarms_alone(inline):

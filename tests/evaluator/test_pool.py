@@ -21,6 +21,8 @@ from tests.evaluator.behaviours import (
     waits_for_the_file,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("behaviour", "failure", "says"),

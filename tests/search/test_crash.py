@@ -9,11 +9,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from search.archive import Archive
 from search.archive.values import CandidateState, JobState
 from search.plan import Plan, SpacePlan
 from search.runner import Runner
 from tests.search.twin import Twin, corner
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,6 +15,8 @@ from api.cli.main import app
 from evaluator.tasks.corpus import split
 from genome import Genome, Shape, Space, decode
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--width", 32, "--length", 16)
 
 

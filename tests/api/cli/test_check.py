@@ -13,7 +13,10 @@ import pytest
 
 from tests.processes import descendants, eventually, gone, star
 
-pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc"),
+]
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ import star
 from tests.api.cli.commands import run
 from tests.served import SMALL, Service
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_search_from_the_command_line(ask: Callable[..., Any], tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"

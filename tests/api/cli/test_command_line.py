@@ -15,6 +15,8 @@ from genome import CLASSES, Genome, Space, require_legal
 from star.contract.report import Breach, Report
 from tests.api.cli.commands import run
 
+pytestmark = pytest.mark.slow
+
 SERVER = ("serve", "run", "migrate", "demo")
 CLIENT = ("submit", "jobs", "frontier", "candidate", "export", "pause", "resume", "cancel")
 LOCAL = ("cost", "catalogue", "check", "analyse")

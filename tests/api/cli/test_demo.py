@@ -16,7 +16,10 @@ from search.archive import Archive
 from search.archive.values import CandidateState
 from tests.processes import descendants, eventually, gone, star
 
-pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc"),
+]
 
 
 @pytest.fixture

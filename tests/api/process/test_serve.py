@@ -17,6 +17,8 @@ import pytest
 
 from tests.processes import children, eventually, gone
 
+pytestmark = pytest.mark.slow
+
 SERVE = [sys.executable, "-m", "api.cli", "serve", "--json", "--port", "0"]
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from tests.served import SMALL, Service
 
+pytestmark = pytest.mark.slow
+
 
 class Sent(NamedTuple):
     id: int

@@ -19,6 +19,8 @@ from search.archive.values import CandidateState, JobState, Variation
 from search.plan import PRESETS
 from tests.served import Service
 
+pytestmark = pytest.mark.slow
+
 EVENT_STREAMS = "/events$"
 """They do not end by themselves."""
 

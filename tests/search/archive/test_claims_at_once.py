@@ -5,10 +5,14 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
+import pytest
+
 from search.archive import Archive
 from search.archive.values import JobState
 from search.plan import Plan
 from tests.search.archive.claimer import claim_all
+
+pytestmark = pytest.mark.slow
 
 PROCESSES, JOBS = 8, 40
 

@@ -8,6 +8,8 @@ import star
 from genome import Genome, Shape, Space, decode
 from star.analysis.state_size import spectral_sizes, spread
 
+pytestmark = pytest.mark.slow
+
 LENGTH = 24
 SHAPE = Shape(width=32, head_dim=8)
 RNG = np.random.default_rng(0)

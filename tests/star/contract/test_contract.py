@@ -13,6 +13,8 @@ from star.contract.case import Case
 from star.contract.checks import CHECKS, check, examine
 from star.contract.forms import disagreements
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(width=64, head_dim=16)
 
 

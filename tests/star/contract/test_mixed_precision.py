@@ -7,6 +7,8 @@ from genome import CLASSES, Genome, Shape, Space, decode
 from star.build import build
 from star.contract.forms import relative_rms
 
+pytestmark = pytest.mark.slow
+
 ROWS = [row for row in CLASSES if not row.differential]
 
 

@@ -12,6 +12,8 @@ from star.contract.checks import CHECKS, check
 from star.features.router import Router
 from star.structures import STRUCTURES
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(width=32, head_dim=8)
 EXPANSION_OF = {30: Expansion.FOUR, 31: Expansion.EIGHT, 32: Expansion.FOUR, 33: Expansion.SAME}
 

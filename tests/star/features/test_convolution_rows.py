@@ -11,6 +11,8 @@ from star.build import build, skeleton
 from star.contract.forms import disagreements, relative_rms
 from tests.star.features.filters import group_of
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(width=32, head_dim=8)
 FIXED_STATE = [
     row

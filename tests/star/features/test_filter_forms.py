@@ -8,6 +8,8 @@ from star.contract.forms import relative_rms
 from star.filter import FORMS
 from tests.star.features.filters import HEADS, computed, drawn, taps_of
 
+pytestmark = pytest.mark.slow
+
 
 def impulse_response(generator, length):
     h, form = computed(drawn(generator), length), FORMS[generator]

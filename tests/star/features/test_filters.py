@@ -15,6 +15,8 @@ from star.features.hippo import legs, normal_plus_rank_one
 from star.filter import FORMS
 from tests.star.features.filters import HEADS, computed, drawn, group_of, taps_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_s4d_is_the_published_formula_in_complex_arithmetic():
     feature = drawn(Generator.COMPLEX_MODAL_16)

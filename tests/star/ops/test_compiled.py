@@ -17,6 +17,8 @@ from star.ops.recurrence import naive
 from star.ops.recurrence.inputs import Inputs
 from tests.star.ops.gradients import with_gradients
 
+pytestmark = pytest.mark.slow
+
 compiled = pytest.mark.skipif(module.library() is None, reason="the recurrences are not compiled here")
 
 BATCH = 3

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("triton", reason="triton is not installed on this platform")
 
 # Triton's interpreter cuts float32 to bfloat16 instead of rounding it: up to 2^-7 = 0.0078 of a value.

@@ -9,6 +9,8 @@ from star.contract.forms import disagreements
 from star.structures import jagged
 from tests.star.structures.banded import BANDED, BLOCK, LENGTHS, SHAPE, case_of, class_of, first_seen, mixed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("length", LENGTHS)
 @torch.no_grad()

@@ -12,6 +12,8 @@ from star.contract.checks import examine
 from star.structures import STRUCTURES
 from tests.star.structures.banded import CONSTANT, case_of, class_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("featurizer", "nonlinearity", "changed"),

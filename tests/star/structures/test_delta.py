@@ -13,6 +13,8 @@ from star.contract.checks import examine
 from star.contract.forms import disagreements
 from star.structures.delta import Delta
 
+pytestmark = pytest.mark.slow
+
 ROWS = {row.id: row for row in FEATURIZERS}
 
 

@@ -21,6 +21,8 @@ from genome import (
 from genome.classes import alphabet as a
 from genome.classes.rules import illegal
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(width=32, head_dim=8, window=5)
 HEADS, HEAD, LATENT, ROTATED = 4, 8, 32, 4
 ROW = named("MLA").operator

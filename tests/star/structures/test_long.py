@@ -7,6 +7,8 @@ from genome import CLASSES, Genome, Shape, Space, decode
 from star.build import build
 from star.contract.forms import disagreements, relative_rms
 
+pytestmark = pytest.mark.slow
+
 ROWS = [row for row in CLASSES if not row.differential]
 SHAPE = Shape(width=16, head_dim=4, vocab=8, window=24)
 NARROW = Shape(width=8, head_dim=2, vocab=8, window=24)

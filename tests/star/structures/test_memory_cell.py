@@ -11,6 +11,8 @@ from star.cache import Store
 from star.contract.forms import disagreements
 from star.structures.memory_cell import MemoryCell
 
+pytestmark = pytest.mark.slow
+
 ROW = named("sLSTM")
 SHAPE = Shape(width=16, head_dim=4, vocab=8)
 (FEATURIZER,) = (one for one in FEATURIZERS if one.id == ROW.operator.featurizer)

@@ -25,6 +25,8 @@ from genome.classes.rules import illegal
 from star.build import build
 from star.contract.forms import disagreements
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(width=12, head_dim=3, vocab=5)
 POSITIVE = {name: {"nonlinearity": a.Nonlinearity.ELU, "generator": a.Generator.NONE} for name in "cb"}
 SHARES = {"d": {"nonlinearity": a.Nonlinearity.SIGMOID}}

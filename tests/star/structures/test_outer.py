@@ -30,6 +30,8 @@ from star.ops.outer_product import convolution, dense, fft, fft_tiles
 from star.ops.outer_product.naive import outer_product_convolution
 from star.structures import structure_of
 
+pytestmark = pytest.mark.slow
+
 HEADS, HEAD, WINDOW = 2, 3, 6
 FILTERS = list(TAPS)
 PLAIN, OUTER = (OperatorGenome.of((1, 3, 1, 1, channel)) for channel in (3, 4))

@@ -15,6 +15,8 @@ from star.ops.experts import naive as naive_experts
 from star.ops.experts.packed import to_experts
 from star.ops.rotary import rotate
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(width=32, head_dim=8)
 RECURRENT = ["MoM", "MoM-GLA"]
 

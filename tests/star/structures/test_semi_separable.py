@@ -12,6 +12,8 @@ from genome.classes.choices import FEATURE_CHANNELS
 from star.build import build
 from star.contract.forms import disagreements
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(width=12, head_dim=3, vocab=5)
 ROWS = [
     row
