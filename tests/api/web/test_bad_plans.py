@@ -18,7 +18,7 @@ BAD_PLANS: list[tuple[dict[str, Any], str, str]] = [
     ({"candidates": 0}, "/plan/candidates", "greater than or equal to 1"),
     ({"width": "wide"}, "/plan/width", "valid integer"),
     ({"width": 65}, "/plan/width", "multiple of head_dim 16"),
-    ({"head_dim": 1, "space": {"classes": ["DeltaNet"]}}, "/plan/head_dim", "heads of one channel"),
+    ({"head_dim": 1, "space": {"classes": ["DeltaNet"]}}, "/plan/head_dim", "head of one channel"),
     ({"budget": {"steps": 10**9}}, "/plan/budget/steps", "less than or equal to 10000000"),
     ({"budget": {"stepz": 1}}, "/plan/budget/stepz", "legal: steps, batch, length"),
     ({"colour": "red"}, "/plan/colour", "legal: space, width, head_dim"),
