@@ -17,6 +17,8 @@ from search.objectives import Frontier, objectives
 from search.plan import PAPER, Plan, SpacePlan
 from tests.search.twin import analytic, corner
 
+pytestmark = pytest.mark.slow
+
 PLAN = Plan(space=SpacePlan(depth=5), population=6, candidates=60)
 INVENTIVE = Plan(space=SpacePlan(depth=4, levels=Level.FEATURIZER), population=4, candidates=60, mutation=0.4)
 

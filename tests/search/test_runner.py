@@ -18,6 +18,8 @@ from search.plan import Constraint, Plan, SpacePlan
 from tests.search.bench import Bench
 from tests.search.twin import Twin, corner
 
+pytestmark = pytest.mark.slow
+
 
 def story(rows: list[Candidate]) -> list[tuple[object, ...]]:
     """Return the decisions of a search, without times."""

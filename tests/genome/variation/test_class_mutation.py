@@ -13,6 +13,8 @@ from genome.variation.class_mutation import FIRST_INVENTED, grown, invent
 from genome.variation.class_sampling import Level, random_class, random_space
 from tests.genome.strategies import lawful, rngs
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape()
 LEVELS = (Level.OPERATOR, Level.FEATURIZER)
 

@@ -9,6 +9,8 @@ from genome import CLASSES, Genome, Space, breaches, mutate, recombine, sample
 from genome.classes.feature_groups import STRATEGIES
 from tests.genome.strategies import lawful, legal, placed, rngs, spaces
 
+pytestmark = pytest.mark.slow
+
 RATES = st.floats(0, 1)
 
 
