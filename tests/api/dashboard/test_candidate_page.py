@@ -69,10 +69,14 @@ def test_weights_on_another_disk_are_called_kept_and_cannot_be_exported(page: Pa
     number = site.archive.frontier(job)[0].number
     file = weights_path(site.settings.artifacts, job, number)
     hidden = file.rename(file.with_suffix(".hidden"))
-    page.goto(f"/jobs/{job}/candidates/{number}")
-    expect(page.locator("#export")).to_contain_text("Its weights are kept, but not in this server's artifact directory")
-    expect(page.locator("#export-button")).to_be_disabled()
-    hidden.rename(file)
+    try:
+        page.goto(f"/jobs/{job}/candidates/{number}")
+        expect(page.locator("#export")).to_contain_text(
+            "Its weights are kept, but not in this server's artifact directory"
+        )
+        expect(page.locator("#export-button")).to_be_disabled()
+    finally:
+        hidden.rename(file)
 
 
 def test_export_offers_a_runnable_model(page: Page, site: Service) -> None:
