@@ -1,4 +1,4 @@
-"""For the whole suite: one thread, NaN in uninitialised memory, and markers that follow from fixtures."""
+"""For the whole suite: one thread, one seed, NaN in uninitialised memory, and markers that follow from fixtures."""
 
 import os
 
@@ -17,6 +17,14 @@ def uninitialised_memory_is_nan() -> None:
 
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]  # set at import
+
+
+@pytest.fixture(autouse=True)
+def torch_draws_the_same_numbers_in_every_run() -> None:
+    """Seed torch's own generator before each test, so that a test passes or fails the same way every time."""
+    import torch
+
+    torch.manual_seed(0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
