@@ -58,9 +58,11 @@ class DecayingFilter(ExplicitFilter):
 
 
 class ImplicitFilter(Feature):
-    """h_HT = MLP(position) * exp(-rate_h t) + skip at t = 0 (Poli et al. 2023, section 3.3).
+    """h_HT = g_h MLP(position) exp(-rate_h t) + skip at t = 0 (Poli et al. 2023, section 3.3).
 
     Positions are counted in tokens, not as shares of the input length, so that the taps are the same at every length.
+    The gain g_h = sqrt(1 - exp(-2 rate_h)) gives the window of every head the same energy, as LRU does for its states
+    (Orvieto et al. 2023, section 3.4): without it, heads that reach far would grow louder with every token they read.
     """
 
     decaying = ("first_ME", "second_MM", "last_HM")
@@ -93,7 +95,9 @@ class ImplicitFilter(Feature):
         t_T = torch.arange(length, device=self.last_HM.device, dtype=wide)
         hidden_TM = torch.sin(_positions(t_T) @ self.first_ME.to(wide).T)
         hidden_TM = torch.sin(hidden_TM @ self.second_MM.to(wide).T)
-        window_HT = torch.exp(-self.log_rate_H.to(wide).exp().unsqueeze(1) * t_T)
+        rate_H1 = self.log_rate_H.to(wide).exp().unsqueeze(1)
+        gain_H1 = (-torch.expm1(-2 * rate_H1)).sqrt()
+        window_HT = gain_H1 * torch.exp(-rate_H1 * t_T)
         h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * window_HT
         return torch.cat([h_HT[:, :1] + self.skip_H.to(wide).unsqueeze(1), h_HT[:, 1:]], dim=1)
 
