@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from api.cli.main import app
 from genome import CLASSES, FEATURIZERS, FeaturizerGenome, Genome, LIVClass, OperatorGenome, Shape, Space
@@ -23,7 +24,8 @@ def _tree():
     """Folders of the README's tree: indentation says which folder a line is in."""
     block = re.search(r"## The tree.*?```text\n(.*?)```", README, re.DOTALL)
     assert block
-    folders, paths = [], set()
+    folders: list[str] = []
+    paths = set()
     for line in block[1].splitlines():
         depth = (len(line) - len(line.lstrip())) // 2
         name, *words = line.split()
@@ -44,7 +46,9 @@ def test_the_tree_is_the_tree():
 
 
 def test_every_command_is_shown():
-    names = typer.main.get_command(app).commands
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperGroup)
+    names = command.commands
     assert [name for name in names if not re.search(rf"^(\S*bin/)?star {name}\b", README, re.MULTILINE)] == []
 
 

@@ -6,6 +6,7 @@ import torch
 from genome import CLASSES, Genome, Shape, Space, decode
 from star.build import build
 from star.contract.forms import relative_rms
+from star.liv import LIV
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +30,7 @@ def test_filters_are_not_narrowed_by_mixed_precision(row):
     space = Space.of([row.name], depth=1)
     block = next(build(decode(Genome.of([row.id]), space), Shape()).stack())
     x_BLD = torch.randn(1, 300, 64, generator=torch.Generator().manual_seed(0))
+    assert isinstance(block.operator, LIV)
     wide = block.operator.features(x_BLD)["h"]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(block.operator.features(x_BLD)["h"], wide)

@@ -1,16 +1,18 @@
 """Filter features with drawn weights, and their taps, for the tests of filters."""
 
+from typing import Any
+
 import torch
 
 from genome import CLASSES, FEATURIZERS, Heads
-from genome.classes.alphabet import Source
+from genome.classes.alphabet import Generator, Source
 from star.features.featurizer import KINDS
 from star.filter import FORMS
 
 HEADS = 6
 
 
-def drawn(generator, seed=0):
+def drawn(generator: Generator, seed: int = 0) -> Any:
     """A filter feature in float64 with drawn weights, every one of them off its initial value."""
     group = next(f["h"] for f in FEATURIZERS if "h" in f.names and f["h"].generator is generator)
     feature = KINDS["h", Source.POSITION, generator]("h", 32, Heads(HEADS, 1), group).double()

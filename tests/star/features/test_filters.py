@@ -2,6 +2,7 @@
 
 import cmath
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -34,7 +35,7 @@ def test_s4d_is_the_published_formula_in_complex_arithmetic():
 
 
 def test_s4d_starts_from_the_linear_frequencies():
-    feature = KINDS["h", Source.POSITION, Generator.COMPLEX_MODAL_16]("h", 32, Heads(HEADS, 1), group_of("S4D"))
+    feature: Any = KINDS["h", Source.POSITION, Generator.COMPLEX_MODAL_16]("h", 32, Heads(HEADS, 1), group_of("S4D"))
     feature.initialise(torch.Generator().manual_seed(0))
     torch.testing.assert_close(feature.frequency_HN[0], math.pi * torch.arange(8))
     assert feature.log_rate_HN.exp().unique().tolist() == pytest.approx([0.5])
@@ -70,7 +71,7 @@ def test_hippo_is_normal_plus_rank_one():
 @pytest.mark.parametrize("generator", [Generator.DENSE_16, Generator.DPLR_16], ids=lambda g: g.name)
 def test_s4_and_lssl_follow_their_differential_equation(generator):
     """With B for an output map, LegS from its initial values: taps in small steps are dt B exp(A t) B."""
-    feature = KINDS["h", Source.POSITION, generator]("h", 32, Heads(1, 1), group_of("S4")).double()
+    feature: Any = KINDS["h", Source.POSITION, generator]("h", 32, Heads(1, 1), group_of("S4")).double()
     feature.initialise(torch.Generator().manual_seed(0))
     a, b = legs(16)
     step = 1e-4

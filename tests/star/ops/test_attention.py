@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from star.ops.attention import naive
 from star.ops.attention.full import attention, causal_attention
@@ -12,10 +13,12 @@ BATCH, HEADS, HEAD = 2, 2, 4
 WINDOWS = [None, 1, 3, 8]
 
 
-def _drawn(length):
+def _drawn(length: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values."""
     draw = torch.Generator().manual_seed(length)
-    sizes = [(BATCH, length, HEADS, HEAD)] * 3
-    return [torch.randn(size, generator=draw, dtype=torch.float64).requires_grad_() for size in sizes]
+    size = (3, BATCH, length, HEADS, HEAD)
+    q, k, v = (x.requires_grad_() for x in torch.randn(size, generator=draw, dtype=torch.float64).unbind())
+    return q, k, v
 
 
 def _routes(length, routes=3):

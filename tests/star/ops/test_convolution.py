@@ -32,4 +32,5 @@ def test_outputs_and_gradients_are_those_of_a_convolution(length, taps, tile, mo
 def test_the_gradient_of_a_filter_keeps_what_bfloat16_cannot():
     h = torch.ones(1, 1, requires_grad=True)
     module.causal(torch.ones(1, 257, 1, dtype=torch.bfloat16), h).sum().backward()
+    assert h.grad is not None
     assert h.grad.item() == 257

@@ -1,6 +1,7 @@
 """Banded classes and their features, for tests of recurrences in jagged blocks."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -28,7 +29,9 @@ BANDED = {
 }
 
 
-def class_of(featurizer, mixing, nonlinearity, channel, sparsity=2, **changed):
+def class_of(
+    featurizer: int, mixing: int, nonlinearity: int, channel: int, sparsity: int = 2, **changed: dict[str, Any]
+) -> tuple[LIVClass, FeaturizerGenome]:
     """A class of these digits and its featurizer, whose groups have the changes by name."""
     groups = tuple(
         (name, replace(group, **changed.get(name, {}))) for name, group in FEATURES[featurizer] if name != OUTPUT

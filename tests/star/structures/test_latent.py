@@ -154,7 +154,6 @@ def test_what_a_latent_asks_for(operator, changed, said):
 
 def test_tied_values_need_a_latent():
     values = GroupGenome(generator=a.Generator.TIED)
-    said = illegal(
-        named("SA-1").operator, FeaturizerGenome(1, (("c", GroupGenome()), ("b", GroupGenome()), ("v", values)))
-    )
+    featurizer = FeaturizerGenome(1, (("c", GroupGenome()), ("b", GroupGenome()), ("v", values)))
+    said = str(illegal(named("SA-1").operator, featurizer))
     assert "beside a latent: expansion 1 (same) cannot be built; legal: 8 (latent)" in said

@@ -31,7 +31,8 @@ def _features(row, length):
 def test_forms_agree_around_the_sizes_of_chunks_and_at_a_thousand_tokens(row):
     for length in LENGTHS:
         forms = ("fast", "fast in float32") if length > 130 else None
-        assert list(disagreements(*_features(row, length), forms=forms)) == [], length
+        structure, features = _features(row, length)
+        assert list(disagreements(structure, features, forms=forms)) == [], length
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -35,7 +35,7 @@ STATES = "learned, with steps and states"
 DECAYS = {"none": 51, "fixed": 41, "gate a head": 42, "gate a key": 43, STATES: 44}
 
 
-def _class(featurizer, channel=3, sparsity=1, nonlinearity=6, **changed):
+def _class(featurizer, channel=3, sparsity=1, nonlinearity=6, **changed) -> tuple[LIVClass, FeaturizerGenome]:
     """Digits of a featurizer's projected groups changed."""
     groups = tuple(
         (name, replace(group, **changed.get(name, {})) if group.source is a.Source.PROJECTED else group)

@@ -191,7 +191,7 @@ UNIT = GroupGenome(a.Source.CONSTANT, a.ChannelMixing.DIAGONAL, generator=a.Gene
 def test_outer_products_need_gates_of_their_own(name):
     operator = named("Multi-Hyena").operator
     assert illegal(operator, _featurizer()) is None
-    assert f"group {name}: outer products (channel mixing 4)" in illegal(operator, _featurizer(**{name: UNIT}))
+    assert f"group {name}: outer products (channel mixing 4)" in str(illegal(operator, _featurizer(**{name: UNIT})))
     assert illegal(replace(operator, channel_mixing=a.ChannelMixing.GROUPED), _featurizer(**{name: UNIT})) is None
 
 
@@ -199,10 +199,10 @@ def test_outer_products_need_gates_of_their_own(name):
 def test_outer_products_belong_to_filters(name):
     row = named(name).operator
     (featurizer,) = [one for one in FEATURIZERS if one.id == row.featurizer]
-    said = illegal(replace(row, channel_mixing=a.ChannelMixing.OUTER), featurizer)
+    said = str(illegal(replace(row, channel_mixing=a.ChannelMixing.OUTER), featurizer))
     assert "channel mixing 4 (outer) cannot be built; legal: 1 (diagonal), 2 (dense), 3 (grouped)" in said
 
 
 def test_projections_have_no_outer_products():
-    said = illegal(PLAIN, _featurizer(v=GroupGenome(channel=a.ChannelMixing.OUTER)))
+    said = str(illegal(PLAIN, _featurizer(v=GroupGenome(channel=a.ChannelMixing.OUTER))))
     assert "group v: channel mixing 4 (outer) cannot be built" in said

@@ -10,6 +10,7 @@ from star.build import build
 from star.cache import Store
 from star.contract.checks import check
 from star.contract.forms import disagreements, relative_rms
+from star.liv import LIV
 from star.ops.attention.naive import routed_attention
 from star.ops.experts import naive as naive_experts
 from star.ops.experts.packed import to_experts
@@ -170,6 +171,7 @@ def test_what_experts_computed_is_taken_with_the_routes(strategy):
     assert blueprint.to_json()[0]["sparsity"] == "routed"
     assert check(genome, space, SHAPE).breaches == ()
     _, block = build(blueprint, SHAPE).stack()
+    assert isinstance(block.operator, LIV)
     assert set(block.operator.featurizer.groups) == {"c", "v"} - {taken}
 
 

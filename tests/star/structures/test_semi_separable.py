@@ -1,6 +1,7 @@
 """Every kind of decay under every channel mixing, and what the rows of the literature promise."""
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -22,8 +23,8 @@ ROWS = [
     and not row.differential
     and SHAPE.fits(row, Space.of([row.name], depth=1).featurizer(row))
 ]
-CONSTANT = {"source": Source.CONSTANT, "channel": ChannelMixing.DIAGONAL}
-DECAYS = {
+CONSTANT: dict[str, Any] = {"source": Source.CONSTANT, "channel": ChannelMixing.DIAGONAL}
+DECAYS: dict[str, dict[str, Any]] = {
     "learned": CONSTANT,
     "none": CONSTANT | {"generator": Generator.ZERO},
     "fixed": CONSTANT | {"generator": Generator.FIXED},
