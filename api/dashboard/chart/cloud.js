@@ -46,7 +46,7 @@ export const SHAPE = { disc: 0, ring: 1, cross: 2 };
  * @typedef {{count: number, place: Float32Array, hue: Uint8Array, size: Float32Array, shape: Float32Array}} Dots
  */
 
-/** A canvas over its parent, drawing dots. */
+/** A canvas that draws dots. It keeps its size on the page until the next drawing, so that no dot moves between. */
 export class Cloud {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
@@ -56,15 +56,22 @@ export class Cloud {
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => {
       this.#prepare();
-      if (this.dots) this.draw(this.dots);
+      if (this.dots) this.draw(this.dots, this.size);
     });
   }
 
-  /** Draw these dots and nothing else. @param {Dots} dots */
-  draw(dots) {
+  /**
+   * Draw these dots and nothing else.
+   * @param {Dots} dots
+   * @param {{width: number, height: number}} size of the canvas in CSS pixels
+   */
+  draw(dots, size) {
     this.dots = dots;
+    this.size = size;
     const density = window.devicePixelRatio || 1;
-    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const { width, height } = size;
+    this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
     this.canvas.width = Math.round(width * density);
     this.canvas.height = Math.round(height * density);
     this.canvas.dataset.dots = dots.count;

@@ -47,7 +47,7 @@ export function layout(points, axes, logs, rows) {
  *   `place` is null outside the zoomed part
  */
 export function frameOf(element, points, axes, logs) {
-  const { xaxis, yaxis } = element._fullLayout;
+  const { xaxis, yaxis, height } = element._fullLayout;
   const share = (value, log, [from, to]) => ((log ? Math.log10(value) : value) - from) / (to - from);
   const inside = (at) => at >= -0.001 && at <= 1.001;
   const last = points.columns.number.at(-1) ?? 1;
@@ -60,7 +60,7 @@ export function frameOf(element, points, axes, logs) {
     },
     strip(row) {
       const across = points.columns.number[row] / (last + 1);
-      return [xaxis._offset + across * xaxis._length, element.clientHeight - STRIP / 2];
+      return [xaxis._offset + across * xaxis._length, height - STRIP / 2];
     },
   };
 }

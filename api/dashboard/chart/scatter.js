@@ -73,7 +73,7 @@ export class Scatter {
 
   /** The chart as a PNG data URL. */
   async png() {
-    const { clientWidth: width, clientHeight: height } = this.place;
+    const { width, height } = this.#size();
     const below = new Image();
     below.src = await (await plotly()).toImage(this.place, { format: "png", width, height, scale: 2 });
     await below.decode();
@@ -84,6 +84,12 @@ export class Scatter {
     context.drawImage(below, 0, 0);
     context.drawImage(this.cloud.canvas, 0, 0, canvas.width, canvas.height);
     return canvas.toDataURL("image/png");
+  }
+
+  /** The size at which plotly has drawn the chart. Plotly follows its element's size with a delay. */
+  #size() {
+    const { width, height } = this.place._fullLayout;
+    return { width, height };
   }
 
   #ringed(points, selected) {
@@ -100,7 +106,7 @@ export class Scatter {
     const { points, axes, logs, rows, hueOf } = this.shown;
     const { dots, nearest } = dotsOf(rows, frameOf(this.place, points, axes, logs), hueOf);
     this.nearest = nearest;
-    this.cloud.draw(dots);
+    this.cloud.draw(dots, this.#size());
   }
 
   #listen() {

@@ -31,6 +31,21 @@ PLACE = """([x, y]) => {
 """Where plotly puts a pair of values, in pixels of the chart."""
 
 
+COVERED = """([x, y]) => {
+    const source = document.querySelector('#cloud');
+    const shown = source.getBoundingClientRect();
+    const chart = document.querySelector('#scatter').getBoundingClientRect();
+    const copy = document.createElement('canvas');
+    [copy.width, copy.height] = [source.width, source.height];
+    const context = copy.getContext('2d');
+    context.drawImage(source, 0, 0);
+    const across = ((x + chart.left - shown.left) * source.width) / shown.width;
+    const down = ((y + chart.top - shown.top) * source.height) / shown.height;
+    return context.getImageData(Math.round(across), Math.round(down), 1, 1).data[3] > 0;
+}"""
+"""Whether the points' canvas shows a point at a place of the chart, given in pixels."""
+
+
 def open_job(page: Page, hand: Hand, query: str = "") -> None:
     page.goto(f"/jobs/{hand.id}{query}")
     page.wait_for_selector("#cloud[data-dots]")
@@ -64,6 +79,19 @@ def test_the_frontier_is_drawn_and_a_new_candidate_appears_without_reload(page: 
     assert page.evaluate("window.sameDocument")
 
 
+def test_points_stay_at_plotlys_axes_while_the_chart_changes_its_size(page: Page, search: Hand) -> None:
+    open_job(page, search)
+    metrics = search.archive.candidate(search.id, 3).metrics
+    values = [metrics["parameters"], metrics["bits_per_byte"]]
+    assert page.evaluate(COVERED, page.evaluate(PLACE, values))
+    # Plotly resizes only after a resize event of the window, and then with a delay.
+    page.evaluate("document.querySelector('#scatter').style.height = '900px'")
+    assert page.evaluate(COVERED, page.evaluate(PLACE, values))
+    page.set_viewport_size({"width": 1000, "height": 900})
+    expect(page.locator("#scatter .main-svg").first).to_have_attribute("height", "900")
+    assert page.evaluate(COVERED, page.evaluate(PLACE, values))
+
+
 def test_failed_infeasible_and_baseline_candidates_are_shown_for_what_they_are(page: Page, search: Hand) -> None:
     open_job(page, search)
     expect(page.locator("#key")).to_contain_text("1 failed, below")
@@ -95,8 +123,9 @@ def test_axes_can_be_chosen_and_stay_in_the_address(page: Page, search: Hand) ->
     page.get_by_label("Across").select_option("cache_bytes")
     expect(page.locator("#scatter .xtitle")).to_have_text("Cache")
     page.locator("#axis-x-log").check()
-    page.wait_for_function("document.querySelector('#scatter')._fullLayout.xaxis.type === 'log'")
     page.reload()
+    page.wait_for_selector("#cloud[data-dots]")
+    assert page.evaluate("document.querySelector('#scatter')._fullLayout.xaxis.type") == "log"
     expect(page.locator("#scatter .xtitle")).to_have_text("Cache")
     expect(page.locator("#axis-x-log")).to_be_checked()
 
