@@ -35,7 +35,8 @@ export function metric(name) {
   return METRICS.get(name) ?? { label: words(name), write: (v, e) => measured(v, e), better: "smaller" };
 }
 
-const MEASURED = "Measured while other candidates train on the same machine: small differences may be noise.";
+const MEASURED =
+  "May have been measured while other candidates trained on the same machine; small differences may be noise.";
 
 /** A warning about how a metric is obtained, or null if it needs none. */
 export function caveat(name) {
