@@ -100,12 +100,11 @@ function drawMetrics(job, candidate, columns) {
   const heads = ["Metric", "Predicted", "Measured", "Rank"].map((name, n) =>
     el("th", { scope: "col", class: n ? "numeric" : null }, name),
   );
-  const timed = names.filter((name) => name in metrics && caveat(name));
-  const labels = timed.map((name) => metric(name).label);
+  const timed = names.find((name) => name in metrics && caveat(name));
   put(
     byId("metrics"),
     el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, names.map(line))),
-    timed.length > 0 && el("p", { class: "small" }, `${labels.join(", ")}: `, caveat(timed[0])),
+    timed && el("p", { class: "small" }, caveat(timed)),
   );
 }
 

@@ -36,7 +36,7 @@ export function metric(name) {
 }
 
 const MEASURED =
-  "May have been measured while other candidates trained on the same machine; small differences may be noise.";
+  "Times may have been measured while other candidates trained on the same machine; small differences may be noise.";
 
 /** A warning about how a metric is obtained, or null if it needs none. */
 export function caveat(name) {

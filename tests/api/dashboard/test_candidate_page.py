@@ -39,7 +39,7 @@ def test_metrics_with_noise_and_rank_cost_and_training_curve(page: Page, search:
 
 def test_measured_times_are_marked_as_possibly_taken_while_other_candidates_trained(page: Page, search: Hand) -> None:
     page.goto(f"/jobs/{search.id}/candidates/6")
-    expect(page.locator("#metrics p")).to_contain_text("May have been measured while other candidates trained")
+    expect(page.locator("#metrics p")).to_contain_text("Times may have been measured while other candidates trained")
     expect(page.locator("[data-metric='decode_ms'] th")).to_have_attribute("title", re.compile("other candidates"))
     assert page.locator("[data-metric='parameters'] th").get_attribute("title") is None
     page.goto(f"/jobs/{search.id}")
