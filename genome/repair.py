@@ -153,7 +153,7 @@ def _follows_keys(liv_class: LIVClass, space: Space) -> bool:
 
 def _interchangeable(own: LIVClass, other: LIVClass, taken: tuple[str, ...], space: Space) -> bool:
     """Return whether these feature groups of one class can replace those of the other class."""
-    frames = [
+    operators = [
         (
             operator.token_mixing,
             operator.channel_mixing,
@@ -163,13 +163,13 @@ def _interchangeable(own: LIVClass, other: LIVClass, taken: tuple[str, ...], spa
         )
         for operator, differential in ((row.operator, row.differential) for row in (own, other))
     ]
-    if frames[0] != frames[1]:
+    if operators[0] != operators[1]:
         return False
-    head_sizes = [
+    groups = [
         [(row[g].source, row[g].expansion, row[g].repeat, row[g].generator) for g in taken]
         for row in (space.featurizer(own), space.featurizer(other))
     ]
-    return head_sizes[0] == head_sizes[1]
+    return groups[0] == groups[1]
 
 
 def _repaired_segment(segment: Segment, earlier: tuple[Segment, ...], space: Space, rng: Generator) -> Segment:

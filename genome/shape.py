@@ -40,7 +40,11 @@ class Shape:
             raise ShapeError("head_dim", f"width {self.width} must be a multiple of head_dim {self.head_dim}")
 
     def heads(self, operator: OperatorGenome) -> Heads:
-        """Return the heads of the mixing: one a channel (diagonal), one (dense), or of `head_dim` (grouped, outer)."""
+        """Return the heads of the mixing.
+
+        Each channel is a head (diagonal), all channels are one head (dense), or each `head_dim` channels are a head
+        (grouped, outer).
+        """
         mixing = operator.channel_mixing
         if mixing is ChannelMixing.DIAGONAL:
             return Heads(self.width, 1)

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 CUDA_WHEEL_METADATA = """\
 Name: torch
 Version: 2.13.0
-Requires-Dist: triton==3.7.1; platform_system == "Linux"
+Requires-Dist: triton==3.7.1; platform_system == "Linux" and python_version < "3.15"
 """
 """Of the metadata of the CUDA build of torch that the index serves for Linux, the lines that concern these tests."""
 

@@ -42,7 +42,8 @@ ATTENTION_CLASSES = (
         "MLA",
         OperatorGenome.of((23, 2, 1, 2, 3)),
         source="DeepSeek-AI 2024, arXiv 2405.04434",
-        description="multi-head latent attention, absorbed: all heads read one latent of 4 heads; only it is kept",
+        description="multi-head latent attention in absorbed form: all heads read one latent, as wide as 4 heads; "
+        "the cache holds it and half a head of rotated keys",
     ),
     LIVClass(
         24,

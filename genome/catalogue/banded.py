@@ -18,8 +18,8 @@ BANDED_CLASSES = (
         "Phalanx",
         OperatorGenome.of((50, 4, 2, 1, 1)),
         source="Secrieru et al. 2025, arXiv 2512.13921",
-        description="gated channels in jagged blocks of 16, one decay for 16 channels; "
-        "without the skip + v of the source",
+        description="gated channels in jagged blocks of 16 tokens, one decay for 16 channels; "
+        "without the residual term + v of the source",
     ),
     LIVClass(
         51,

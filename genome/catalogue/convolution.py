@@ -11,7 +11,7 @@ from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, Ope
 
 
 def _hyena(number: int, generator: Generator) -> FeaturizerGenome:
-    """Gates and values with short convolutions (4 taps here, 3 in the papers)."""
+    """Make a featurizer whose gates and values have short convolutions (4 taps here, 3 in the papers)."""
     return FeaturizerGenome(number, (("c", CONVOLVED), ("b", CONVOLVED), filter_of(generator), ("v", CONVOLVED)))
 
 
@@ -37,7 +37,7 @@ FILTERS = (
 
 
 def _row(number: int, name: str, digits: tuple[int, int], source: str, description: str) -> LIVClass:
-    """A Toeplitz class without a band; `digits` are its featurizer and its channel mixing."""
+    """Make a Toeplitz class without a band; `digits` are its featurizer and its channel mixing."""
     featurizer, channel = digits
     return LIVClass(
         number, name, OperatorGenome.of((featurizer, 3, 1, 1, channel)), source=source, description=description
@@ -57,20 +57,24 @@ CONVOLUTIONS = (
         "Hyena-Heads",
         (91, 3),
         "Ku et al. 2025",
-        "Hyena with one filter a head, gates channel by channel (no outer product); decodes from the whole history",
+        "Hyena with one filter per head, gates channel by channel (no outer product); decodes from the whole history",
     ),
-    _row(93, "Hyena-SE", (93, 3), "Ku et al. 2025", "7 taps, one filter a head; decodes from a bounded tail"),
+    _row(93, "Hyena-SE", (93, 3), "Ku et al. 2025", "7 taps, one filter per head; keeps 6 tokens for decoding"),
     _row(
-        94, "Hyena-MR", (94, 3), "Ku et al. 2025", "128 decaying taps, one filter a head; decodes from a bounded tail"
+        94,
+        "Hyena-MR",
+        (94, 3),
+        "Ku et al. 2025",
+        "128 decaying taps, one filter per head; keeps 127 tokens for decoding",
     ),
-    _row(95, "Hyena-LI", (95, 1), "Ku et al. 2025", "16 real modes a channel; decodes by exact recurrence"),
-    _row(96, "S4D", (96, 1), "Gu et al. 2022", "8 conjugate pairs a channel, S4D-Lin; decodes by exact recurrence"),
+    _row(95, "Hyena-LI", (95, 1), "Ku et al. 2025", "16 real modes per channel; decodes by exact recurrence"),
+    _row(96, "S4D", (96, 1), "Gu et al. 2022", "8 conjugate pairs per channel, S4D-Lin; decodes by exact recurrence"),
     _row(
         97,
         "DSS",
         (97, 1),
         "Gupta et al. 2022",
-        "8 pairs, softmax over all distances to infinity instead of the input's; decodes by exact recurrence",
+        "8 conjugate pairs, softmax over all distances instead of those of the input; decodes by exact recurrence",
     ),
     _row(98, "S4", (98, 1), "Gu et al. 2022", "diagonal plus rank one from HiPPO-LegS; decodes by exact recurrence"),
     _row(99, "LSSL", (99, 1), "Gu et al. 2021", "fixed dense HiPPO-LegS, learned steps; decodes by exact recurrence"),
@@ -79,9 +83,15 @@ CONVOLUTIONS = (
         "S5-style",
         (100, 1),
         "Smith et al. 2023",
-        "dense input map, one conjugate pair a channel, dense output map; decodes by exact recurrence",
+        "dense input map, one conjugate pair per channel, dense output map; decodes by exact recurrence",
     ),
-    _row(101, "SpaceTime", (101, 1), "Zhang et al. 2023", "companion matrix, L1 norm 1; decodes by exact recurrence"),
+    _row(
+        101,
+        "SpaceTime",
+        (101, 1),
+        "Zhang et al. 2023",
+        "companion matrix, L1 norm of at most 1; decodes by exact recurrence",
+    ),
     _row(
         102,
         "RTF",
@@ -94,21 +104,21 @@ CONVOLUTIONS = (
         "Multi-Hyena",
         (91, 4),
         "Massaroli et al. 2023, arXiv 2310.18780",
-        "one filter a head over outer products of b and v, read by c; decodes from the whole history",
+        "one filter per head over outer products of b and v, read by c; decodes from the whole history",
     ),
     _row(
         104,
         "Monarch Mixer",
         (104, 3),
         "Fu et al. 2023, arXiv 2310.12109",
-        "block-diagonal projections, one implicit filter a head; causal here, the published model looks both ways",
+        "block-diagonal projections, one implicit filter per head; causal, unlike the published model",
     ),
     _row(
         105,
         "Laughing Hyena",
         (105, 1),
         "Massaroli et al. 2023, arXiv 2310.18780",
-        "Hyena on 8 conjugate pairs a channel, the form its filters are distilled into, trained as such here; decodes "
-        "by exact recurrence",
+        "Hyena with filters of 8 conjugate pairs per channel, the form into which the source distils trained filters; "
+        "here they are trained in this form; decodes by exact recurrence",
     ),
 )

@@ -17,14 +17,15 @@ DELTA_CLASSES = (
         "DeltaNet",
         OperatorGenome.of((70, 5, 1, 1, 3)),
         source="Yang et al. 2024, arXiv 2406.06484",
-        description="the delta rule: the stored value of a key moves to its new one by a share of 0 to 1; normalised",
+        description="the delta rule: the stored value of a key moves by a share of 0 to 1 towards the new one; "
+        "normalised",
     ),
     LIVClass(
         71,
         "Gated DeltaNet",
         OperatorGenome.of((71, 5, 1, 1, 3)),
         source="Yang et al. 2025, arXiv 2412.06464",
-        description="the delta rule on a state that first decays by a gate a head; normalised and gated",
+        description="the delta rule on a state that first decays by one gate per head; normalised and gated",
     ),
     LIVClass(
         72,

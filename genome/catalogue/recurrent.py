@@ -40,6 +40,7 @@ def _featurizer(
     v: GroupGenome,
     *output: GroupGenome,
 ) -> FeaturizerGenome:
+    """Make a featurizer of these groups; without `output` the output is neither normalised nor gated."""
     gate = ((OUTPUT, group) for group in output)
     return FeaturizerGenome(number, (("c", c), ("b", b), ("a", a), ("d", d), ("v", v), *gate))
 
@@ -81,36 +82,37 @@ RECURRENT_CLASSES = (
         "SimpleGLA",
         OperatorGenome.of((42, 4, 1, 1, 3)),
         source="Yang et al. 2024; Sun et al. 2024",
-        description="gated retention: one decay a head, computed for every token; normalised and gated",
+        description="gated retention: one decay per head, computed for every token; normalised and gated",
     ),
     LIVClass(
         43,
         "GLA",
         OperatorGenome.of((43, 4, 1, 1, 3)),
         source="Yang et al. 2024, eq. 4",
-        description="gated linear attention: one decay a key channel, computed for every token; normalised and gated",
+        description="gated linear attention: one decay per key channel, computed for every token; normalised, gated",
     ),
     LIVClass(
         44,
         "Mamba-2",
         OperatorGenome.of((44, 4, 1, 1, 3)),
         source="Dao & Gu 2024",
-        description="selective state space, one learned rate a head, state 128, one B and C for all heads; "
-        "normalised, gated",
+        description="selective state space, one learned rate per head, state 128, one B and one C for all heads; "
+        "normalised and gated",
     ),
     LIVClass(
         45,
         "Mamba-1",
         OperatorGenome.of((45, 4, 1, 1, 1)),
         source="Gu & Dao 2023",
-        description="selective state space per channel, state 16; as Rec-1, but B and C not activated, output gated",
+        description="selective state space per channel, state 16; like Rec-1, but without SiLU on B and C and "
+        "with an output gate",
     ),
     LIVClass(
         46,
         "HGRN",
         OperatorGenome.of((46, 4, 1, 1, 1)),
         source="Qin et al. 2023, eq. 3",
-        description="one gated state a channel: f h + (1 - f) i, with an output gate",
+        description="one gated state per channel: f h + (1 - f) i, with an output gate",
     ),
     LIVClass(
         47,
@@ -124,7 +126,7 @@ RECURRENT_CLASSES = (
         "LightNet",
         OperatorGenome.of((54, 4, 1, 1, 3)),
         source="Qin et al. 2024 (You Only Scan Once)",
-        description="additive recurrence: keys softmaxed over time, channel by channel; normalised and gated",
+        description="additive recurrence: a softmax of the keys over time, channel by channel; normalised and gated",
     ),
     LIVClass(
         49,

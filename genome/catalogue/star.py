@@ -50,21 +50,21 @@ _STAR = (
         "SA-2",
         OperatorGenome.of((2, 2, 1, 2, 3)),
         source="STAR class 2",
-        description="softmax attention on briefly convolved features",
+        description="softmax attention on features with a short convolution",
     ),
     LIVClass(
         3,
         "SA-3",
         OperatorGenome.of((3, 2, 1, 2, 3)),
         source="Ainslie et al. 2023",
-        description="grouped-query attention, 4 heads a key",
+        description="grouped-query attention, 4 query heads per key head",
     ),
     LIVClass(
         4,
         "SA-4",
         OperatorGenome.of((4, 2, 1, 2, 3)),
         source="Ainslie et al. 2023",
-        description="grouped-query attention, 2 heads a key",
+        description="grouped-query attention, 2 query heads per key head",
     ),
     LIVClass(
         5,
@@ -110,4 +110,4 @@ def _differential(liv_class: LIVClass) -> LIVClass:
 
 
 STAR_CLASSES = _STAR + tuple(_differential(row) for row in _STAR[:8])
-"""The seventeen classes of the paper."""
+"""The seventeen classes of the paper: the first nine, and the differential variants of the first eight."""

@@ -71,13 +71,14 @@ class Source(IntEnum):
 class Generator(IntEnum):
     """The parametrisation of a feature (ours); NONE is the plain projection or the learned constant.
 
-    Filters: explicit taps, an implicit MLP, explicit taps times a decay, or the impulse response of a state-space
-    model (real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational); the number is
-    that of taps or of state channels. Constants: decays of zero, fixed decays, and ones. Decays: FORGET is the
-    logarithm of a sigmoid; SOFTMAX makes the state a softmax over time. COMPLEMENT: keys that are 1 minus the decay.
-    TIED: values that are the first channels of the keys. ROTARY: a projection rotated by its position. Routes: TOP_1
-    weights one route by its probability; TOP_2 weights two routes by probabilities rescaled to sum 1; TOP_2_SHARED
-    adds a route that every token takes; GATE passes a token or drops it.
+    A filter is explicit taps, an implicit MLP, explicit taps times a decay, or the impulse response of a state-space
+    model (real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational); the number in
+    its name counts taps or numbers of state. Constants are decays of zero (ZERO), fixed decays (FIXED) and ones (ONES).
+    Of the decays, FORGET is the logarithm of a sigmoid, and SOFTMAX makes the state a softmax over time. COMPLEMENT
+    gives keys that are 1 minus the decay, TIED gives values that are the first channels of the keys, and ROTARY rotates
+    a projection by its position. Of the routes, TOP_1 weights one route by its probability, TOP_2 weights two routes by
+    probabilities rescaled to sum to 1, TOP_2_SHARED adds a route that every token takes, and GATE passes a token or
+    drops it.
     """
 
     NONE = 1
@@ -110,9 +111,10 @@ class Generator(IntEnum):
 class Expansion(IntEnum):
     """Channels of a feature group.
 
-    SAME has as many as the input, MLP 8/3 times as many (rounded up to a multiple of 16), STATE_n has n, and PER_HEAD
-    one for each head. LATENT has four times those of a head, and for queries and keys half a head more, which is
-    rotated by its position. FOUR and EIGHT are numbers of routes. EXPERT is the width of one expert, half of MLP.
+    SAME has as many as the input, MLP has 8/3 times as many (rounded up to a multiple of 16), STATE_n has n, and
+    PER_HEAD has one for each head. LATENT has four times the channels of a head; its queries and keys have half a head
+    more, which is rotated by its position. FOUR and EIGHT are numbers of routes. EXPERT is the width of one expert,
+    half of MLP.
     """
 
     SAME = 1

@@ -126,18 +126,18 @@ _NORMALISED = {
 
 
 def sources(group: str) -> tuple[Source, ...]:
-    """The legal sources of a feature group."""
+    """Return the legal sources of a feature group."""
     return tuple(source for known, source in GENERATORS if known == group)
 
 
 def feature_nonlinearities(operator: OperatorGenome, group: str) -> tuple[Nonlinearity, ...]:
-    """The legal nonlinearities of a feature group of this operator."""
+    """Return the legal nonlinearities of a feature group of this operator."""
     legal = _FEATURE_NONLINEARITIES.get(group, (Nonlinearity.NONE,))
     return _POSITIVE.get(group, legal) if operator.nonlinearity is Nonlinearity.NORMALISED else legal
 
 
 def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
-    """The legal expansions of a feature group of this operator."""
+    """Return the legal expansions of a feature group of this operator."""
     if group == ROUTES:
         return tuple(ROUTE_COUNTS)
     plain = _EXPANSIONS[operator.token_mixing]
@@ -147,22 +147,22 @@ def expansions(operator: OperatorGenome, group: str) -> tuple[Expansion, ...]:
 
 
 def repeats(operator: OperatorGenome, group: str) -> tuple[Repeat, ...]:
-    """The legal numbers of heads that share one head of this group."""
+    """Return the legal numbers of heads that share one head of this group."""
     return _REPEATS.get(operator.token_mixing, {}).get(group, (Repeat.ONE,))
 
 
 def normalisations(operator: OperatorGenome, group: str) -> tuple[Normalisation, ...]:
-    """The legal normalisations of a feature group of this operator."""
+    """Return the legal normalisations of a feature group of this operator."""
     legal = group in _NORMALISED.get(operator.token_mixing, "")
     return tuple(Normalisation) if legal else (Normalisation.NONE,)
 
 
 def token_mixings(group: str) -> tuple[FeatureTokenMixing, ...]:
-    """The legal token mixings of a projected feature group. The routes of a token depend on that token alone."""
+    """Return the legal token mixings of a projected group. The routes of a token depend on that token alone."""
     return (FeatureTokenMixing.NONE,) if group == ROUTES else tuple(FeatureTokenMixing)
 
 
 def channels(group: str, expansion: Expansion, repeat: Repeat) -> tuple[ChannelMixing, ...]:
-    """The legal channel mixings of a projected feature group: all if it has as many channels as the input."""
+    """Return the legal channel mixings of a projected group: all if it has as many channels as the input."""
     as_input = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES)
     return FEATURE_CHANNELS if as_input else (ChannelMixing.DENSE,)

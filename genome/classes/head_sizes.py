@@ -51,7 +51,7 @@ def head_size(context: GroupContext) -> Heads:
 
 
 def _decay(context: GroupContext) -> Heads:
-    """One decay for each head, or one for each channel of the state, which has the channels of the keys."""
+    """Compute one decay for each head, or one for each channel of the state, which has the channels of the keys."""
     if context.group.expansion is Expansion.PER_HEAD:
         return Heads(context.own, 1)
     return Heads(context.own, STATE_SIZES.get(context.featurizer["b"].expansion, context.mixing.size))
@@ -62,7 +62,7 @@ def _routes(context: GroupContext) -> Heads:
 
 
 def _latent(context: GroupContext) -> Heads:
-    """Values have the channels of the latent; queries and keys have the rotated channels in addition."""
+    """Compute the channels of the latent for values, and those plus the rotated channels for queries and keys."""
     size = context.mixing.size
     return Heads(context.own, latent_size(size) + (0 if context.name == "v" else rotated_size(size)))
 
@@ -81,7 +81,7 @@ _BY_EXPANSION: dict[Expansion, Callable[[GroupContext], Heads]] = {
     Expansion.MLP: lambda context: Heads(1, mlp_width(context.mixing.channels)),
     Expansion.LATENT: _latent,
     Expansion.EXPERT: lambda context: Heads(
-        ROUTE_CHOICES[context.featurizer[ROUTES].generator].met, expert_width(context.mixing.channels)
+        ROUTE_CHOICES[context.featurizer[ROUTES].generator].total, expert_width(context.mixing.channels)
     ),
     **dict.fromkeys(STATE_SIZES, lambda context: Heads(1, STATE_SIZES[context.group.expansion])),
 }

@@ -41,7 +41,7 @@ class RouteChoice(NamedTuple):
     shared: int = 0
 
     @property
-    def met(self) -> int:
+    def total(self) -> int:
         """The largest number of routes that a token takes; a gate may drop the token, which then takes none."""
         return self.chosen + self.shared
 

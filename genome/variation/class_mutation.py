@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FIRST_INVENTED = 1001
 """The first id of classes made by a search; ids of the catalogue are smaller."""
 
-LEAP = 0.2
+REDRAWN_SHARE = 0.2
 """Share of new classes whose digits are all redrawn; the others differ from a known class in one digit."""
 
 
@@ -33,7 +33,7 @@ def invent(
     segments = list(genome.segments)
     for position, segment in enumerate(segments):
         if segment.liv_class != 0 and rng.random() < rate:
-            row, featurizer = _next_to(space[segment.liv_class], space, level, shape, rng)
+            row, featurizer = _mutated(space[segment.liv_class], space, level, shape, rng)
             space, number = grown(space, row, featurizer)
             segments[position] = segment._replace(liv_class=number)
     repaired, changed = repair(Genome(tuple(segments)), space, rng)
@@ -57,11 +57,12 @@ def grown(space: Space, row: LIVClass, featurizer: FeaturizerGenome) -> tuple[Sp
     return replace(space, classes=(*space.classes, invented), featurizers=featurizers), number
 
 
-def _next_to(
+def _mutated(
     row: LIVClass, space: Space, level: Level, shape: Shape, rng: Generator
 ) -> tuple[LIVClass, FeaturizerGenome]:
+    """Redraw all digits or one digit of a class; a class that no change of one digit keeps legal stays the same."""
     featurizer = space.featurizer(row)
-    if rng.random() < LEAP:
+    if rng.random() < REDRAWN_SHARE:
         return random_class(row.id, level, shape, rng)
     options = list(_neighbours(row, featurizer, level))
     for n in rng.permutation(len(options)):

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = 200
-"""Groups that are redrawn before a featurizer is given up."""
+MOST_REDRAWS = 200
+"""The number of groups that are redrawn before a featurizer that is not legal is discarded."""
 
 
 class Level(StrEnum):
-    """The digits that vary: those of the backbone alone, those of operators too, or those of featurizers as well."""
+    """The digits that vary: those of the backbone, also those of operators, or also those of featurizers."""
 
     BACKBONE = "backbone"
     OPERATOR = "operator"
@@ -96,7 +96,7 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
     groups = {name: _random_group(operator, name, shared, rng) for name in names}
     featurizer = FeaturizerGenome(number, tuple(groups.items()))
     broken = len(reasons(operator, featurizer))
-    for _ in range(PATIENCE):
+    for _ in range(MOST_REDRAWS):
         if not broken:
             break
         name = _pick(names, rng)

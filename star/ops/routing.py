@@ -1,11 +1,11 @@
-"""Routes: which tokens take which route, and tokens packed by route.
+"""Routes: the selection of the tokens of each route, and the packing of tokens by route.
 
 r_BL1M holds the weight with which a token takes each of M routes, exactly 0 where it does not take it; no gradient
 passes through such a zero. The tokens of a route are packed to the front in their order, so that an operator sees
 short sequences without gaps.
 
-B batch, L tokens, H heads, V channels per head, M routes, P tokens of the fullest route, S slots (routes a token takes
-at most), T = B L tokens in all, X = B M routes side by side.
+B batch, L tokens, H heads, K and V channels per head, M routes, P tokens of the fullest route, S slots (routes a token
+takes at most), T = B L tokens in all, X = B M routes side by side.
 """
 
 import torch
@@ -30,18 +30,18 @@ class Packing:
         self.weight_BMP = torch.where(self.valid_BMP, r_BML.gather(-1, self.index_BMP), 0)
 
     def pack(self, x_BL: Tensor) -> Tensor:
-        """(B M, P, ...), the routes side by side in the batch. Sequences share an x whose batch is 1."""
+        """Pack tokens by route, (B M, P, ...), with the routes side by side in the batch; an x of batch 1 is shared."""
         batch, routes, longest = self.index_BMP.shape
         token_BMP = self.index_BMP if len(x_BL) == 1 else self._tokens(x_BL.shape[1])
         packed = x_BL.flatten(0, 1).index_select(0, token_BMP.flatten())
         return torch.unflatten(packed, 0, (batch * routes, longest))
 
-    def keep(self, x_XPHK: Tensor) -> Tensor:
-        """Packed tokens with zeros in the place of padding."""
+    def masked(self, x_XPHK: Tensor) -> Tensor:
+        """Set the padding of packed tokens to zero."""
         return x_XPHK * self.valid_BMP.flatten(0, 1)[..., None, None]
 
     def unpack(self, y_XPHV: Tensor, length: int) -> Tensor:
-        """y_BLHV: the results of each token's routes, summed with the weights of the routes."""
+        """Return y_BLHV: for each token the sum of the results of its routes, each times the weight of the route."""
         batch = len(self.index_BMP)
         weighted_XPHV = y_XPHV * self.weight_BMP.flatten(0, 1)[..., None, None].to(y_XPHV.dtype)
         zeros_THV = y_XPHV.new_zeros(batch * length, *y_XPHV.shape[2:])
@@ -49,13 +49,13 @@ class Packing:
         return torch.unflatten(y_THV, 0, (batch, length))
 
     def _tokens(self, length: int) -> Tensor:
-        """`index_BMP` counted through all sequences of the batch."""
+        """Return `index_BMP` with tokens counted through all sequences of the batch."""
         first_B11 = length * torch.arange(len(self.index_BMP), device=self.index_BMP.device).view(-1, 1, 1)
         return first_B11 + self.index_BMP
 
 
 def slots(r_BL1M: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The routes that each token takes, chosen_BLS, and their weight_BLS, 0 for an empty slot.
+    """Return the routes that each token takes, chosen_BLS, and their weight_BLS, 0 for an empty slot.
 
     Routes come in the order of their index, which does not depend on how the weights are rounded.
     """
@@ -66,5 +66,5 @@ def slots(r_BL1M: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _true_first(mask: Tensor) -> Tensor:
-    """Indices along the last dimension: of the true entries in their order, then of the false ones in theirs."""
+    """Return indices along the last dimension: those of the true entries in order, then those of the false entries."""
     return torch.argsort(mask.logical_not().to(torch.uint8), dim=-1, stable=True)

@@ -47,7 +47,7 @@ class RoutedLowRank(Structure):
         r_BT1M = store.append(ROUTES, features[ROUTES])
         if q_BLHK.shape[1] == k_BTGK.shape[1] > 1:
             return packed_attention(q_BLHK, k_BTGK, v_BTGV, features[ROUTES], self.choice.shared)
-        return masked_attention(q_BLHK, k_BTGK, v_BTGV, r_BT1M, self.choice.met)
+        return masked_attention(q_BLHK, k_BTGK, v_BTGV, r_BT1M, self.choice.total)
 
     def matrix(self, features: Features) -> Tensor:
         return routed_attention_matrix(*self._queries_keys(features), features[ROUTES])
@@ -61,7 +61,7 @@ class RoutedLowRank(Structure):
         seen = self.choice.chosen * -(-context * self.choice.chosen // routes) + self.choice.shared * context
         return (
             2 * seen * self.heads * (self.head_sizes["b"].size + self.head_sizes["v"].size)
-            + 2 * self.choice.met * self.channels
+            + 2 * self.choice.total * self.channels
         )
 
     def _queries_keys(self, features: Features) -> tuple[Tensor, Tensor]:

@@ -88,7 +88,7 @@ class RoutedRecurrent(Structure):
 
     def flops(self, context: int) -> int:
         """The FLOPs of the memories that a token meets."""
-        return self.choice.met * (self.base.flops(context) + 2 * self.channels)
+        return self.choice.total * (self.base.flops(context) + 2 * self.channels)
 
     def _advance(self, state_BMHKV: Tensor, features: Features) -> tuple[Tensor, Tensor]:
         r_BL1M, inputs = features[ROUTES], self.base.inputs(features)
@@ -112,7 +112,7 @@ class RoutedRecurrent(Structure):
             name: packing.pack(x) if x.shape[1] == inputs.length else x
             for name, x in zip(Inputs._fields, inputs.every_token() if "a" in masked else inputs, strict=True)
         }
-        packed |= {name: packing.keep(packed[name]) for name in masked}
+        packed |= {name: packing.masked(packed[name]) for name in masked}
         y_XPHV, last_XHKV = self.base.advance(Inputs(**packed), state_BMHKV.flatten(0, 1))
         return packing.unpack(y_XPHV, r_BL1M.shape[1]), last_XHKV.view(state_BMHKV.shape)
 
