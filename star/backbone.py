@@ -1,4 +1,4 @@
-"""The whole model: embedding, a pre-norm residual stack of blocks, a head.
+"""The whole model: an embedding, a residual stack of blocks with pre-normalisation, and a head.
 
 B batch, L tokens, D model width, V vocabulary.
 """
@@ -47,7 +47,7 @@ class Block(nn.Module):
         return tuple(liv.features(x_BLD, groups, store) for liv, groups, store in livs)
 
     def mix(self, features: Sequence[Mapping[str, Tensor]], stores: Sequence[Store] | None = None) -> Tensor:
-        """Return y_BLD: by the training form without stores, by the decoding form with one for each LIV."""
+        """Return y_BLD: without stores by the training form, with one store for each LIV by the decoding form."""
         livs = zip(self.operator.livs, features, stores or self._each(), strict=True)
         return self.operator.combined([liv.mix(groups, store) for liv, groups, store in livs])
 
@@ -123,7 +123,7 @@ class Backbone(nn.Module):
     def features_of(
         self, inputs_BLD: Sequence[Tensor], given: Sequence[Sequence[Mapping[str, Tensor]]] = ()
     ) -> Iterator[tuple[Block, Features]]:
-        """Iterate over the blocks with their features when each sees an input of its own, not the residual stream.
+        """Iterate over the blocks with their features if each has an input of its own in place of the residual stream.
 
         Groups that are `given`, listed by block and by LIV, are not computed.
         """

@@ -1,6 +1,6 @@
 """Construction of a module from a blueprint: its parts, one tensor for each shared weight, and seeded weights.
 
-B batch, L tokens, D model width.
+V vocabulary, D model width.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from star.liv import LIV, Operator
 
 CALIBRATION_TOKENS = 128
 HEAD_SCALE = 0.5
+"""Standard deviation of the logits of a fresh model, whose last normalisation has unit RMS."""
 
 
 def build(blueprint: Blueprint, shape: Shape, seed: int = 0) -> Backbone:

@@ -16,7 +16,7 @@ class Store:
 
     Args:
         tensors: its own tensors by name.
-        lent: for each name that another LIV keeps, the store of that LIV, which extends the tensor first.
+        lent: for each tensor that another LIV keeps, by name, the store of that LIV, which runs first and extends it.
         position: tokens seen so far.
     """
 

@@ -54,7 +54,7 @@ class Filter:
         return STATES.get(self.generator, 0) if self.window is None else 0
 
     def taps(self, h: Tensor, length: int) -> Tensor:
-        """The taps of every head, h_HW: `reach` of them or, where that is None, one for each of `length` tokens."""
+        """Return the taps of every head, h_HW: `reach` of them, or one for each of `length` tokens if that is None."""
         form = FORMS.get(self.generator)
         reach = length if self.reach is None else self.reach
         if form is None:

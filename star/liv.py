@@ -1,6 +1,7 @@
 """LIV: a linear input-varying operator, y = T(x) x, built from the parts that its digits name.
 
-B batch, L tokens, D model width, C channels of y (or (M, D, C) for M experts).
+B batch, L tokens, D model width, H heads, V value channels per head, C = H V; the output projection of M experts is
+(M, D, C) with the channels C of one expert.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class LIV(Operator):
         return {name: features[name] for name in self.structure.groups}
 
     def mix(self, features: Mapping[str, Tensor], store: Store | None = None) -> Tensor:
-        """Return y_BLD: by the training form without a store, by the decoding form with one."""
+        """Return y_BLD: without a store by the training form, with a store by the decoding form."""
         y_BLHV = self.structure.fast(features) if store is None else self.structure.step(features, store)
         if self.output is not None:
             y_BLHV = gated(y_BLHV, features[OUTPUT], self.output.normalisation)

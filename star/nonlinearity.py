@@ -8,10 +8,16 @@ from torch import Tensor
 
 from genome.classes.alphabet import Nonlinearity
 
+
+def elu_plus_one(y: Tensor) -> Tensor:
+    """Compute elu(y) + 1 as relu(y) + exp(min(y, 0)), which loses no digits where y is negative."""
+    return F.relu(y) + y.clamp_max(0).exp()
+
+
 SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
     Nonlinearity.NONE: torch.positive,
     Nonlinearity.RELU: F.relu,
     Nonlinearity.SILU: F.silu,
     Nonlinearity.SIGMOID: F.sigmoid,
-    Nonlinearity.ELU: lambda y_BLC: F.relu(y_BLC) + y_BLC.clamp_max(0).exp(),
+    Nonlinearity.ELU: elu_plus_one,
 }

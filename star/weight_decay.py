@@ -1,8 +1,8 @@
-"""Which parameters of a model weight decay may shrink: those that the module which owns them lists as `decaying`.
+"""Selection of the parameters that weight decay shrinks: each module lists its own under the name `decaying`.
 
-Decay rates, step sizes, frequencies, biases, gains and the state matrices of filters are listed by no module: shrinking
-them towards zero changes how long an operator remembers. Mamba and S4 exempt the same parameters (`_no_weight_decay` in
-Gu & Dao 2023; a group of parameters without decay in Gu et al. 2022).
+No module lists decay rates, step sizes, frequencies, biases, gains or the state matrices of filters: shrinking them
+towards zero would change how long an operator keeps a token in its state. Mamba and S4 exempt the same parameters
+(`_no_weight_decay` in Gu & Dao 2023; a group of parameters without decay in Gu et al. 2022).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import nn
 
 
 def decaying_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that decay, by name; a shared parameter once, under its first name."""
+    """Return the parameters that decay, by name; a shared parameter once, under its first name."""
     decaying = {
         id(parameter)
         for module in model.modules()

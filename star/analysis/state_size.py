@@ -28,7 +28,7 @@ from star.backbone import Backbone, Block, Features
 from star.structures import Structure
 
 TOLERANCE = 1e-4
-"""Tolerance-ESS counts singular values above this absolute bound; the definition is absolute, too."""
+"""The absolute bound above which tolerance-ESS counts singular values; the paper's bound is absolute, too."""
 
 POSITIONS = 8
 

@@ -18,8 +18,8 @@ from star.build import build
 
 LENGTH = 37
 """Tokens of a sequence: a prime number, so that no tile size divides it."""
-MEASURED_TOKENS = 64
-"""Tokens that are measured at least, because the output of one or two tokens alone may be nearly zero."""
+FEWEST_TOKENS = 64
+"""The smallest number of tokens of all sequences, because the output of one or two tokens may be nearly zero."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Case:
     def noise(self, length: int) -> Tensor:
         """Draw an input for every block, (blocks, B, L, D): two sequences, or more if they are short."""
         generator = torch.Generator().manual_seed(self.seed + length)
-        size = (len(self.model.blocks), max(2, MEASURED_TOKENS // length), length, self.shape.width)
+        size = (len(self.model.blocks), max(2, FEWEST_TOKENS // length), length, self.shape.width)
         return torch.randn(size, generator=generator, dtype=torch.float64)
 
     @property

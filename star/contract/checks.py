@@ -3,7 +3,7 @@
 A search finds and exploits any leak of later tokens. Each check is a generator of breaches; one that yields nothing
 has held. `CHECKS` is the whole contract, and no class is exempt by name.
 
-B batch, L tokens, D model width.
+B batch, L tokens.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Agreement of the forms of a structure with `mix` in float64: the output and the gradient of every feature.
 
-B batch, L tokens, H heads, V value channels per head.
+B batch, L tokens, H heads, V value channels per head, D = H V channels.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ bfloat16 keeps 8 bits of features, filters and states, 0.4 % each. The differenc
 orthogonal query and key, is smaller than its terms, so its relative error is larger.
 """
 
-SAME_ROUTES, COUNTED = 0.9, 10
-"""The share of tokens that must choose the same routes as in float64, and the fewest tokens for which it counts."""
+SAME_ROUTES, FEWEST_TOKENS = 0.9, 10
+"""The share of tokens that must choose the same routes as in float64; it is not measured on fewer than ten tokens."""
 
 
 @torch.no_grad()
@@ -59,7 +59,7 @@ def precise(case: Case) -> Iterator[str]:
             if any(map(any, routes)):
                 own = reference.features_of(noise.double().unbind(0))
                 for position, (ours, (_, theirs)) in enumerate(zip(routes, own, strict=True)):
-                    for detail in _strayed_of(ours, theirs, allowed):
+                    for detail in _changed_routes(ours, theirs, allowed):
                         yield f"LIV {position}, {dtype}, {length} tokens: {detail}"
 
 
@@ -88,16 +88,17 @@ def _routes(features: Features) -> Features:
     return tuple({ROUTES: groups[ROUTES].double()} if ROUTES in groups else {} for groups in features)
 
 
-def _strayed_of(routes: Features, exact: Features, allowed: float) -> Iterator[str]:
+def _changed_routes(routes: Features, exact: Features, allowed: float) -> Iterator[str]:
+    """Compare the routes of every LIV with those in float64."""
     for ours, theirs in zip(routes, exact, strict=True):
         for name, r_BL1M in ours.items():
-            yield from (f"{name} {detail}" for detail in _strayed(r_BL1M, theirs[name], allowed))
+            yield from (f"{name} {detail}" for detail in _route_errors(r_BL1M, theirs[name], allowed))
 
 
-def _strayed(r_BL1M: Tensor, exact_BL1M: Tensor, allowed: float) -> Iterator[str]:
+def _route_errors(r_BL1M: Tensor, exact_BL1M: Tensor, allowed: float) -> Iterator[str]:
     """Yield a sentence if too many tokens choose other routes, or if equal routes have other weights."""
     same_BL = ((r_BL1M > 0) == (exact_BL1M > 0)).all(-1).squeeze(2)
-    if same_BL.numel() >= COUNTED and not same_BL.double().mean() >= SAME_ROUTES:
+    if same_BL.numel() >= FEWEST_TOKENS and not same_BL.double().mean() >= SAME_ROUTES:
         yield f"chooses other routes for {int((~same_BL).sum())} of {same_BL.numel()} tokens"
     error = relative_rms(r_BL1M[same_BL], exact_BL1M[same_BL]) if same_BL.any() else 0.0
     if not error <= allowed:

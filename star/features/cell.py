@@ -14,7 +14,7 @@ from star.features.feature import Feature, parameter
 from star.features.projection import Projection
 
 SLOWEST, FASTEST = 5.0, -7.0
-"""Biases of the forget gates of the first and last channel of a head: 150 tokens of memory, and none (xLSTM, A.2)."""
+"""Biases of the forget gates of the first and last channel of a head: 150 tokens are kept, or none (xLSTM, A.2)."""
 
 
 class CellForgetGate(Projection):

@@ -22,18 +22,19 @@ from star.features.projection import Projection
 from star.ops.precision import at_least_float32
 
 SHORTEST_STEP, LONGEST_STEP = 1e-3, 1e-1
+"""Range of the initial step sizes."""
 FASTEST_RATE = 16.0
-"""Mamba-2 draws the rates of its heads from 1 to 16."""
+"""Largest initial rate of a head: Mamba-2 draws the rates of its heads from 1 to 16."""
 FIRST_LOG_DECAY = -100.0
-"""Log decay of the first token under a softmax over time: nothing of the empty state is kept."""
+"""Log decay of the first token under a softmax over time: the empty state has no weight."""
 GATE_DIVISOR = 16
-"""Divisor of the logarithm of the gate in GLA: decays start near 0.96 a token instead of 0.5."""
+"""Divisor of the logarithm of the gate in GLA: decays start near 0.96 per token instead of 0.5."""
 
 _STEP: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {Nonlinearity.NONE: F.softplus, Nonlinearity.SIGMOID: F.sigmoid}
 
 
 class LogDecay(Feature):
-    """a_HK = -exp(p), learned; rates exp(p) start at 1 to K, or at 1 to 16 over the heads with expansion 7."""
+    """a_HK = -exp(p), p learned; the rates exp(p) start at 1 to K, or with expansion 7 at 1 to 16 over the heads."""
 
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, group)
@@ -60,7 +61,7 @@ class NoDecay(Feature):
         return x_BLD.new_zeros(self.head_size)
 
     def initialise(self, generator: Generator) -> None:
-        """A feature without weights draws nothing."""
+        """Draw nothing, because this feature has no weights."""
 
 
 class FixedDecay(Feature):
@@ -71,7 +72,7 @@ class FixedDecay(Feature):
         return torch.log1p(-(2.0 ** (-5 - heads))).unsqueeze(1).expand(self.head_size)
 
     def initialise(self, generator: Generator) -> None:
-        """A feature without weights draws nothing."""
+        """Draw nothing, because this feature has no weights."""
 
 
 class GateDecay(Projection):
@@ -98,7 +99,7 @@ class ForgetGate(GateDecay):
 
 
 class SoftmaxDecay(Projection):
-    """a_BLHK = z_{t-1} - z_t with z_t = log(exp k_0 + ... + exp k_t), k the projection.
+    """a_BLHK = z_{t-1} - z_t with z_t = log(exp k_0 + ... + exp k_t), where k is the projection.
 
     With b = 1 - exp(a) = exp(k_t - z_t), the state is a softmax over time (LightNet, Qin et al. 2024).
     """
@@ -131,7 +132,7 @@ class Complement(Feature):
         return -torch.expm1(a_BLHK)
 
     def initialise(self, generator: Generator) -> None:
-        """A feature without weights draws nothing."""
+        """Draw nothing, because this feature has no weights."""
 
 
 class UnitStep(Feature):
@@ -141,11 +142,11 @@ class UnitStep(Feature):
         return x_BLD.new_ones(*x_BLD.shape[:2], *self.head_size)
 
     def initialise(self, generator: Generator) -> None:
-        """A feature without weights draws nothing."""
+        """Draw nothing, because this feature has no weights."""
 
 
 class StepSize(Projection):
-    """d_BLH1 = softplus(projection + bias), starting log-uniform in [0.001, 0.1]; or a sigmoid, starting at 0.5."""
+    """d_BLH1 = softplus(projection + bias), initially log-uniform in [0.001, 0.1]; or a sigmoid, initially near 0.5."""
 
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, replace(group, nonlinearity=Nonlinearity.NONE))

@@ -1,6 +1,6 @@
 """Filters h given by taps: functions of the distance in tokens, the same for every input.
 
-H heads, T distances, W taps, E position features, M hidden units.
+B batch, L tokens, D model width, H heads, T distances, W taps, E position features, M hidden units.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from star.ops.precision import at_least_float32, without_autocast
 FREQUENCIES = 8
 HIDDEN = 32
 SHORTEST_REACH, LONGEST_REACH = 4.0, 4096.0
+"""Tokens after which the windows of the first and the last head fall to 1/e, initially."""
 
 
 class ExplicitFilter(Feature):
@@ -62,7 +63,7 @@ class ImplicitFilter(Feature):
 
     Positions are counted in tokens, not as shares of the input length, so that the taps are the same at every length.
     The gain g_h = sqrt(1 - exp(-2 rate_h)) gives the window of every head the same energy, as LRU does for its states
-    (Orvieto et al. 2023, section 3.4): without it, heads that reach far would grow louder with every token they read.
+    (Orvieto et al. 2023, section 3.4): without it, the output of a head with a long window would grow with the length.
     """
 
     decaying = ("first_ME", "second_MM", "last_HM")

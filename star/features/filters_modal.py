@@ -2,7 +2,7 @@
 
 The last row is the skip, the direct path from input to output at distance 0 (D in state-space models).
 
-H heads, N modes, M = N + 1 rows.
+B batch, L tokens, D model width, H heads, N modes, M = N + 1 rows, P frequencies.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ComplexModalFilter(Feature):
     """h_t = 2 Re sum_n C_n (exp(dt A_n) - 1) / A_n exp(dt A_n t), and a skip at t = 0: h_HM4.
 
     S4D-Lin (Gu et al. 2022, "On the Parameterization and Initialization of Diagonal State Space Models"): zero-order
-    hold, B = 1, A_n = -1/2 + i pi n, one step size dt a head. Modes stand for conjugate pairs.
+    hold, B = 1, A_n = -1/2 + i pi n, one step size dt per head. Each mode stands for a conjugate pair.
     """
 
     decaying = ("output_HN2",)
@@ -88,7 +88,7 @@ class ComplexModalFilter(Feature):
         return 0
 
     def _input(self, pole_HN: Tensor, a_HN: Tensor) -> Tensor:
-        """B of the discrete system: zero-order hold of B = 1."""
+        """Compute B of the discrete system, the zero-order hold of B = 1."""
         return torch.expm1(pole_HN) / a_HN
 
     def _frequencies(self) -> Tensor:
@@ -110,7 +110,7 @@ class NormalisedModalFilter(ComplexModalFilter):
 
 
 class PairFilter(ComplexModalFilter):
-    """One conjugate pair for each head, with frequencies of HiPPO-LegS; as in S5, channels hold the state.
+    """One conjugate pair for each head, with frequencies of HiPPO-LegS; as in S5, each channel holds part of the state.
 
     S5 maps real and imaginary parts to outputs freely; here a channel outputs one combination of the two.
     """

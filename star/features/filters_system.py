@@ -2,7 +2,8 @@
 
 All return h_HMM = [[A, B], [C, D]] with (s_{t+1}, y_t) = h (s_t, u_t): h_0 is D and h_t is C A^{t-1} B.
 
-H heads, N numbers of state, P = N / 2 pairs, M = N + 1.
+B batch, L tokens, D model width (in other names B, C and D are parts of h), H heads, N numbers of state, P = N / 2
+pairs, M = N + 1.
 """
 
 from __future__ import annotations
@@ -133,8 +134,8 @@ class RationalFilter(SystemFilter):
     """RTF (Parnichkun et al. 2024): H(z) = h0 + (c_1/z + ... + c_N/z^N) / (1 + a_1/z + ... + a_N/z^N).
 
     The system is in controllable canonical form, so that the numerator is the output map, h_0 is the skip, and the
-    filter is not truncated at the length of the input. The L1 norm of a is at most
-    `LARGEST_NORM`: Montel's bound, an L1 norm below 1, is strict, and at 1 itself a pole may lie on the unit circle.
+    filter is not truncated at the length of the input. The L1 norm of a is at most `LARGEST_NORM`, because Montel's
+    bound is strict: an L1 norm below 1 keeps all poles inside the unit circle, and at 1 a pole may lie on it.
     """
 
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:

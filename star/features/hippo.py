@@ -1,4 +1,4 @@
-"""HiPPO-LegS (Gu et al. 2020): the state matrix whose state is the Legendre coefficients of the past; in float64.
+"""HiPPO-LegS (Gu et al. 2020), in float64: the system whose state holds the Legendre coefficients of its past input.
 
 N numbers of state, P = N / 2 pairs.
 """

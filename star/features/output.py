@@ -1,6 +1,6 @@
 """The gate and the normalisation of the output of a structure.
 
-B batch, L tokens, D model width, H heads, V value channels per head.
+B batch, L tokens, H heads, V value channels per head.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SMALLEST = 1e-6
 
 
 class OutputGate(Projection):
-    """o_BLHV, not normalised: the normalisation of the group applies to the output that the gate multiplies."""
+    """o_BLHV without normalisation: the normalisation of the group applies to the output that the gate multiplies."""
 
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, replace(group, normalisation=Normalisation.NONE))

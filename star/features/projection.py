@@ -1,6 +1,6 @@
 """Features projected from the input: channel mixing, then a short causal convolution, then a nonlinearity.
 
-B batch, L tokens, D model width, C channels of the feature, H heads, K channels per head, W taps.
+B batch, L tokens, D model width, C channels of the feature, H heads, K channels per head (V of values), W taps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
 
 
 class Projection(Feature):
-    """(B, L, H, K) from (B, L, D)."""
+    """A feature (B, L, H, K) that is projected from the input (B, L, D)."""
 
     decaying = ("weight", "taps")
 
@@ -74,7 +74,7 @@ class UnitGate(Feature):
         return x_BLD.new_ones(*x_BLD.shape[:2], *self.head_size)
 
     def initialise(self, generator: Generator) -> None:
-        """A feature without weights draws nothing."""
+        """Draw nothing, because this feature has no weights."""
 
 
 class TiedValues(Feature):
@@ -87,7 +87,7 @@ class TiedValues(Feature):
         return b_BLHK[..., : self.head_size.size]
 
     def initialise(self, generator: Generator) -> None:
-        """A feature without weights draws nothing."""
+        """Draw nothing, because this feature has no weights."""
 
 
 def _convolves(group: GroupGenome) -> bool:

@@ -1,7 +1,7 @@
 """Routes that depend on one token alone, and the features that the chosen experts compute.
 
-The rows of the weight of a router are the centroids of its routes, learned by gradient. A route uses no statistics of
-the sequence, so that it does not depend on later tokens.
+The rows of the weight of a router are the centroids of its routes, learned by gradient. A router uses no statistics of
+the sequence, so that routes do not depend on later tokens.
 
 B batch, L tokens, D model width, M routes, S slots (routes that a token takes), I channels of an expert.
 """
@@ -68,7 +68,7 @@ class Router(Feature):
 
 
 class Gate(Feature):
-    """r_BL11 = sigmoid(z) where z > 0, else 0: the operator acts on some tokens only (SeqBoat, Ren et al. 2023)."""
+    """r_BL11 = sigmoid(z) where z > 0, else 0: the operator mixes these tokens only (SeqBoat, Ren et al. 2023)."""
 
     decaying = ("weight_MD",)
 
@@ -85,7 +85,7 @@ class Gate(Feature):
 
 
 class Experts(Feature):
-    """(B, L, S, I): c or v of a token from its chosen experts, in the order of their index; unused slots are 0.
+    """c or v of a token from its chosen experts, (B, L, S, I), in the order of their index; unused slots are 0.
 
     An expert is half as wide as an unrouted MLP (`genome.classes.head_sizes`) and computes its chosen tokens alone.
     """

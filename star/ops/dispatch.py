@@ -1,9 +1,9 @@
-"""The one place that decides which form of an operator runs: compiled, a Triton kernel, or one in PyTorch.
+"""The choice of the form in which an operator runs: compiled, as a Triton kernel, or in PyTorch.
 
-`auto` (the default) takes a kernel for tensors that it supports on the device it is made for: a Triton kernel on a GPU,
-a compiled one on a CPU. The environment variable STAR_KERNELS or, before it, the context manager `forced`
-says otherwise: `torch` never takes a kernel, `triton` takes Triton's for CPU tensors too, which works under
-TRITON_INTERPRET=1 only and is how they are tested without a GPU.
+The mode `auto` (the default) takes a kernel for tensors that it supports on the device it is made for: a Triton kernel
+on a GPU, a compiled one on a CPU. `torch` never takes a kernel. `triton` takes Triton's kernels for CPU tensors too,
+which works only under TRITON_INTERPRET=1 and tests them without a GPU. The context manager `forced` sets the mode, and
+otherwise the environment variable STAR_KERNELS.
 
 B batch, L tokens, D channels, H heads, K key channels, V value channels, W taps.
 """
@@ -35,10 +35,10 @@ _forced: ContextVar[str | None] = ContextVar("forced", default=None)
 
 
 def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    """`star.ops.recurrence.naive.recurrence` in the fastest form for these tensors: y_BLHV and the last state_BHKV.
+    """Compute `star.ops.recurrence.naive.recurrence` in the fastest form: y_BLHV and the last state_BHKV.
 
-    A single token needs no other form than its meaning. In PyTorch, states with one value channel leave no matrix
-    product to make and are scanned; others go in chunks.
+    A single token is computed by `naive`. In PyTorch, states with one value channel are scanned, because they have no
+    matrix product; others are computed in chunks.
     """
     if inputs.length == 1:
         y_BHV, state_BHKV = naive.token(inputs.token(0), state_BHKV)
@@ -49,7 +49,7 @@ def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    """`star.ops.delta_rule.naive.delta_rule` in the fastest form for these tensors: y_BLHV and the last state_BHKV."""
+    """Compute `star.ops.delta_rule.naive.delta_rule` in the fastest form: y_BLHV and the last state_BHKV."""
     if inputs.length == 1:
         y_BHV, state_BHKV = delta_naive.token(inputs.token(0), state_BHKV)
         return y_BHV.unsqueeze(1), state_BHKV
@@ -59,14 +59,14 @@ def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gated_convolution(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    """y = c (h * (b v)), a gated causal convolution, in the fastest form for these tensors: y_BLD."""
+    """Compute y = c (h * (b v)), a gated causal convolution, in the fastest form: y_BLD."""
     run = kernel("gated_convolution", c_BLD, b_BLD, v_BLD, h_DW)
     y_BLD: Tensor = run(c_BLD, b_BLD, v_BLD, h_DW) if run else c_BLD * causal(b_BLD * v_BLD, h_DW)
     return y_BLD
 
 
 def kernel(operator: str, *inputs: Any) -> Kernel | None:
-    """The kernel for these inputs, or None where a PyTorch form is to be used.
+    """Return the kernel for these inputs, or None where a PyTorch form is to be used.
 
     Args:
         operator: "gated_convolution" of c_BLD, b_BLD, v_BLD (one dtype, float32 or bfloat16) and h_DW (either dtype,
@@ -75,7 +75,8 @@ def kernel(operator: str, *inputs: Any) -> Kernel | None:
         inputs: the operator's inputs in that order.
 
     Returns:
-        A differentiable function of `inputs`: of y_BLD in the dtype of c_BLD, or of y_BLHV and the last state_BHKV.
+        A differentiable function of `inputs` that returns y_BLD in the dtype of c_BLD, or y_BLHV and the last
+        state_BHKV.
 
     Raises:
         ValueError: STAR_KERNELS is not one of auto, triton, torch.
@@ -95,7 +96,7 @@ def kernel(operator: str, *inputs: Any) -> Kernel | None:
 
 @contextmanager
 def forced(mode: str) -> Iterator[None]:
-    """Choose `mode` (auto, triton or torch) for everything that runs inside, whatever the environment says.
+    """Set the mode to auto, triton or torch inside the context; it takes precedence over STAR_KERNELS.
 
     Raises:
         ValueError: the mode is unknown.
@@ -129,7 +130,7 @@ class _Language(Enum):
 
 @cache
 def _fit(language: _Language, device: torch.device) -> bool:
-    """Whether kernels are compiled for this chip; Triton's for NVIDIA from compute capability 8.0, AMD from gfx90a."""
+    """Return whether kernels in this language run here; Triton's need compute capability 8.0 (AMD: gfx90a) or above."""
     if language is _Language.C:
         return device.type == "cpu" and compiled.library() is not None
     return device.type == "cuda" and _installed() and torch.cuda.get_device_capability(device) >= (8, 0)
@@ -146,7 +147,7 @@ def _require_runnable(device: torch.device) -> None:
 
 
 class _Entry(NamedTuple):
-    """A row of the table: a kernel's language, which inputs it supports, and the import that runs when it is chosen."""
+    """A row of the table: the language of a kernel, the inputs that it supports, and the function that imports it."""
 
     language: _Language
     supports: Callable[..., bool]

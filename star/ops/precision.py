@@ -1,7 +1,7 @@
-"""Precision of states and sums: float32 at least, whatever automatic mixed precision does to the features around them.
+"""Precision of states and sums: float32 at least, also under automatic mixed precision.
 
 Errors of a state add up over tokens. Training on a GPU runs under automatic mixed precision, which narrows the operands
-of matrix products and does not know of gradients that are written by hand.
+of matrix products and leaves out gradients that are written by hand.
 """
 
 import torch
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def at_least_float32(x: Tensor) -> torch.dtype:
-    """float32, or the dtype of the tensor where that is wider."""
+    """Return float32, or the dtype of the tensor where that is wider."""
     return torch.promote_types(x.dtype, torch.float32)
 
 
 def without_autocast(x: Tensor) -> torch.autocast:
-    """A context without automatic mixed precision on the device of this tensor."""
+    """Return a context without automatic mixed precision on the device of this tensor."""
     return torch.autocast(x.device.type, enabled=False)

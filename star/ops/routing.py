@@ -23,10 +23,10 @@ class Packing:
 
     def __init__(self, r_BL1M: Tensor) -> None:
         r_BML = r_BL1M.squeeze(2).transpose(1, 2)
-        met_BML = r_BML > 0
-        longest = max(1, int(met_BML.sum(-1).max()))
-        self.index_BMP = _true_first(met_BML)[..., :longest]
-        self.valid_BMP = met_BML.gather(-1, self.index_BMP)
+        takes_BML = r_BML > 0
+        longest = max(1, int(takes_BML.sum(-1).max()))
+        self.index_BMP = _true_first(takes_BML)[..., :longest]
+        self.valid_BMP = takes_BML.gather(-1, self.index_BMP)
         self.weight_BMP = torch.where(self.valid_BMP, r_BML.gather(-1, self.index_BMP), 0)
 
     def pack(self, x_BL: Tensor) -> Tensor:

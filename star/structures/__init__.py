@@ -1,4 +1,4 @@
-"""How tokens are mixed: one file per structure of T."""
+"""Structures of the token-mixing matrix T, one file for each."""
 
 from genome import FeaturizerGenome, OperatorGenome
 from genome.classes.alphabet import ChannelMixing, Generator, Sparsity, TokenMixing
@@ -32,15 +32,17 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
     (TokenMixing.SEMI_SEPARABLE, Sparsity.ROUTED): RoutedSemiSeparable,
     (TokenMixing.DELTA, Sparsity.ROUTED): RoutedDelta,
 }
-"""The structure for each pair of token-mixing and sparsity digits that `genome.classes.choices.SPARSITIES` admits."""
+"""The structure for each pair of token-mixing and sparsity digits that `genome.classes.choices.SPARSITIES` allows."""
 
 LATENT: dict[type[Structure], type[Structure]] = {LowRank: Latent}
+"""The structure that replaces another if values are tied to keys."""
+
 OUTER: dict[type[Structure], type[Structure]] = {Toeplitz: Outer}
-"""The structures that replace another where values are tied to keys, and where heads are outer products."""
+"""The structure that replaces another if its channel mixing is OUTER."""
 
 
 def structure_of(operator: OperatorGenome, featurizer: FeaturizerGenome) -> type[Structure]:
-    """The structure of an operator with these digits."""
+    """Return the structure of an operator with these digits."""
     kind = STRUCTURES[operator.token_mixing, operator.sparsity]
     if featurizer["v"].generator is Generator.TIED:
         kind = LATENT[kind]

@@ -1,10 +1,10 @@
 """T_ij = c_i^T A_i ... A_{j+1} d_j b_j with A_t = (I - d_t b_t b_t^T) exp(a_t): a state that replaces values.
 
-S_t = A_t S_{t-1} + d_t b_t v_t^T, y_t = S_t^T c_t: the state forgets by exp(a_t), then the value found under key b_t is
-moved towards v_t by the share d_t (Yang et al. 2025, Gated Delta Networks, eq. 10; with a = 0 DeltaNet, Yang et al.
-2024). Keys have unit length and 0 <= d <= 1, so A_t never lengthens a state.
+S_t = A_t S_{t-1} + d_t b_t v_t^T, y_t = S_t^T c_t: the state decays by exp(a_t), then the value found under key b_t
+moves towards v_t by the share d_t (Yang et al. 2025, Gated Delta Networks, eq. 10; with a = 0 DeltaNet, Yang et al.
+2024). Keys have unit length and 0 <= d <= 1, so A_t never increases the norm of a state.
 
-B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value channels per head.
+B batch, L tokens, H heads, K key and V value channels per head.
 """
 
 import torch
@@ -18,10 +18,10 @@ from star.structures.structure import Features
 
 
 class Delta(Recurrent):
-    """b are keys of unit length, d the shares of the old value that are replaced; one decay per head."""
+    """The groups are those of `Recurrent`; b are keys of unit length, d the shares of old values that are replaced."""
 
     masked_groups = ("a", "d")
-    tolerance = 1e-4  # each chunk solves a triangular system; its rounding errors grow as keys become alike
+    tolerance = 1e-4  # Each chunk solves a triangular system; its rounding errors grow with the similarity of keys.
 
     def token(self, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
         return naive.token(inputs, state_BHKV)
@@ -46,6 +46,6 @@ class Delta(Recurrent):
         return t_BHLL
 
     def flops(self, context: int) -> int:
-        """Decay, recall, write and read of a state, and the weighting of the value that is written."""
+        """Count decay, recall, write and read of a state, and the weighting of the value that is written."""
         state = self.head_sizes["b"].size * self.head_sizes["v"].size
         return self.heads * (7 * state + 2 * self.head_sizes["v"].size)

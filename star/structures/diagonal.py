@@ -1,6 +1,6 @@
-"""T_ii = sigma(c_i): memoryless units. With SiLU and a dense featurizer they are SwiGLU (Shazeer 2020).
+"""T_ii = sigma(c_i): units without memory. With SiLU and a dense featurizer they are SwiGLU (Shazeer 2020).
 
-B batch, L tokens, H heads, V channels per head.
+B batch, L tokens, H heads, V channels per head, D = H V channels.
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""A recurrence in jagged windows: each block of tokens starts from the state of the block before it alone.
+"""A recurrence in jagged windows: each block of tokens starts from a state that holds only the block before it.
 
-An unbanded recurrence S_t = A_t S_{t-1} + W_t, y_t = c_t S_t is run with two states. `local` starts from zero at the
-start of every block. `carried` starts from the local state at the end of the block before, and is the one that is read.
+An unbanded recurrence S_t = A_t S_{t-1} + W_t, y_t = c_t S_t runs with two states. The state `local` is zero at the
+start of every block. The state `carried` starts from the local state at the end of the block before and is read.
 A token therefore reaches back to the start of the block before its own: 16 to 31 tokens, its own not counted (Sliding
 Window Recurrences for Sequence Models, Secrieru et al. 2025, arXiv 2512.13921: the window is jagged).
 
@@ -42,8 +42,8 @@ States = tuple[Tensor, Tensor]
 class Jagged(Structure):
     """The unbanded recurrence of the same digits, in blocks.
 
-    The block is `genome.classes.quantities.BLOCK`, the side of the matrix tile for which the source made these
-    recurrences, and not the job's `window`: with another size they would be another operator on other hardware.
+    The block has `genome.classes.quantities.BLOCK` tokens, the side of the matrix tile for which the source designed
+    these recurrences. The job's `window` does not change it, because another size would make another operator.
     """
 
     per_token = Recurrent.per_token
@@ -57,7 +57,7 @@ class Jagged(Structure):
         self.tolerance = self.base.tolerance
 
     def mix(self, features: Features) -> Tensor:
-        """Each block starts from the state that the block before it reaches from zero."""
+        """Compute each block from the state that the block before it reaches from zero."""
         outputs, before_BHKV = [], self.base.zero_state(features["v"])
         for block in self.base.inputs(features).split(BLOCK):
             y_BLHV, _ = self.base.naive(block, before_BHKV)
@@ -83,7 +83,7 @@ class Jagged(Structure):
         return y_BLHV.to(features["v"].dtype)
 
     def matrix(self, features: Features) -> Tensor:
-        """The rows of a block are those of the unbanded matrix on that block and the one before it."""
+        """Compute the rows of a block as those of the unbanded matrix on that block and the block before it."""
         length = features["v"].shape[1]
         rows = []
         for start in range(0, length, BLOCK):
@@ -97,13 +97,13 @@ class Jagged(Structure):
         return {"state": self.base.state, "local": self.base.state}
 
     def flops(self, context: int) -> int:
-        """Both states advance."""
+        """Count the FLOPs of both states."""
         return 2 * self.base.flops(context)
 
     def _advance(self, states: States, place: int, inputs: Inputs) -> tuple[Tensor, States]:
-        """Outputs and the last states; `place` is that of the first token within its block.
+        """Compute outputs and the last states; `place` is the position of the first token within its block.
 
-        The tokens are those that finish a block begun earlier, then whole blocks side by side, then a begun block.
+        The first tokens finish a block that has begun, whole blocks follow side by side, and the rest begin a block.
         """
         finished = min(inputs.length, -place % BLOCK)
         begun = inputs.length - (inputs.length - finished) % BLOCK
@@ -116,18 +116,18 @@ class Jagged(Structure):
         return joined(outputs), states
 
     def _within(self, states: States, inputs: Inputs) -> tuple[Tensor, States]:
-        """Tokens of a block that has begun: both states advance."""
+        """Advance both states by tokens of a block that has begun."""
         carried_BHKV, local_BHKV = states
         y_BLHV, carried_BHKV = self.base.advance(inputs, carried_BHKV)
         _, local_BHKV = self.base.advance(inputs, local_BHKV)
         return y_BLHV, (carried_BHKV, local_BHKV)
 
     def _begin(self, states: States, inputs: Inputs) -> tuple[Tensor, States]:
-        """The first tokens of a block."""
+        """Advance both states by the first tokens of a block."""
         return self._within((states[1], torch.zeros_like(states[1])), inputs)
 
     def _blocks(self, states: States, inputs: Inputs) -> tuple[Tensor, States]:
-        """Whole blocks as elements of the batch: each one alone, then each from the state of the block before it."""
+        """Advance whole blocks as elements of the batch: first from zero, then from the state of the block before."""
         local_BHKV = states[1]
         tiles = self._tiles(inputs)
         ends = torch.cat([self.base.final_state(tile) for tile in tiles])
@@ -141,7 +141,7 @@ class Jagged(Structure):
         return y_BNLHV.flatten(1, 2), (carried_BNHKV[:, -1], ends_BNHKV[:, -1])
 
     def _tiles(self, inputs: Inputs) -> list[Inputs]:
-        """Blocks as elements of the batch, so many at a time that their states stay in the cache of a CPU.
+        """List blocks as elements of the batch, so many at a time that their states stay in the cache of a CPU.
 
         Log decays that all tokens share keep a batch and a length of one.
         """

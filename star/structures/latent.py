@@ -2,10 +2,10 @@
 
 DeepSeek-AI 2024 (DeepSeek-V2, arXiv 2405.04434), section 2.1, in its absorbed form: the maps that would decompress the
 latent into the keys and the values of a head are folded into the queries and into the output projection. All heads
-therefore attend to one key, the latent followed by a rotated part, and read the latent. Only the part beside the latent
-is rotated ("decoupled rotary position", section 2.1.3). The cache holds R + P numbers a token, once for all heads.
+therefore attend to one key, the latent followed by a rotated part, and read the latent. Only the part after the latent
+is rotated ("decoupled rotary position", section 2.1.3). The cache holds R + P numbers per token, once for all heads.
 
-B batch, L new tokens, T tokens so far, H heads, R channels of the latent, P rotated channels, K = R + P.
+B batch, L new tokens, T tokens so far, H heads, R channels of the latent, P rotated channels, K = R + P channels.
 """
 
 import torch
@@ -22,7 +22,7 @@ from star.structures.structure import Features, Structure
 class Latent(Structure):
     """The groups are c_BLHK (absorbed queries) and b_BL1K (latent and rotated part); v is the latent in b.
 
-    The fast forms weight whole keys and drop the rotated part of the result. PyTorch's fused attention is faster where
+    The fast forms weight whole keys and discard the rotated part of the result. PyTorch's fused attention is faster if
     values have as many channels as keys, and no copy of the latent is needed.
     """
 
@@ -53,11 +53,11 @@ class Latent(Structure):
         return 2 * seen * self.heads * (self.head_sizes["b"].size + self.head_sizes["v"].size)
 
     def _queries_keys(self, features: Features) -> tuple[Tensor, Tensor]:
-        """Rotated q_BLHK and k_BLHK, a key head for each query head."""
+        """Return the rotated q_BLHK and k_BLHK, with a key head for each query head."""
         return self._rotated(features["c"]), self.per_head(self._rotated(features["b"]))
 
     def _rotated(self, x_BLHK: Tensor, position: int = 0) -> Tensor:
-        """Queries or keys with their last P channels rotated; the first token stands at `position`."""
+        """Rotate the last P channels of queries or keys; the first token stands at `position`."""
         latent = self.head_sizes["v"].size
         return torch.cat([x_BLHK[..., :latent], rotate(x_BLHK[..., latent:], position)], dim=-1)
 

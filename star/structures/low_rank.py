@@ -1,6 +1,7 @@
 """T_ij = softmax_j(q_i . k_j / sqrt K), j <= i: attention (Vaswani et al. 2017) on rotated queries and keys.
 
-Banded, a token sees the last W tokens, its own included (sliding-window attention, Beltagy et al. 2020).
+In a banded operator a token sees itself and the tokens before it, at most `window` tokens in all (sliding-window
+attention, Beltagy et al. 2020).
 
 B batch, L new tokens, T tokens so far, H heads, G key heads (a divisor of H), K key and V value channels per head.
 """
@@ -43,5 +44,5 @@ class LowRank(Structure):
         return 2 * seen * self.heads * (self.head_sizes["b"].size + self.head_sizes["v"].size)
 
     def _queries_keys(self, features: Features) -> tuple[Tensor, Tensor]:
-        """Rotated q_BLHK and k_BLHK, a key head for each query head."""
+        """Return the rotated q_BLHK and k_BLHK, with a key head for each query head."""
         return rotate(features["c"]), self.per_head(rotate(features["b"]))

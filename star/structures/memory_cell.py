@@ -1,9 +1,9 @@
 """The memory cell of sLSTM as a structure; its meaning is `star.ops.memory_cell.naive`.
 
-Its gates read its own last output through `m`, so y is not linear in v for any T: it is the only structure here that is
-no linear input-varying system, and it has no matrix.
+Its gates read its own last output through `m`, so y is not linear in v and there is no T. It is the only structure that
+is no linear input-varying system.
 
-B batch, L tokens, H heads, K channels per head, 4 gates in the order i, f, z, o.
+B batch, L tokens, H heads, K channels per head, C = 4 K K; 4 gates in the order i, f, z, o.
 """
 
 import torch
@@ -25,7 +25,7 @@ class MemoryCell(Structure):
         return self._run(features, features["v"].new_zeros(features["v"].shape[0], *self.memory(0)["state"]))[0]
 
     def fast(self, features: Features) -> Tensor:
-        """The same loop over tokens, as every token needs the output of the token before it."""
+        """Run the same loop over tokens, because every token needs the output of the token before it."""
         return self.mix(features)
 
     def step(self, features: Features, store: Store) -> Tensor:
@@ -36,7 +36,7 @@ class MemoryCell(Structure):
         raise TypeError("a memory cell (token mixing 6) is no linear input-varying system: it has no matrix")
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        """The last output y, the cell c, the normaliser n and the stabiliser s; zeros before the first token."""
+        """Return the shape of output y, cell c, normaliser n and stabiliser s, all zero before the first token."""
         return {"state": (4, *self.head_sizes["v"])}
 
     def flops(self, context: int) -> int:
@@ -44,7 +44,7 @@ class MemoryCell(Structure):
         return self.heads * size * (8 * size + 16)
 
     def _run(self, features: Features, state_B4HK: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs and the last state, computed in float32 at least, as errors of a state add up over tokens."""
+        """Compute outputs and the last state, in float32 at least because errors of a state add up over tokens."""
         size, dtype = self.head_sizes["v"].size, features["v"].dtype
         wide = at_least_float32(features["v"])
         gates_BL4HK = torch.stack([features[name].to(wide) for name in ("b", "f", "v", "c")], dim=2)

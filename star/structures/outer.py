@@ -1,7 +1,7 @@
 """T_ij = h_{i-j} (c_i . b_j) / sqrt K: long convolutions with heads (Multi-Hyena, Massaroli et al. 2023, section 4).
 
-A head's filter runs over the outer products b_j v_j^T, and the query c_i reads the filtered products. Linear attention
-sums the products with equal weights; the filter weights them by distance.
+The filter of a head convolves the outer products b_j v_j^T, and the query c_i reads the filtered products. Linear
+attention sums the products with equal weights; the filter weights them by distance.
 
 B batch, L new tokens, T tokens so far, H heads (one filter each), K channels of c and b and V of v per head, P = K V
 products, W taps, N numbers of state for each product.
@@ -23,7 +23,7 @@ from star.ops.precision import at_least_float32
 from star.structures.structure import Features, Structure
 
 CHUNK = 128
-"""Tokens within which T is computed; earlier tokens are read from the state."""
+"""Tokens of a chunk: T is computed within a chunk, and earlier tokens are read from the state."""
 
 
 class Outer(Structure):
@@ -93,9 +93,9 @@ class Outer(Structure):
     def _advance(
         self, model: StateSpace, h: Tensor, inputs: tuple[Tensor, Tensor, Tensor], state_BHPN: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """y_BLHV and the last state, chunk by chunk in float32 at least, exactly causal.
+        """Compute y_BLHV and the last state, chunk by chunk in float32 at least, exactly causal.
 
-        A chunk reads its own tokens by T and earlier tokens from the state.
+        A chunk reads its own tokens through T and earlier tokens from the state.
         """
         h, outputs = h.to(at_least_float32(h)), []
         h_HW, state_BHPN = self.filter.taps(h, min(CHUNK, inputs[0].shape[1])), state_BHPN.to(h.dtype)
@@ -106,6 +106,6 @@ class Outer(Structure):
 
 
 def _inputs(features: Features) -> tuple[Tensor, Tensor, Tensor]:
-    """c_BLHK / sqrt K, b_BLHK and v_BLHV."""
+    """Return c_BLHK / sqrt K, b_BLHK and v_BLHV."""
     c_BLHK = features["c"]
     return c_BLHK * c_BLHK.shape[-1] ** -0.5, features["b"], features["v"]

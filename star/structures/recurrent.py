@@ -1,4 +1,4 @@
-"""A linear recurrence with one (key, value) state per head, of the same size whatever the length.
+"""A linear recurrence with one (key, value) state per head, whose size does not depend on the length.
 
 B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels per head.
 """
@@ -18,11 +18,11 @@ from star.structures.structure import Features, Structure
 class Recurrent(Structure):
     """A structure whose cache is one state per head.
 
-    The groups are c_BLGK, b_BLGK, a (log decay, 0 or less; HK or BLHK, K may be 1, heads may share one), d_BLH1 (steps)
-    and v_BLHV.
+    The groups are c_BLGK, b_BLGK, a (log decays of 0 or less: a_HK or a_BLHK, where K may be 1 and several heads may
+    share one), d_BLH1 (steps) and v_BLHV.
 
     Attributes:
-        masked_groups: the groups that are 0 for a token that leaves the state as it is.
+        masked_groups: the groups that are set to 0 for a token that must not change the state.
         ones: value channels of ones that are appended to v, so that the state also sums the weights of the values.
     """
 
@@ -32,27 +32,27 @@ class Recurrent(Structure):
 
     @abstractmethod
     def token(self, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-        """The meaning for one token, without the axis L: y_BHV and the new state."""
+        """Compute one token by the definition, without the axis L: y_BHV and the new state."""
 
     @abstractmethod
     def naive(self, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-        """The meaning for all tokens, one after the other: y_BLHV and the last state."""
+        """Compute all tokens by the definition, one after the other: y_BLHV and the last state."""
 
     @abstractmethod
     def advance(self, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-        """The fastest form for all tokens: y_BLHV and the last state; differentiable in everything."""
+        """Compute all tokens in the fastest form: y_BLHV and the last state; differentiable in all inputs."""
 
     @abstractmethod
     def final_state(self, inputs: Inputs) -> Tensor:
-        """The state after these tokens if it was zero before them."""
+        """Compute the state after these tokens if it was zero before them."""
 
     @property
     def state(self) -> tuple[int, int, int]:
-        """(H, K, V)."""
+        """The shape of the state, (H, K, V), with the channels of ones in V."""
         return self.heads, self.head_sizes["b"].size, self.head_sizes["v"].size + self.ones
 
     def inputs(self, features: Features) -> Inputs:
-        """All groups in float32 at least, as errors of a state add up; constant log decays as a single token."""
+        """Return all groups in float32 at least, as errors of a state add up; constant log decays have one token."""
         c_BLGK, b_BLGK, a, d_BLH1, v_BLHV = (
             features[name].to(at_least_float32(features[name])) for name in self.groups
         )
@@ -63,7 +63,7 @@ class Recurrent(Structure):
         return Inputs(c_BLGK, b_BLGK, a if a.dim() == v_BLHV.dim() else a.unsqueeze(0).unsqueeze(0), d_BLH1, v_BLHV)
 
     def zero_state(self, v_BLHV: Tensor) -> Tensor:
-        """The state before the first token."""
+        """Return the state before the first token."""
         return v_BLHV.new_zeros(v_BLHV.shape[0], *self.state, dtype=at_least_float32(v_BLHV))
 
     def mix(self, features: Features) -> Tensor:

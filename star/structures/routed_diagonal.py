@@ -1,10 +1,10 @@
-"""T_ii = r_i sigma(c_i) for the experts that token i takes: a mixture of memoryless units.
+"""T_ii = r_i sigma(c_i) for the experts that token i takes: a mixture of units without memory.
 
 With SiLU it is a mixture of SwiGLU experts (Shazeer et al. 2017; Fedus et al. 2022). The features hold one slot for
 each expert that a token takes, in the order of the experts; no other expert is computed. Each expert has its own
 projection back to the model width.
 
-B batch, L tokens, D model width, M experts, S slots, I channels of an expert, C = S I.
+B batch, L tokens, D model width, M experts, S slots, I channels of an expert; slots are heads, so H = S and V = I.
 """
 
 import torch
@@ -45,13 +45,13 @@ class RoutedDiagonal(Structure):
         return 5 * self.channels
 
     def out_sizes(self, width: int) -> tuple[int, ...]:
-        """The sizes of one projection for each expert, (M, D, I)."""
+        """Return the sizes of one projection for each expert, (M, D, I)."""
         return self.head_sizes[ROUTES].size, width, self.head_sizes["v"].size
 
     def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
         return from_experts(y_BLHV, features[ROUTES], out)
 
     def _gate(self, features: Features) -> Tensor:
-        """r sigma(c), (B, L, S, I)."""
+        """Compute r sigma(c), (B, L, S, I)."""
         _, weight_BLS = slots(features[ROUTES], self.heads)
         return weight_BLS.unsqueeze(3) * SIGMA[self.operator.nonlinearity](features["c"])

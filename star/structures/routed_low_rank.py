@@ -1,8 +1,8 @@
 """T_ij = sum_m r_im softmax_j(q_i . k_j / sqrt K) over the tokens j <= i that take route m as well.
 
 Attention within clusters (Routing Transformer, Roy et al. 2021): queries and keys are rotated by their positions in the
-sequence and then routed. With one route that a gate opens it is attention among the tokens that the gate lets through
-(SeqBoat, Ren et al. 2023). Keys and values are kept once, however many clusters there are, together with the routes.
+sequence and then routed. With a single gated route it is attention among the tokens that the gate passes (SeqBoat, Ren
+et al. 2023). Keys and values are kept once for all clusters, together with the routes.
 
 B batch, L new tokens, T tokens so far, H heads, G key heads (a divisor of H), K key and V value channels per head,
 M routes.
@@ -27,7 +27,7 @@ class RoutedLowRank(Structure):
 
     @property
     def choice(self) -> RouteChoice:
-        """How many routes a token takes."""
+        """The numbers of routes that a token takes."""
         return ROUTE_CHOICES[self.featurizer[ROUTES].generator]
 
     def exactly_causal(self, length: int) -> bool:
@@ -65,5 +65,5 @@ class RoutedLowRank(Structure):
         )
 
     def _queries_keys(self, features: Features) -> tuple[Tensor, Tensor]:
-        """Rotated q_BLHK and k_BLHK, a key head for each query head."""
+        """Return the rotated q_BLHK and k_BLHK, with a key head for each query head."""
         return rotate(features["c"]), self.per_head(rotate(features["b"]))

@@ -1,12 +1,12 @@
-"""T_ij = sum_m r_im T^m_ij over the routes m that tokens i and j both meet: M memories instead of one.
+"""T_ij = sum_m r_im T^m_ij over the routes m that tokens i and j both take: M memories instead of one.
 
-T^m is the recurrence over the tokens that meet m; other tokens neither decay nor write its state
-(Mixture-of-Memories, Du et al. 2025). The memories share keys, values and queries. For training, the tokens of each
-memory are packed to the front and the memories advance side by side in the batch: if tokens meet k of M memories
-evenly, the work is that of k memories.
+Each route leads to a memory of its own. T^m is the recurrence over the tokens that take route m; other tokens neither
+decay nor write its state (Mixture-of-Memories, Du et al. 2025). The memories share keys, values and queries. For
+training, the tokens of each memory are packed to the front and the memories advance side by side in the batch: if
+tokens take k of M routes evenly, the work is that of k memories.
 
 B batch, L tokens, H heads, K state and V value channels per head, M memories, X = B M of them side by side,
-P tokens of the memory that most tokens meet, N pairs of a token and a memory that it meets.
+P tokens of the memory that most tokens take, N pairs of a token and a memory that it takes.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from star.structures.structure import Features, Structure
 
 
 class RoutedRecurrent(Structure):
-    """A recurrence of `kind` for every route; a token weighs the outputs it reads, not the values it writes.
+    """A recurrence of `kind` for every route; route weights multiply the outputs that a token reads, not its values.
 
-    Every token meets the last `choice.shared` routes.
+    Every token takes the last `choice.shared` routes.
     """
 
     per_token = (*Recurrent.per_token, ROUTES)
@@ -52,7 +52,7 @@ class RoutedRecurrent(Structure):
         return False
 
     def mix(self, features: Features) -> Tensor:
-        """Every memory advances by the token; a memory that the token does not meet keeps its state and is not read."""
+        """Advance the memories token by token; a memory that a token does not take keeps its state and is not read."""
         r_LMB11 = features[ROUTES].squeeze(2).permute(1, 2, 0)[..., None, None]
         states_MBHKV = self.base.zero_state(features["v"]).expand(r_LMB11.shape[1], *[-1] * 4)
         inputs, outputs = self.base.inputs(features), []
@@ -77,9 +77,9 @@ class RoutedRecurrent(Structure):
         inputs = dict(zip(self.base.groups, self.base.inputs(features), strict=True))
         r_BL1M, t_BHLL = features[ROUTES], torch.zeros(())
         for m in range(r_BL1M.shape[3]):
-            met_BL11 = r_BL1M[..., m : m + 1] > 0
-            own = inputs | {name: inputs[name] * met_BL11 for name in self.base.masked_groups}
-            weight_B1L1 = torch.where(met_BL11, r_BL1M[..., m : m + 1], 0).transpose(1, 2)
+            takes_BL11 = r_BL1M[..., m : m + 1] > 0
+            own = inputs | {name: inputs[name] * takes_BL11 for name in self.base.masked_groups}
+            weight_B1L1 = torch.where(takes_BL11, r_BL1M[..., m : m + 1], 0).transpose(1, 2)
             t_BHLL = t_BHLL + weight_B1L1 * self.base.matrix(own)
         return t_BHLL
 
@@ -87,7 +87,7 @@ class RoutedRecurrent(Structure):
         return {"state": (self.head_sizes[ROUTES].size, *self.base.state)}
 
     def flops(self, context: int) -> int:
-        """The FLOPs of the memories that a token meets."""
+        """Count the FLOPs of the memories that a token takes."""
         return self.choice.total * (self.base.flops(context) + 2 * self.channels)
 
     def _advance(self, state_BMHKV: Tensor, features: Features) -> tuple[Tensor, Tensor]:
@@ -103,9 +103,9 @@ class RoutedRecurrent(Structure):
         return y_BLHV.to(features["v"].dtype), torch.cat(states, dim=1)
 
     def _advance_packed(self, state_BMHKV: Tensor, r_BL1M: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Advance the memories that tokens choose. Packing the memories that every token meets would save no work.
+        """Advance the memories that tokens choose; packing the memories that every token takes would save no work.
 
-        Log decays that all tokens share need not be packed, unless they are masked.
+        Log decays that all tokens share are packed only if they are masked.
         """
         packing, masked = Packing(r_BL1M), self.base.masked_groups
         packed = {
@@ -117,7 +117,7 @@ class RoutedRecurrent(Structure):
         return packing.unpack(y_XPHV, r_BL1M.shape[1]), last_XHKV.view(state_BMHKV.shape)
 
     def _advance_token(self, state_BMHKV: Tensor, features: Features) -> tuple[Tensor, Tensor]:
-        """A single token advances the memories that it meets and no others."""
+        """Advance by a single token the memories that it takes and no others."""
         r_BM = features[ROUTES][:, 0, 0]
         pair = (r_BM > 0).nonzero(as_tuple=True)
         inputs = self.base.inputs(features)
@@ -129,13 +129,13 @@ class RoutedRecurrent(Structure):
 
 
 class RoutedSemiSeparable(RoutedRecurrent):
-    """Memories of `SemiSeparable`."""
+    """A routed recurrence with memories of `SemiSeparable`."""
 
     kind = SemiSeparable
 
 
 class RoutedDelta(RoutedRecurrent):
-    """Memories of `Delta`."""
+    """A routed recurrence with memories of `Delta`."""
 
     kind = Delta
     tolerance = Delta.tolerance

@@ -2,10 +2,10 @@
 
 S_t = exp(d_t a_t) S_{t-1} + d_t b_t v_t^T,  y_t = c_t S_t. The log decay a is a learned constant (Mamba, Gu & Dao
 2023, eq. 2 and 4: zero-order hold for the decay, Euler for the input), zero (linear attention), fixed per head
-(RetNet) or computed for every token (GLA); one per head or one per key channel.
+(RetNet) or computed for every token (GLA). There is one log decay per head or one per key channel.
 
-Normalised, each row of T is divided by its sum plus a small constant: a channel of ones beside the values adds up the
-row, and the output is divided by it (Katharopoulos et al. 2020, eq. 8 and 9).
+If rows are normalised, each row of T is divided by its sum plus a small constant: a channel of ones beside the values
+computes the sum, and the output is divided by it (Katharopoulos et al. 2020, eq. 8 and 9).
 
 B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels per head, R decays of a head.
 """
@@ -26,11 +26,11 @@ from star.structures.recurrent import Recurrent
 from star.structures.structure import Features
 
 NEVER_ZERO = 1e-6
-"""Added to the sum that a row is divided by."""
+"""Constant added to the sum by which a row is divided."""
 
 
 class SemiSeparable(Recurrent):
-    """d_BLH1 are step sizes: they multiply the log decays and the values that are written."""
+    """The groups are those of `Recurrent`: the step sizes d_BLH1 multiply the log decays and the values."""
 
     masked_groups = ("d",)
 
@@ -67,9 +67,9 @@ class SemiSeparable(Recurrent):
         return t_BHLL / (t_BHLL.sum(-1, keepdim=True) + NEVER_ZERO) if self.ones else t_BHLL
 
     def flops(self, context: int) -> int:
-        """Decay, write and read of a state and, where rows are normalised, the division of the output."""
+        """Count decay, write and read of a state and, if rows are normalised, the division of the output."""
         return 8 * prod(self.state) + self.ones * self.channels
 
     def _divided(self, y_BHV: Tensor) -> Tensor:
-        """Where rows are normalised, the output divided by the sum of its row; tokens may lie between B and H."""
+        """Divide the output by the sum of its row if rows are normalised; an axis of tokens may lie between B and H."""
         return y_BHV[..., :-1] / (y_BHV[..., -1:] + NEVER_ZERO) if self.ones else y_BHV

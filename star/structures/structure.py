@@ -1,6 +1,7 @@
-"""The interface of a token-mixing structure: five forms of one operator y = T(x) x, which must agree.
+"""The interface of a token-mixing structure: the forms of one operator y = T(x) x, which must agree.
 
-B batch, L tokens, D model width, H heads, G heads of a group (a divisor of H), K and V channels per head, C = H V.
+B batch, L tokens, D model width, H heads, G heads of a group (a divisor of H), K and V channels per head, C = H V,
+M experts, I channels of an expert.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Features = Mapping[str, Tensor]
 
 
 class Structure(ABC):
-    """Mixes feature groups over tokens and holds no weights.
+    """A structure of T: it mixes feature groups over tokens and holds no weights.
 
     Args:
         operator: the digits of the operator.
@@ -31,6 +32,7 @@ class Structure(ABC):
     """
 
     per_token: ClassVar[tuple[str, ...]]
+    """Names of the groups that have a value for each token of each sequence."""
     linear: ClassVar[bool] = True
     """False where the operator is no matrix T(x) times v; `matrix` then raises TypeError."""
     tolerance: float = 1e-5
@@ -71,7 +73,7 @@ class Structure(ABC):
         """Compute the dense T of y = T v, (B, H, L, L) or (B, channels, L, L)."""
 
     def exactly_causal(self, length: int) -> bool:
-        """Whether a later token changes no bit of an earlier output of `fast` in a sequence of this length.
+        """Return whether a later token changes no bit of an earlier output of `fast` in a sequence of this length.
 
         A Fourier transform, and packing whose padding depends on the routes of all tokens, let a later token change
         an earlier output by rounding.
@@ -79,7 +81,7 @@ class Structure(ABC):
         return True
 
     def values(self, features: Features) -> Tensor:
-        """The v_BLHV that `matrix` multiplies."""
+        """Return the v_BLHV that `matrix` multiplies."""
         return self.per_head(features["v"])
 
     def per_head(self, x_BLGK: Tensor) -> Tensor:
@@ -87,7 +89,7 @@ class Structure(ABC):
         return x_BLGK.repeat_interleave(self.heads // x_BLGK.shape[2], dim=2)
 
     def out_sizes(self, width: int) -> tuple[int, ...]:
-        """The sizes of the weight that projects to the model width: (D, C), or (M, D, I) for M experts."""
+        """Return the sizes of the weight that projects to the model width: (D, C), or (M, D, I) for M experts."""
         return width, self.channels
 
     def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
@@ -96,8 +98,8 @@ class Structure(ABC):
 
     @abstractmethod
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        """Shapes, without the batch, of the tensors that the store holds after this many tokens."""
+        """Return the shapes, without the batch, of the tensors that the store holds after this many tokens."""
 
     @abstractmethod
     def flops(self, context: int) -> int:
-        """FLOPs to decode one token at this position; a multiply-add counts as two."""
+        """Count the FLOPs to decode one token at this position; a multiply-add counts as two."""

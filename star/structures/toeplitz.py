@@ -1,8 +1,8 @@
 """T_ij = c_i h_{i-j} b_j: gated convolutions (Hyena, Poli et al. 2023; LFM2's short convolution; S4 and its variants).
 
-The filter is given as taps or, where it is the impulse response of a state-space model, as this model: training
-convolves with its taps and decoding runs its recurrence, with a state of constant size. A banded operator cuts the
-filter after `window` taps, whichever form it has, and decodes from the inputs of the last `window` - 1 tokens.
+The filter is given as taps or, if it is the impulse response of a state-space model, as the model: training then
+convolves with its taps, and decoding runs its recurrence with a state of constant size. A banded operator cuts a filter
+of either form after `window` taps and decodes from the inputs of the last `window` - 1 tokens.
 
 B batch, L new tokens, T tokens so far, H heads (one filter each), V channels per head, D = H V channels, W taps,
 N numbers of state.
@@ -24,7 +24,7 @@ from star.ops.precision import at_least_float32
 from star.structures.structure import Features, Structure
 
 CHUNK = 1024
-"""Tokens of a prompt that a recurrence takes at once: it needs N numbers for each of them and each channel."""
+"""Tokens of a prompt that a recurrence computes at once, with N numbers in memory for each token and channel."""
 
 
 class Toeplitz(Structure):
@@ -82,13 +82,13 @@ class Toeplitz(Structure):
         return 2 * self.channels * (context if self.filter.reach is None else self.filter.reach) + 2 * self.channels
 
     def _per_channel(self, h: Tensor, length: int) -> Tensor:
-        """The taps of every channel, h_DW, in float32 at least, because their gradients are summed over channels."""
+        """Return the taps of every channel, h_DW, in float32 at least: their gradients are summed over channels."""
         h_HW = self.filter.taps(h, length)
         return h_HW.to(at_least_float32(h_HW)).repeat_interleave(self.head_sizes["v"].size, dim=0)
 
 
 def _advance(model: StateSpace, h: Tensor, u_BLHV: Tensor, store: Store) -> Tensor:
-    """The model's output y_BLHV for the next tokens.
+    """Compute the model's output y_BLHV for the next tokens.
 
     The state is stored in the cache's dtype and advanced in float32 at least, because errors add up over tokens.
     """
@@ -106,6 +106,6 @@ def _advance(model: StateSpace, h: Tensor, u_BLHV: Tensor, store: Store) -> Tens
 
 
 def _last_output(u_BTD: Tensor, h_DW: Tensor) -> Tensor:
-    """The filter's output at the last token, (B, 1, D)."""
+    """Compute the filter's output at the last token, (B, 1, D)."""
     taps = min(u_BTD.shape[1], h_DW.shape[1])
     return torch.einsum("btd,dt->bd", u_BTD[:, -taps:], h_DW[:, :taps].flip(1)).unsqueeze(1)

@@ -11,14 +11,14 @@ from star.ops.attention.window import attention_in_tiles
 
 
 def causal_attention(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: int | None = None) -> Tensor:
-    """y_BLHV of a whole sequence: in tiles as soon as the sequence is longer than the window."""
+    """Compute y_BLHV of a whole sequence, in tiles if the sequence is longer than the window."""
     if window is None or q_BLHK.shape[1] <= window:
         return attention(q_BLHK, k_BLGK, v_BLGV)
     return attention_in_tiles(q_BLHK, k_BLGK, v_BLGV, window)
 
 
 def attention(q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor, window: int | None = None) -> Tensor:
-    """y_BLHV of queries at the last L of T tokens: O(L T) time."""
+    """Compute y_BLHV of queries at the last L of T tokens, in O(L T) time."""
     length, total = q_BLHK.shape[1], k_BTGK.shape[1]
     banded = window is not None and total > window
     mask = causal_mask(length, total, window, q_BLHK.device) if banded or 1 < length < total else None

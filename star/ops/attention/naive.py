@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def attention(q_BLHK: Tensor, k_BLHK: Tensor, v_BLHV: Tensor, window: int | None = None) -> Tensor:
-    """y_BLHV. A token sees itself and all earlier tokens or, with a window, the last `window` tokens up to itself."""
+    """Compute y_BLHV; a token sees itself and earlier tokens, at most `window` tokens in all if it is given."""
     outputs = []
     for i in range(q_BLHK.shape[1]):
         seen = slice(0 if window is None else max(0, i + 1 - window), i + 1)
@@ -20,7 +20,7 @@ def attention(q_BLHK: Tensor, k_BLHK: Tensor, v_BLHV: Tensor, window: int | None
 
 
 def routed_attention(q_BLHK: Tensor, k_BLHK: Tensor, v_BLHV: Tensor, r_BL1M: Tensor) -> Tensor:
-    """y_BLHV. On each route that a token takes it sees the tokens up to itself that take this route as well.
+    """Compute y_BLHV; on each route that a token takes, it sees the tokens up to itself that take this route as well.
 
     The results of its routes are summed, weighted by r; a token takes the routes whose weight is above 0.
     """

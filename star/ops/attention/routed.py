@@ -1,7 +1,8 @@
 """Attention within routes: packed for whole sequences, masked for the last tokens of a longer one.
 
 B batch, L queries, T keys and values, H query heads, G key heads (a divisor of H), K and V channels per head,
-M routes, S slots (routes a token takes at most), X = B M routes side by side in the batch, P tokens of the fullest.
+M routes, S slots (routes a token takes at most), X = B M routes side by side in the batch, P tokens of the fullest
+route.
 """
 
 import torch
@@ -13,10 +14,10 @@ from star.ops.routing import Packing, slots
 
 
 def packed_attention(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, r_BL1M: Tensor, shared: int = 0) -> Tensor:
-    """y_BLHV of a whole sequence: causal attention in each route, all routes side by side.
+    """Compute y_BLHV of a whole sequence: causal attention in each route, all routes side by side.
 
     Padding stands behind the tokens of a route, where no earlier token sees it. The last `shared` routes, which all
-    tokens take, are packed by themselves: together with the others they would pad each of them to the full length.
+    tokens take, are packed apart from the others, which would otherwise be padded to the full length.
     """
     sizes = [r_BL1M.shape[3] - shared, shared][: 1 + shared]
     outputs = []
@@ -29,13 +30,13 @@ def packed_attention(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, r_BL1M: Ten
 
 
 def masked_attention(q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor, r_BT1M: Tensor, count: int) -> Tensor:
-    """y_BLHV of the last L of T tokens: one query and one mask for each of the `count` routes a token takes at most."""
+    """Compute y_BLHV of the last L of T tokens, with one query and one mask for each of `count` slots of a token."""
     batch, length, heads = q_BLHK.shape[:3]
     chosen_BLS, weight_BLS = slots(r_BT1M[:, -length:], count)
-    met_BTM = r_BT1M.squeeze(2) > 0
+    takes_BTM = r_BT1M.squeeze(2) > 0
     chosen_BSL = chosen_BLS.transpose(1, 2)
-    met_BSLT = met_BTM.mT.gather(1, chosen_BSL.flatten(1).unsqueeze(2).expand(-1, -1, met_BTM.shape[1]))
-    seen_BSLT = with_diagonal(met_BSLT.view(*chosen_BSL.shape, -1).tril(met_BTM.shape[1] - length))
+    takes_BSLT = takes_BTM.mT.gather(1, chosen_BSL.flatten(1).unsqueeze(2).expand(-1, -1, takes_BTM.shape[1]))
+    seen_BSLT = with_diagonal(takes_BSLT.view(*chosen_BSL.shape, -1).tril(takes_BTM.shape[1] - length))
     y_BHSV = F.scaled_dot_product_attention(
         q_BLHK.transpose(1, 2).repeat(1, 1, count, 1),
         k_BTGK.transpose(1, 2),

@@ -12,7 +12,7 @@ from star.ops.attention.masks import causal_mask
 
 
 def attention_in_tiles(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: int) -> Tensor:
-    """y_BLHV: the queries of a tile see keys of the same tile and of the tile before it, and no others."""
+    """Compute y_BLHV; the queries of a tile see keys of the same tile and of the tile before it, and no others."""
     batch, length = q_BLHK.shape[:2]
     q_BNWHK, k_BNWGK, v_BNWGV = (_tiles(x, window) for x in (q_BLHK, k_BLGK, v_BLGV))
     k_BNTGK, v_BNTGV = (torch.cat([F.pad(x[:, :-1], (0,) * 6 + (1, 0)), x], dim=2) for x in (k_BNWGK, v_BNWGV))
@@ -29,5 +29,5 @@ def attention_in_tiles(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: i
 
 
 def _tiles(x_BLHK: Tensor, window: int) -> Tensor:
-    """(B, N, W, H, K), the last tile padded with zeros."""
+    """Cut into tiles, (B, N, W, H, K), the last one padded with zeros."""
     return torch.unflatten(F.pad(x_BLHK, (0, 0, 0, 0, 0, -x_BLHK.shape[1] % window)), 1, (-1, window))

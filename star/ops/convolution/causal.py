@@ -12,14 +12,14 @@ from torch.autograd.function import once_differentiable
 from star.ops.precision import at_least_float32
 
 DIRECT_TAPS = 16
-"""Up to this many taps a sum of shifted products is faster than the FFT."""
+"""The number of taps up to which a sum of shifted products is faster than the FFT."""
 
 TILE_ELEMENTS = 1 << 18
-"""Elements of a tile of tokens, 1 MiB in float32, which stays in the cache of a processor from one tap to the next."""
+"""Elements of a tile of tokens: 1 MiB in float32, which stays in the cache of a processor from one tap to the next."""
 
 
 def causal(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    """y_t = sum_w h_w x_{t-w}, in the dtype of x; zero before the first token."""
+    """Compute y_t = sum_w h_w x_{t-w} in the dtype of x, with x = 0 before the first token."""
     if h_DW.shape[1] <= DIRECT_TAPS:
         return shifted_sum(x_BLD, h_DW)
     return fft(x_BLD, h_DW)
@@ -32,8 +32,8 @@ def shifted_sum(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
 
 
 class _ShiftedSum(torch.autograd.Function):
-    """Forward and backward in tiles of tokens. A gradient written by hand makes fewer passes over memory than the chain
-    of slices that autograd records.
+    """The sum in tiles of tokens, with a backward pass written by hand, which passes over memory less often than the
+    chain of slices that autograd records.
     """
 
     @staticmethod
@@ -69,7 +69,7 @@ class _ShiftedSum(torch.autograd.Function):
 
 
 def _tiles(x_BLD: Tensor) -> list[tuple[int, int]]:
-    """The first token of each tile, and the token behind its last."""
+    """List the first token of each tile and the token after its last."""
     batch, length, channels = x_BLD.shape
     size = max(1, TILE_ELEMENTS // (batch * channels))
     return [(first, min(first + size, length)) for first in range(0, length, size)]

@@ -10,7 +10,7 @@ from star.ops.convolution.state_space import StateSpace
 
 
 def gated_convolution(c_BLHV: Tensor, b_BLHV: Tensor, v_BLHV: Tensor, h_HW: Tensor) -> Tensor:
-    """y_t = c_t sum_w h_w b_{t-w} v_{t-w}, over the taps that reach back to the first token at most: y_BLHV."""
+    """Compute y_t = c_t sum_w h_w b_{t-w} v_{t-w} over the taps that reach back to the first token at most: y_BLHV."""
     u_BLHV = b_BLHV * v_BLHV
     outputs = []
     for i, c_BHV in enumerate(c_BLHV.unbind(1)):

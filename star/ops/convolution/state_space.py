@@ -1,11 +1,12 @@
 """Filters that are the impulse response of a linear system with a small state: as taps, and as a recurrence.
 
-There are two forms, and both include the direct path from the input to the output:
+Both forms include the direct path from the input to the output:
 modes h_HM2 = (log pole, residue) or h_HM4 = (log modulus and angle of the pole, real and imaginary residue):
     s_t = pole s_{t-1} + u_t, y_t = sum_n Re(residue_n s_nt); the last of the M rows holds the gain of the direct path.
 systems h_HMM = [[A, B], [C, D]]: (s_{t+1}, y_t) = h (s_t, u_t).
 
-B batch, L tokens, H heads, V channels per head, N numbers of state, M = N + 1 rows, T distances.
+B batch, L tokens, H heads, V channels per head, N numbers of state, M = N + 1 rows, T distances, of which J neighbours
+form each of Q tiles.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ class StateSpace(ABC):
 
     @abstractmethod
     def taps(self, h: Tensor, length: int) -> Tensor:
-        """The filter at distances 0 ... length - 1: h_HT."""
+        """Compute the filter at distances 0 ... length - 1: h_HT."""
 
     @abstractmethod
     def step(self, h: Tensor, state_BHVN: Tensor, u_BHV: Tensor) -> tuple[Tensor, Tensor]:
-        """Advance by one token: y_BHV and the next state. It defines the model; the other functions agree with it."""
+        """Advance by one token: y_BHV and the next state. This function defines the model; the others agree with it."""
 
     @abstractmethod
     def reach(self, h: Tensor, state_BHVN: Tensor, u_BLHV: Tensor) -> tuple[Tensor, Tensor]:
-        """The state's contribution to the next L outputs, y_BLHV, and the state after these L inputs."""
+        """Compute the state's contribution to the next L outputs, y_BLHV, and the state after these L inputs."""
 
     @abstractmethod
     def flops(self, order: int) -> int:
-        """FLOPs of a step for one channel with `order` numbers of state; a multiply-add counts as two."""
+        """Count the FLOPs of a step for one channel with `order` numbers of state; a multiply-add counts as two."""
 
     def advance(self, h: Tensor, state_BHVN: Tensor, u_BLHV: Tensor) -> tuple[Tensor, Tensor]:
         """Advance by L tokens at once: y_BLHV and the last state."""
@@ -105,7 +106,7 @@ class System(StateSpace):
 
 
 def krylov(a_HNN: Tensor, x_HN: Tensor, count: int) -> Tensor:
-    """x, A x, ..., A^(count - 1) x as columns, (H, N, count). Each squaring of A doubles the number of columns."""
+    """Compute x, A x, ..., A^(count - 1) x as columns, (H, N, count). Squaring A doubles the number of columns."""
     columns_HNT = x_HN.unsqueeze(-1)
     while columns_HNT.shape[-1] < count:
         columns_HNT = torch.cat([columns_HNT, a_HNN @ columns_HNT], dim=-1)
@@ -114,28 +115,28 @@ def krylov(a_HNN: Tensor, x_HN: Tensor, count: int) -> Tensor:
 
 
 def _modes(h: Tensor) -> tuple[Tensor, Tensor]:
-    """Log poles and residues, each (H, M), real or complex."""
+    """Return log poles and residues, each (H, M), real or complex."""
     paired = h if h.shape[-1] == 2 else torch.view_as_complex(torch.unflatten(h, -1, (2, 2)).contiguous())
     return paired[..., 0], paired[..., 1]
 
 
 def _powers(log_HM: Tensor, exponents_T: Tensor) -> Tensor:
-    """Each pole to each power, (H, M, T)."""
+    """Raise each pole to each power: (H, M, T)."""
     return torch.exp(log_HM.unsqueeze(-1) * exponents_T)
 
 
 def _as_modes(state_BHVN: Tensor, like: Tensor) -> Tensor:
-    """The state of every mode, complex where `like` is complex."""
+    """Return the state of every mode, complex where `like` is complex."""
     if not like.is_complex():
         return state_BHVN
     return torch.view_as_complex(torch.unflatten(state_BHVN, -1, (-1, 2)).contiguous())
 
 
 def _as_real(state: Tensor) -> Tensor:
-    """state_BHVN, with a complex state as real and imaginary part."""
+    """Return state_BHVN, with a complex state as real and imaginary part."""
     return torch.view_as_real(state).flatten(-2) if state.is_complex() else state
 
 
 def _matrices(h_HMM: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A, B, C and D of a system."""
+    """Return A, B, C and D of a system."""
     return h_HMM[:, :-1, :-1], h_HMM[:, :-1, -1], h_HMM[:, -1, :-1], h_HMM[:, -1, -1:]

@@ -2,11 +2,11 @@
 
 y_BLD = c_BLD * sum_w h_DW[:, w] * u[t - w],  u = b_BLD * v_BLD,  zero before the start.
 
-Each program computes one tile of BLOCK_L tokens by BLOCK_D channels of one sequence. It reads the W - 1 tokens before
-the tile (backward: also the W - 1 tokens after it) again, so programs do not wait for each other. The gradient of the
-filter is summed within a tile, stored, and reduced over tiles afterwards: no atomics are used, so equal inputs give
-equal bits. For the same reason the tile comes from a table and not from autotuning, which would let a timing decide the
-order of summation.
+Each program computes one tile of BLOCK_L tokens by BLOCK_D channels of one sequence. It also reads the W - 1 tokens
+before the tile and, in the backward pass, the W - 1 tokens after it, so programs do not wait for each other. The
+gradient of the filter is summed within a tile, stored, and reduced over tiles afterwards: no atomics are used, so equal
+inputs give equal bits. For the same reason the tile comes from a table and not from autotuning, in which a measured
+time would decide the order of summation.
 
 B batch, L tokens, D channels, W taps, P tiles of tokens over all sequences.
 """
@@ -28,7 +28,7 @@ from star.ops.convolution.triton_configuration import Configuration, configurati
 def gated_short_conv(
     c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor, configured: Configuration | None = None
 ) -> Tensor:
-    """`naive.gated_convolution` with one filter per channel: y_BLD in the dtype of c_BLD, accumulated in float32.
+    """Compute `naive.gated_convolution` with one filter per channel: y_BLD in the dtype of c_BLD, summed in float32.
 
     It is differentiable once in all four tensors. They are float32 or bfloat16 with any strides; rows at a constant
     stride, such as the parts of one projection, are read in place.
@@ -84,7 +84,7 @@ def _launch(kernel: Any, rows: tuple[Tensor, ...], rest: tuple[Tensor, ...], con
 
 
 def _rows(x_BLD: Tensor) -> Tensor:
-    """The tensor itself if its B L rows lie at a constant stride, and otherwise a contiguous copy."""
+    """Return the tensor itself if its B L rows lie at a constant stride, and otherwise a contiguous copy."""
     sequences, length, channels = x_BLD.shape
     dense = x_BLD.stride(2) == 1 or channels == 1
     even = sequences == 1 or x_BLD.stride(0) == length * _pitch(x_BLD)
@@ -92,7 +92,7 @@ def _rows(x_BLD: Tensor) -> Tensor:
 
 
 def _pitch(x_BLD: Tensor) -> int:
-    """Elements from one row to the next."""
+    """Return the number of elements from one row to the next."""
     return x_BLD.stride(1) if x_BLD.shape[1] > 1 else x_BLD.stride(0)
 
 
@@ -103,7 +103,7 @@ def _jit(function: Callable[..., Any]) -> Any:
 
 @_jit
 def _tile(L: tl.tensor, D: tl.tensor, BLOCK_L: tl.constexpr, BLOCK_D: tl.constexpr) -> tl.tensor:
-    """The tile of this program: its number among the P tiles, the sequence's first row, its tokens and its channels."""
+    """Find the tile of this program: its number, the first row of its sequence, its tokens and its channels."""
     program = tl.program_id(0)
     across = tl.cdiv(D, BLOCK_D)
     along = tl.cdiv(L, BLOCK_L)
@@ -128,7 +128,7 @@ def _inside(t: tl.tensor, d: tl.tensor, L: tl.tensor, D: tl.tensor) -> tl.tensor
 def _read(
     x: tl.tensor, start: tl.tensor, t: tl.tensor, d: tl.tensor, L: tl.tensor, D: tl.tensor, pitch: tl.tensor
 ) -> tl.tensor:
-    """A tile in float32, zero outside its sequence."""
+    """Read a tile in float32, with zeros outside its sequence."""
     return tl.load(x + _at(start, t, d, pitch), mask=_inside(t, d, L, D), other=0.0).to(tl.float32)
 
 

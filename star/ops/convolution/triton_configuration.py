@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Configuration:
-    """How a kernel is cut into programs: tokens and channels of a tile, warps and pipeline stages of a program."""
+    """The division of a kernel into programs: tokens and channels of a tile, warps and pipeline stages of a program."""
 
     block_l: int
     block_d: int
@@ -19,9 +19,9 @@ CONFIGURATIONS = (
     Configuration(32, 64),
     Configuration(16, 128),
 )
-"""From narrow to wide: 2048 elements a tile, 8 a thread, so that 8 taps in float32 still fit the registers."""
+"""Tiles from narrow to wide, of 2048 elements, 8 per thread, so that 8 taps in float32 still fit the registers."""
 
 
 def configuration(channels: int) -> Configuration:
-    """The narrowest tile that spans the channels, or else the widest."""
+    """Return the narrowest tile that spans the channels, or else the widest tile."""
     return next((row for row in CONFIGURATIONS if row.block_d >= channels), CONFIGURATIONS[-1])

@@ -1,17 +1,17 @@
 """The gated delta rule S_t = (I - d_t b_t b_t^T) exp(a_t) S_{t-1} + d_t b_t v_t^T, y_t = S_t^T c_t, in chunks.
 
-Within a chunk the values written at each token, u_t = d_t (v_t - exp(a_t) S_{t-1}^T b_t), solve a triangular
+Within a chunk, the values that each token writes, u_t = d_t (v_t - exp(a_t) S_{t-1}^T b_t), solve a triangular
 system (I + N) U = d (V - exp(g) B S_0) with N_tj = d_t exp(g_t - g_j) b_t . b_j for j < t and g the running sum of a:
 the UT form of Yang et al. 2024 (Parallelizing Linear Transformers with the Delta Rule, section 3), with decays as in
-Gated Delta Networks (Yang et al. 2025, section 3.3). A chunk is then one map of its first state, S -> M S + R, so that
-only a product of K x K matrices is left for the loop over chunks; the rest is computed for all chunks at once.
+Gated Delta Networks (Yang et al. 2025, section 3.3). A chunk then maps its first state linearly, S -> M S + R, so that
+the loop over chunks multiplies by a K x K matrix and no more; the rest is computed for all chunks at once.
 
-The inverse is found by substitution, never as (I - N)(I + N^2)(I + N^4)...: that takes twice as long, and on keys that
-are alike its powers of N grow past 10^9 and cancel (relative error 3 at 32 tokens in float32, where substitution keeps
-3e-7).
+The inverse is computed by substitution and not as the product (I - N)(I + N^2)(I + N^4)...: that takes twice as long,
+and for similar keys its powers of N grow past 10^9 and cancel (relative error 3 at 32 tokens in float32, where
+substitution has 3e-7).
 
-B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels, N chunks of J tokens,
-X = N B H of them side by side.
+B batch, L tokens, H heads, K key channels, V value channels, N chunks of J tokens, X = N B H of them side by side,
+S = J J + J sums of log decays.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from star.ops.recurrence.chunk_products import LOG2_E
 from star.ops.recurrence.inputs import Inputs, joined
 
 CHUNK = 16
-"""Tokens of a chunk. Fastest on one thread at K = V = 16: work within chunks grows with J, between them with 1 / J."""
+"""Tokens of a chunk: work within chunks grows with J, between them with 1 / J. Fastest on one thread at K = V = 16."""
 
 TILE = 512
-"""Tokens whose chunks are worked on at once. On a CPU longer tiles leave its cache."""
+"""Tokens whose chunks are computed at once. On a CPU, the tensors of longer tiles exceed the cache."""
 
 
 def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHV and the last state_BHKV, as `naive.delta_rule`; differentiable in everything, once.
+    """Compute y_BLHV and the last state_BHKV as `naive.delta_rule` does; differentiable once in all inputs.
 
-    Keys have a length of at most 1, shares lie between 0 and 1, and log decays are finite.
+    The length of a key is at most 1, shares lie between 0 and 1, and log decays are finite.
     """
     outputs = []
     for part in inputs.every_token().split(TILE):
@@ -59,14 +59,14 @@ def _tile(inputs: Inputs, initial_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _chunked(x_BLH: Tensor, chunk: int) -> Tensor:
-    """(X, J, size), padded with zeros: padding tokens do not decay the state, write nothing and read nothing."""
+    """Cut into chunks, (X, J, size), padded with zeros: padding tokens do not decay, write or read the state."""
     missing = -x_BLH.shape[1] % chunk
     padded = F.pad(x_BLH, (0, 0, 0, 0, 0, missing)) if missing else x_BLH
     return torch.unflatten(padded, 1, (-1, chunk)).permute(1, 0, 3, 2, 4).flatten(0, 2)
 
 
 class _DeltaRule(torch.autograd.Function):
-    """Written by hand, as the chain that autograd records keeps more tensors and takes two to three times as long.
+    """The chunks of a tile, with a backward pass written by hand: autograd's takes two to three times as long.
 
     n are the products d b . b and r the products c . b within a chunk, decayed; u are the values that the chunk writes
     from a first state of zeros, and u + w S the values that it writes from a first state S.
@@ -91,7 +91,7 @@ class _DeltaRule(torch.autograd.Function):
 def _outputs(
     c: Tensor, b: Tensor, a: Tensor, d: Tensor, v: Tensor, initial: Tensor
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """Outputs y_XJV, the last state, and the tensors that the gradients need beside c, b, d and v."""
+    """Compute y_XJV, the last state, and the tensors that the gradients need besides c, b, d and v."""
     gap_XJJ, since_XJ1 = _decays(a)
     writes_XJK, kept_XKJ = d * b, (b * _until_end(gap_XJJ)).mT
     n_XJJ = (writes_XJK @ b.mT).mul_(gap_XJJ)
@@ -109,7 +109,7 @@ def _outputs(
 
 
 def _gradients(saved: tuple[Tensor, ...], dy: Tensor, dlast: Tensor) -> tuple[Tensor, ...]:
-    """The gradients of c, b, a, d, v and the first state.
+    """Compute the gradients of c, b, a, d, v and the first state.
 
     With w S + u = (I + N)^-1 right, the gradients of N, u and w follow from that of `right`.
     """
@@ -137,9 +137,9 @@ def _gradients(saved: tuple[Tensor, ...], dy: Tensor, dlast: Tensor) -> tuple[Te
 
 
 def _decays(a_XJ1: Tensor) -> tuple[Tensor, Tensor]:
-    """exp(a_{j+1} + ... + a_i) for i >= j, else 0, as gap_XJJ; and exp(a_0 + ... + a_i), since_XJ1.
+    """Compute exp(a_{j+1} + ... + a_i) for i >= j, else 0, as gap_XJJ; and exp(a_0 + ... + a_i), since_XJ1.
 
-    Each sum is taken over its own tokens. A difference of running sums would lose the small decays that follow a large.
+    Each sum runs over its own tokens. A difference of running sums would lose small decays that follow a large one.
     """
     size = a_XJ1.shape[1]
     tokens_JS, never_S = _spans(size, a_XJ1.dtype, a_XJ1.device)
@@ -148,14 +148,14 @@ def _decays(a_XJ1: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _through_decays(dgaps_XJJ: Tensor, dsince_XJ1: Tensor) -> Tensor:
-    """The gradient of a from the gradients of the sums in `_decays`."""
+    """Compute the gradient of a from the gradients of the sums in `_decays`."""
     dsums_XS = torch.cat([dgaps_XJJ.flatten(1), dsince_XJ1.squeeze(-1)], dim=1)
     return (dsums_XS @ _spans(dsince_XJ1.shape[1], dsince_XJ1.dtype, dsince_XJ1.device)[0].T).unsqueeze(-1)
 
 
 @lru_cache(maxsize=16)
 def _spans(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ones for the tokens of each of the S = J J + J sums in `_decays`, (J, S); -inf for sums with i < j, else 0."""
+    """Make ones for the tokens of each of the S sums in `_decays`, (J, S), and -inf for sums with i < j, (S,)."""
     place = torch.arange(size, device=device)
     token, i, j = place.view(-1, 1, 1), place.view(1, -1, 1), place.view(1, 1, -1)
     between_JS = ((j < token) & (token <= i)).flatten(1)
@@ -173,7 +173,7 @@ def _dot(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _propagate_states(through_XKK: Tensor, added_XKV: Tensor, initial: Tensor) -> tuple[Tensor, Tensor]:
-    """The state before each chunk, (X, K, V), and the last one."""
+    """Compute the state before each chunk, (X, K, V), and the last state."""
     states = initial.new_empty(len(through_XKK) // len(initial) + 1, *initial.shape)
     states[0] = initial
     state = states.unbind()
@@ -183,7 +183,7 @@ def _propagate_states(through_XKK: Tensor, added_XKV: Tensor, initial: Tensor) -
 
 
 def _propagate_gradients(through_XKK: Tensor, local_XKV: Tensor, dlast: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient of the state after each chunk, (X, K, V), and that of the first state."""
+    """Compute the gradient of the state after each chunk, (X, K, V), and that of the first state."""
     adjoints = dlast.new_empty(len(through_XKK) // len(dlast) + 1, *dlast.shape)
     adjoints[-1] = dlast
     adjoint = adjoints.unbind()
@@ -193,5 +193,5 @@ def _propagate_gradients(through_XKK: Tensor, local_XKV: Tensor, dlast: Tensor) 
 
 
 def _chunks(side_by_side: Tensor, *chunked_X: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The tensors of each chunk, in order."""
+    """Iterate over the tensors of each chunk, in order."""
     return zip(*(torch.split(x, len(side_by_side)) for x in chunked_X), strict=True)

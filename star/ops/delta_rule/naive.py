@@ -4,7 +4,7 @@ S_t = (I - d_t b_t b_t^T) exp(a_t) S_{t-1} + d_t b_t v_t^T and y_t = S_t^T c_t. 
 under the key b_t moves towards v_t by the share d_t (Yang et al. 2025, Gated Delta Networks, eq. 10; with a = 0
 DeltaNet, Yang et al. 2024). Every other form agrees with it.
 
-B batch, L tokens, H heads, K key channels, V value channels.
+B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels.
 """
 
 import torch
@@ -14,7 +14,7 @@ from star.ops.recurrence.inputs import Inputs
 
 
 def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHV and the last state_BHKV."""
+    """Compute the outputs y_BLHV and the last state_BHKV."""
     outputs = []
     for t in range(inputs.length):
         y_BHV, state_BHKV = token(inputs.token(t), state_BHKV)
@@ -23,7 +23,7 @@ def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def token(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    """One token. Gives y_BHV and the new state_BHKV."""
+    """Compute y_BHV and the new state_BHKV after one token."""
     c_BGK, b_BGK, a_BH1, d_BH1, v_BHV = inputs
     state_BHKV = a_BH1.exp().unsqueeze(-1) * state_BHKV
     found_BHV = (b_BGK.unsqueeze(-1) * state_BHKV).sum(-2)

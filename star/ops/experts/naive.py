@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def to_experts(x_BLI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor, count: int) -> Tensor:
-    """y_BLSO for `count` slots: each token through each expert it takes."""
+    """Compute y_BLSO for `count` slots: each token through each expert it takes."""
     y_BLSO = x_BLI.new_zeros(*x_BLI.shape[:2], count, weight_MOI.shape[1])
     for b, i, slot, expert in _taken(r_BL1M):
         y_BLSO[b, i, slot] = weight_MOI[expert] @ x_BLI[b, i]
@@ -20,7 +20,7 @@ def to_experts(x_BLI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor, count: int) ->
 
 
 def from_experts(x_BLSI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor) -> Tensor:
-    """y_BLO: each slot of a token through its expert, summed over slots."""
+    """Compute y_BLO: each slot of a token through its expert, summed over slots."""
     y_BLO = x_BLSI.new_zeros(*x_BLSI.shape[:2], weight_MOI.shape[1])
     for b, i, slot, expert in _taken(r_BL1M):
         y_BLO[b, i] = y_BLO[b, i] + weight_MOI[expert] @ x_BLSI[b, i, slot]
@@ -28,7 +28,7 @@ def from_experts(x_BLSI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor) -> Tensor:
 
 
 def _taken(r_BL1M: Tensor) -> list[tuple[int, int, int, int]]:
-    """Sequence, token, slot and expert of every filled slot."""
+    """List sequence, token, slot and expert of every filled slot."""
     batch, length = r_BL1M.shape[:2]
     return [
         (b, i, slot, expert)

@@ -12,7 +12,7 @@ from star.ops.routing import slots
 
 
 def to_experts(x_BLI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor, count: int) -> Tensor:
-    """y_BLSO: each token through each expert it takes; slots beyond these are 0."""
+    """Compute y_BLSO: each token through each expert it takes; slots beyond these are 0."""
     rows = _rows(*slots(r_BL1M, count), len(weight_MOI))
     x_RI = x_BLI.flatten(0, 1)
     results = _products([row_N // count for row_N in rows], x_RI, weight_MOI)
@@ -20,7 +20,7 @@ def to_experts(x_BLI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor, count: int) ->
 
 
 def from_experts(x_BLSI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor) -> Tensor:
-    """y_BLO: each slot of a token through its expert, summed over slots."""
+    """Compute y_BLO: each slot of a token through its expert, summed over slots."""
     rows = _rows(*slots(r_BL1M, x_BLSI.shape[2]), len(weight_MOI))
     x_RI = x_BLSI.flatten(0, 2)
     results = _products(rows, x_RI, weight_MOI)
@@ -28,19 +28,19 @@ def from_experts(x_BLSI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor) -> Tensor:
 
 
 def _rows(chosen_BLS: Tensor, weight_BLS: Tensor, experts: int) -> list[Tensor]:
-    """The slots that each expert fills, counted through batch, tokens and slots."""
+    """List for each expert the slots that it fills, counted through batch, tokens and slots."""
     filled_R = torch.where(weight_BLS > 0, chosen_BLS, experts).flatten()
     return [(filled_R == expert).nonzero().squeeze(1) for expert in range(experts)]
 
 
 def _products(rows: list[Tensor], x_RI: Tensor, weight_MOI: Tensor) -> list[Tensor]:
-    """(N, O) of each expert from its rows of x."""
+    """Compute for each expert its results, (N, O), from its rows of x."""
     found_RI = x_RI.index_select(0, torch.cat(rows))
     batches_NI = torch.split(found_RI, [len(row_N) for row_N in rows])
     return [F.linear(x_NI, weight_OI) for x_NI, weight_OI in zip(batches_NI, weight_MOI.unbind(0), strict=True)]
 
 
 def _scatter(rows: list[Tensor], results: list[Tensor], size: int) -> Tensor:
-    """(R, O) with the results at their rows and 0 elsewhere."""
+    """Make (R, O) with the results at their rows and 0 elsewhere."""
     found = torch.cat(results)
     return found.new_zeros(size, found.shape[1]).index_copy(0, torch.cat(rows), found)

@@ -4,7 +4,7 @@
     c_t = exp(log sigmoid(f) + s_{t-1} - s_t) c_{t-1} + exp(i - s_t) tanh(z),  n_t likewise with 1 in place of tanh(z)
     y_t = sigmoid(o) c_t / n_t
 
-c / n does not depend on s: it keeps the exponentials in range. The larger of the two exponentials is 1, so n is at
+s keeps the exponentials in range; c / n does not depend on it. The larger of the two exponentials is 1, so n is at
 least 1 from the first token on, and n = 0 marks a cell that has seen no token. A state of zeros is therefore an empty
 cell.
 
@@ -22,7 +22,7 @@ State = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def memory_cell(gates_BL4HK: Tensor, feedback_H4KK: Tensor, state_B4HK: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHK and the last state_B4HK, all of one floating dtype.
+    """Compute the outputs y_BLHK and the last state_B4HK, all of one floating dtype.
 
     Args:
         gates_BL4HK: the gates before their nonlinearities and without the feedback.
@@ -39,7 +39,7 @@ def memory_cell(gates_BL4HK: Tensor, feedback_H4KK: Tensor, state_B4HK: Tensor) 
 
 
 def token(gates_B4HK: Tensor, state: State) -> State:
-    """The state after one token whose gates include the feedback; s is -inf before the first token."""
+    """Compute the state after one token, whose gates include the feedback; s is -inf before the first token."""
     i, f, z, o = gates_B4HK.unbind(1)
     _, c, n, s = state
     kept = F.logsigmoid(f) + s

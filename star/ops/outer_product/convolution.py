@@ -1,11 +1,11 @@
 """The causal convolution of outer products in the fastest form: y_i = sum_{j <= i} h_{i-j} (c_i . b_j) v_j, per head.
 
-As a map of v it is a matrix T with the entries h_{i-j} (c_i . b_j). Computing T, whole or in tiles along the diagonal
-where the filter is short, is exactly causal. A Fourier transform over the products b_j v_j^T runs only where it is
-faster.
+The convolution multiplies v by a matrix T with the entries h_{i-j} (c_i . b_j). Computing T is exactly causal; where
+the filter is short, only tiles along the diagonal of T are computed. Where it is faster, a Fourier transform convolves
+the outer products b_j v_j^T with the filter instead.
 
-B batch, L query tokens, the last of T key tokens, H heads, K channels of c and b and V of v per head, P = K V products,
-W taps, N tiles of R rows, M = B N.
+B batch, L query tokens, which are the last of T key tokens, H heads, K channels of c and b and V of v per head,
+P = K V products, W taps, N tiles of R rows, M = B N.
 """
 
 import torch
@@ -20,21 +20,22 @@ from star.ops.precision import at_least_float32
 SMALLEST_TILE = 32
 
 REACH_PER_PRODUCT, VALUES = 8, 16
-"""The FFT transforms K V products a token, and a row of T has as many entries as the filter has taps: the FFT is faster
-above 8 taps for each product. Value channels beyond 16 do not count, because both forms work on them. Measured on a
-CPU, forward and backward: break-even is at 85, 160, 450, 2,000 and 5,200 taps with 2, 4, 8, 16 and 32 channels."""
+"""The FFT transforms K V products per token, and a row of T has as many entries as the filter has taps. The FFT is
+faster above 8 taps for each product. Value channels beyond 16 do not count, because they slow both forms alike.
+Measured on a CPU, forward and backward, both forms take equal time at 85, 160, 450, 2,000 and 5,200 taps with 2, 4, 8,
+16 and 32 channels."""
 
 LEAST_REACH = 128
-"""Up to this many taps T is computed, however few the products are."""
+"""The number of taps up to which T is computed for any number of products."""
 
 
 def uses_fft(reach: int, keys: int, values: int) -> bool:
-    """Whether a filter with this many taps inside the sequence is applied by Fourier transform."""
+    """Return whether a filter with this many taps inside the sequence is applied by Fourier transform."""
     return reach > max(LEAST_REACH, REACH_PER_PRODUCT * keys * min(values, VALUES))
 
 
 def outer_product_convolution(c_BLHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, h_HW: Tensor) -> Tensor:
-    """`naive.outer_product_convolution` at the last L of T tokens, y_BLHV in the dtype of c."""
+    """Compute `naive.outer_product_convolution` at the last L of T tokens: y_BLHV in the dtype of c."""
     length, total, taps = c_BLHK.shape[1], b_BTHK.shape[1], h_HW.shape[1]
     ahead = total - length
     if uses_fft(min(taps, total) * length // total, c_BLHK.shape[-1], v_BTHV.shape[-1]):
@@ -48,23 +49,23 @@ def outer_product_convolution(c_BLHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, h_
 
 
 def outer_products(b_BLHK: Tensor, v_BLHV: Tensor) -> Tensor:
-    """b v^T with K and V as one axis, u_BLHP."""
+    """Compute b v^T with K and V as one axis: u_BLHP."""
     return (b_BLHK.unsqueeze(-1) * v_BLHV.unsqueeze(-2)).flatten(-2)
 
 
 def read(c_BLHK: Tensor, u_BLHP: Tensor) -> Tensor:
-    """y = c u: the sum of filtered products over K, weighted by the query, y_BLHV."""
+    """Compute y = c u, the sum of filtered products over K, weighted by the query: y_BLHV."""
     u_BLHKV = torch.unflatten(u_BLHP, -1, (c_BLHK.shape[-1], -1))
     return (c_BLHK.unsqueeze(-2) @ u_BLHKV).squeeze(-2)
 
 
 def _padded(tokens: int, c_BLHK: Tensor) -> Tensor:
-    """Queries of zeros for this many earlier tokens, then the queries c."""
+    """Put queries of zeros for this many earlier tokens before the queries c."""
     return F.pad(c_BLHK, (0, 0, 0, 0, tokens, 0))
 
 
 def _diagonal_tiles(c_BLHK: Tensor, b_BLHK: Tensor, v_BLHV: Tensor, h_HW: Tensor, tile: int) -> Tensor:
-    """Computes T in tiles of at least W rows: their columns are the tokens of the tile and of the tile before it."""
+    """Compute T in tiles of at least W rows, whose columns are the tokens of the tile and of the tile before it."""
     batch, length = c_BLHK.shape[:2]
     c_BNRHK, b_BNRHK, v_BNRHV = (
         torch.unflatten(F.pad(x, (0, 0, 0, 0, 0, -length % tile)), 1, (-1, tile)) for x in (c_BLHK, b_BLHK, v_BLHV)
@@ -76,6 +77,6 @@ def _diagonal_tiles(c_BLHK: Tensor, b_BLHK: Tensor, v_BLHV: Tensor, h_HW: Tensor
 
 
 def _rows(c_BRHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, t_HRT: Tensor) -> Tensor:
-    """y_BRHV from the filter's entries t_HRT of the last R rows."""
+    """Compute y_BRHV from the filter's entries t_HRT of the last R rows."""
     scores_BHRT = (c_BRHK.transpose(1, 2) @ b_BTHK.permute(0, 2, 3, 1)) * t_HRT
     return (scores_BHRT @ v_BTHV.transpose(1, 2)).transpose(1, 2)

@@ -1,10 +1,10 @@
 """The causal convolution of outer products that computes the matrix T tile by tile.
 
-A tile is a few rows of T for some sequences and heads, small enough for the processor's cache. The backward pass
-computes every tile again instead of storing T, which takes half the time of reading T from memory.
+A tile is a few rows of T for some sequences and heads, small enough for the processor's cache. T is not stored: the
+backward pass computes every tile again, which takes half the time of reading T from memory.
 
-B batch, L query tokens, the last of T key tokens, H heads, K channels of c and b and V of v per head, W taps, R rows of
-a tile, S key tokens that a tile sees.
+B batch, L query tokens, which are the last of T key tokens, H heads, K channels of c and b and V of v per head, W taps,
+R rows of a tile, S key tokens that a tile sees.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ LARGE_TILE_ELEMENTS = 1 << 26
 
 
 def dense(c_BLHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, h_HW: Tensor) -> Tensor:
-    """`naive.outer_product_convolution` at the last L of T tokens, y_BLHV: exactly causal, in O(L T).
+    """Compute `naive.outer_product_convolution` at the last L of T tokens: y_BLHV, exactly causal, in O(L T).
 
     All tensors have one dtype.
     """
@@ -77,13 +77,13 @@ class _Dense(torch.autograd.Function):
 
 
 def _by_head(x_BLHK: Tensor) -> Tensor:
-    """x_HBLK, contiguous so that a head is read at one stride; a single sequence, as in decoding, is not copied."""
+    """Return x_HBLK, contiguous so that a head is read at one stride; a single sequence (decoding) is not copied."""
     x_HBLK = x_BLHK.permute(2, 0, 1, 3)
     return x_HBLK if len(x_BLHK) == 1 else x_HBLK.contiguous()
 
 
 def _tiles(c_HBLK: Tensor, b_HBTK: Tensor) -> Iterator[tuple[tuple[slice, slice], slice, int]]:
-    """Heads and sequences of a tile, its rows, and the number of key tokens that its last row sees."""
+    """Yield for each tile its heads and sequences, its rows, and the number of key tokens that its last row sees."""
     heads, batch, length, tokens = *c_HBLK.shape[:3], b_HBTK.shape[2]
     entries = TILE_ELEMENTS.get(c_HBLK.device.type, LARGE_TILE_ELEMENTS)
     for first in range(0, length, ROWS):
@@ -97,7 +97,7 @@ def _tiles(c_HBLK: Tensor, b_HBTK: Tensor) -> Iterator[tuple[tuple[slice, slice]
 
 
 def _filter_entries(t_HRT: Tensor, s_HBRS: Tensor) -> Tensor:
-    """The filter's entries of the matrix for a tile, (H, 1, R, S).
+    """Return the filter's entries of the matrix for a tile, (H, 1, R, S).
 
     Entries depend on the distance of two tokens only, so every tile is a part of the last rows t_HRT, shifted left.
     """

@@ -1,11 +1,11 @@
 """The causal convolution of outer products by Fourier transform, in O(L log L).
 
-The products of some sequences and channels are transformed at once, as many as fit into the processor's cache. The
-backward pass computes products and spectra again: only the inputs are stored. It convolves with the same filter, but
-from later tokens to earlier ones; it therefore reverses the tokens of each tile.
+The products of several sequences and channels are transformed at once, as many as fit into the processor's cache. Only
+the inputs are stored: the backward pass computes products and spectra again. It convolves with the same filter, but
+from later tokens to earlier ones, so it reverses the tokens of each tile.
 
 B batch, L tokens, H heads, K channels of c and b and V of v per head, W taps; N tiles of S tokens, D windows of S taps
-and pairs of equal numbers (the axis 2) as in `star.ops.outer_product.fft_tiles`.
+and pairs of equal numbers (the axis 2) as in `star.ops.outer_product.fft_tiles`. A small x stands for any leading axes.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from star.ops.outer_product.fft_tiles import Tiles, inverse, spectra
 
 
 def fft(c_BLHK: Tensor, b_BLHK: Tensor, v_BLHV: Tensor, h_HW: Tensor) -> Tensor:
-    """`naive.outer_product_convolution`, causal up to rounding: y_BLHV.
+    """Compute `naive.outer_product_convolution`, causal up to rounding: y_BLHV.
 
     All tensors have one dtype, float32 or float64.
     """
@@ -56,7 +56,7 @@ class _FFT(torch.autograd.Function):
 
 
 def _outputs(tiles: Tiles, c_BKL: Tensor, b_BKL: Tensor, v_BVL: Tensor, windows_DS: Tensor) -> Tensor:
-    """y_BVL of one head."""
+    """Compute y_BVL of one head."""
     b_BKNS2, v_BVNS2, c_BKNS2 = tiles.cut(b_BKL), tiles.cut(v_BVL), tiles.cut(c_BKL)
     v_BVNS2 *= tiles.twiddle
     c_BKNS2 *= tiles.twiddle
@@ -70,7 +70,7 @@ def _outputs(tiles: Tiles, c_BKL: Tensor, b_BKL: Tensor, v_BVL: Tensor, windows_
 def _gradients(
     tiles: Tiles, inputs: list[Tensor], windows_DS: Tensor, dwindows_DS: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """dc_BKL, db_BKL and dv_BVL of one head from its c, b, v and dy; the gradient of its windows is added in place.
+    """Compute dc_BKL, db_BKL and dv_BVL of one head from its c, b, v and dy; add the gradient of its windows in place.
 
     The names cr, br, vr, dyr, dbr and dvr stand for tensors with the tokens of each tile reversed.
     """
@@ -92,12 +92,12 @@ def _gradients(
 
 
 def _product_spectra(b_BKNS2: Tensor, v_BVNS2: Tensor, scratch: Tensor) -> Tensor:
-    """Spectra of the products of every channel of b with every channel of v, (B, K, V, N, S)."""
+    """Compute the spectra of the products of every channel of b with every channel of v, (B, K, V, N, S)."""
     return spectra(torch.mul(b_BKNS2.unsqueeze(2), v_BVNS2.unsqueeze(1), out=scratch))
 
 
 def _filtered(x_xNS: Tensor, windows_DS: Tensor, scratch: Tensor, backward: bool = False) -> Tensor:
-    """The filter's output spectra: a tile reads itself and earlier tiles, or later tiles in the backward pass."""
+    """Filter the spectra: a tile reads itself and earlier tiles or, in the backward pass, itself and later tiles."""
     u_xNS = torch.mul(x_xNS, windows_DS[0], out=torch.view_as_complex(scratch))
     for distance in range(1, len(windows_DS)):
         earlier, later = slice(None, -distance), slice(distance, None)
@@ -107,9 +107,9 @@ def _filtered(x_xNS: Tensor, windows_DS: Tensor, scratch: Tensor, backward: bool
 
 
 def _add_by_distance(dwindows_DS: Tensor, x_BKVNS: Tensor, g_BKVNS: Tensor, scratch: Tensor) -> None:
-    """Add the gradient of every window: the products of input and gradient tiles at its distance, summed.
+    """Add the gradient of every window: the sum of the products of input and gradient tiles at its distance.
 
-    The sum over tiles is a call of its own, because PyTorch takes ten times as long over all axes at once.
+    The sum over tiles is a separate call, because PyTorch takes ten times as long to sum over all axes at once.
     """
     count, complex_scratch = x_BKVNS.shape[-2], torch.view_as_complex(scratch)
     for distance, dwindow_S in enumerate(dwindows_DS):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def outer_product_convolution(c_BLHK: Tensor, b_BLHK: Tensor, v_BLHV: Tensor, h_HW: Tensor) -> Tensor:
-    """y_i = sum_{j <= i} h_{i-j} (c_i . b_j) v_j, head by head: y_BLHV."""
+    """Compute y_i = sum_{j <= i} h_{i-j} (c_i . b_j) v_j, head by head: y_BLHV."""
     outputs = []
     for i, c_BHK in enumerate(c_BLHK.unbind(1)):
         reach = min(i + 1, h_HW.shape[1])

@@ -1,9 +1,9 @@
 """The recurrence as matrix products over chunks of tokens, for states with several value channels.
 
-Within a chunk every token reads every earlier one through the decays between them; the state at the end of a chunk is
-passed to the next. Log decays are only added and decays only multiplied, over exactly the tokens between the two, so
-any decay is exact. Work proceeds in tiles of a few chunks: the tensors between the products then stay in the cache of a
-CPU, and on other devices the memory for them is bounded.
+Within a chunk every token reads every earlier token through the decays between the two; the state at the end of a
+chunk is passed to the next chunk. Log decays are only added and decays only multiplied, over exactly the tokens between
+the two, so any decay is exact. A tile of a few chunks is computed at a time: the tensors between the products then stay
+in the cache of a CPU, and on other devices the memory for them is bounded.
 
 B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels, R decays of a head (1 or K),
 N chunks of C tokens in a tile, T tokens of a tile.
@@ -24,14 +24,14 @@ from star.ops.recurrence.chunk_per_key import PerKey
 from star.ops.recurrence.inputs import Inputs
 
 CHUNK, CHUNK_OF_SHARED = 16, 32
-"""Tokens of a chunk: work within chunks grows with C, between them with 1 / C. Longer where heads share c and b."""
+"""Tokens of a chunk; more if heads share c and b. Work within chunks grows with C, work between them with 1 / C."""
 
 TILE_ELEMENTS = 1 << 17
 """Elements of the largest tensor between products: 512 KiB in float32."""
 
 
 def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHV and the last state_BHKV, as `naive.recurrence`; differentiable in everything, once."""
+    """Compute y_BLHV and the last state_BHKV as `naive.recurrence` does; differentiable once in all inputs."""
     c_BLGK, b_BLGK, a_BLHR, d_BLH1, v_BLHV = inputs
     length, rates = inputs.length, a_BLHR.shape[-1]
     shared = c_BLGK.shape[2] < v_BLHV.shape[2]
@@ -46,7 +46,7 @@ def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Chunked(torch.autograd.Function):
-    """Tile by tile, forwards and backwards; a tile's intermediate results are kept if a gradient is wanted."""
+    """The recurrence tile by tile; the intermediate results of a tile are kept if an input needs a gradient."""
 
     @staticmethod
     def forward(ctx: Any, chunk: int, tile: int, *tensors: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,5 +79,5 @@ class _Chunked(torch.autograd.Function):
 
 
 def _chunks(x_BTHK: Tensor, chunk: int) -> Tensor:
-    """A view (N, B, H, C, K)."""
+    """Cut into chunks, as a view (N, B, H, C, K)."""
     return torch.unflatten(x_BTHK, 1, (-1, chunk)).permute(1, 0, 3, 2, 4)

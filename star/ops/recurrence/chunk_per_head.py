@@ -1,6 +1,7 @@
 """One tile of the chunked recurrence with one log decay per head. See `star.ops.recurrence.chunk`.
 
-B batch, N chunks of C tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels.
+B batch, N chunks of C tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels, E = C C pairs of
+tokens.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from star.ops.recurrence.chunk_products import (
 class PerHead:
     """Outputs and gradients of a tile with one decay per head.
 
-    A chunk's output is its scores c b^T, which heads may share, times the decays between its tokens, times w; plus c
-    times the decayed state at the start of the chunk.
+    A chunk's output is the sum of two products: its scores c b^T, which heads may share, times the decays between its
+    tokens, times w; and c times the decayed state at the start of the chunk.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class PerHead:
         return (self.mixing_NBHCC @ self.w).addcmul_(self.since_NBHC1, self.carried_NBHCV)
 
     def gradients(self, grad_y_NBHCV: Tensor, adjoint_BHKV: Tensor, found: tuple[Tensor, ...]) -> Tensor:
-        """Write the gradients of c, b, the log decays and w into `found`; give that of the tile's first state."""
+        """Write the gradients of c, b, the log decays and w into `found`; return that of the tile's first state."""
         groups = self.c.shape[2]
         read_NBHCV = self.since_NBHC1 * grad_y_NBHCV
         asked_NBHKV = by_group(self.c.transpose(-1, -2), read_NBHCV)

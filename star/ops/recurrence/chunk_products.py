@@ -1,6 +1,7 @@
 """Matrix products that both forms of a chunk make, and the states that one chunk passes to the next.
 
-B batch, N chunks of C tokens, H heads in G groups that share a factor, K key channels, V value channels.
+B batch, N chunks of C tokens, H heads in G groups of R heads that share a factor, K key channels, V value channels,
+X and Y any sizes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def fill(places: tuple[Tensor, ...], values: tuple[Tensor, ...]) -> None:
 
 
 def by_group(left_NBGXY: Tensor, right_NBHYV: Tensor) -> Tensor:
-    """left @ right, one left factor for all the heads of a group."""
+    """Compute left @ right with one left factor for all the heads of a group."""
     groups, heads = left_NBGXY.shape[2], right_NBHYV.shape[2]
     if groups == heads:
         return left_NBGXY @ right_NBHYV
@@ -31,29 +32,29 @@ def by_group(left_NBGXY: Tensor, right_NBHYV: Tensor) -> Tensor:
 
 
 def side_by_side(x_NBHYV: Tensor, groups: int) -> Tensor:
-    """The channels of a group's heads beside each other: (N, B, G, Y, R V)."""
+    """Put the channels of a group's heads beside each other: (N, B, G, Y, R V)."""
     return torch.unflatten(x_NBHYV, 2, (groups, -1)).transpose(3, 4).flatten(4)
 
 
 def summed_to_group(left_NBHXV: Tensor, right_NBHYV: Tensor, groups: int) -> Tensor:
-    """left @ right^T, summed over the heads of a group: (N, B, G, X, Y)."""
+    """Compute left @ right^T, summed over the heads of a group: (N, B, G, X, Y)."""
     if groups == left_NBHXV.shape[2]:
         return left_NBHXV @ right_NBHYV.transpose(-1, -2)
     return side_by_side(left_NBHXV, groups) @ side_by_side(right_NBHYV, groups).transpose(-1, -2)
 
 
 def summed_to(x_NBHXY: Tensor, groups: int) -> Tensor:
-    """Summed over the heads of a group."""
+    """Sum over the heads of each group."""
     return x_NBHXY if groups == x_NBHXY.shape[2] else torch.unflatten(x_NBHXY, 2, (groups, -1)).sum(3)
 
 
 def times_shared(x_NBHXY: Tensor, shared_NBGXY: Tensor) -> Tensor:
-    """x times a factor that the heads of a group share."""
+    """Multiply x by a factor that the heads of a group share."""
     return (torch.unflatten(x_NBHXY, 2, (shared_NBGXY.shape[2], -1)) * shared_NBGXY.unsqueeze(3)).flatten(2, 3)
 
 
 def propagate_states(added_NBHKV: Tensor, whole_NBHK1: Tensor, start_BHKV: Tensor) -> Tensor:
-    """The states between chunks, N + 1 of them, from what each chunk adds and the decay over each whole chunk."""
+    """Compute the N + 1 states between chunks from the state that each chunk adds and the decay over the chunk."""
     states = added_NBHKV.new_empty(len(added_NBHKV) + 1, *start_BHKV.shape)
     states[0] = start_BHKV
     state = states.unbind()
@@ -63,7 +64,7 @@ def propagate_states(added_NBHKV: Tensor, whole_NBHK1: Tensor, start_BHKV: Tenso
 
 
 def propagate_gradients(asked_NBHKV: Tensor, whole_NBHK1: Tensor, last_BHKV: Tensor) -> Tensor:
-    """The gradients of the states between chunks, N + 1 of them: the same loop from the last chunk to the first."""
+    """Compute the gradients of the N + 1 states between chunks, from the last chunk to the first."""
     adjoints = asked_NBHKV.new_empty(len(asked_NBHKV) + 1, *last_BHKV.shape)
     adjoints[-1] = last_BHKV
     adjoint, asked, whole = adjoints.unbind(), asked_NBHKV.unbind(), whole_NBHK1.unbind()
@@ -74,7 +75,7 @@ def propagate_gradients(asked_NBHKV: Tensor, whole_NBHK1: Tensor, last_BHKV: Ten
 
 @lru_cache(maxsize=16)
 def spans(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ones and zeros: which tokens t lie in j < t <= i, for all i and j, (C, C * C); and in t <= i, (C, C)."""
+    """Make ones for tokens t with j < t <= i, for all i and j, (C, C C), and with t <= i, (C, C); others are 0."""
     t = torch.arange(size, device=device)
     upto_CC = (t.unsqueeze(1) <= t).to(dtype)
     after_CC = (t.unsqueeze(1) > t).to(dtype)

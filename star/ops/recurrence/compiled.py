@@ -1,9 +1,9 @@
 """The recurrence and the delta rule on a CPU, compiled from `native/` when the package is installed.
 
-Without a compiler there is no library, `library()` is None, and PyTorch forms do the work.
+Without a compiler there is no library, `library()` is None, and PyTorch forms run instead.
 
-B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value channels, R decays a head (1 or K),
-N segments. States are (B, H, V, K) inside, as the compiled code has them.
+B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value channels, R decays of a head (1 or
+K), N segments of tokens. States are (B, H, V, K) here, as in the compiled code.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from torch.autograd.function import once_differentiable
 from star.ops.recurrence.inputs import Inputs
 
 LANES = 8
-"""Keys, or heads of one value channel, that fill a vector register."""
+"""The number of keys, or of heads with one value channel, that fill a vector register."""
 
 LARGEST_STATE = 1 << 13
-"""Numbers of state of a head: the states of a segment lie on the stack, a megabyte or two."""
+"""Largest state of a head, in numbers: the states of a segment take one or two megabytes of the stack."""
 
 _SIZES = ("batch", "length", "heads", "groups", "keys", "values", "rates", "rate_batch", "rate_length", "delta")
 _TENSORS = (
@@ -38,21 +38,21 @@ class _Arguments(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled code, or None where it is not."""
+    """Load the compiled code, or return None where there is none."""
     found = importlib.util.find_spec("star.ops.recurrence._native")
     if found is None or found.origin is None:
         return None
     try:
         return ctypes.CDLL(found.origin)
-    except OSError:  # compiled for another machine, or its OpenMP runtime is missing
+    except OSError:  # It was compiled for another machine, or its OpenMP runtime is missing.
         return None
 
 
 def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
-    """Whether the tensors are float32 on a CPU, keys or heads fill vector registers, and the state is not too large.
+    """Return whether the compiled form takes these tensors: float32 on a CPU, full vector registers, a small state.
 
-    Where it is so, the compiled form is faster than chunks of matrix products, or about as fast (states of 32 x 16 to
-    128 x 64 numbers).
+    For such tensors it is faster than chunks of matrix products, or about as fast (states of 32 x 16 to 128 x 64
+    numbers).
     """
     keys, values = state_BHKV.shape[2:]
     return (
@@ -65,12 +65,12 @@ def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
 
 
 def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHV and the last state_BHKV, as `star.ops.recurrence.naive`; differentiable in everything, once."""
+    """Compute y_BLHV and the last state_BHKV as `star.ops.recurrence.naive` does; differentiable once in all inputs."""
     return _run(False, inputs, state_BHKV)
 
 
 def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHV and the last state_BHKV, as `star.ops.delta_rule.naive`; differentiable in everything, once."""
+    """Compute y_BLHV and the last state_BHKV as `star.ops.delta_rule.naive` does; differentiable once in all inputs."""
     return _run(True, inputs, state_BHKV)
 
 
@@ -80,7 +80,7 @@ def _run(delta: bool, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tenso
 
 
 class _Recurrence(torch.autograd.Function):
-    """Keeps the inputs and one state for each segment; the states between are computed again on the way back."""
+    """The compiled forward and backward pass; only the inputs and one state per segment are kept between them."""
 
     @staticmethod
     def forward(ctx: Any, delta: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,7 +101,7 @@ class _Recurrence(torch.autograd.Function):
         dc, db, dd, dv, dinitial = (torch.empty_like(x) for x in (c, b, d, v, dlast))
         da = a.new_empty(len(v), *a.shape[1:])
         for shared in ([dc, db] if c.shape[2] == 1 else []) + ([da] if a.shape[1] == 1 else []):
-            shared.zero_()  # added to, token by token or head by head
+            shared.zero_()  # The gradients of all tokens or heads are added to it.
         inputs = {"c": c, "b": b, "a": a, "d": d, "v": v, "kept": kept, "dy": dy, "dlast": dlast}
         _call("backward", ctx.delta, **inputs, dc=dc, db=db, da=da, dd=dd, dv=dv, dinitial=dinitial)
         return None, dc, db, da.sum_to_size(a.shape), dd, dv, dinitial

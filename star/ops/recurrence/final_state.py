@@ -10,11 +10,11 @@ from torch import Tensor
 from star.ops.recurrence.inputs import Inputs
 
 FEW_VALUES = 2
-"""States with at most so many value channels are summed channel by channel, as they leave no large matrix product."""
+"""The number of value channels up to which states are summed channel by channel: matrix products would be small."""
 
 
 def final_state(inputs: Inputs) -> Tensor:
-    """The state_BHKV that `naive.recurrence` gives from a state of zeros; differentiable in everything but c.
+    """Compute the last state_BHKV of `naive.recurrence` from a state of zeros; differentiable in all inputs but c.
 
     It is the sum of the products d b v^T of all tokens, each under the decays of the tokens after it.
     """

@@ -34,25 +34,25 @@ class Inputs(NamedTuple):
         return self.v.shape[1]
 
     def every_token(self) -> Inputs:
-        """The same with log decays for every token, as a view."""
+        """Return the same inputs with log decays for every token, as a view."""
         return self._replace(a=self.a.expand(-1, self.length, -1, -1))
 
     def token(self, t: int) -> Inputs:
-        """Token t alone, without the axis L."""
+        """Select token t, without the axis L."""
         return Inputs(
             self.c[:, t], self.b[:, t], self.a[:, t if self.a.shape[1] > 1 else 0], self.d[:, t], self.v[:, t]
         )
 
     def tokens(self, start: int, end: int) -> Inputs:
-        """Tokens `start` to `end`, the latter not included; shared log decays stay shared."""
+        """Select tokens `start` to `end`, the latter not included; shared log decays stay shared."""
         a = self.a[:, start:end] if self.a.shape[1] > 1 else self.a
         return Inputs(self.c[:, start:end], self.b[:, start:end], a, self.d[:, start:end], self.v[:, start:end])
 
     def split(self, size: int) -> list[Inputs]:
-        """Spans of `size` tokens, the last one possibly shorter."""
+        """Cut into spans of `size` tokens, the last one possibly shorter."""
         return [self.tokens(start, start + size) for start in range(0, self.length, size)]
 
 
 def joined(parts: list[Tensor]) -> Tensor:
-    """Outputs of consecutive spans, y_BLHV."""
+    """Join the outputs of consecutive spans: y_BLHV."""
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

@@ -1,8 +1,8 @@
-"""The recurrence in few large steps, for states with one value channel, which leave no matrix product to make.
+"""The recurrence in few large steps, for states with one value channel, which have no matrix product.
 
-The sequence is cut into about sqrt(L) blocks that advance side by side: once from a state of zeros, which gives the
-state that each block adds; then from the states passed from block to block, which gives the outputs. That is about
-3 sqrt(L) vectorised steps instead of L. Nothing is ever divided, so any decay is exact.
+The sequence is cut into about sqrt(L) blocks that advance side by side: first from a state of zeros, which gives the
+state that each block adds; then from the states passed from block to block, which gives the outputs. This takes about
+3 sqrt(L) vectorised steps instead of L. There is no division, so any decay is exact.
 
 B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels, J tokens of a block, N
 blocks. Blocked tensors are (J, B, N, ...): a step works on contiguous memory.
@@ -20,13 +20,13 @@ from torch.autograd.function import once_differentiable
 from star.ops.recurrence.inputs import Inputs, joined
 
 STEP_ELEMENTS = 1 << 15
-"""Elements a step works on where the state allows it: 128 KiB in float32."""
+"""Elements of a step if the state is not larger: 128 KiB in float32."""
 
 FEWEST_BLOCKS = 16
 
 
 def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs y_BLHV and the last state_BHKV, as `naive.recurrence`; differentiable in everything, once."""
+    """Compute y_BLHV and the last state_BHKV as `naive.recurrence` does; differentiable once in all inputs."""
     outputs = []
     for part in inputs.split(_tile(state_BHKV.numel())):
         y_BLHV, state_BHKV = _scanned(part, state_BHKV)
@@ -35,7 +35,7 @@ def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _tile(state_elements: int) -> int:
-    """Tokens to advance at a time, so that the states of all blocks stay in the cache of a CPU."""
+    """Compute the tokens that are scanned at a time, so that the states of all blocks stay in the cache of a CPU."""
     blocks = max(FEWEST_BLOCKS, STEP_ELEMENTS // state_elements)
     return blocks * blocks
 
@@ -56,14 +56,14 @@ def _scanned(inputs: Inputs, initial_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _blocked(x_BL: Tensor, block: int) -> Tensor:
-    """(J, B, N, ...), padded with zeros: a step size of zero keeps the state as it is."""
+    """Cut into blocks, (J, B, N, ...), padded with zeros: a step size of zero does not change the state."""
     missing = -x_BL.shape[1] % block
     padded = F.pad(x_BL, (0, 0) * (x_BL.dim() - 2) + (0, missing))
     return torch.unflatten(padded, 1, (-1, block)).movedim(2, 0).contiguous()
 
 
 class _Scan(torch.autograd.Function):
-    """Backwards the same scan: the adjoint of a linear recurrence is the recurrence in reverse."""
+    """The scan; its backward pass is the scan in reverse, which is the adjoint of a linear recurrence."""
 
     @staticmethod
     def forward(
@@ -94,7 +94,7 @@ class _Scan(torch.autograd.Function):
         for j in range(last, -1, -1):
             adjoint.addcmul_(c[j], grad_y[j]).mul_(decay[j])
         arriving = _block_states(adjoint.flip(1), reach.flip(1), grad_last_BHKV).flip(1)
-        grad_c, grad_b, grad_a, grad_d, grad_w = (list(x) for x in (c, b, a, d, w))  # replaced below
+        grad_c, grad_b, grad_a, grad_d, grad_w = (list(x) for x in (c, b, a, d, w))  # All are replaced below.
         adjoint, scratch = arriving, torch.empty_like(arriving)
         for j in range(last, -1, -1):
             grad_c[j] = _summed(torch.mul(states[j], grad_y[j], out=scratch), c[j])
@@ -109,12 +109,12 @@ class _Scan(torch.autograd.Function):
 
 
 def _summed(scratch: Tensor, like: Tensor) -> Tensor:
-    """The sum over broadcast axes, in memory of its own, as the next step overwrites the scratch memory."""
+    """Sum over broadcast axes into new memory, because the next step overwrites the scratch memory."""
     return scratch.sum_to_size(like.shape).clone()
 
 
 def _block_states(ends_BN: Tensor, reach_BN: Tensor, initial_B: Tensor) -> Tensor:
-    """The state at the start of each block, from what each block adds and the decay over each whole block."""
+    """Compute the state at the start of each block from the state that each block adds and the decay over it."""
     starts = torch.empty_like(ends_BN)
     state = initial_B
     for n in range(ends_BN.shape[1]):
