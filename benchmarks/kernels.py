@@ -1,14 +1,14 @@
-"""How fast the Triton kernels are on this machine's GPU, against PyTorch in the same run.
+"""Times of the Triton kernels on this machine's GPU, compared with PyTorch in the same run.
 
     python benchmarks/kernels.py [--json var/benchmarks/kernels.json]
 
-For each shape and dtype: milliseconds of forward and backward together (median, with the 10th and 90th percentile) of
-the kernel in its chosen configuration, of every other configuration, of the structure's PyTorch form and of
-`torch.nn.functional.conv1d`; and how many times faster than those two the kernel is. Before a form is timed, its output
-and gradients are compared with float64, and a kernel that is wrong ends the run. Without a GPU nothing is measured,
-which is said, and the exit status is 0.
+For each shape and dtype it measures the milliseconds of forward and backward together (median, with the 10th and 90th
+percentile) of the kernel in its chosen configuration, of every other configuration, of the structure's PyTorch form and
+of `torch.nn.functional.conv1d`, and divides the times of the last two by that of the kernel. Before a form is timed,
+its output and gradients are compared with float64; a wrong kernel ends the run. Without a GPU nothing is measured: the
+command prints this and exits with status 0.
 
-Shapes: B batch, L length, D channels, W taps.
+B batch, L length, D channels, W taps.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from star.ops.dispatch import forced, kernel
 SHAPES = ((16, 128, 64, 3), (8, 8192, 64, 3), (8, 4096, 768, 3), (4, 4096, 2048, 3), (4, 4096, 2048, 8))
 DTYPES = (torch.float32, torch.bfloat16)
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.02}
-"""Relative RMS error of a kernel; rounding to bfloat16 is up to 2^-8 of a value."""
+"""Largest relative RMS error of a kernel; rounding to bfloat16 changes a value by up to 2^-8 of it."""
 
 Form = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 Clock = Callable[[Callable[[], Any]], list[float]]
@@ -48,7 +48,7 @@ def conv1d(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
 
 
 def forms(features: list[Tensor]) -> dict[str, Form]:
-    """Everything that is compared, by name; the kernel as it would be chosen comes first."""
+    """Return all forms that are compared, by name; the kernel in its chosen configuration comes first."""
     from star.ops.convolution.triton import gated_short_conv
     from star.ops.convolution.triton_configuration import CONFIGURATIONS
 
@@ -60,23 +60,23 @@ def forms(features: list[Tensor]) -> dict[str, Form]:
 
 
 def step(form: Form, features: list[Tensor], dy: Tensor) -> list[Tensor]:
-    """y and its gradients."""
+    """Compute y and its gradients."""
     y = form(*features)
     return [y, *torch.autograd.grad(y, features, dy)]
 
 
 def error(form: Form, features: list[Tensor], dy: Tensor) -> float:
-    """The largest relative RMS error of output and gradients against float64."""
+    """Compute the largest relative RMS error of output and gradients against float64."""
     exact = step(conv1d, [x.detach().double().requires_grad_() for x in features], dy.double())
     pairs = zip(step(form, features, dy), exact, strict=True)
     return max(float(((a.double() - b).norm() / b.norm()).detach()) for a, b in pairs)
 
 
 def measured(shape: tuple[int, int, int, int], dtype: torch.dtype, device: str, clock: Clock) -> dict[str, Any]:
-    """One row of the table.
+    """Measure one row of the table.
 
     Raises:
-        RuntimeError: a kernel is wrong on this device; the message names it. The others' errors are only recorded.
+        RuntimeError: a kernel is wrong on this device; the message names it. Errors of other forms are only recorded.
     """
     batch, length, channels, taps = shape
     rng = torch.Generator(device).manual_seed(0)
@@ -100,7 +100,7 @@ def measured(shape: tuple[int, int, int, int], dtype: torch.dtype, device: str, 
 
 
 def on_gpu(work: Callable[[], Any]) -> list[float]:
-    """Milliseconds at the 10th, 50th and 90th percentile; the cache is cleared before every run."""
+    """Measure milliseconds at the 10th, 50th and 90th percentile; the cache is cleared before every run."""
     import triton.testing
 
     quantiles: list[float] = triton.testing.do_bench(work, warmup=50, rep=300, quantiles=[0.1, 0.5, 0.9])
@@ -119,9 +119,7 @@ def line(row: dict[str, Any]) -> str:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument(
-        "--json", type=Path, default=Path("var/benchmarks/kernels.json"), help="where results are kept"
-    )
+    options.add_argument("--json", type=Path, default=Path("var/benchmarks/kernels.json"), help="file for the results")
     path: Path = options.parse_args().json
     if not torch.cuda.is_available():
         print("Not run: there is no GPU here, and on a CPU Triton kernels are only interpreted. Nothing was measured.")

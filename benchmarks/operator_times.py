@@ -1,6 +1,6 @@
-"""Times, memory and work of one operator, measured on this machine for `operators.py`.
+"""Times, memory and FLOPs of one operator, measured on this machine for `operators.py`.
 
-B batch, L tokens, D model width.
+B batch, L tokens, D model width, H heads, G key heads, K and V channels per head.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ LARGE, LARGE_DEPTH = Shape(width=768, head_dim=64), 24
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is measured and how long.
+    """The sizes that are measured, and the time spent on each.
 
     Attributes:
-        lengths: tokens; the first is the one that ms and ratios are of.
+        lengths: tokens; times and ratios are those of the first length, growth is that over all of them.
         early, late: positions at which a decoding step is timed.
-        seconds: spent on repeating one measurement, once it has been repeated `fewest` times.
-        limit: seconds; a length expected to take longer is left out, together with all above it.
-        gemm: size of the square matrices that the rate is measured on.
+        seconds: time for repeats of one measurement, of which there are `fewest` at least.
+        limit: seconds; a length that is expected to take longer is left out, and so are all longer ones.
+        gemm: size of the square matrices on which the rate of matrix multiplication is measured.
     """
 
     batch: int = 8
@@ -55,7 +55,7 @@ QUICK = Sizes(batch=2, lengths=(64, 128, 256), early=16, late=64, seconds=0.0, f
 
 
 def block_of(row: LIVClass) -> Block:
-    """A LIV of this class alone, freshly initialised."""
+    """Build a block with one LIV of this class, freshly initialised."""
     blueprint = decode(Genome.of([row.id]), Space.of(depth=1))
     return next(star.build(blueprint, SHAPE).stack())
 
@@ -65,7 +65,7 @@ def inputs(batch: int, length: int) -> Tensor:
 
 
 def structure_of(block: Block, x_BLD: Tensor) -> tuple[Structure, dict[str, Tensor]]:
-    """The structure, or that of the first branch, with leaves for features."""
+    """Return the structure of a block (of the first LIV of a differential pair) and its features as leaf tensors."""
     with torch.no_grad():
         features = block.features(x_BLD)
     liv, own = next(block.parts(features))
@@ -92,32 +92,32 @@ def attention_alone(features: Mapping[str, Tensor]) -> Tensor:
 ALONE: dict[tuple[TokenMixing, Sparsity], Callable[[Mapping[str, Tensor]], Tensor]] = {
     (TokenMixing.LOW_RANK, Sparsity.NONE): attention_alone,
 }
-"""What a structure would be without all that is this project's own."""
+"""The single PyTorch call that does the work of a structure, for structures that have one."""
 
 
 def once(work: Callable[[], Any]) -> float:
-    """Processor seconds: on one thread those of the wall, less what other processes took."""
+    """Measure processor seconds: on one thread they are elapsed seconds without the time of other processes."""
     began = time.process_time()
     work()
     return time.process_time() - began
 
 
 def in_turn(works: Sequence[Callable[[], Any]], sizes: Sizes) -> list[float]:
-    """Least seconds of each, after a round that does not count."""
+    """Measure the least seconds of each function, run in turn, after a first round that does not count."""
     first = sum(once(work) for work in works)
     rounds = max(sizes.fewest, min(50, int(2 * sizes.seconds / max(first, 1e-6))))
     return [min(seconds) for seconds in zip(*([once(work) for work in works] for _ in range(rounds)), strict=True)]
 
 
 def seconds_of(work: Callable[[], Any], sizes: Sizes) -> float:
-    """Median after one run that does not count."""
+    """Measure the median seconds after one run that does not count."""
     first = once(work)
     repeats = max(sizes.fewest, min(50, int(sizes.seconds / max(first, 1e-6))))
     return statistics.median(once(work) for _ in range(repeats))
 
 
 def growth(block: Block, sizes: Sizes) -> dict[int, float]:
-    """Seconds of the structure's forward and backward by length, up to the limit."""
+    """Measure the seconds of the structure's forward and backward pass by length, up to the limit."""
     measured: dict[int, float] = {}
     steepest = 1.0
     for length in sizes.lengths:
@@ -133,7 +133,7 @@ def growth(block: Block, sizes: Sizes) -> dict[int, float]:
 
 
 def exponent(measured: Mapping[int, float]) -> float:
-    """Least-squares slope of log time over log length; nan for a single length."""
+    """Compute the least-squares slope of log time over log length; nan for a single length."""
     if len(measured) < 2:
         return math.nan
     fit = statistics.linear_regression([math.log(n) for n in measured], [math.log(t) for t in measured.values()])
@@ -142,13 +142,13 @@ def exponent(measured: Mapping[int, float]) -> float:
 
 @torch.inference_mode()
 def decoding(row: LIVClass, sizes: Sizes) -> tuple[float, float]:
-    """Seconds of one token early and late, after prefills. The caches grow by the repeats, which are few."""
+    """Measure the seconds of one token at `early` and at `late`; the few repeats make the caches slightly longer."""
     early, late = in_turn([_decoder(row, position) for position in (sizes.early, sizes.late)], sizes)
     return early, late
 
 
 def _decoder(row: LIVClass, position: int) -> Callable[[], None]:
-    """One more token of a LIV that was given so many."""
+    """Return a function that decodes one more token of a LIV after this many tokens."""
     model = star.build(decode(Genome.of([row.id]), Space.of(depth=1)), SHAPE).eval()
     block, cache = next(model.stack()), model.new_cache(1)
 
@@ -161,7 +161,7 @@ def _decoder(row: LIVClass, position: int) -> Callable[[], None]:
 
 
 def process_bytes(field: str) -> int:
-    """A size that Linux keeps of this process. Not getrusage, whose peak a child inherits from its parent."""
+    """Read a size of this process from Linux; the peak of getrusage would include that of the parent process."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
@@ -169,26 +169,26 @@ def process_bytes(field: str) -> int:
 
 
 def memory(class_id: int, batch: int, length: int) -> int:
-    """Peak bytes above those in use when warm. To be called in a fresh process, whose allocator holds nothing back."""
+    """Measure the peak bytes above those after a small first run; the process must be fresh, with no freed memory."""
     torch.set_num_threads(1)
     block = block_of(next(row for row in CLASSES if row.id == class_id))
     structure, features = structure_of(block, inputs(1, 16))
     forward_backward(structure.fast, features)
     before = process_bytes("VmRSS")
     structure, features = structure_of(block, inputs(batch, length))
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak so far is that of computing features
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # This forgets the peak of computing the features.
     forward_backward(structure.fast, features)
     return process_bytes("VmHWM") - before
 
 
 def gemm_rate(size: int, sizes: Sizes) -> float:
-    """FLOPs a second of float32 matrix multiplication on one thread."""
+    """Measure the FLOPs per second of float32 matrix multiplication on one thread."""
     a, b = torch.randn(2, size, size).unbind(0)
     return 2 * size**3 / seconds_of(lambda: torch.mm(a, b), sizes)
 
 
 def work(structure: Structure, batch: int, length: int) -> int:
-    """FLOPs of forward and backward: a backward pass counts as two forward passes."""
+    """Count the FLOPs of forward and backward; a backward pass counts as two forward passes."""
     return 3 * batch * sum(structure.flops(context) for context in range(1, length + 1))
 
 

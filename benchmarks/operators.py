@@ -1,26 +1,28 @@
-"""How fast every class of the catalogue is on this machine, and how that grows with the length.
+"""Times of every class of the catalogue on this machine, and their growth with the length.
 
     python benchmarks/operators.py [--json var/benchmarks/operators.json] [--quick] [--classes SA-1,Rec-1]
 
-One thread, width 64, 4 heads, batch 8, float32; processor time, medians of one run. `structure` is the token mixing
-alone, forward and backward on features as a fresh LIV computes them; of a differential class it is one branch. `LIV` is
-the whole operator with features and projections (and both branches). The columns:
+Measurements use one thread, width 64, 4 heads, batch 8 and float32; times are processor times, medians of one run.
+`structure` is the token mixing alone, forward and backward on features that a fresh LIV computes; for a differential
+class it is one of the two LIVs. `LIV` is the whole operator with features and projections. The columns are:
 
-    ms            structure, 1,024 tokens
-    LIV ms        the whole LIV, 1,024 tokens
-    x loop        how many times faster the structure is than `mix`, the loop over tokens, on the same features: the
-                  least times of both, run in turn, so that what else a machine does falls on both alike
-    / alone       attention without a window against `scaled_dot_product_attention` alone, on the same features, without
-                  rotation; least times, run in turn
-    growth        exponent fitted to the structure's time from 1,024 to 8,192 tokens; `to N` where it was stopped since
-                  the next length would have taken longer than the limit
-    step ms       one token of the LIV at position 4,096 and batch 1, after a prefill by one call
-    / early       that against the same at position 128; least times, run in turn
+    ms            time of the structure for 1,024 tokens
+    LIV ms        time of the whole LIV for 1,024 tokens
+    x loop        time of `mix`, the loop over tokens, divided by that of the structure on the same features: the least
+                  times of both, run in turn, so that other work of the machine slows both alike
+    / alone       time of attention without a window divided by that of `scaled_dot_product_attention` alone, on the
+                  same features, without rotation; least times, run in turn
+    growth        exponent fitted to the structure's time from 1,024 tokens to the longest length within the time limit,
+                  which is printed after `to` and is at most 8,192 tokens
+    step ms       time of one token of the LIV at position 4,096 and batch 1, after a prefill by one call
+    / early       that time divided by the time at position 128; least times, run in turn
     memory        growth of the peak memory of the structure from 4,096 to 8,192 tokens, in a fresh process: 2 is linear
-    matmul        share of the matrix-multiplication rate measured in this run that the structure reaches at 1,024
-                  tokens. Its work is three times what decoding those tokens takes by `Structure.flops`; a form that
-                  computes more than that (a masked triangle) shows less, one that computes less (an FFT) more
-    cost ms       `star.cost` of 24 such LIVs at width 768
+    matmul        FLOPs per second of the structure at 1,024 tokens as a share of the rate of matrix multiplication in
+                  this run. Its FLOPs are three times those of decoding the tokens by `Structure.flops`; the share is
+                  too small for a form that computes more (a masked triangle) and too large for an FFT
+    cost ms       time of `star.cost` for 24 such LIVs at width 768
+
+B batch, L tokens, D model width.
 """
 
 from __future__ import annotations
@@ -64,11 +66,11 @@ from operator_times import (
 from genome import CLASSES, LIVClass
 
 EXACT_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
-"""For the processes that measure memory: glibc returns freed tensors at once, so peaks repeat to a percent."""
+"""Settings of the processes that measure memory: glibc returns freed tensors at once, so peaks repeat to a percent."""
 
 
 def measured(row: LIVClass, sizes: Sizes, rate: float, pool: ProcessPoolExecutor | None) -> dict[str, Any]:
-    """One row of the table; times in milliseconds."""
+    """Measure one row of the table, with times in milliseconds."""
     block, first = block_of(row), sizes.lengths[0]
     x_BLD = inputs(sizes.batch, first).requires_grad_()
     structure, features = structure_of(block, x_BLD.detach())
@@ -140,8 +142,10 @@ def line(row: dict[str, Any]) -> str:
 
 
 def chosen(names: str | None) -> list[LIVClass]:
-    """Raises:
-    ValueError: a name is not in the catalogue; the message lists the legal ones.
+    """Return the classes of these comma-separated names, or all classes.
+
+    Raises:
+        ValueError: a name is not in the catalogue; the message lists the legal names.
     """
     if names is None:
         return list(CLASSES)
@@ -154,7 +158,7 @@ def chosen(names: str | None) -> list[LIVClass]:
 
 
 def table(rows: Sequence[LIVClass], sizes: Sizes, rate: float) -> list[dict[str, Any]]:
-    """Prints each line as soon as it is there. A class that does not fit these sizes says so and is passed over."""
+    """Measure all rows and print each as soon as it is measured; a class that does not fit these sizes is skipped."""
     print("  ".join(f"{name:{width}}" for name, width, _ in COLUMNS).rstrip())
     results = []
     linux = Path("/proc/self/status").is_file()
@@ -171,9 +175,11 @@ def table(rows: Sequence[LIVClass], sizes: Sizes, rate: float) -> list[dict[str,
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--json", type=Path, default=Path("var/benchmarks/operators.json"), help="where results go")
-    options.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing")
-    options.add_argument("--classes", metavar="NAMES", help="names with commas between them; all if not given")
+    options.add_argument(
+        "--json", type=Path, default=Path("var/benchmarks/operators.json"), help="file for the results"
+    )
+    options.add_argument("--quick", action="store_true", help="tiny sizes: a trial run that measures nothing")
+    options.add_argument("--classes", metavar="NAMES", help="names joined by commas; all classes if not given")
     asked = options.parse_args()
     try:
         rows = chosen(asked.classes)

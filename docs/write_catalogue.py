@@ -1,4 +1,4 @@
-"""Writes docs/catalogue.md from the catalogue: `python docs/write_catalogue.py`."""
+"""Write docs/catalogue.md from the catalogue: `python docs/write_catalogue.py`."""
 
 from pathlib import Path
 
@@ -22,25 +22,25 @@ Differential classes, each of which is the learned difference of two copies of a
 | low rank | softmax(c_i · b_j) |
 | toeplitz | c_i h_(i-j) b_j, or with heads h_(i-j) (c_i · b_j) |
 | semi separable | c_i A_(i-1) … A_(j+1) b_j |
-| delta | the same with A = (I - β b bᵀ) α: a state that replaces the value it held under a key |
+| delta | as semi separable, A = (I - β b bᵀ) α: a state that replaces the value stored under a key |
 | memory cell | none: sLSTM is nonlinear in its state, the only class that is no LIV |
 
-A structure may be banded (a window of tokens; for a recurrence, jagged blocks of 16 tokens) or routed (a token meets
-some of several memories, clusters or experts, and the others do no work for it). A semi-separable T may have its rows
-divided by their sums.
+A structure may be banded (a window of tokens; for a recurrence, jagged blocks of 16 tokens) or routed (a token takes
+some of several memories, clusters or experts, and the others are not computed for it). The rows of a semi-separable T
+may be divided by their sums.
 
-Feature groups: c reads (queries, output gates), b writes (keys, input gates), v are the values, a and d the decay and
-step of a recurrence, h a filter, r the routes, and o a gate behind the mixing that may normalise each head before it.
-With `"space": {"levels": "operator"}` or `"featurizer"` in a plan a search invents classes too: it changes one digit of
-a class, the rules in `genome/classes/` refuse combinations that cannot be built, and the job's own table stores the
-digits of its classes.
+The feature groups are c, which reads (queries, output gates), b, which writes (keys, input gates), the values v, the
+decay a and the step d of a recurrence, a filter h, the routes r, and a gate o of the output, which may normalise each
+head first. With `"space": {"levels": "operator"}` or `"featurizer"` in a plan a search invents classes too: it changes
+one digit of a class, the rules in `genome/classes/` refuse combinations that cannot be built, and the job's own table
+stores the digits of its classes.
 
 """
 COLUMNS = ("id", "class", "digits", "structure", "state", "FLOPs a token", "description", "source")
 
 
 def page() -> str:
-    """The whole page as Markdown."""
+    """Return the whole page as Markdown."""
     head = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
     lines = (
         f"| {row['id']} | {row['name']} | {'.'.join(map(str, row['digits']))} | {row['structure'].replace('_', ' ')} "
