@@ -10,15 +10,15 @@ HEAD_DIMS = (64, 32, 16, 8, 4, 2, 1)
 
 
 def head_dim_for(width: int) -> int:
-    """Return the default head size: the largest power of two up to 64 whose quadruple divides `width`, or 1.
+    """Return the default head size: the largest power of two up to 64 that divides `width` into 4n heads, or 1.
 
-    The classes that share a key head among four queries need four heads.
+    Classes in which four query heads share one key head need a number of heads that is a multiple of four.
     """
     return next(size for size in HEAD_DIMS if size == 1 or width % (4 * size) == 0)
 
 
 def shape_for(width: int, head_dim: int | None, vocab: int, window: int) -> Shape:
-    """Return a shape with the given head size, or else the default one for this width.
+    """Return a shape with the given head size, or with the default head size of the width if none is given.
 
     Raises:
         ValueError: the sizes do not fit; the message names them.
@@ -35,7 +35,7 @@ def cost_of(blueprint: Blueprint, shape: Shape, context: int) -> dict[str, Any]:
 
 
 def cost_of_text(text: str, shape: Shape, context: int) -> dict[str, Any]:
-    """Return the cost of a genome of any length over the whole catalogue, skips included.
+    """Return the cost of a genome of any length, which may name every catalogue class and class 0 (no operator).
 
     Raises:
         ValueError: the text is not a genome, the genome is not legal, or the sizes do not fit; the message
@@ -54,5 +54,5 @@ def cost_of_text(text: str, shape: Shape, context: int) -> dict[str, Any]:
 
 
 def open_space(depth: int) -> Space:
-    """Return the space of every catalogue class, every sharing group and skips."""
+    """Return the space that allows every catalogue class, class 0 (no operator) and as many sharing groups as LIVs."""
     return Space.of(depth=depth, allow_skip=True, groups=depth)

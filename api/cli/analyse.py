@@ -64,7 +64,7 @@ def analyse(
 
 
 def _fresh(text: str, width: int | None, head_dim: int | None, window: int | None, seed: int | None) -> Backbone:
-    import star  # takes seconds, like all of torch
+    import star  # imports torch, which takes seconds
     from api.costs import open_space, shape_for
     from genome import Genome, Shape, decode
 
@@ -113,8 +113,8 @@ def _show(found: dict[str, Any]) -> None:
     columns = ("LIV", "class", "matrices", "state", "has", "used", "share", "entropy", "share", "used at i")
     show_table("", columns, [_row(liv) for liv in found["livs"]])
     typer.echo(
-        "\nState is counted per head or channel of T, has and used are means over positions i; "
-        "`grows`: every token is kept."
+        "\n`state` is counted for a head or channel of T; `has` and `used` are means over positions i; "
+        "`grows` means that every token is kept."
     )
 
 

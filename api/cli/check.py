@@ -30,7 +30,7 @@ NEW_CLASSES = 3
 """Classes drawn for each random genome when operator or featurizer digits vary."""
 
 CHECKED_WINDOW = 8
-"""Tokens. It is shorter than the sequences of the contract, so that the end of a band is checked."""
+"""Default window in tokens. It is shorter than the sequences of the contract, so that its end is checked."""
 
 
 @app.command()
@@ -68,7 +68,7 @@ def check(
 
 
 def _sampled(level: Level, depth: int, shape: Shape, count: int, seed: int) -> Iterator[tuple[Genome, Space]]:
-    """Yield random genomes with their spaces: the whole catalogue at the backbone level, else random new classes."""
+    """Yield random genomes with their spaces: of catalogue classes at the backbone level, else of new ones."""
     from numpy.random import default_rng
 
     from api.costs import open_space
@@ -85,7 +85,7 @@ def _sampled(level: Level, depth: int, shape: Shape, count: int, seed: int) -> I
 def _checked(
     pairs: Sequence[tuple[Genome, Space]], shape: Shape, seed: int, workers: int, as_json: bool
 ) -> dict[str, Any]:
-    """Check the genomes, printing each breach when it is found unless JSON is wanted. Ctrl-C ends the check early."""
+    """Check the genomes and, unless JSON is wanted, print each breach when it is found. Ctrl-C ends the check early."""
     began, done = monotonic(), 0
     held: dict[str, int] = {}
     breaches: list[dict[str, Any]] = []
@@ -126,7 +126,7 @@ def _reports(
 
 
 def _as_worker() -> None:
-    """Prepare a worker: one thread, Ctrl-C is left to the parent, and the worker ends with the parent."""
+    """Prepare a worker process: it has one thread, ignores Ctrl-C and ends when its parent ends."""
     import torch
 
     torch.set_num_threads(1)

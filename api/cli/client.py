@@ -39,7 +39,7 @@ class Client:
         archive = zipfile.ZipFile(io.BytesIO(self._send("GET", built["download"]).content))
         tops = {name.split("/")[0] for name in archive.namelist()}
         folder.mkdir(parents=True, exist_ok=True)
-        archive.extractall(folder)  # zipfile itself strips leading slashes and dots
+        archive.extractall(folder)  # extractall removes leading slashes and ".."
         return folder / tops.pop()
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:

@@ -36,7 +36,7 @@ print(bytes(tokens_BL[0].tolist()).decode(errors="replace"))
 
 
 def demo(port: int, workers: int, candidates: int | None, steps: int | None, leave: bool, folder: Path) -> None:
-    """Serve, search, export two winners and generate text with them; then end (`leave`) or serve on until Ctrl-C.
+    """Serve, search, export two winners and generate text with them; then end (`leave`) or serve until Ctrl-C.
 
     All files are in a new directory below `folder`. The exit code is 1 when the search does not succeed and 130
     when it is interrupted.
@@ -60,7 +60,7 @@ def demo(port: int, workers: int, candidates: int | None, steps: int | None, lea
 
 
 def _serve_on(page: str) -> None:
-    typer.echo(f"serving on at {page}; Ctrl-C ends it")
+    typer.echo(f"the dashboard is still at {page}; Ctrl-C ends it")
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
 
@@ -71,7 +71,7 @@ def _interrupt(sig: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def _service(home: Path, port: int, workers: int) -> Iterator[Client]:
-    """Run `star serve` in a child process while entered."""
+    """Run `star serve` in a child process until the context ends."""
     port = port or _free_port()
     settings = {
         "STAR_HOST": "127.0.0.1",

@@ -30,7 +30,9 @@ def submit(
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change one field, as in budget.steps=50.")
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the search in lists.")] = "",
-    key: Annotated[str | None, typer.Option("--idempotency-key", help="Repeats with it make no new job.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="A repeat with the same key creates no new job.")
+    ] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -128,7 +130,7 @@ def resume(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) ->
 
 @app.command()
 def cancel(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """End a search for good; its results are kept."""
+    """Cancel a search. It cannot be resumed; its results are kept."""
     _act("cancel", job, url, as_json)
 
 

@@ -27,7 +27,7 @@ def show_json(value: Any) -> None:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table. In a pipe its cells are wrapped at 200 columns and never cut."""
+    """Print a table. Outside a terminal its cells are wrapped at 200 columns and never cut."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -56,7 +56,7 @@ def measured(metric: str, metrics: dict[str, float]) -> str:
     if metric not in metrics:
         return "-"
     value, error = metrics[metric], metrics.get(metric + STDERR_SUFFIX)
-    known = displayed().get(metric)  # a server of another version may report others
+    known = displayed().get(metric)  # a server of another version may report other metrics
     unit = f" {known.unit}" if known and known.unit else ""
     written = {
         Format.NUMBER: f"{value:.3f}" + (f" ± {error:.3f}" if error else "") + unit,

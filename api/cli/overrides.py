@@ -13,7 +13,7 @@ from api.cli.output import fail
 def plan_changes(file: str | None, settings: list[str]) -> dict[str, Any]:
     """Return the changes to a preset: a JSON file (`-`: standard input), overridden by FIELD=VALUE settings.
 
-    A value that parses as JSON is JSON, any other is text.
+    A value that is valid JSON is parsed; any other value is text.
     """
     changes: dict[str, Any] = {}
     if file is not None:

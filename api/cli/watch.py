@@ -19,7 +19,7 @@ POLL_SECONDS = 0.5
 
 
 def watch(client: Client, job_id: str) -> dict[str, Any]:
-    """Show a search until it ends, live on a terminal or as a line for every change elsewhere. Return the final job."""
+    """Show a search until it ends: live on a terminal, elsewhere a line for every change. Return the final job."""
     console = Console()
     if not console.is_terminal:
         return _lines(client, job_id)

@@ -12,7 +12,7 @@ DECODE_MS_PER_LIV = 5.0
 
 
 def reference(plan: Plan) -> dict[str, float]:
-    """Bound each objective from above, by the plan alone, so that the hypervolumes of one job compare.
+    """Return an upper bound of each objective that depends on the plan alone, so that a job has one reference point.
 
     The score is bounded by its value at chance, parameters and cache by the most expensive stack that repeats one
     class of the space (sharing and mixing classes only reduce them), training time by the limit for one candidate.
@@ -21,7 +21,7 @@ def reference(plan: Plan) -> dict[str, float]:
     bounds = {
         plan.task.metric: plan.task.chance,
         PARAMETERS: float(max(cost.parameters for cost in costs)),
-        CACHE_BYTES: float(max(1, *(cost.cache_bytes for cost in costs))),  # a cache of 0 has no box
+        CACHE_BYTES: float(max(1, *(cost.cache_bytes for cost in costs))),  # a box needs a positive side
         DECODE_MS: DECODE_MS_PER_LIV * plan.space.depth,
         TRAIN_SECONDS: plan.budget.seconds,
     }
@@ -30,5 +30,6 @@ def reference(plan: Plan) -> dict[str, float]:
 
 
 def _homogeneous(plan: Plan) -> list[Blueprint]:
+    """Return, for each class of the space, the blueprint that repeats this class."""
     genomes = [Genome.of([row.id] * plan.space.depth) for row in plan.liv_space.classes]
     return [decode(genome, plan.liv_space) for genome in genomes]

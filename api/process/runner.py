@@ -19,7 +19,7 @@ from search.archive import Archive
 from search.runner import Runner
 
 OBJECT_STORE_BYTES = 100 * 2**20
-"""Size of Ray's object store, which holds requests and trained weights of a few megabytes each."""
+"""Size of Ray's object store. It holds requests and trained weights, a few megabytes each."""
 
 MEMORY_SHARE = 0.8
 """Share of this machine's memory that all workers together may use."""
@@ -29,7 +29,7 @@ ADDRESS = "STAR_RAY_ADDRESS"
 
 
 def run(settings: Settings, supervised: bool) -> None:
-    """Run jobs until SIGINT or SIGTERM, or, when supervised, until the supervisor has ended."""
+    """Run jobs until SIGINT, SIGTERM or SIGHUP or, when supervised, until the supervisor has ended."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     stop = threading.Event()
@@ -62,7 +62,7 @@ def run(settings: Settings, supervised: bool) -> None:
 def _start_ray(workers: int) -> None:
     if ray.is_initialized():
         return
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a worker: the workers inherit it
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers inherit it: each has one thread
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = os.environ.get(ADDRESS)
     own = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}

@@ -1,4 +1,4 @@
-"""The server process: the web server, and the runner as a child process. Both end together."""
+"""The server process: the web server and, as a child process, the runner. Both end together."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from api.web.app import create_app
 from search.archive import Archive
 
 DRAIN_SECONDS = 5
+"""Seconds that open requests have to finish when the server stops."""
+
 RUNNER = (sys.executable, "-m", "api.cli", "run", "--supervised")
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the server."""
 
 
 class Server(uvicorn.Server):
-    """A web server that ends its event streams when it is told to stop, instead of waiting for the readers."""
+    """A web server that ends its event streams when it stops, instead of waiting until their readers disconnect."""
 
     def __init__(self, app: FastAPI) -> None:
         super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=DRAIN_SECONDS))
@@ -38,7 +41,7 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT, SIGTERM or SIGHUP or, when supervised, until the supervisor has ended.
 
     Raises:
         OSError: the address is in use or does not belong to this machine.
@@ -58,7 +61,7 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
                 Server(create_app(archive, settings)).run(sockets=[listener])
             finally:
                 for sign in ENDING:
-                    signal.signal(sign, signal.SIG_IGN)  # the rest of the shutdown has time limits
+                    signal.signal(sign, signal.SIG_IGN)  # every step of the shutdown has a time limit
 
 
 def _interrupt(sig: int, frame: FrameType | None) -> None:
@@ -84,7 +87,7 @@ def _announce(listener: socket.socket, runner: bool, as_json: bool) -> None:
 
 
 def _runner_settings(settings: Settings) -> dict[str, str]:
-    """Return the runner's environment. Arguments would be readable by every user, and the URL may hold a password."""
+    """Return variables for the runner. Every user can read arguments, and the database URL may hold a password."""
     return {
         "STAR_DATABASE_URL": settings.database_url,
         "STAR_ARTIFACTS": str(settings.artifacts),
@@ -94,4 +97,4 @@ def _runner_settings(settings: Settings) -> dict[str, str]:
 
 def _warm() -> None:
     """Import torch before the first request that needs it."""
-    import star  # noqa: F401 - loading it is the point
+    import star  # noqa: F401 - later imports are immediate

@@ -17,13 +17,19 @@ from typing import IO
 log = logging.getLogger("star")
 
 PROCESSES = Path("/proc")
+
 GRACE_SECONDS = 15.0
+"""Seconds that a process has to end before it is killed."""
+
 LONGEST_BACKOFF = 30.0
+"""Longest delay before a restart, in seconds."""
+
 SETTLED_SECONDS = 60.0
+"""Seconds after which a run counts as stable; the next restart has the shortest delay again."""
 
 
 class Supervisor:
-    """A context that runs a command in its own session and restarts it after growing delays when it ends.
+    """A context manager that runs a command in a new session and restarts it, with growing delays, when it ends.
 
     The standard input of the command is a pipe that closes when this process ends for any reason.
     """
@@ -68,7 +74,7 @@ def start(
 
     Args:
         environment: variables added to those of this process.
-        log_to: file of the command's output; by default it shares the output of this process.
+        log_to: file that receives the command's output; by default the command writes to the output of this process.
     """
     return subprocess.Popen(  # noqa: S603 - the commands started are this interpreter's own
         command,
@@ -110,7 +116,7 @@ def kill_session(leader: int) -> None:
 
 
 def when_orphaned(then: Callable[[], None], grace: float = GRACE_SECONDS) -> None:
-    """Call `then` when standard input closes, which shows that the supervising process has ended.
+    """Call `then` when standard input closes, as it does when the supervising process ends.
 
     If this process still runs `grace` seconds later, it and the session it leads are killed.
     """

@@ -33,7 +33,7 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.closing = threading.Event()
     app.add_middleware(BodyLimit)
-    app.add_middleware(SecurityHeaders)  # added last, so outermost
+    app.add_middleware(SecurityHeaders)  # the middleware added last is the outermost
     handle(app, [route for module in ROUTERS for route in module.router.routes])
     for module in ROUTERS:
         app.include_router(module.router)

@@ -26,7 +26,7 @@ def _settings(request: Request) -> Settings:
 ArchiveDep = Annotated[Archive, Depends(_archive)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
-JobId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="id of the job, as in its Location")]
+JobId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="id of the job")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of a candidate in its job")]
 PageSize = Annotated[
     int, Query(ge=1, le=2**31 - 1, description=f"rows of a page; larger values count as {LARGEST_PAGE}")

@@ -1,7 +1,7 @@
-"""Exports: a folder that anyone can load, and its zip archive, both under the artifact directory.
+"""Exports of trained candidates: a folder that `star.load` reads, and its zip archive, in the artifact directory.
 
 A runner writes the weights of a candidate to its own artifact directory. The API can export them only when it
-shares that directory, so whether weights are kept and whether they are here are two questions.
+shares that directory, so weights may be kept and yet be missing here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from search.archive.weights import weights_path
 from search.plan import Plan
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The date of every archived file, so that equal models give equal archives."""
+"""Date of every file in an archive. It is fixed, so that equal models give equal archives."""
 
 
 class WeightsPlace(StrEnum):
@@ -70,7 +70,7 @@ def build_export(job: Job, candidate: Candidate, artifacts: Path) -> list[str]:
     folder = exports / f"{job.id}-{candidate.number}"
     target = archive_file(artifacts, job.id, candidate.number)
     if not (target.is_file() and folder.is_dir()):
-        if not candidate.weights:  # a dead runner may have left a file that no outcome belongs to
+        if not candidate.weights:  # a runner that died may have left a file
             raise FileNotFoundError(f"the weights of candidate {candidate.number} are not kept")
         import star  # torch takes seconds to import; only exports need it here
 
@@ -91,7 +91,7 @@ def build_export(job: Job, candidate: Candidate, artifacts: Path) -> list[str]:
 
 
 def facts(job: Job, candidate: Candidate) -> dict[str, Any]:
-    """Return the origin and the metrics of a model, which the export holds beside the genome."""
+    """Return the origin and the metrics of a model, which the export stores beside the genome."""
     return {
         "job": job.id,
         "candidate": candidate.number,

@@ -39,8 +39,8 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 class SecurityHeaders:
     """An ASGI middleware that adds `HEADERS` and answers 403 to a state-changing request whose Origin is another site.
 
-    A browser lets any page send a POST without a body to any address, including this machine. It always sends the
-    origin of the page.
+    A browser lets any page send a POST without a body to any address, including this machine, and always names
+    the site of the page in the Origin header.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""The size limit of request bodies. FastAPI's own limit answers in plain text; this one answers with a problem."""
+"""The size limit of request bodies. A larger body is answered with a problem document (RFC 9457)."""
 
 from __future__ import annotations
 

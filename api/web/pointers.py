@@ -15,7 +15,7 @@ def pointer(location: Sequence[Any]) -> str:
 
 
 def legal_fields(root: type[BaseModel], location: Sequence[Any]) -> tuple[str, ...]:
-    """Return the fields of the model at a location under `root`, or nothing when there is no model at it."""
+    """Return the names of the fields of the model at a location under `root`; empty when no model is there."""
     models = [root]
     for part in location:
         fields = [model.model_fields[part] for model in models if part in model.model_fields]

@@ -58,7 +58,7 @@ class Refused(Exception):  # noqa: N818 - a refused request is not an error of t
 def problem(
     request: Request, status: int, detail: str, errors: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return the response for a problem, with at most `MAX_ERRORS` faults and long messages shortened in the middle."""
+    """Return the response for a problem, with at most `MAX_ERRORS` faults. Long messages lose their middle."""
     shown = [fault.model_copy(update={"detail": shortened(fault.detail)}) for fault in errors[:MAX_ERRORS]]
     body = Problem(
         title=HTTPStatus(status).phrase,
@@ -115,7 +115,7 @@ def _fault(error: Mapping[str, Any], location: Sequence[Any], root: type[BaseMod
 
 
 def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Register handlers that answer every error of an application with these routes with a problem."""
+    """Register error handlers, so that an application with these routes answers every error with a problem."""
 
     async def refused(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, Refused)
@@ -142,7 +142,7 @@ def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 
     async def unexpected(request: Request, exc: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
-        return problem(request, 500, "something went wrong on the server; its log has the reason")
+        return problem(request, 500, "the server failed to answer; its log has the reason")
 
     app.add_exception_handler(Refused, refused)
     for kind in _STATUSES:
@@ -155,13 +155,13 @@ def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 _STATUSES: dict[type[ArchiveError], int] = {NotFoundError: 404, IllegalActionError: 409, IdempotencyError: 422}
 
 _DETAILS = {
-    404: "nothing is here",
-    405: "{method} is not offered here; the Allow header lists what is",
+    404: "this address does not exist",
+    405: "{method} is not supported at this address; the Allow header lists the supported methods",
 }
 
 
 def _allowed(request: Request, routes: Sequence[BaseRoute]) -> str:
-    """Return all methods of an address. The framework's own answer lists only the methods of one route."""
+    """Return all methods of an address. Starlette's own answer lists only the methods of one route."""
     partial = [route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
     methods = {method for route in partial for method in getattr(route, "methods", None) or ()}
     return ", ".join(sorted(methods)) or "GET, HEAD"  # static files have no route

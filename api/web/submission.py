@@ -1,4 +1,4 @@
-"""Check of a submitted request: a plan that is legal and reads only files the operator allows."""
+"""Check of a submitted request: its plan must be legal and read only files in permitted directories."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evaluator.value import FieldError
 from search.plan import PRESETS, Plan, merged
 
 LONGEST_TEXT = 4096
-"""Characters of any text in a plan."""
+"""Largest length of a text in a plan, in characters."""
 
 
 def plan_of(request: JobRequest, corpora: Sequence[Path]) -> Plan:

@@ -18,8 +18,8 @@ class MetricView(BaseModel):
     name: str = Field(description="key in plans and in the metrics of candidates")
     label: str
     kind: MetricKind = Field(description="counted from the genome, scored after training, or timed on the machine")
-    better: str = Field(description="comparative of a better value, such as `fewer`")
-    unit: str = Field(description="symbol after a value; empty when the label names it or there is none")
+    better: str = Field(description="word for a better value, such as `fewer`")
+    unit: str = Field(description="symbol of the unit; empty when the label names the unit or there is none")
     format: Format
     direction: Direction
 
@@ -36,8 +36,8 @@ class TaskView(BaseModel):
     kind: str
     title: str
     summary: str
-    brief: str = Field(description="one task in a few words; a field's name in braces stands for its value")
-    vocabulary: int | str = Field(description="number of different tokens, or the field that holds it")
+    brief: str = Field(description="one task in a few words; a field's name in braces is replaced by its value")
+    vocabulary: int | str = Field(description="number of different tokens, or the name of the field that holds it")
     metric: str = Field(description="metric of a trained model's score")
     metrics: list[str] = Field(description="metrics reported of a candidate, the score first")
     defaults: dict[str, Any] = Field(description="the task with the default of every field")

@@ -1,4 +1,4 @@
-"""Live changes as server-sent events. Streams only read the database, so they do not slow a search."""
+"""Streams of changes as server-sent events. A stream only reads the database, so it does not slow a search."""
 
 from __future__ import annotations
 

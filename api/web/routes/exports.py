@@ -33,7 +33,7 @@ def build(
     try:
         files = build_export(job, candidate, settings.artifacts)
     except FileNotFoundError:
-        latest = archive.candidate(job.id, number)  # it may have left the frontier meanwhile
+        latest = archive.candidate(job.id, number)  # since the read above it may have left the frontier
         raise Refused(409, reason_against_export(latest, archive.frontier(job.id), settings.artifacts)) from None
     download = request.url_for("download", job_id=job.id, number=number).path
     response.headers["Location"] = download

@@ -22,7 +22,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
-        description="a repeat with the same key and body returns the same job instead of making another",
+        description="a repeated request with the same key and body returns the same job instead of creating another",
     ),
 ]
 
@@ -36,7 +36,7 @@ def submit(
     settings: SettingsDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
-    """Submit a search. It is queued until a runner claims it; its state is at the Location."""
+    """Submit a search. It is queued until a runner claims it. Its state is at the address in the Location header."""
     plan = plan_of(body, settings.corpora)
     job = archive.create_job(plan, body.name or body.preset, idempotency_key)
     response.headers["Location"] = str(request.url_for("job", job_id=job.id).path)
@@ -78,7 +78,7 @@ def resume(job_id: JobId, archive: ArchiveDep) -> Job:
 
 @router.post("/{job_id}/cancel", response_model=JobView, responses=problems(404, 409, 422))
 def cancel(job_id: JobId, archive: ArchiveDep) -> Job:
-    """End a search for good; its results are kept."""
+    """Cancel a search. It cannot be resumed; its results are kept."""
     return archive.act(job_id, Action.CANCEL)
 
 

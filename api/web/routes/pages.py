@@ -18,13 +18,13 @@ from api.web.problems import Refused
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 
 HEAD_MARK = "    <!-- head -->\n"
-"""The line of a page that stands for `parts/head.html`, the part of the head that all pages have."""
+"""Line of a page that is replaced by `parts/head.html`, the part of the head that all pages share."""
 
 router = APIRouter(include_in_schema=False)
 
 
 class Revalidated(StaticFiles):
-    """Files that a browser may keep and asks about before each use: 304 while they are unchanged."""
+    """Static files that a browser may keep and asks for before each use; the answer is 304 while they are unchanged."""
 
     async def get_response(self, path: str | PathLike[str], scope: Scope) -> Response:
         response = await super().get_response(str(path), scope)
@@ -33,7 +33,7 @@ class Revalidated(StaticFiles):
 
 
 def dashboard() -> StaticFiles:
-    """The dashboard's own files."""
+    """Return the application that serves the dashboard's own files."""
     return Revalidated(directory=DASHBOARD, check_dir=False)
 
 
@@ -63,16 +63,18 @@ async def plotly(request: Request) -> Response:
 
 
 def _page(name: str, request: Request) -> Response:
-    """A page, or 304 when the browser has it already.
+    """Return a page, or 304 when the browser has it already.
 
     Raises:
-        Refused: 404, where this installation has no dashboard.
+        Refused: 404, when this installation has no dashboard.
     """
     try:
         text = (DASHBOARD / name / f"{name}.html").read_text(encoding="utf-8")
         head = (DASHBOARD / "parts" / "head.html").read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise Refused(404, f"this installation has no dashboard page {name}; the API under /v1 works without") from None
+        raise Refused(
+            404, f"this installation has no dashboard page {name}; the API under /v1 works without it"
+        ) from None
     body = text.replace(HEAD_MARK, head)
     headers = {"cache-control": "no-cache", "etag": f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'}
     if request.headers.get("if-none-match") == headers["etag"]:

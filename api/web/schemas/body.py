@@ -1,4 +1,4 @@
-"""The two kinds of bodies, and types that several models share."""
+"""The base models of request and response bodies, and types that several models share."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def printable(text: str) -> str:
 
 
 Line = Annotated[str, AfterValidator(printable)]
+"""A text of printable characters in one line."""
 
 
 class Received(BaseModel):

@@ -23,13 +23,13 @@ class CandidateView(Sent):
     attempt: int
     parents: list[int]
     variation: Variation = Field(description="origin of the genome")
-    baseline: str | None = Field(description="name of the reference architecture it is, if it is one")
+    baseline: str | None = Field(description="name, if it is one of the known architectures that a search starts from")
     metrics: Annotated[dict[str, float], ByMetric] = Field(description="standard errors under <metric>_stderr")
     curve: list[tuple[int, float]] = Field(description="(step, training loss in nats)")
     failure: Failure | None
-    detail: str = Field(description="explanation of the failure, or empty")
+    detail: str = Field(description="explanation of the failure; empty without one")
     frontier: bool = Field(description="whether no other feasible candidate dominates it")
-    feasible: bool = Field(description="whether it keeps the plan's constraints")
+    feasible: bool = Field(description="whether it satisfies the plan's constraints")
     seconds: float = Field(description="wall time of the evaluation")
     created_at: datetime
     finished_at: datetime | None

@@ -35,7 +35,7 @@ class Catalogue(Sent):
 
 
 class Presets(Sent):
-    """Ready plans, the tasks a plan may name, and the JSON schema of a plan."""
+    """The preset plans, the tasks a plan may name, and the JSON schema of a plan."""
 
     presets: dict[str, dict[str, Any]]
     tasks: list[TaskView]
@@ -58,7 +58,7 @@ class CostView(Sent):
 
 
 class Health(Sent):
-    """The service can read its database."""
+    """The answer of a service that can read its database."""
 
     status: Literal["ok"]
     version: str

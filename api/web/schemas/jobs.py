@@ -27,15 +27,17 @@ class JobSummary(Sent):
     failed: int
     frontier_size: int
     hypervolume: float = Field(description="share, 0 to 1, of the box between the reference point and the origin")
-    reference: dict[str, float] = Field(description="the worst corner of that box; empty until a runner begins")
+    reference: dict[str, float] = Field(
+        description="reference point of the hypervolume by objective; empty until a runner begins"
+    )
     repairs: float = Field(description="share of drawn genes that repair had to change")
     workers_busy: int
-    seconds_left: float | None = Field(description="estimate")
-    why: str = Field(description="reason of the present state, or empty")
+    seconds_left: float | None = Field(description="estimated seconds until the search ends")
+    why: str = Field(description="reason for the present state, or empty")
 
 
 class JobView(JobSummary):
-    """A search with the space that gives its genomes their meaning."""
+    """A search with its space, which is needed to decode its genomes."""
 
     space: dict[str, Any]
 
@@ -61,7 +63,7 @@ class Points(Sent):
 
 
 class History(Sent):
-    """The course of a search in columns; row i is the state after an evaluation."""
+    """The progress of a search in columns; row i is the state after `done[i]` evaluations."""
 
     done: list[int]
     hypervolume: list[float]

@@ -10,7 +10,7 @@ from api.web.schemas.body import Line, Received
 from search.plan import PRESETS
 
 MAX_GENOME = 16_384
-"""Characters of a genome: 256 LIVs of five long numbers."""
+"""Largest length of a genome in characters: enough for 256 LIVs of five long numbers."""
 
 
 class JobRequest(Received):
@@ -31,7 +31,7 @@ class JobRequest(Received):
 
 
 class CostRequest(Received):
-    """A genome, and the sizes of the model whose cost is asked for."""
+    """A genome, and the sizes of the model whose cost is predicted."""
 
     genome: Line = Field(min_length=1, max_length=MAX_GENOME, examples=["1.1.1.1.1-9.1.1.1.1", "21211-91111"])
     width: int = Field(default=64, ge=1, le=65536, description="channels of the residual stream")
