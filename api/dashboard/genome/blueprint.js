@@ -5,7 +5,7 @@ const SPARSITIES = { 2: "banded", 3: "routed" };
 
 /**
  * One LIV as it is drawn; the server's blueprints have the same fields.
- * @typedef {{position: number, class_id: number, name: string, structure: string, banded: boolean,
+ * @typedef {{position: number, class_id: number, name: string, structure: string, banded: boolean, routed: boolean,
  *   differential: boolean, weights_from: number|null, features_from: number|null, taken: string[]}} Liv
  */
 
@@ -50,13 +50,13 @@ function owner(owners, group, strategy, position) {
   return null;
 }
 
-/** Whether the same LIV stands at the same place in both, sharing with the same places. */
+/** Whether two LIVs have the same class and share with LIVs at the same positions. */
 export function sameLiv(one, other) {
   const fields = ["class_id", "weights_from", "features_from", "features_strategy"];
   return Boolean(one && other) && fields.every((field) => one[field] === other[field]);
 }
 
-/** A blueprint in words, for those who do not see the drawing. */
+/** A blueprint in words, for screen readers. */
 export function inWords(livs) {
   const links = livs.flatMap((liv) => [
     liv.weights_from !== null && `LIV ${liv.position + 1} shares the weights of LIV ${liv.weights_from + 1}`,

@@ -18,11 +18,11 @@ const AROUND = 120; // pixels of a page beside a full drawing
  * @returns {SVGElement}
  */
 export function drawGenome(livs, size = "inline", against = null) {
-  const form = { ...formFor(size, livs.length), longest: longestSpan(livs) };
-  const above = room(livs, "weights_from", form);
-  const below = room(livs, "features_from", form);
-  const width = Math.max(1, livs.length * (form.width + form.gap) - form.gap) + 2;
-  const height = above + form.height + below + 2;
+  const sizes = { ...sizesFor(size, livs.length), longest: longestSpan(livs) };
+  const above = room(livs, "weights_from", sizes);
+  const below = room(livs, "features_from", sizes);
+  const width = Math.max(1, livs.length * (sizes.width + sizes.gap) - sizes.gap) + 2;
+  const height = above + sizes.height + below + 2;
   const attributes = {
     class: `genome genome-${size}`,
     role: "img",
@@ -30,20 +30,20 @@ export function drawGenome(livs, size = "inline", against = null) {
     height,
     viewBox: `-1 -1 ${width} ${height}`,
   };
-  const links = livs.flatMap((liv) => [weightsArc(liv, form, above), featuresArc(liv, form, above + form.height)]);
+  const links = livs.flatMap((liv) => [weightsArc(liv, sizes, above), featuresArc(liv, sizes, above + sizes.height)]);
   return svg(
     "svg",
     { ...attributes, "aria-label": `Genome: ${inWords(livs)}` },
     livs.some((liv) => liv.banded || liv.routed) && patterns(),
-    livs.map((liv, n) => block(liv, form, above, against !== null && sameLiv(liv, against[n]))),
+    livs.map((liv, n) => block(liv, sizes, above, against !== null && sameLiv(liv, against[n]))),
     links,
   );
 }
 
 /** The key to the drawing: hues, marks and arcs. */
 export function genomeLegend() {
-  const entries = Object.entries(STRUCTURE_WORDS).map(([structure, says]) =>
-    el("li", {}, el("span", { class: `swatch fill-${structure}` }), says),
+  const entries = Object.entries(STRUCTURE_WORDS).map(([structure, text]) =>
+    el("li", {}, el("span", { class: `swatch fill-${structure}` }), text),
   );
   return el(
     "ul",
@@ -51,33 +51,34 @@ export function genomeLegend() {
     entries,
     el("li", {}, el("span", { class: "swatch swatch-differential" }), "differential"),
     el("li", {}, el("span", { class: "swatch swatch-banded" }), "banded"),
+    el("li", {}, el("span", { class: "swatch swatch-routed" }), "routed"),
     el("li", {}, el("span", { class: "swatch-arc swatch-weights" }), "shared weights"),
     el("li", {}, el("span", { class: "swatch-arc swatch-features" }), "shared features"),
   );
 }
 
-/** What each hue means. */
+/** The meaning of each hue. */
 export const STRUCTURE_WORDS = {
   low_rank: "low rank (attention)",
   semi_separable: "semi-separable (recurrence)",
   toeplitz: "Toeplitz (convolution)",
   delta: "delta rule",
-  memory_cell: "memory cell (no LIV)",
+  memory_cell: "memory cell (not linear)",
   diagonal: "diagonal (no memory)",
 };
 
-function formFor(size, count) {
+function sizesFor(size, count) {
   if (size === "inline") return INLINE;
   if (size === "card") return count <= MOST_CARD_NAMES ? CARD : { ...CARD, ...INLINE, width: 12, height: 34, arc: 12 };
   const fits = count * (WIDE.width + WIDE.gap) <= Math.min(1240, document.documentElement.clientWidth) - AROUND;
   return fits ? WIDE : TALL;
 }
 
-function block(liv, form, top, faded) {
-  const left = liv.position * (form.width + form.gap);
-  const box = { x: left, y: top, width: form.width, height: form.height, rx: form.corner };
+function block(liv, sizes, top, faded) {
+  const left = liv.position * (sizes.width + sizes.gap);
+  const box = { x: left, y: top, width: sizes.width, height: sizes.height, rx: sizes.corner };
   const kind = `block fill-${liv.structure}${faded ? " same" : ""}`;
-  const inner = Math.max(1.5, form.corner / 2);
+  const inner = Math.max(1.5, sizes.corner / 2);
   return svg(
     "g",
     { class: kind, "data-position": liv.position },
@@ -90,11 +91,11 @@ function block(liv, form, top, faded) {
         class: "doubled",
         x: left + inner,
         y: top + inner,
-        width: form.width - 2 * inner,
-        height: form.height - 2 * inner,
-        rx: Math.max(1, form.corner - inner),
+        width: sizes.width - 2 * inner,
+        height: sizes.height - 2 * inner,
+        rx: Math.max(1, sizes.corner - inner),
       }),
-    label(liv, form, left + form.width / 2, top + form.height / 2),
+    label(liv, sizes, left + sizes.width / 2, top + sizes.height / 2),
   );
 }
 
@@ -103,13 +104,13 @@ function describe(liv) {
   return [`LIV ${liv.position + 1}: ${liv.name}`, STRUCTURE_WORDS[liv.structure] ?? liv.structure, ...marks].join(", ");
 }
 
-function label(liv, form, x, y) {
-  if (form.names === "none") return null;
-  const turned = form.names === "upright" ? `rotate(-90 ${x} ${y})` : null;
+function label(liv, sizes, x, y) {
+  if (sizes.names === "none") return null;
+  const turned = sizes.names === "upright" ? `rotate(-90 ${x} ${y})` : null;
   const at = {
     x,
     y,
-    "font-size": form.letters,
+    "font-size": sizes.letters,
     transform: turned,
     "text-anchor": "middle",
     "dominant-baseline": "central",
@@ -125,50 +126,50 @@ function longestSpan(livs) {
 }
 
 /** Height to leave for the arcs of one kind: none when nothing is shared. */
-function room(livs, from, form) {
+function room(livs, from, sizes) {
   const spans = livs.filter((liv) => liv[from] !== null).map((liv) => liv.position - liv[from]);
-  return spans.length ? rise(Math.max(...spans), form) + 3 : 0;
+  return spans.length ? rise(Math.max(...spans), sizes) + 3 : 0;
 }
 
-function rise(span, form) {
-  return form.arc * (0.35 + 0.65 * (span / form.longest));
+function rise(span, sizes) {
+  return sizes.arc * (0.35 + 0.65 * (span / sizes.longest));
 }
 
-function weightsArc(liv, form, y) {
+function weightsArc(liv, sizes, y) {
   if (liv.weights_from === null) return null;
-  const says = `LIV ${liv.position + 1} shares the featurizer weights of LIV ${liv.weights_from + 1}`;
-  return arc(liv, liv.weights_from, "weights", form, y - 1.5, -1, says);
+  const text = `LIV ${liv.position + 1} shares the featurizer weights of LIV ${liv.weights_from + 1}`;
+  return arc(liv, liv.weights_from, "weights", sizes, y - 1.5, -1, text);
 }
 
-function featuresArc(liv, form, y) {
+function featuresArc(liv, sizes, y) {
   if (liv.features_from === null) return null;
   const groups = liv.taken.length ? liv.taken.join(", ") : "features";
-  const says = `LIV ${liv.position + 1} takes ${groups} from LIV ${liv.features_from + 1}`;
-  return arc(liv, liv.features_from, "features", form, y + 1.5, 1, says);
+  const text = `LIV ${liv.position + 1} takes ${groups} from LIV ${liv.features_from + 1}`;
+  return arc(liv, liv.features_from, "features", sizes, y + 1.5, 1, text);
 }
 
-function arc(liv, from, kind, form, y, direction, says) {
-  const centre = (position) => position * (form.width + form.gap) + form.width / 2;
+function arc(liv, from, kind, sizes, y, direction, text) {
+  const centre = (position) => position * (sizes.width + sizes.gap) + sizes.width / 2;
   const [start, end] = [centre(from), centre(liv.position)];
-  // A cubic reaches three quarters of the way to its control points.
-  const control = y + (direction * rise(liv.position - from, form) * 4) / 3;
+  // The middle of a cubic Bézier curve lies at three quarters of the way to its control points.
+  const control = y + (direction * rise(liv.position - from, sizes) * 4) / 3;
   return svg(
     "g",
     { class: `link link-${kind}`, "data-from": from, "data-to": liv.position },
-    svg("title", {}, says),
+    svg("title", {}, text),
     svg("path", { d: `M${start} ${y}C${start} ${control} ${end} ${control} ${end} ${y}` }),
-    form.names !== "none" && svg("circle", { cx: end, cy: y, r: 2.5 }),
-    form.arc > 20 && liv.taken.length && kind === "features"
+    sizes.names !== "none" && svg("circle", { cx: end, cy: y, r: 2.5 }),
+    sizes.arc > 20 && liv.taken.length && kind === "features"
       ? svg(
           "text",
-          { x: (start + end) / 2, y: y + rise(liv.position - from, form) - 5, "text-anchor": "middle" },
+          { x: (start + end) / 2, y: y + rise(liv.position - from, sizes) - 5, "text-anchor": "middle" },
           liv.taken.join(" "),
         )
       : null,
   );
 }
 
-/** Every drawing carries its own patterns: ids are looked up in the page, and equal ones are the same. */
+/** The patterns of banded and routed blocks. Each drawing holds a copy; all copies are equal. */
 function patterns() {
   return svg(
     "defs",
