@@ -1,4 +1,4 @@
-// The page of one candidate: its genome large, then how good it is, what it costs and where it comes from.
+// The page of one candidate: its genome, its metrics, its cost, its parents and its children.
 
 import { get, jobPath } from "../parts/api.js";
 import { readGenome } from "../genome/blueprint.js";
@@ -49,7 +49,7 @@ function draw(job, candidate) {
   put(byId("cost"), costBars(candidate.cost, candidate.blueprint));
   const read = (genome) => readGenome(genome, job.space.classes);
   const tie = { jobId: id, own: read(candidate.genome), read };
-  put(byId("parents"), family(candidate.parent_candidates, "None: it was not bred from others.", tie));
+  put(byId("parents"), family(candidate.parent_candidates, "None: this candidate was not made from others.", tie));
   put(byId("children"), family(candidate.children, "None yet.", tie));
   const exportable = `${candidate.state} ${candidate.weights_place}`;
   if (drawn.export !== exportable) drawExport(byId("export"), id, candidate);
@@ -109,12 +109,9 @@ function drawMetrics(job, candidate, columns) {
 }
 
 function drawCurve(candidate) {
-  const write = (value) => String(Number(value.toPrecision(3)));
-  const line = curve(candidate.curve, { label: "Training loss over steps", x: "step", y: "loss", write });
-  put(
-    byId("curve"),
-    line ?? el("p", { class: "small" }, candidate.state === "running" ? "It is being trained." : "None was recorded."),
-  );
+  const line = curve(candidate.curve, { label: "Training loss over steps", x: "step", y: "loss" });
+  const none = candidate.state === "running" ? "The model is being trained." : "No training loss was recorded.";
+  put(byId("curve"), line ?? el("p", { class: "small" }, none));
 }
 
 load().then(() => {

@@ -24,16 +24,16 @@ export function sparkline(values, label) {
 /**
  * A curve with axes.
  * @param {[number, number][]} points in order of x
- * @param {{label: string, x: string, y: string, steps?: boolean, fromZero?: boolean, write: (v: number) => string,
- *   width?: number}} options `label` for those who do not see it; `x` and `y` name the axes
+ * @param {{label: string, x: string, y: string, steps?: boolean, fromZero?: boolean}} options
+ *   `label` is for screen readers; `x` and `y` name the axes
  */
-export function curve(points, { label, x, y, write, steps = false, fromZero = false, width = 380 }) {
-  const height = 190;
+export function curve(points, { label, x, y, steps = false, fromZero = false }) {
+  const [width, height] = [380, 190];
   const shown = thinned(points.filter(([, value]) => Number.isFinite(value)));
   if (shown.length === 0) return null;
-  const xs = ticked(shown[0][0], Math.max(shown.at(-1)[0], shown[0][0] + 1), 4);
+  const xs = within(shown[0][0], Math.max(shown.at(-1)[0], shown[0][0] + 1));
   const values = shown.map(([, value]) => value);
-  const ys = ticked(fromZero ? 0 : Math.min(...values), Math.max(...values, fromZero ? 1e-9 : -Infinity), 3);
+  const ys = around(fromZero ? 0 : Math.min(...values), Math.max(...values, fromZero ? 1e-9 : -Infinity));
   const across = (v) => PAD.left + ((v - xs.low) / (xs.high - xs.low)) * (width - PAD.left - PAD.right);
   const up = (v) => height - PAD.bottom - ((v - ys.low) / (ys.high - ys.low)) * (height - PAD.top - PAD.bottom);
   const placed = shown.map(([a, b]) => [across(a), up(b)]);
@@ -51,27 +51,40 @@ export function curve(points, { label, x, y, write, steps = false, fromZero = fa
   );
 }
 
+function write(value) {
+  return String(Number(value.toPrecision(3)));
+}
+
 function stepped(points) {
   return points
     .map(([a, b], n) => (n ? `H${a.toFixed(1)}V${b.toFixed(1)}` : `M${a.toFixed(1)} ${b.toFixed(1)}`))
     .join("");
 }
 
-/** At most `MOST_POINTS` of them, evenly, the last one kept. */
+/** Evenly chosen points, about `MOST_POINTS` at most, with the last one among them. */
 function thinned(points) {
   const every = Math.ceil(points.length / MOST_POINTS);
   return points.filter((_, n) => n % every === 0 || n === points.length - 1);
 }
 
-/** Round numbers that cover a range, and the range they make. */
-function ticked(from, to, wanted) {
+/** Ticks inside a range, which stays as it is. */
+function within(from, to) {
+  return { ticks: ticks(from, to, 4).filter((tick) => tick >= from && tick <= to), low: from, high: to };
+}
+
+/** Ticks that cover a range, and the range from the first to the last of them. */
+function around(from, to) {
+  const covering = ticks(from, to, 3);
+  return { ticks: covering, low: covering[0], high: covering.at(-1) };
+}
+
+/** Round numbers that cover a range in about `wanted` steps. */
+function ticks(from, to, wanted) {
   const span = to - from || Math.abs(to) || 1;
   const rough = span / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
   const first = Math.floor(from / step + 1e-9);
   const last = Math.ceil(to / step - 1e-9);
-  const ticks = Array.from({ length: last - first + 1 }, (_, n) => Number(((first + n) * step).toPrecision(12)));
-  const inside = wanted === 4 ? ticks.filter((tick) => tick >= from && tick <= to) : ticks;
-  return wanted === 4 ? { ticks: inside, low: from, high: to } : { ticks, low: ticks[0], high: ticks.at(-1) };
+  return Array.from({ length: last - first + 1 }, (_, n) => Number(((first + n) * step).toPrecision(12)));
 }

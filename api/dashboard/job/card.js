@@ -28,8 +28,9 @@ export function selectedCard(number, { points, job, read, pinned, pin }) {
   const livs = read(points.columns.genome[row]);
   const otherLivs = other === undefined ? null : read(points.columns.genome[other]);
   const link = el("a", { class: "button primary", href: candidatePage(job.id, number) }, "Open");
-  const text = pinned === number ? "Stop comparing" : "Compare";
-  const compare = el("button", { type: "button", on: { click: () => pin(pinned === number ? null : number) } }, text);
+  const comparing = pinned === number || other !== undefined;
+  const text = comparing ? "Stop comparing" : "Compare";
+  const compare = el("button", { type: "button", on: { click: () => pin(comparing ? null : number) } }, text);
   return [
     el("p", { class: "selected-name" }, el("strong", {}, `Candidate ${number}`), standing(points, row)),
     pinned === number && el("p", { class: "small" }, "Choose the candidate to compare it with."),
@@ -39,12 +40,8 @@ export function selectedCard(number, { points, job, read, pinned, pin }) {
       el("div", { class: "scroll" }, drawGenome(otherLivs, "card", livs)),
     ],
     figures(points, row, job.plan.objectives, other),
-    el("div", { class: "actions" }, link, other === undefined ? compare : unpin(pin)),
+    el("div", { class: "actions" }, link, compare),
   ];
-}
-
-function unpin(pin) {
-  return el("button", { type: "button", on: { click: () => pin(null) } }, "Stop comparing");
 }
 
 /** The standing of a candidate as a word. */

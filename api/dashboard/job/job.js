@@ -41,11 +41,11 @@ async function load() {
     put(byId("fault"));
     drawAll();
   } catch (problem) {
-    tellFault(problem);
+    showFault(problem);
   }
 }
 
-function tellFault(problem) {
+function showFault(problem) {
   put(byId("fault"), el("p", { class: "failure" }, problem.message));
 }
 
@@ -74,18 +74,17 @@ async function drawAll() {
     "aria-label",
     `${points.frontier().length} candidates on the frontier; arrow keys step along it, Enter opens one`,
   );
-  await scatter.draw(points, axes, view.selected).catch(tellFault);
+  await scatter.draw(points, axes, view.selected).catch(showFault);
 }
 
 function drawHypervolume({ done, hypervolume }) {
   const labels = { label: "Hypervolume over candidates", x: "candidates done", y: "hypervolume" };
-  const write = (value) => String(Number(value.toPrecision(3)));
   const path = done.map((count, n) => [count, hypervolume[n]]);
-  const line = curve(path, { ...labels, steps: true, fromZero: true, write });
-  put(byId("hypervolume"), line ?? el("p", { class: "small" }, "Nothing is evaluated yet."));
+  const line = curve(path, { ...labels, steps: true, fromZero: true });
+  put(byId("hypervolume"), line ?? el("p", { class: "small" }, "No candidate has been evaluated yet."));
 }
 
-/** Draw the selected candidate, but only when it changed, so that a reader is not interrupted. */
+/** Draw the selected candidate only when it changed, so that a screen reader is not interrupted. */
 function drawSelected() {
   const { points, selected, pinned, job } = view;
   const known = [selected, pinned]
@@ -101,7 +100,7 @@ function drawSelected() {
   put(byId("selected"), selectedCard(selected, { points, job, read, pinned, pin }));
 }
 
-/** Genomes are decoded once each with the job's own table of classes. */
+/** The LIVs of a genome, decoded once with the job's own table of classes. */
 function read(genome) {
   if (!view.genomes.has(genome)) view.genomes.set(genome, readGenome(genome, view.job.space.classes));
   return view.genomes.get(genome);
