@@ -8,7 +8,8 @@ const REASONS = {
   here: "",
   not_kept: "Its weights are not kept: only baselines and candidates on the frontier keep their weights.",
   elsewhere:
-    "Its weights are kept, but not in this server's artifact directory. The server and the runners must share one (STAR_ARTIFACTS).",
+    "Its weights are kept, but not in this server's artifact directory. " +
+    "The server and the runners must share one (STAR_ARTIFACTS).",
 };
 
 /** Draw the export button into `place`. */

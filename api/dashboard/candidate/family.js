@@ -1,4 +1,4 @@
-// Parents with the genes that changed since, and children.
+// The parents and the children of a candidate, with the LIVs that differ from it in colour.
 
 import { candidatePage } from "../parts/api.js";
 import { sameLiv } from "../genome/blueprint.js";
@@ -9,7 +9,7 @@ import { drawGenome } from "../genome/genome.js";
 const MOST = 60;
 
 /**
- * The parents or the children, each drawn with the LIVs that are equal in grey.
+ * The parents or the children, each drawn with the LIVs that equal the candidate's in grey.
  * @param {{number: number, genome: string, variation: string}[]} relatives
  * @param {string} none text for an empty list
  */

@@ -1,6 +1,7 @@
 // The rank of a candidate among all candidates of its job, for each metric.
 
 /**
+ * The rank of a candidate by one metric, or null if the candidate has no value.
  * @param {import("../job/points.js").Columns} columns
  * @returns {{place: number, of: number}|null} 1 is best; equal values share the better place
  */
@@ -13,7 +14,7 @@ export function rank(columns, name, number) {
   return { place: 1 + measured.filter((value) => value < own).length, of: measured.length };
 }
 
-/** 1st, 2nd, 3rd, 11th. */
+/** A rank as an ordinal: 1st, 2nd, 3rd, 11th. */
 export function ordinal(place) {
   const ending = { 1: "st", 2: "nd", 3: "rd" }[place % 10] ?? "th";
   return `${place}${[11, 12, 13].includes(place % 100) ? "th" : ending}`;

@@ -1,4 +1,4 @@
-// What each LIV costs, as stacked bars: a bar per kind of cost, a part per LIV in its structure's hue.
+// The cost of each LIV as stacked bars: a bar for each kind of cost, a part for each LIV in its structure's hue.
 
 import { el, svg } from "../parts/dom.js";
 import { percent } from "../parts/format.js";
@@ -7,6 +7,7 @@ import { metric, predicted } from "../parts/metrics.js";
 const [WIDTH, HEIGHT] = [1000, 30];
 
 /**
+ * A stacked bar for each kind of cost.
  * @param {{livs: Object[]}} cost `star.cost` as JSON
  * @param {import("../genome/blueprint.js").Liv[]} livs
  */
@@ -40,13 +41,13 @@ function bar(kind, cost, livs) {
   );
 }
 
-function part(liv, x, width, says) {
+function part(liv, x, width, text) {
   const name = liv ? `LIV ${liv.position + 1}: ${liv.name}` : "Embedding, norms and head";
   const kind = liv ? `block fill-${liv.structure}` : "block rest";
   return svg(
     "g",
     { class: kind },
-    svg("title", {}, `${name}: ${says}`),
+    svg("title", {}, `${name}: ${text}`),
     svg("rect", { x, y: 0, width, height: HEIGHT, class: "face" }),
   );
 }

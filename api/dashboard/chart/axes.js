@@ -1,4 +1,4 @@
-// Which metric lies on which axis, which is the colour, and which are in logarithms.
+// The choice of the metric on each axis and of the metric shown as colour, and of logarithmic axes.
 
 import { readAddress, writeAddress } from "../parts/address.js";
 import { byId, el, put } from "../parts/dom.js";
@@ -8,9 +8,9 @@ const ROLES = { x: "Across", y: "Up", colour: "Colour" };
 const NO_COLOUR = "none";
 
 /**
- * The axes a job begins with: quality up, the next objective across, the third as colour.
+ * The axes that the page's address names, or else the first objective up, the second across, the third as colour.
  * @returns {{x: string, y: string, colour: string, log: {x: ?boolean, y: ?boolean, colour: ?boolean}}}
- *   a `log` of null is decided by the data
+ *   a `log` of null follows from the data
  */
 export function firstAxes(objectives) {
   const address = readAddress();
@@ -23,7 +23,7 @@ export function firstAxes(objectives) {
   };
 }
 
-/** Whether an axis is in logarithms: as chosen, or because its values span decades. */
+/** Whether an axis is logarithmic: as a person chose, or else whether its values span decades. */
 export function isLog(axes, role, values) {
   return axes.log[role] ?? spansDecades(values);
 }
@@ -66,7 +66,7 @@ function chooser(role, axes, names, shownLog, changed) {
   return el("div", { class: "axis" }, el("label", { for: `axis-${role}` }, ROLES[role]), select, log);
 }
 
-/** An axis' name. */
+/** The title of an axis that shows a metric, the order of proposal, or nothing. */
 export function title(name) {
   if (name === NO_COLOUR) return "None";
   return name === "number" ? "Order of proposal" : metric(name).label;

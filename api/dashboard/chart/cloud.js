@@ -105,13 +105,13 @@ export class Cloud {
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.uniform2f(gl.getUniformLocation(this.program, "extent"), width, height);
     gl.uniform1f(gl.getUniformLocation(this.program, "density"), density);
-    for (const [name, width_] of Object.entries(ATTRIBUTES)) {
+    for (const [name, components] of Object.entries(ATTRIBUTES)) {
       const at = gl.getAttribLocation(this.program, name);
       const bytes = name === "hue";
       gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
       gl.bufferData(gl.ARRAY_BUFFER, dots[name], gl.DYNAMIC_DRAW);
       gl.enableVertexAttribArray(at);
-      gl.vertexAttribPointer(at, width_, bytes ? gl.UNSIGNED_BYTE : gl.FLOAT, bytes, 0, 0);
+      gl.vertexAttribPointer(at, components, bytes ? gl.UNSIGNED_BYTE : gl.FLOAT, bytes, 0, 0);
     }
     gl.drawArrays(gl.POINTS, 0, dots.count);
   }

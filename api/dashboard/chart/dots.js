@@ -9,7 +9,7 @@ const SIZE = { halo: 16, best: 12.5, dominated: 9, strip: 10 };
 const FAINT = 0.58;
 const CROWD = 3000; // more points than this are drawn fainter, so that the frontier still stands out
 
-/** The kinds of rows of a job, each in the order it is drawn. */
+/** The rows of a job by kind. A running candidate has no dot, nor has one without a value on an axis. */
 export function sortedRows(points, axes) {
   const { frontier, feasible, baseline, state } = points.columns;
   const rows = { dominated: [], best: [], baselines: [], failed: [], infeasible: [] };
@@ -25,7 +25,7 @@ export function sortedRows(points, axes) {
 }
 
 /**
- * Everything the canvas shows, and the index that finds it again.
+ * The dots that the canvas shows, and the index that finds the row of a dot near the pointer.
  * @param {{place: (row: number) => [number, number]|null, strip: (row: number) => [number, number]}} frame
  * @param {(row: number) => number[]|null} hueOf red, green, blue; null where there is no third metric
  */

@@ -4,8 +4,8 @@ import { title } from "./axes.js";
 import { metric } from "../parts/metrics.js";
 import { colour } from "./theme.js";
 
-const PADDING = 0.07; // of the data's span, beyond it
-const STRIP = 34; // pixels below the axis for what has no place in the chart
+const PADDING = 0.07; // margin around the data, as a share of its span
+const STRIP = 34; // pixels below the axis, for failed candidates and candidates over a limit
 
 /** Least and greatest value; [0, 1] when there is none. */
 export function extent(values) {

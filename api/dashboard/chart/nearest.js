@@ -1,6 +1,6 @@
 // The point under the pointer, found in square cells so that only near points are compared.
 
-const CELL = 24; // pixels; also how far away a point may be
+const CELL = 24; // side of a cell and greatest distance of a found point, in pixels
 
 /** An index over visible points in pixels. */
 export class Nearest {
@@ -16,7 +16,7 @@ export class Nearest {
     else this.cells.set(name, [x, y, key]);
   }
 
-  /** The key of the nearest point within a cell's width; null when there is none. Later ones win ties. */
+  /** The key of the nearest point within a cell's width; or null. Of equally near points the last added wins. */
   find(x, y) {
     let best = null;
     let least = CELL * CELL;

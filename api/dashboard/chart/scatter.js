@@ -1,4 +1,4 @@
-// The frontier chart: axes, zoom and marks by plotly, all points on a canvas over it, told apart by candidate number.
+// The frontier chart: plotly draws axes and marks and handles the zoom; a canvas over its drawing shows the points.
 
 import { isLog } from "./axes.js";
 import { Cloud } from "./cloud.js";
@@ -40,14 +40,14 @@ export class Scatter {
     this.turn = 0;
   }
 
-  /** Which axes are in logarithms with these points. */
+  /** Whether each axis and the colour scale is logarithmic for these points. */
   static logs(points, axes) {
     const values = (name) => (name === "number" ? [1] : (points.columns.metrics[name] ?? []));
     const log = (role) => isLog(axes, role, values(axes[role]));
     return { x: log("x"), y: log("y"), colour: log("colour") };
   }
 
-  /** Show these points; a zoom is kept while the axes stay. */
+  /** Show these points. A zoom is kept while the axes stay the same. */
   async draw(points, axes, selected) {
     const turn = (this.turn += 1);
     const library = await plotly();
@@ -65,7 +65,7 @@ export class Scatter {
     this.#dots();
   }
 
-  /** Ring a new point for a moment; draw after this and again after the promise. */
+  /** Ring a new point for a moment: in drawings from this call until the promise that it returns is fulfilled. */
   flash(number) {
     this.fresh.add(number);
     return new Promise((done) => setTimeout(() => done(this.fresh.delete(number)), FLASH_MS));

@@ -1,4 +1,4 @@
-// What plotly draws of the frontier chart: staircase, error bars, baselines, rings. The points are on the canvas above.
+// The marks of the frontier chart that plotly draws: staircase, error bars, baselines, rings. `Cloud` draws the points.
 
 import { errorOf } from "../parts/metrics.js";
 import { colour } from "./theme.js";
@@ -6,6 +6,7 @@ import { colour } from "./theme.js";
 const MOST_ERROR_BARS = 300; // more error bars than this would hide the points
 
 /**
+ * The traces of all marks, in plotly's format.
  * @param {import("../job/points.js").Points} points
  * @param {{x: string, y: string, colour: string}} axes
  * @param {{best: number[], baselines: number[]}} rows
@@ -63,7 +64,7 @@ function diamonds(points, axes, rows, hueOf) {
   };
 }
 
-/** Plotly reads some markup in its texts; a name is shown as it is. */
+/** The text with its markup escaped, because plotly interprets some markup. */
 function plain(text) {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

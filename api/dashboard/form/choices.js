@@ -34,7 +34,7 @@ export function taskChoice(plan, tasks, changed) {
 }
 
 /**
- * A row per metric: whether it is an objective, and the most it may be.
+ * A row per metric: whether it is an objective, and its upper limit.
  * @param {string[]} names the metrics the plan's task reports
  * @param {number} most the largest number of objectives
  */
@@ -47,7 +47,7 @@ export function objectiveChoice(plan, names, most, changed) {
       el("td", {}, limit(plan, name, changed)),
     ),
   );
-  const head = el("tr", {}, el("th", { scope: "col" }, "Make small"), el("th", { scope: "col" }, "At most"));
+  const head = el("tr", {}, el("th", { scope: "col" }, "Minimise"), el("th", { scope: "col" }, "At most"));
   return el(
     "div",
     { class: "field wide", "data-path": "objectives" },
@@ -57,7 +57,7 @@ export function objectiveChoice(plan, names, most, changed) {
   );
 }
 
-/** A tick for each LIV class of the catalogue. */
+/** A checkbox for each LIV class of the catalogue. */
 export function classChoice(plan, catalogue, changed) {
   const chosen = new Set(plan.space.classes ?? catalogue.map((row) => row.name));
   const place = el("fieldset", { class: "classes", "data-path": "space.classes" }, el("legend", {}, "Classes"));
@@ -71,7 +71,8 @@ export function classChoice(plan, catalogue, changed) {
   const ticks = catalogue.map((row) => {
     const change = (event) => toggle(row.name, event.target.checked);
     const input = el("input", { type: "checkbox", checked: chosen.has(row.name), on: { change } });
-    return el("label", { title: row.description }, input, el("span", { class: `swatch fill-${row.structure}` }), row.name);
+    const swatch = el("span", { class: `swatch fill-${row.structure}` });
+    return el("label", { title: row.description }, input, swatch, row.name);
   });
   place.append(el("div", { class: "ticks" }, ticks), fault());
   return place;

@@ -15,7 +15,7 @@ export function setAt(plan, path, value) {
   names.reduce((node, name) => node[name], plan)[last] = value;
 }
 
-/** The fields of `plan` that differ from `preset`, as the API takes them. A task of another kind goes whole. */
+/** The fields of `plan` that differ from `preset`, as the API takes them. A task of another kind is sent whole. */
 export function changes(plan, preset) {
   const result = {};
   for (const [name, value] of Object.entries(plan)) {

@@ -1,4 +1,4 @@
-// The fields of the form for a new search: a field is a row, an input is made from its kind.
+// The fields of the form for a new search. A row declares each field; the kind of the row decides its input.
 
 import { setAt, valueAt } from "./draft.js";
 import { el } from "../parts/dom.js";
@@ -43,7 +43,7 @@ export function taskFields(task) {
 }
 
 /**
- * One field: label, input, and the place where its error is said.
+ * One field: its label, its input and the place for its error.
  * @param {{path: string, label: string, kind: string, schema: ?Object}} row
  * @param {Object} plan the draft the input writes to
  * @param {Object} schema the plan's JSON schema
@@ -54,8 +54,8 @@ export function field(row, plan, schema, changed) {
   return KINDS[row.kind](row, plan, known, changed);
 }
 
-/** Say what is wrong with a field, or that nothing is (empty text). */
-export function tell(place, message) {
+/** Show what is wrong with a field; an empty text removes the error. */
+export function setFault(place, message) {
   const fault = place.querySelector(".fault");
   fault.textContent = message;
   for (const input of place.querySelectorAll("input, textarea")) input.setAttribute("aria-invalid", message !== "");
@@ -81,7 +81,7 @@ const KINDS = {
     const place = labelled(row.path, row.label, input, known.description);
     input.addEventListener("input", () => {
       const fault = numberFault(input.value, known);
-      tell(place, fault);
+      setFault(place, fault);
       if (!fault) setAt(plan, row.path, Number(input.value));
       changed();
     });
@@ -96,7 +96,7 @@ const KINDS = {
     });
     const place = labelled(row.path, row.label, input, known.description);
     input.addEventListener("input", () => {
-      tell(place, input.value.trim() ? "" : "must not be empty");
+      setFault(place, input.value.trim() ? "" : "must not be empty");
       setAt(plan, row.path, input.value.trim());
       changed();
     });

@@ -60,7 +60,7 @@ function form() {
       el(
         "details",
         {},
-        el("summary", {}, el("b", {}, "Genome"), el("span", {}, "try one: its drawing, parameters and cache")),
+        el("summary", {}, el("b", {}, "Genome"), el("span", {}, "paste one to see its drawing, parameters and cache")),
         genomePreview(() => draft),
       ),
     ),
@@ -99,7 +99,7 @@ function taskChanged() {
   touched();
 }
 
-/** A changed form is another request: a new key, and the sections' words again. */
+/** Take a new idempotency key, because a changed form is another request, and write the sections' summaries anew. */
 function touched() {
   draft.key = freshKey();
   byId("form-fault").textContent = "";
@@ -127,7 +127,7 @@ async function submit(event) {
   return undefined;
 }
 
-/** Each error at its own field; what belongs to none of them beside the button. */
+/** Show each error at its field, and errors that belong to no field beside the button. */
 function showFaults(problem) {
   for (const place of byId("form").querySelectorAll(".fault")) place.textContent = "";
   const lost = problem.errors.filter((error) => !showFault(error));

@@ -1,15 +1,15 @@
-// A genome pasted into the form shows its drawing, its parameters and its cache at once.
+// The preview of a genome that is pasted into the form: its drawing and its predicted costs.
 
 import { post } from "../parts/api.js";
 import { vocabOf } from "./draft.js";
 import { el, put } from "../parts/dom.js";
-import { labelled, tell } from "./fields.js";
+import { labelled, setFault } from "./fields.js";
 import { drawGenome, genomeLegend } from "../genome/genome.js";
 import { metric, predicted } from "../parts/metrics.js";
 
 const TYPING_MS = 200;
 
-/** A place to paste a genome, whose costs are those at the sizes of the plan that `draft()` holds. */
+/** An input for a genome with its preview. The costs are those at the sizes of the plan in `draft()`. */
 export function genomePreview(draft) {
   const input = el("textarea", { rows: 2, spellcheck: "false", placeholder: "1.1.1.1.1-9.1.1.1.1", class: "mono" });
   const place = labelled("genome", "Genome", input);
@@ -24,7 +24,7 @@ export function genomePreview(draft) {
   async function show() {
     const genome = input.value.trim();
     const turn = (asked += 1);
-    tell(place, "");
+    setFault(place, "");
     if (!genome) return put(shown);
     const { plan, tasks } = draft();
     const { width, head_dim, context } = plan;
@@ -34,7 +34,7 @@ export function genomePreview(draft) {
     } catch (problem) {
       if (turn !== asked) return undefined;
       put(shown);
-      tell(place, problem.errors[0]?.detail ?? problem.message);
+      setFault(place, problem.errors[0]?.detail ?? problem.message);
     }
     return undefined;
   }

@@ -1,4 +1,4 @@
-// What the plan's JSON schema says of one field: its limits, in a form that can check and explain.
+// The limits of a field in the plan's JSON schema, and the check of a typed number against them.
 
 /**
  * The schema node of a field.

@@ -1,4 +1,4 @@
-// What a person may do with a job: pause, resume, cancel (asked once), download.
+// The actions on a job: pause, resume, cancel (after a question) and download.
 
 import { jobPath, post } from "../parts/api.js";
 import { byId, el, put } from "../parts/dom.js";
@@ -47,7 +47,7 @@ function askToCancel(page) {
   put(
     dialog,
     el("h2", { id: "confirm-title" }, "Cancel this search?"),
-    el("p", {}, `${lost}What was found stays. A cancelled search cannot be resumed; a paused one can.`),
+    el("p", {}, `${lost}The results so far are kept. A cancelled search cannot be resumed; a paused one can.`),
     el(
       "div",
       { class: "actions" },
@@ -69,14 +69,14 @@ function downloads(job, page) {
     "JSON, the frontier": async () => saveText(name("json"), await asJson(page.job()), "application/json"),
     "PNG, the chart": async () => saveUrl(name("png"), await page.png()),
   };
-  const items = Object.entries(kinds).map(([says, save]) => {
+  const items = Object.entries(kinds).map(([text, save]) => {
     const click = async (event) => {
       event.target.closest("details").open = false;
       await Promise.resolve(save()).catch((problem) =>
         put(byId("fault"), el("p", { class: "failure" }, problem.message)),
       );
     };
-    return el("button", { type: "button", class: "quiet", on: { click } }, says);
+    return el("button", { type: "button", class: "quiet", on: { click } }, text);
   });
   return el(
     "details",

@@ -1,4 +1,4 @@
-// Failures by reason: the number of candidates without metrics, and of those over a limit.
+// Failures by reason: the number of candidates that failed for each reason, and of those over a limit.
 
 import { el, put } from "../parts/dom.js";
 import { whole, words } from "../parts/format.js";

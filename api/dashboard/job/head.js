@@ -8,7 +8,7 @@ import { ago } from "../parts/time.js";
 /** Draw the heading and the facts of a job. */
 export function drawHead(job) {
   document.title = `${job.name || "Search"} · STAR`;
-  const begun = el("span", {}, job.started_at ? "begun " : "asked for ", ago(job.started_at ?? job.created_at));
+  const begun = el("span", {}, job.started_at ? "started " : "submitted ", ago(job.started_at ?? job.created_at));
   put(
     byId("heading"),
     el("h1", {}, job.name || job.id),

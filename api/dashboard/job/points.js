@@ -50,30 +50,30 @@ export class Points {
   }
 
   /**
-   * Take in a `candidate` event. A candidate that has ended stays ended, because a stream may begin with old events.
-   * @returns {number|null} the candidate's number if this ended its evaluation
+   * Apply a `candidate` event. A candidate that has ended stays ended, because a stream may begin with old events.
+   * @returns {number|null} the candidate's number if the event ended its evaluation
    */
-  candidate(told) {
-    const row = this.rows.get(told.number) ?? this.#append(told);
+  candidate(event) {
+    const row = this.rows.get(event.number) ?? this.#append(event);
     const { state, failure, feasible, frontier, metrics } = this.columns;
-    if (row === null || state[row] !== "running" || told.state === "running") return null;
-    state[row] = told.state;
-    failure[row] = told.failure ?? null;
-    feasible[row] = told.feasible ?? false;
-    frontier[row] = told.frontier ?? false;
-    for (const [name, value] of Object.entries(told.metrics ?? {})) {
+    if (row === null || state[row] !== "running" || event.state === "running") return null;
+    state[row] = event.state;
+    failure[row] = event.failure ?? null;
+    feasible[row] = event.feasible ?? false;
+    frontier[row] = event.frontier ?? false;
+    for (const [name, value] of Object.entries(event.metrics ?? {})) {
       metrics[name] ??= new Array(this.size).fill(null);
       metrics[name][row] = value;
     }
-    return told.number;
+    return event.number;
   }
 
-  /** Take in a `frontier` event: who entered and who left. */
-  standing(told) {
-    if (told.done <= this.done) return;
-    this.done = told.done;
-    for (const number of told.entered ?? []) this.#mark(number, true);
-    for (const number of told.left ?? []) this.#mark(number, false);
+  /** Apply a `frontier` event, which names the candidates that entered and that left. */
+  standing(event) {
+    if (event.done <= this.done) return;
+    this.done = event.done;
+    for (const number of event.entered ?? []) this.#mark(number, true);
+    for (const number of event.left ?? []) this.#mark(number, false);
   }
 
   #mark(number, on) {
@@ -81,16 +81,16 @@ export class Points {
     if (row !== undefined) this.columns.frontier[row] = on;
   }
 
-  #append(told) {
-    if (!told.genome) return null;
+  #append(event) {
+    if (!event.genome) return null;
     const { columns } = this;
-    const row = columns.number.push(told.number) - 1;
+    const row = columns.number.push(event.number) - 1;
     const fresh = { state: "running", frontier: false, feasible: false, failure: null };
-    for (const [name, value] of Object.entries({ ...fresh, baseline: told.baseline ?? null, genome: told.genome })) {
+    for (const [name, value] of Object.entries({ ...fresh, baseline: event.baseline ?? null, genome: event.genome })) {
       columns[name].push(value);
     }
     for (const values of Object.values(columns.metrics)) values.push(null);
-    this.rows.set(told.number, row);
+    this.rows.set(event.number, row);
     return row;
   }
 }

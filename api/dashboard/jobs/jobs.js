@@ -10,7 +10,7 @@ import { progress, stateWord } from "../parts/state.js";
 import { ago } from "../parts/time.js";
 
 const PAGE = 50;
-const SPARKLINES = 20; // histories read for the newest rows only
+const SPARKLINES = 20; // newest rows, whose histories are read
 const COLUMNS = ["Search", "Done", "Frontier", "Hypervolume", "Workers", "Time left"];
 
 const shown = { pages: 1, histories: new Map(), lastEvent: new Map() };
@@ -59,8 +59,8 @@ function prolong(history, job) {
 
 function draw(jobs) {
   if (jobs.length === 0) {
-    const says = "No search yet. A search evolves architectures and shows the best trade-offs it finds.";
-    put(byId("jobs"), el("div", { class: "empty" }, el("p", {}, says), newButton("Start the first search")));
+    const text = "No search yet. A search evolves architectures and shows the best trade-offs it finds.";
+    put(byId("jobs"), el("div", { class: "empty" }, el("p", {}, text), newButton("Start the first search")));
     return;
   }
   const focused = document.activeElement?.getAttribute("href");

@@ -1,4 +1,4 @@
-// The public REST API, and its errors as one kind of value.
+// Requests to the public API. Every error is thrown as a `Problem`.
 
 /** An RFC 9457 problem, or the absence of an answer. */
 export class Problem extends Error {
@@ -31,7 +31,7 @@ export function candidatePage(id, number) {
   return `/jobs/${encodeURIComponent(id)}/candidates/${number}`;
 }
 
-/** A random key that no other request has used. */
+/** A random idempotency key. */
 export function freshKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

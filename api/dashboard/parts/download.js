@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 
 const PLAIN = ["number", "state", "frontier", "feasible", "baseline", "genome", "failure"];
 
-/** All candidates, a line each. */
+/** All candidates as CSV, one line each. */
 export function asCsv(points) {
   const { columns } = points;
   const metrics = Object.keys(columns.metrics);
@@ -38,7 +38,7 @@ export function saveUrl(name, url) {
   link.remove();
 }
 
-/** A cell. Text that a spreadsheet would read as a formula is prefixed with an apostrophe. */
+/** A value as a CSV cell. Text that a spreadsheet would read as a formula is prefixed with an apostrophe. */
 function quoted(value) {
   if (value === null || value === undefined) return "";
   if (typeof value !== "string") return String(value);

@@ -1,4 +1,4 @@
-// Server-sent events of a page: one stream, closed while nobody looks, reopened after it breaks.
+// The server-sent events of a page: one stream, closed while the page is hidden and reopened after it breaks.
 
 import { byId, el, put } from "./dom.js";
 
@@ -10,7 +10,7 @@ const PATIENCE_MS = 1500;
  * Follow a stream until its `end`.
  * @param {string} path
  * @param {(kind: string, data: Object) => void} onEvent
- * @param {() => void} onResume called when events may have been missed: read everything again.
+ * @param {() => void} onResume called when events may have been missed and everything must be read again
  */
 export function follow(path, onEvent, onResume) {
   let source = null;
@@ -69,7 +69,7 @@ export function follow(path, onEvent, onResume) {
 }
 
 function announce() {
-  const text = "The connection was lost. What you see may be old; it is being tried again.";
+  const text = "The connection was lost. The page may be out of date until it is connected again.";
   put(byId("notice"), el("p", {}, text)).hidden = false;
 }
 
@@ -82,7 +82,7 @@ function read(text) {
 }
 
 /**
- * A function that runs `work` soon after it is called: never twice at once, and seldom when it is dear.
+ * A function that runs `work` soon after it is called, never twice at once. The pause after a run grows with its time.
  * @param {() => Promise<void>} work
  */
 export function paced(work) {

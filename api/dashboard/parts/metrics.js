@@ -30,7 +30,7 @@ function shownAs({ label, kind, better, unit, format }) {
   return { label, kind, better, unit, tick, suffix, write: (value, error) => write(value, error, unit) };
 }
 
-/** How a metric is shown. A metric that the server does not declare is shown plainly. */
+/** How a metric is shown. A metric that the server does not declare is shown by its name. */
 export function metric(name) {
   return METRICS.get(name) ?? { label: words(name), write: (v, e) => measured(v, e), better: "smaller" };
 }
