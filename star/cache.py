@@ -14,16 +14,16 @@ from torch import Tensor
 class Store:
     """The tensors that one LIV keeps.
 
-    Args:
+    Attributes:
         tensors: its own tensors by name.
         lent: for each tensor that another LIV keeps, by name, the store of that LIV, which runs first and extends it.
         position: tokens seen so far.
     """
 
-    def __init__(self, tensors: dict[str, Tensor], lent: Mapping[str, Store], position: int = 0) -> None:
+    def __init__(self, tensors: dict[str, Tensor], lent: Mapping[str, Store]) -> None:
         self.tensors = tensors
         self.lent = lent
-        self.position = position
+        self.position = 0
         self._limits: dict[str, int] = {}
 
     def __getitem__(self, name: str) -> Tensor:
@@ -51,15 +51,13 @@ class Store:
 
 
 class Cache:
-    """The stores of all blocks, one for each LIV of a block, and the number of tokens seen."""
+    """The stores of all blocks, one for each LIV of a block."""
 
     def __init__(self, stores: Sequence[tuple[Store, ...]]) -> None:
         self.stores = stores
-        self.position = 0
 
     def advance(self, tokens: int) -> None:
         """End a step in every store."""
-        self.position += tokens
         for store in self._all():
             store.advance(tokens)
 

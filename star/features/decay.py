@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 from genome import GroupGenome, Heads
 from genome.classes.alphabet import Expansion, Nonlinearity
 from star.cache import Store
-from star.features.feature import Feature, parameter
+from star.features.feature import Feature, Weightless, parameter
 from star.features.projection import Projection
 from star.ops.precision import at_least_float32
 
@@ -54,25 +54,19 @@ class LogDecay(Feature):
         return 0
 
 
-class NoDecay(Feature):
+class NoDecay(Weightless):
     """a_HK = 0: the state forgets nothing (linear attention)."""
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return x_BLD.new_zeros(self.head_size)
 
-    def initialise(self, generator: Generator) -> None:
-        """Draw nothing, because this feature has no weights."""
 
-
-class FixedDecay(Feature):
+class FixedDecay(Weightless):
     """a_HK = log(1 - 2^(-5-h)): fixed, one for each head h (RetNet, Sun et al. 2023, eq. 8)."""
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         heads = torch.arange(self.head_size.heads, device=x_BLD.device, dtype=x_BLD.dtype)
         return torch.log1p(-(2.0 ** (-5 - heads))).unsqueeze(1).expand(self.head_size)
-
-    def initialise(self, generator: Generator) -> None:
-        """Draw nothing, because this feature has no weights."""
 
 
 class GateDecay(Projection):
@@ -122,7 +116,7 @@ class SoftmaxDecay(Projection):
         return {**super().memory(), f"{self.name}.mass": tuple(self.head_size)}
 
 
-class Complement(Feature):
+class Complement(Weightless):
     """b_BLHK = 1 - exp(a_BLHK): keys are the share that the state forgets (HGRN, Qin et al. 2023, eq. 3)."""
 
     needs = ("a",)
@@ -130,19 +124,6 @@ class Complement(Feature):
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         (a_BLHK,) = needed
         return -torch.expm1(a_BLHK)
-
-    def initialise(self, generator: Generator) -> None:
-        """Draw nothing, because this feature has no weights."""
-
-
-class UnitStep(Feature):
-    """d_BLH1 = 1: every token is written with weight one."""
-
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        return x_BLD.new_ones(*x_BLD.shape[:2], *self.head_size)
-
-    def initialise(self, generator: Generator) -> None:
-        """Draw nothing, because this feature has no weights."""
 
 
 class StepSize(Projection):

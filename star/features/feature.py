@@ -68,6 +68,13 @@ class Feature(nn.Module):
         return 2 * sum(parameter.numel() for parameter in self.parameters())
 
 
+class Weightless(Feature):
+    """A feature without parameters."""
+
+    def initialise(self, generator: Generator) -> None:
+        """Draw nothing."""
+
+
 def parameter(*sizes: int) -> nn.Parameter:
     """Make a parameter of these sizes in uninitialised memory."""
     return nn.Parameter(torch.empty(sizes))

@@ -25,14 +25,14 @@ from star.features.decay import (
     NoDecay,
     SoftmaxDecay,
     StepSize,
-    UnitStep,
 )
 from star.features.feature import Feature
 from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
 from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
 from star.features.filters_system import CompanionFilter, DenseFilter, DiagonalPlusLowRankFilter, RationalFilter
+from star.features.ones import Ones
 from star.features.output import OutputGate
-from star.features.projection import Projection, RotatedProjection, TiedValues, UnitGate
+from star.features.projection import Projection, RotatedProjection, TiedValues
 from star.features.router import Experts, Gate, Router
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
@@ -50,9 +50,9 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("a", Source.PROJECTED, Generator.SOFTMAX): SoftmaxDecay,
     ("a", Source.PROJECTED, Generator.FORGET): ForgetGate,
     ("d", Source.PROJECTED, Generator.NONE): StepSize,
-    ("d", Source.CONSTANT, Generator.ONES): UnitStep,
-    ("c", Source.CONSTANT, Generator.ONES): UnitGate,
-    ("b", Source.CONSTANT, Generator.ONES): UnitGate,
+    ("d", Source.CONSTANT, Generator.ONES): Ones,
+    ("c", Source.CONSTANT, Generator.ONES): Ones,
+    ("b", Source.CONSTANT, Generator.ONES): Ones,
     ("h", Source.POSITION, Generator.EXPLICIT_3): ExplicitFilter,
     ("h", Source.POSITION, Generator.EXPLICIT_7): ExplicitFilter,
     ("h", Source.POSITION, Generator.DECAYING_128): DecayingFilter,
@@ -66,7 +66,7 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("h", Source.POSITION, Generator.COMPANION_16): CompanionFilter,
     ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
     (OUTPUT, Source.PROJECTED, Generator.NONE): OutputGate,
-    (OUTPUT, Source.CONSTANT, Generator.ONES): UnitGate,
+    (OUTPUT, Source.CONSTANT, Generator.ONES): Ones,
     ("f", Source.PROJECTED, Generator.NONE): CellForgetGate,
     ("m", Source.CONSTANT, Generator.NONE): Feedback,
     **{(ROUTES, Source.PROJECTED, generator): Router for generator in ROUTE_CHOICES},
@@ -75,7 +75,7 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
 """The feature that computes a group, by the name, source and generator of the group."""
 
 KINDS_BY_EXPANSION: dict[Expansion, type[Feature]] = {Expansion.EXPERT: Experts}
-"""The feature that computes a group of this expansion, whatever its name, source and generator."""
+"""The feature that computes a group of this expansion; it takes precedence over `KINDS`."""
 
 
 class Featurizer(nn.Module):

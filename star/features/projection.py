@@ -15,7 +15,7 @@ from genome import GroupGenome, Heads
 from genome.classes.alphabet import ChannelMixing, FeatureTokenMixing, Normalisation
 from genome.classes.quantities import SHORT_CONV_TAPS
 from star.cache import Store
-from star.features.feature import Feature, parameter
+from star.features.feature import Feature, Weightless, parameter
 from star.nonlinearity import SIGMA
 from star.ops.convolution.causal import causal
 from star.ops.rotary import rotate
@@ -67,17 +67,7 @@ class RotatedProjection(Projection):
         return rotate(super().forward(x_BLD, length, store), length - x_BLD.shape[1])
 
 
-class UnitGate(Feature):
-    """c, b or o = 1: a filter without gates, as in state-space models, or an output that is only normalised."""
-
-    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        return x_BLD.new_ones(*x_BLD.shape[:2], *self.head_size)
-
-    def initialise(self, generator: Generator) -> None:
-        """Draw nothing, because this feature has no weights."""
-
-
-class TiedValues(Feature):
+class TiedValues(Weightless):
     """v_BLHV = b_BLHK[..., :V]: keys and values share a latent (DeepSeek-AI 2024, arXiv 2405.04434)."""
 
     needs = ("b",)
@@ -85,9 +75,6 @@ class TiedValues(Feature):
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         (b_BLHK,) = needed
         return b_BLHK[..., : self.head_size.size]
-
-    def initialise(self, generator: Generator) -> None:
-        """Draw nothing, because this feature has no weights."""
 
 
 def _convolves(group: GroupGenome) -> bool:
