@@ -34,7 +34,7 @@ SPARSITIES = {
     TokenMixing.DELTA: (Sparsity.NONE, Sparsity.BANDED, Sparsity.ROUTED),
     TokenMixing.MEMORY_CELL: (Sparsity.NONE,),
 }
-"""The sparsities that each structure can be built with; a reserved structure would have none.
+"""The sparsities with which each structure can be built.
 
 A filter is a function of distances between all tokens, so a Toeplitz operator cannot be routed.
 """

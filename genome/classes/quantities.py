@@ -1,4 +1,4 @@
-"""Numbers that digits stand for: taps and states of filters, channels of states, routes of routed operators."""
+"""The numbers that digits denote: taps and states of filters, channels of states, routes of routed operators."""
 
 from typing import NamedTuple
 

@@ -14,5 +14,5 @@ Rule = Callable[[OperatorGenome, FeaturizerGenome], Iterator[str]]
 def choice(where: str, what: str, value: Any, legal: tuple[Any, ...]) -> Iterator[str]:
     """Yield a sentence that lists the legal values if `value` is none of them."""
     if value not in legal:
-        named = ", ".join(f"{one.value} ({one.name.lower()})" for one in legal) or "none yet: it is reserved"
+        named = ", ".join(f"{one.value} ({one.name.lower()})" for one in legal)
         yield f"{where}: {what} {value.value} ({value.name.lower()}) cannot be built; legal: {named}"

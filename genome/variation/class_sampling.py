@@ -66,7 +66,7 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
 
     The structure is drawn once, before the other digits: redrawing it would favour structures with few rules.
     """
-    structure = _pick([structure for structure, sparsities in SPARSITIES.items() if sparsities], rng)
+    structure = _pick(tuple(SPARSITIES), rng)
     while True:
         operator = OperatorGenome(
             number,
@@ -75,7 +75,7 @@ def random_class(number: int, level: Level, shape: Shape, rng: Generator) -> tup
             _pick(NONLINEARITIES[structure], rng),
             _pick(CHANNEL_MIXINGS[structure], rng),
         )
-        featurizer = _named(rng) if level is Level.OPERATOR else _random_featurizer(number, operator, rng)
+        featurizer = _pick(FEATURIZERS, rng) if level is Level.OPERATOR else _random_featurizer(number, operator, rng)
         operator = replace(operator, featurizer=featurizer.id)
         differential = bool(rng.integers(2))
         digits = "".join(map(str, operator.digits[1:]))
@@ -140,10 +140,6 @@ def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: G
         sparsity=Sparsity.BANDED if token is FeatureTokenMixing.TOEPLITZ else Sparsity.NONE,
         nonlinearity=_pick(feature_nonlinearities(operator, name), rng),
     )
-
-
-def _named(rng: Generator) -> FeaturizerGenome:
-    return _pick(FEATURIZERS, rng)
 
 
 def _featurizer(number: int) -> FeaturizerGenome:
