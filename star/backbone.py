@@ -98,8 +98,8 @@ class Backbone(nn.Module):
     def forward(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
         """Return logits_BLV. With a cache, `tokens_BL` continue the sequence that the cache has seen."""
         embedded_BLD = x_BLD = nn.functional.embedding(tokens_BL, self.embedding_VD)
-        for _, _, behind_BLD in self._walk(embedded_BLD, cache):
-            x_BLD = behind_BLD
+        for _, _, after_BLD in self._walk(embedded_BLD, cache):
+            x_BLD = after_BLD
         if cache is not None:
             cache.advance(tokens_BL.shape[1])
         return nn.functional.linear(self.norm(x_BLD), self.head_VD)
@@ -155,7 +155,7 @@ class Backbone(nn.Module):
         return Cache(stores)
 
     def cache_elements(self, tokens: int) -> list[int]:
-        """Count for each block the elements that it keeps itself after so many tokens, for a batch of one."""
+        """Count for each block the elements that it keeps itself after this many tokens, for a batch of one."""
         return [
             sum(
                 prod(sizes)

@@ -22,7 +22,7 @@ FORMS: dict[Generator, StateSpace] = {
     Generator.COMPANION_16: System(),
     Generator.RATIONAL_16: System(),
 }
-"""The form of the state-space model behind each filter that is the impulse response of one."""
+"""The form of the state-space model of each filter that is the impulse response of one."""
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class LIV(Operator):
         return self.structure.project(y_BLHV, features, self.out_DC)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
-        """Return the shape, without the batch, of every tensor kept after so many tokens if none is shared."""
+        """Return the shape, without the batch, of every tensor kept after this many tokens if none is shared."""
         kept = self.structure.memory(tokens)
         for name in self.computes:
             kept.update(self.featurizer[name].memory())

@@ -53,6 +53,6 @@ class Case:
 
     @property
     def exactly_causal(self) -> bool:
-        """Whether a later token changes no bit of an earlier output: no operator uses an FFT or packs its tokens."""
+        """True if a later token changes no bit of an earlier output: no operator uses an FFT or packs its tokens."""
         livs = (liv for block in self.model.stack() for liv in block.operator.livs)
         return all(liv.structure.exactly_causal(LENGTH) for liv in livs)

@@ -131,7 +131,7 @@ def trainable(case: Case) -> Iterator[str]:
 
 
 def seeded(case: Case) -> Iterator[str]:
-    """Check that genome and seed decide the weights, whatever the state of the global generator."""
+    """Check that genome and seed decide the weights and the global generator does not."""
     first = weights(case.build())
     torch.rand(1)
     if first != weights(case.build()):

@@ -30,7 +30,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no check found a breach."""
+        """True if no check found a breach."""
         return not self.breaches
 
     @property

@@ -16,7 +16,7 @@ from star.ops.routing import Packing, slots
 def packed_attention(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, r_BL1M: Tensor, shared: int = 0) -> Tensor:
     """Compute y_BLHV of a whole sequence: causal attention in each route, all routes side by side.
 
-    Padding stands behind the tokens of a route, where no earlier token sees it. The last `shared` routes, which all
+    Padding follows the tokens of a route, where no earlier token sees it. The last `shared` routes, which all
     tokens take, are packed apart from the others, which would otherwise be padded to the full length.
     """
     sizes = [r_BL1M.shape[3] - shared, shared][: 1 + shared]

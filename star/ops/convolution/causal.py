@@ -40,11 +40,11 @@ class _ShiftedSum(torch.autograd.Function):
     def forward(ctx: Any, x_BLD: Tensor, h_DW: Tensor) -> Tensor:
         ctx.save_for_backward(x_BLD, h_DW)
         h_WD, y_BLD = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD)
-        for first, behind in _tiles(x_BLD):
-            torch.mul(x_BLD[:, first:behind], h_WD[0], out=y_BLD[:, first:behind])
-            for w in range(1, min(len(h_WD), behind)):
+        for first, end in _tiles(x_BLD):
+            torch.mul(x_BLD[:, first:end], h_WD[0], out=y_BLD[:, first:end])
+            for w in range(1, min(len(h_WD), end)):
                 reached = max(first, w)
-                y_BLD[:, reached:behind].addcmul_(x_BLD[:, reached - w : behind - w], h_WD[w])
+                y_BLD[:, reached:end].addcmul_(x_BLD[:, reached - w : end - w], h_WD[w])
         return y_BLD
 
     @staticmethod
@@ -55,12 +55,12 @@ class _ShiftedSum(torch.autograd.Function):
         h_WD, dx_BLD, length = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD), x_BLD.shape[1]
         wide = at_least_float32(x_BLD)
         dh_WD = torch.zeros_like(h_WD, dtype=wide)
-        for first, behind in _tiles(x_BLD):
-            torch.mul(dy_BLD[:, first:behind], h_WD[0], out=dx_BLD[:, first:behind])
-            scratch = dy_BLD[:, first:behind] * x_BLD[:, first:behind]
+        for first, end in _tiles(x_BLD):
+            torch.mul(dy_BLD[:, first:end], h_WD[0], out=dx_BLD[:, first:end])
+            scratch = dy_BLD[:, first:end] * x_BLD[:, first:end]
             dh_WD[0] += scratch.sum((0, 1), dtype=wide)
             for w in range(1, min(len(h_WD), length - first)):
-                reaching = min(behind, length - w)
+                reaching = min(end, length - w)
                 later, earlier = dy_BLD[:, first + w : reaching + w], x_BLD[:, first:reaching]
                 dx_BLD[:, first:reaching].addcmul_(later, h_WD[w])
                 products = torch.mul(later, earlier, out=scratch[:, : reaching - first])

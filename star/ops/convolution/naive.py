@@ -21,7 +21,7 @@ def gated_convolution(c_BLHV: Tensor, b_BLHV: Tensor, v_BLHV: Tensor, h_HW: Tens
 
 
 def state_space(form: StateSpace, h: Tensor, u_BLHV: Tensor, order: int) -> Tensor:
-    """Run a state-space model with `order` numbers of state a channel from a state of zeros: y_BLHV."""
+    """Run a state-space model with `order` numbers of state per channel from a state of zeros: y_BLHV."""
     state_BHVN = u_BLHV.new_zeros(*u_BLHV[:, 0].shape, order)
     outputs = []
     for u_BHV in u_BLHV.unbind(1):

@@ -97,7 +97,7 @@ def _pitch(x_BLD: Tensor) -> int:
 
 
 def _jit(function: Callable[..., Any]) -> Any:
-    """Compile for Triton. The length is not specialised, because every length would then be compiled anew."""
+    """Compile for Triton. The length is not specialised, because each new length would then be compiled."""
     return triton.jit(function, do_not_specialize=["L"])
 
 

@@ -3,7 +3,7 @@
 A linear convolution of S real tokens with S real taps has 2 S outputs. As polynomials in z, tokens and taps are
 multiplied modulo z^S - i: the real part of the product then holds the lower S outputs, and the imaginary part holds the
 upper S outputs. One complex transform of size S computes this product if token s is first multiplied by the twiddle
-factor e^(i pi s / 2 S).
+factor e^(i pi s / 2 S), and output s is then multiplied by its conjugate.
 
 The upper outputs of a tile belong to the next tile, where they are outputs of taps that lie S further away; the factor
 -i makes them real. The spectrum that is used for a window of S taps is therefore its own spectrum minus i times the
