@@ -27,7 +27,7 @@ def causal(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
 
 def shifted_sum(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
     """Convolve directly, exactly causal, in O(L W). The gradient of h is summed over tokens in float32 at least."""
-    y_BLD: Tensor = _ShiftedSum.apply(x_BLD, h_DW)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+    y_BLD: Tensor = _ShiftedSum.apply(x_BLD, h_DW)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return y_BLD
 
 

@@ -53,7 +53,7 @@ def _tile(inputs: Inputs, initial_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     chunk = min(CHUNK, length)
     spread = [x.expand(batch, -1, heads, -1) for x in inputs]
     chunked = [_chunked(x_BLH, chunk) for x_BLH in spread]
-    y_XJV, last = _DeltaRule.apply(*chunked, initial_BHKV.flatten(0, 1))  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+    y_XJV, last = _DeltaRule.apply(*chunked, initial_BHKV.flatten(0, 1))  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     y_BLHV = y_XJV.view(-1, batch, heads, chunk, values).permute(1, 0, 3, 2, 4).flatten(1, 2)[:, :length]
     return y_BLHV, last.view_as(initial_BHKV)
 

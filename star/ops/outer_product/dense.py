@@ -31,7 +31,7 @@ def dense(c_BLHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, h_HW: Tensor) -> Tenso
 
     All tensors have one dtype.
     """
-    y_BLHV: Tensor = _Dense.apply(c_BLHK, b_BTHK, v_BTHV, h_HW)  # type: ignore[no-untyped-call]  # torch's own
+    y_BLHV: Tensor = _Dense.apply(c_BLHK, b_BTHK, v_BTHV, h_HW)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return y_BLHV
 
 

@@ -22,7 +22,7 @@ def fft(c_BLHK: Tensor, b_BLHK: Tensor, v_BLHV: Tensor, h_HW: Tensor) -> Tensor:
 
     All tensors have one dtype, float32 or float64.
     """
-    y_BLHV: Tensor = _FFT.apply(c_BLHK, b_BLHK, v_BLHV, h_HW)  # type: ignore[no-untyped-call]  # torch's own
+    y_BLHV: Tensor = _FFT.apply(c_BLHK, b_BLHK, v_BLHV, h_HW)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return y_BLHV
 
 

@@ -41,7 +41,7 @@ def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     tensors = [c_BLGK, b_BLGK, d_BLH1 * a_BLHR, d_BLH1 * v_BLHV]
     if length % chunk:
         tensors = [F.pad(x, (0, 0, 0, 0, 0, -length % chunk)) for x in tensors]
-    y_BLHV, last_BHKV = _Chunked.apply(chunk, tile, *tensors, state_BHKV)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+    y_BLHV, last_BHKV = _Chunked.apply(chunk, tile, *tensors, state_BHKV)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return y_BLHV[:, :length], last_BHKV
 
 
@@ -73,8 +73,8 @@ class _Chunked(torch.autograd.Function):
         tiles = zip(*(torch.split(x, ctx.tile, dim=1) for x in (*whole, grad_y_BLHV)), ctx.tiles, strict=True)
         with without_autocast(adjoint_BHKV):
             for *parts, grad_y_BTHV, work in reversed(list(tiles)):
-                grad_y_NBHCV, *found = (_chunks(x, ctx.chunk) for x in (grad_y_BTHV, *parts))
-                adjoint_BHKV = work.gradients(grad_y_NBHCV.contiguous(), adjoint_BHKV, tuple(found))
+                grad_y_NBHCV, *places = (_chunks(x, ctx.chunk) for x in (grad_y_BTHV, *parts))
+                adjoint_BHKV = work.gradients(grad_y_NBHCV.contiguous(), adjoint_BHKV, tuple(places))
         return (None, None, *whole, adjoint_BHKV)
 
 

@@ -49,12 +49,12 @@ class PerHead:
     def outputs(self) -> Tensor:
         return (self.mixing_NBHCC @ self.w).addcmul_(self.since_NBHC1, self.carried_NBHCV)
 
-    def gradients(self, grad_y_NBHCV: Tensor, adjoint_BHKV: Tensor, found: tuple[Tensor, ...]) -> Tensor:
-        """Write the gradients of c, b, the log decays and w into `found`; return that of the tile's first state."""
+    def gradients(self, grad_y_NBHCV: Tensor, adjoint_BHKV: Tensor, places: tuple[Tensor, ...]) -> Tensor:
+        """Write the gradients of c, b, the log decays and w into `places`; return that of the tile's first state."""
         groups = self.c.shape[2]
         read_NBHCV = self.since_NBHC1 * grad_y_NBHCV
-        asked_NBHKV = by_group(self.c.transpose(-1, -2), read_NBHCV)
-        adjoints = propagate_gradients(asked_NBHKV, self.whole_NBH11, adjoint_BHKV)
+        local_NBHKV = by_group(self.c.transpose(-1, -2), read_NBHCV)
+        adjoints = propagate_gradients(local_NBHKV, self.whole_NBH11, adjoint_BHKV)
         adjoints_NBHKV, first_BHKV = adjoints[1:], adjoints[0]
         grad_mixing = grad_y_NBHCV @ self.w.transpose(-1, -2)
         through_reach = grad_mixing * self.mixing_NBHCC
@@ -67,5 +67,5 @@ class PerHead:
         since_NBHC = (read_NBHCV * self.carried_NBHCV).sum(-1)
         since_NBHC[..., -1] += (self.whole_NBH11 * adjoints_NBHKV * self.starts_NBHKV).sum((-1, -2))
         grad_log_NBHC = through_reach.flatten(-2) @ self.between_CE.T + since_NBHC @ self.upto_CC.T
-        fill(found, (grad_c, grad_b, grad_log_NBHC.unsqueeze(-1), grad_w))
+        fill(places, (grad_c, grad_b, grad_log_NBHC.unsqueeze(-1), grad_w))
         return first_BHKV

@@ -69,14 +69,14 @@ class PerKey:
     def outputs(self) -> Tensor:
         return self.mixing_NBHCC @ self.w + self.read_NBHCK @ self.starts_NBHKV
 
-    def gradients(self, grad_y_NBHCV: Tensor, adjoint_BHKV: Tensor, found: tuple[Tensor, ...]) -> Tensor:
-        """Write the gradients of c, b, the log decays and w into `found`; return that of the tile's first state.
+    def gradients(self, grad_y_NBHCV: Tensor, adjoint_BHKV: Tensor, places: tuple[Tensor, ...]) -> Tensor:
+        """Write the gradients of c, b, the log decays and w into `places`; return that of the tile's first state.
 
         A log decay scales every product of a later query and an earlier key. Summed from a token to the end of the
         chunk, the gradient through queries less the gradient through keys is the sum over exactly these products.
         """
-        asked_NBHKV = self.read_NBHCK.transpose(-1, -2) @ grad_y_NBHCV
-        adjoints = propagate_gradients(asked_NBHKV, self.whole_NBHK1, adjoint_BHKV)
+        local_NBHKV = self.read_NBHCK.transpose(-1, -2) @ grad_y_NBHCV
+        adjoints = propagate_gradients(local_NBHKV, self.whole_NBHK1, adjoint_BHKV)
         adjoints_NBHKV, first_BHKV = adjoints[1:], adjoints[0]
         through_c = (grad_y_NBHCV @ self.starts_NBHKV.transpose(-1, -2)).mul_(self.since_NBHCK)
         through_b = torch.zeros_like(through_c)
@@ -94,7 +94,7 @@ class PerKey:
         own_NBHC1 = grad_mixing.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
         grad_c = summed_to(through_c.addcmul_(own_NBHC1, self.b), self.groups)
         grad_b = summed_to(through_b.add_(kept_b).addcmul_(own_NBHC1, self.c), self.groups)
-        fill(found, (grad_c, grad_b, grad_log, grad_w))
+        fill(places, (grad_c, grad_b, grad_log, grad_w))
         return first_BHKV
 
 

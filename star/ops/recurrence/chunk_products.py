@@ -63,13 +63,13 @@ def propagate_states(added_NBHKV: Tensor, whole_NBHK1: Tensor, start_BHKV: Tenso
     return states
 
 
-def propagate_gradients(asked_NBHKV: Tensor, whole_NBHK1: Tensor, last_BHKV: Tensor) -> Tensor:
+def propagate_gradients(local_NBHKV: Tensor, whole_NBHK1: Tensor, last_BHKV: Tensor) -> Tensor:
     """Compute the gradients of the N + 1 states between chunks, from the last chunk to the first."""
-    adjoints = asked_NBHKV.new_empty(len(asked_NBHKV) + 1, *last_BHKV.shape)
+    adjoints = local_NBHKV.new_empty(len(local_NBHKV) + 1, *last_BHKV.shape)
     adjoints[-1] = last_BHKV
-    adjoint, asked, whole = adjoints.unbind(), asked_NBHKV.unbind(), whole_NBHK1.unbind()
-    for n in range(len(asked) - 1, -1, -1):
-        torch.addcmul(asked[n], whole[n], adjoint[n + 1], out=adjoint[n])
+    adjoint, local, whole = adjoints.unbind(), local_NBHKV.unbind(), whole_NBHK1.unbind()
+    for n in range(len(local) - 1, -1, -1):
+        torch.addcmul(local[n], whole[n], adjoint[n + 1], out=adjoint[n])
     return adjoints
 
 

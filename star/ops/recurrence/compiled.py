@@ -75,7 +75,7 @@ def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _run(delta: bool, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    y_BLHV, last_BHVK = _Recurrence.apply(delta, *inputs, state_BHKV.mT)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+    y_BLHV, last_BHVK = _Recurrence.apply(delta, *inputs, state_BHKV.mT)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return y_BLHV, last_BHVK.mT
 
 

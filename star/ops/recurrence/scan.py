@@ -50,7 +50,7 @@ def _scanned(inputs: Inputs, initial_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     w = _blocked(d_BLH1 * v_BLHV, block).unsqueeze(-2)
     shared = a_BLHK.shape[1] == 1
     rate = (a_BLHK.unsqueeze(0).expand(block, *[-1] * 4) if shared else _blocked(a_BLHK, block)).unsqueeze(-1)
-    y, last_BHKV = _Scan.apply(c, b, rate, d, w, initial_BHKV)  # type: ignore[no-untyped-call]  # torch's own apply is untyped
+    y, last_BHKV = _Scan.apply(c, b, rate, d, w, initial_BHKV)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     y_BLHV = y.squeeze(-2).permute(1, 2, 0, 3, 4).flatten(1, 2)[:, :length]
     return y_BLHV, last_BHKV
 
