@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.cli.local import HeadDim
 from api.cli.output import AsJson, fail, show_facts, show_json, show_table
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ def analyse(
         int | None,
         typer.Option(min=1, max=4096, help=f"Channels of the residual stream; {DEFAULT_WIDTH} if not given."),
     ] = None,
-    head_dim: Annotated[
-        int | None,
-        typer.Option(min=1, max=4096, help="Channels of a head; by default up to 64, as many as leave four heads."),
-    ] = None,
+    head_dim: HeadDim = None,
     window: Annotated[
         int | None,
         typer.Option(min=1, max=2**20, help=f"Tokens that a banded operator reaches; {DEFAULT_WINDOW} if not given."),
