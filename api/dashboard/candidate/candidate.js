@@ -2,7 +2,7 @@
 
 import { get, jobPath } from "../parts/api.js";
 import { readGenome } from "../genome/blueprint.js";
-import { byId, el, put } from "../parts/dom.js";
+import { byId, el, put, showError } from "../parts/dom.js";
 import { follow, paced } from "../parts/events.js";
 import { drawExport } from "./export.js";
 import { family } from "./family.js";
@@ -33,9 +33,9 @@ async function load() {
     draw(job, candidate);
     const columns = await get(`${jobPath(id)}/points`);
     drawMetrics(job, candidate, columns);
-    put(byId("fault"));
+    showError(null);
   } catch (problem) {
-    put(byId("fault"), el("p", { class: "failure" }, problem.message));
+    showError(problem);
   }
 }
 

@@ -16,7 +16,7 @@ export class Nearest {
     else this.cells.set(name, [x, y, key]);
   }
 
-  /** The key of the nearest point within a cell's width; or null. Of equally near points the last added wins. */
+  /** The key of the nearest point within a cell's width, or null. Of equally near points the last added wins. */
   find(x, y) {
     let best = null;
     let least = CELL * CELL;

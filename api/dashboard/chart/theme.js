@@ -4,7 +4,7 @@ const probe = document.createElement("span");
 probe.hidden = true;
 document.documentElement.append(probe);
 
-/** The colour a custom property stands for under the present light or dark setting, as `rgb(...)`. */
+/** The colour that a custom property has in the present light or dark scheme, as `rgb(...)`. */
 export function colour(name) {
   probe.style.color = `var(--${name})`;
   return getComputedStyle(probe).color;

@@ -4,7 +4,7 @@ import { setAt, valueAt } from "./draft.js";
 import { el } from "../parts/dom.js";
 import { fieldSchema, numberFault } from "./schema.js";
 
-/** The fields of each section, in the order they are asked. */
+/** The fields of each section, in the order of the form. */
 export const FIELDS = {
   objectives: [],
   budget: [

@@ -1,4 +1,4 @@
-// The dialog for a new search: a preset first, then what to change in it.
+// The dialog for a new search: a preset first, then the changes to it.
 
 import { freshKey, get, post } from "../parts/api.js";
 import { classChoice, objectiveChoice, presetChoice, taskChoice } from "./choices.js";

@@ -58,7 +58,7 @@ export function genomeLegend() {
 }
 
 /** The meaning of each hue. */
-export const STRUCTURE_WORDS = {
+const STRUCTURE_WORDS = {
   low_rank: "low rank (attention)",
   semi_separable: "semi-separable (recurrence)",
   toeplitz: "Toeplitz (convolution)",

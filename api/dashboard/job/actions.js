@@ -1,7 +1,7 @@
 // The actions on a job: pause, resume, cancel (after a question) and download.
 
 import { jobPath, post } from "../parts/api.js";
-import { byId, el, put } from "../parts/dom.js";
+import { byId, el, put, showError } from "../parts/dom.js";
 import { asCsv, asJson, saveText, saveUrl } from "../parts/download.js";
 import { plural } from "../parts/format.js";
 
@@ -30,9 +30,9 @@ export function drawActions(job, page) {
 async function act(job, action, page) {
   try {
     page.changed(await post(`${jobPath(job.id)}/${action}`));
-    put(byId("fault"));
+    showError(null);
   } catch (problem) {
-    put(byId("fault"), el("p", { class: "failure" }, problem.message));
+    showError(problem);
   }
 }
 
@@ -72,9 +72,7 @@ function downloads(job, page) {
   const items = Object.entries(kinds).map(([text, save]) => {
     const click = async (event) => {
       event.target.closest("details").open = false;
-      await Promise.resolve(save()).catch((problem) =>
-        put(byId("fault"), el("p", { class: "failure" }, problem.message)),
-      );
+      await Promise.resolve(save()).catch(showError);
     };
     return el("button", { type: "button", class: "quiet", on: { click } }, text);
   });

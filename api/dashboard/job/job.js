@@ -6,7 +6,7 @@ import { get, jobPath } from "../parts/api.js";
 import { drawAxes, firstAxes } from "../chart/axes.js";
 import { readGenome } from "../genome/blueprint.js";
 import { hoverCard, selectedCard } from "./card.js";
-import { byId, el, put } from "../parts/dom.js";
+import { byId, el, put, showError } from "../parts/dom.js";
 import { follow, paced } from "../parts/events.js";
 import { drawFailures } from "./failures.js";
 import { genomeLegend } from "../genome/genome.js";
@@ -38,15 +38,11 @@ async function load() {
     const [columns, history] = await Promise.all([get(`${jobPath(id)}/points`), get(`${jobPath(id)}/history`)]);
     view.points = new Points(columns, job.done);
     view.history = history;
-    put(byId("fault"));
+    showError(null);
     drawAll();
   } catch (problem) {
-    showFault(problem);
+    showError(problem);
   }
-}
-
-function showFault(problem) {
-  put(byId("fault"), el("p", { class: "failure" }, problem.message));
 }
 
 function showJob(job) {
@@ -74,7 +70,7 @@ async function drawAll() {
     "aria-label",
     `${points.frontier().length} candidates on the frontier; arrow keys step along it, Enter opens one`,
   );
-  await scatter.draw(points, axes, view.selected).catch(showFault);
+  await scatter.draw(points, axes, view.selected).catch(showError);
 }
 
 function drawHypervolume({ done, hypervolume }) {

@@ -1,7 +1,7 @@
 // Requests to the public API. Every error is thrown as a `Problem`.
 
-/** An RFC 9457 problem, or the absence of an answer. */
-export class Problem extends Error {
+/** An RFC 9457 problem of the server, or the failure to reach it. */
+class Problem extends Error {
   /** @param {{status?: number, title?: string, detail?: string, errors?: {pointer?: string, detail: string}[]}} body */
   constructor({ status = 0, title = "", detail = "", errors = [] }) {
     super(detail || title || `the server answered ${status}`);

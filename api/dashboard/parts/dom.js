@@ -38,6 +38,11 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
+/** Show an error at the top of the page; null removes it. */
+export function showError(error) {
+  put(byId("fault"), error && el("p", { class: "failure" }, error.message));
+}
+
 /** Replace the children of an element. */
 export function put(element, ...children) {
   element.replaceChildren(...kept(children));

@@ -13,7 +13,7 @@ const FORMATS = {
 const SUFFIX = "_stderr";
 const DECADES = 30; // a span of more than this factor is shown in logarithms
 
-// The pages wait for the table. Without it metrics are shown by their names, and the page reports the lost server.
+// The pages wait for the table. Without it metrics are shown by their names, and the page reports that no answer came.
 const METRICS = new Map(await declared());
 
 async function declared() {
@@ -64,7 +64,7 @@ export function offered(available, objectives) {
   return [...objectives, ...others];
 }
 
-/** Whether these values are best shown in logarithms: all positive, and spanning decades. */
+/** Whether these values are all positive and span decades, so that a logarithmic axis shows them best. */
 export function spansDecades(values) {
   let low = Infinity;
   let high = 0;
