@@ -15,7 +15,7 @@ STDERR_SUFFIX = "_stderr"
 class MetricKind(StrEnum):
     """How a metric is obtained: counted from the genome, scored after training, or timed on the machine.
 
-    Times are measured while other workers train, so they depend on the load of the machine; no preset minimises one.
+    Times may be measured while other workers train, so they depend on the load of the machine; no preset minimises one.
     """
 
     STATIC = "static"
