@@ -62,6 +62,11 @@ class Block(nn.Module):
         for liv, groups in zip(self.operator.livs, features, strict=True):
             yield liv, liv.mixed_groups(groups)
 
+    def cache_elements(self, tokens: int) -> int:
+        """Count the elements that this block keeps itself after this many tokens, for a batch of one."""
+        kept = (memory for liv in self.operator.livs for memory in liv.memory(tokens).items())
+        return sum(prod(sizes) for name, sizes in kept if name not in self.taken)
+
     def _each(self) -> tuple[None, ...]:
         return (None,) * len(self.operator.livs)
 
@@ -156,15 +161,7 @@ class Backbone(nn.Module):
 
     def cache_elements(self, tokens: int) -> list[int]:
         """Count for each block the elements that it keeps itself after this many tokens, for a batch of one."""
-        return [
-            sum(
-                prod(sizes)
-                for liv in block.operator.livs
-                for name, sizes in liv.memory(tokens).items()
-                if name not in block.taken
-            )
-            for block in self.stack()
-        ]
+        return [block.cache_elements(tokens) for block in self.stack()]
 
     def generate(self, prompt_BL: Tensor, new_tokens: int, temperature: float = 0.0, seed: int = 0) -> Tensor:
         """Return the prompt with `new_tokens` more tokens after it; see `star.generate.generate`."""

@@ -40,26 +40,36 @@ def skeleton(blueprint: Blueprint, shape: Shape) -> Backbone:
         return Backbone(blueprint, shape, _operators(blueprint, shape))
 
 
-def _operators(blueprint: Blueprint, shape: Shape) -> list[Operator]:
-    needed: dict[int, set[str]] = {}
+def featurizer_groups(blueprint: Blueprint) -> dict[int, frozenset[str]]:
+    """Return the feature groups of each featurizer: those that any LIV computes with its weights; by its position."""
+    groups: dict[int, frozenset[str]] = {}
     for position, liv in enumerate(blueprint.livs):
-        needed.setdefault(liv.weights_from, set()).update(liv.computes(position))
+        groups[liv.weights_from] = groups.get(liv.weights_from, frozenset()) | set(liv.computes(position))
+    return groups
+
+
+def featurizers_of(liv: Placement, groups: frozenset[str], shape: Shape) -> list[Featurizer]:
+    """Build the featurizers of a LIV: one, or one for each of a differential pair."""
+    sizes = shape.groups(liv.liv_class, liv.featurizer)
+    copies = 2 if liv.liv_class.differential else 1
+    return [Featurizer(liv.featurizer, sizes, shape.width, groups) for _ in range(copies)]
+
+
+def operator_of(liv: Placement, computes: tuple[str, ...], featurizers: list[Featurizer], shape: Shape) -> Operator:
+    """Build the operator of a LIV, which computes these feature groups with these featurizers."""
+    copies = [LIV(liv, computes, shape, featurizer) for featurizer in featurizers]
+    return Differential(*copies) if liv.liv_class.differential else copies[0]
+
+
+def _operators(blueprint: Blueprint, shape: Shape) -> list[Operator]:
+    groups = featurizer_groups(blueprint)
     featurizers: dict[int, list[Featurizer]] = {}
     operators: list[Operator] = []
     for position, liv in enumerate(blueprint.livs):
         if liv.weights_from == position:
-            featurizers[position] = [_featurizer(liv, shape, needed[position]) for _ in range(_copies(liv))]
-        copies = [LIV(liv, liv.computes(position), shape, weights) for weights in featurizers[liv.weights_from]]
-        operators.append(Differential(*copies) if liv.liv_class.differential else copies[0])
+            featurizers[position] = featurizers_of(liv, groups[position], shape)
+        operators.append(operator_of(liv, liv.computes(position), featurizers[liv.weights_from], shape))
     return operators
-
-
-def _copies(liv: Placement) -> int:
-    return 2 if liv.liv_class.differential else 1
-
-
-def _featurizer(liv: Placement, shape: Shape, groups: set[str]) -> Featurizer:
-    return Featurizer(liv.featurizer, shape.groups(liv.liv_class, liv.featurizer), shape.width, groups)
 
 
 def _initialise(model: Backbone, generator: torch.Generator) -> None:

@@ -1,12 +1,22 @@
-"""The cost of an architecture, counted on its skeleton on the meta device, so that no weight is allocated."""
+"""The cost of an architecture, counted on skeletons of its LIVs on the meta device, so that no weight is allocated.
+
+Costs add up over LIVs. A LIV that was counted before is not built again, so that a search can cost hundreds of genomes
+for each one that it trains.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from genome import Blueprint, Shape
-from star.build import skeleton
+import torch
+from torch import nn
+
+from genome import Blueprint, FeaturizerGenome, LIVClass, Placement, Shape
+from star.backbone import Block
+from star.build import featurizer_groups, featurizers_of, operator_of, skeleton
 
 
 @dataclass(frozen=True)
@@ -47,24 +57,60 @@ def cost(blueprint: Blueprint, shape: Shape, context: int = 4096, element_bytes:
     """
     if context < 1 or element_bytes < 1:
         raise ValueError(f"context and element_bytes must be 1 or more, not {context} and {element_bytes}")
-    model = skeleton(blueprint, shape)
-    counted: set[int] = set()
-    livs = []
-    for block, liv, elements in zip(model.stack(), blueprint.livs, model.cache_elements(context), strict=True):
-        new = [parameter for parameter in block.parameters() if id(parameter) not in counted]
-        counted.update(map(id, new))
-        livs.append(
-            LIVCost(
-                liv.liv_class.name,
-                sum(parameter.numel() for parameter in new),
-                elements * element_bytes,
-                block.operator.flops(context),
-            )
-        )
-    head_flops = 2 * shape.width * shape.vocab
-    return Cost(
-        sum(parameter.numel() for parameter in model.parameters()),
-        sum(liv.cache_bytes for liv in livs),
-        sum(liv.flops_per_token for liv in livs) + head_flops,
-        tuple(livs),
+    groups = featurizer_groups(blueprint)
+    livs = tuple(
+        _liv_cost(_Part.of(liv, position, groups), shape, context, element_bytes)
+        for position, liv in enumerate(blueprint.livs)
     )
+    return Cost(
+        _parameters_around(shape) + sum(liv.parameters for liv in livs),
+        sum(liv.cache_bytes for liv in livs),
+        2 * shape.width * shape.vocab + sum(liv.flops_per_token for liv in livs),
+        livs,
+    )
+
+
+class _Part(NamedTuple):
+    """All that the cost of one LIV depends on, so that LIVs that cost the same are counted once.
+
+    Attributes:
+        groups: the feature groups of its featurizer, if the weights are its own; else those that it computes.
+        taken: the feature groups that it takes from another LIV.
+    """
+
+    liv_class: LIVClass
+    featurizer: FeaturizerGenome
+    owns_weights: bool
+    groups: frozenset[str]
+    computes: tuple[str, ...]
+    taken: tuple[str, ...]
+
+    @classmethod
+    def of(cls, liv: Placement, position: int, groups: Mapping[int, frozenset[str]]) -> _Part:
+        owns, computes = liv.weights_from == position, liv.computes(position)
+        taken = () if liv.features_from == position else liv.taken
+        needed = groups[position] if owns else frozenset(computes)
+        return cls(liv.liv_class, liv.featurizer, owns, needed, computes, taken)
+
+
+@lru_cache(maxsize=65_536)
+def _liv_cost(part: _Part, shape: Shape, context: int, element_bytes: int) -> LIVCost:
+    """Count one block on its skeleton."""
+    placement = Placement(part.liv_class, part.featurizer, weights_from=0, features_from=0, taken=part.taken)
+    with torch.device("meta"):
+        featurizers = featurizers_of(placement, part.groups, shape)
+        operator = operator_of(placement, part.computes, featurizers, shape)
+        block = Block(1, operator, shape.width, 0, part.taken)
+    parameters = _count(block) - (0 if part.owns_weights else sum(map(_count, featurizers)))
+    cache_bytes = block.cache_elements(context) * element_bytes
+    return LIVCost(part.liv_class.name, parameters, cache_bytes, operator.flops(context))
+
+
+@lru_cache(maxsize=256)
+def _parameters_around(shape: Shape) -> int:
+    """Count the parameters of a model without LIVs: embedding, norm and head."""
+    return _count(skeleton(Blueprint((), 0), shape))
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,10 +1,14 @@
 """Costs against arithmetic done by hand and against STAR's published figures."""
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import star
-from genome import STAR_CLASSES, Genome, Shape, Space, decode
+from genome import STAR_CLASSES, Genome, Shape, Space, decode, sample
+from star.build import skeleton
 
 
 def _alternating(depth, width, head_dim):
@@ -58,9 +62,20 @@ def test_cache_by_hand():
     }
 
 
-def test_the_skeleton_allocates_no_weight():
-    from star.build import skeleton
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), depth=st.integers(1, 6), context=st.integers(1, 3000))
+def test_costs_that_add_up_over_livs_are_those_of_the_whole_model(seed, depth, context):
+    """Weights and features are shared in every way that sampling knows, over all classes."""
+    space, shape = Space.of(depth=depth, allow_skip=True), Shape()
+    blueprint = decode(sample(space, np.random.default_rng(seed)).genome, space)
+    whole, found = skeleton(blueprint, shape), star.cost(blueprint, shape, context)
+    assert found.parameters == sum(parameter.numel() for parameter in whole.parameters())
+    assert found.cache_bytes == 2 * sum(whole.cache_elements(context))
+    decoded = sum(block.operator.flops(context) for block in whole.stack())
+    assert found.flops_per_token == decoded + 2 * shape.width * shape.vocab
 
+
+def test_the_skeleton_allocates_no_weight():
     blueprint, shape = _alternating(24, 768, 64)
     assert {parameter.device for parameter in skeleton(blueprint, shape).parameters()} == {torch.device("meta")}
 
