@@ -8,7 +8,7 @@ from evaluator.value import Value
 
 
 class Budget(Value):
-    """Training settings of each candidate: AdamW with a linear warm-up followed by a cosine decay."""
+    """Training settings of each candidate: AdamW with a warm-up, a constant rate and a cool-down."""
 
     steps: int = Field(default=200, ge=1, le=10_000_000, description="training steps")
     batch: int = Field(default=16, ge=1, le=65536, description="sequences in a training step")
@@ -16,6 +16,7 @@ class Budget(Value):
     learning_rate: FiniteFloat = Field(default=3e-3, gt=0, le=1, description="highest learning rate")
     weight_decay: FiniteFloat = Field(default=0.1, ge=0, le=1, description="weight decay of AdamW")
     warmup: int = Field(default=20, ge=0, le=10_000_000, description="steps of linear warm-up")
+    cooldown: FiniteFloat = Field(default=0.2, ge=0, le=1, description="share of the steps in which the rate falls")
     clip: FiniteFloat = Field(default=1.0, gt=0, le=1e6, description="largest norm of the gradient")
     validation: int = Field(default=128, ge=2, le=1_000_000, description="validation sequences")
     seconds: FiniteFloat = Field(default=300.0, gt=0, le=1e7, description="time limit of a candidate in seconds")

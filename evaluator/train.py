@@ -1,10 +1,11 @@
-"""The training loop.
+"""The training loop, which may be continued.
 
 Shapes: B sequences, L tokens, V vocabulary.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from statistics import fmean
@@ -16,6 +17,7 @@ from torch.nn import functional
 
 from evaluator.budget import Budget
 from evaluator.failure import DivergenceError, TimeLimitError
+from evaluator.schedule import learning_rate
 from evaluator.tasks.loaded import IGNORED, LoadedTask
 from star.balance import balancing
 from star.weight_decay import decaying_parameters
@@ -24,64 +26,80 @@ CURVE_POINTS = 100
 BALANCE = 0.01
 """Weight of the load-balancing term in the loss (Fedus et al. 2022, section 2.2). The curve leaves the term out."""
 
-FINAL_RATE = 0.1
-"""The last learning rate as a share of the full learning rate."""
-
 LOSS_BOUND = 10.0
 """Divergence bound of the loss as a multiple of ln V, the loss of a uniform prediction."""
 
 Curve = tuple[tuple[int, float], ...]
 
 
-def train(model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator, deadline: float) -> Curve:
-    """Train `model` in place with AdamW and return its curve.
+class Training:
+    """A training under way, which may be taken further: AdamW on batches that one generator draws.
 
     Args:
         rng: generator that draws the batches; the same state gives the same batches.
-        deadline: time on the clock of `time.monotonic` after which training stops.
 
-    Returns:
-        At most `CURVE_POINTS` pairs of a step and the mean loss in nats over the steps since the previous pair.
-
-    Raises:
-        DivergenceError: loss or gradient norm is not finite, or the loss is above `LOSS_BOUND` ln V.
-        TimeLimitError: the deadline passed.
+    Attributes:
+        model: trained in place.
+        step: number of steps taken.
+        curve: at most `CURVE_POINTS` pairs of a step and the mean loss in nats over the steps since the previous pair.
     """
-    device = device_of(model)
-    optimizer = adamw(model, budget)
-    parameters = list(model.parameters())
-    interval = math.ceil(budget.steps / CURVE_POINTS)
-    curve: list[tuple[int, float]] = []
-    recent: list[float] = []
-    model.train()
-    for step in range(1, budget.steps + 1):
-        if time.monotonic() > deadline:
-            raise TimeLimitError(f"{budget.seconds:g} s were over after {step - 1} of {budget.steps} training steps")
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, budget)
-        tokens_BL, targets_BL = task.draw(rng)
+
+    def __init__(self, model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator) -> None:
+        self.step = 0
+        self.curve: list[tuple[int, float]] = []
+        self.model = model
+        self._task, self._budget, self._rng = task, budget, rng
+        self._optimizer = adamw(model, budget)
+        self._recent: list[float] = []
+
+    def branched(self) -> Training:
+        """Return a copy that can be cooled down and measured while this training goes on; the task is not copied."""
+        return copy.deepcopy(self, {id(self._task): self._task})
+
+    def run(self, until: int, end: int, deadline: float) -> None:
+        """Train up to step `until` of a run that ends at step `end`.
+
+        Args:
+            deadline: time on the clock of `time.monotonic` after which training stops.
+
+        Raises:
+            DivergenceError: loss or gradient norm is not finite, or the loss is above `LOSS_BOUND` ln V.
+            TimeLimitError: the deadline passed.
+        """
+        self.model.train()
+        interval = math.ceil(self._budget.steps / CURVE_POINTS)
+        while self.step < until:
+            if time.monotonic() > deadline:
+                raise TimeLimitError(f"{self._budget.seconds:g} s were over after {self.step} of {end} training steps")
+            self._recent.append(self._take(learning_rate(self.step + 1, end, self._budget)))
+            self.step += 1
+            if self.step % interval == 0 or self.step == end:
+                self.curve.append((self.step, fmean(self._recent)))
+                self._recent.clear()
+
+    def _take(self, rate: float) -> float:
+        """Take one step at a learning rate, and return its loss without the balancing term."""
+        device = device_of(self.model)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        tokens_BL, targets_BL = self._task.draw(self._rng)
         with precision(device), balancing() as imbalances:
-            logits_BLV = model(tokens_BL.to(device))
+            logits_BLV = self.model(tokens_BL.to(device))
         logits, targets = logits_BLV.flatten(0, 1).float(), targets_BL.to(device).flatten()
         loss = functional.cross_entropy(logits, targets, ignore_index=IGNORED)
-        optimizer.zero_grad()
+        self._optimizer.zero_grad()
         torch.autograd.backward(sum((BALANCE * term for term in imbalances), start=loss))
-        norm = nn.utils.clip_grad_norm_(parameters, budget.clip)
-        _require_sane(step, loss.item(), norm.item(), LOSS_BOUND * math.log(logits.shape[1]))
-        optimizer.step()
-        recent.append(loss.item())
-        if step % interval == 0 or step == budget.steps:
-            curve.append((step, fmean(recent)))
-            recent.clear()
-    return tuple(curve)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._budget.clip)
+        _require_sane(self.step + 1, loss.item(), norm.item(), LOSS_BOUND * math.log(logits.shape[1]))
+        self._optimizer.step()
+        return loss.item()
 
 
-def learning_rate(step: int, budget: Budget) -> float:
-    """Learning rate at step 1 to `budget.steps`: linear warm-up, then cosine decay to `FINAL_RATE` of the full rate."""
-    if step <= budget.warmup:
-        return budget.learning_rate * step / budget.warmup
-    progress = (step - budget.warmup) / max(1, budget.steps - budget.warmup)
-    return budget.learning_rate * (FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * progress)) / 2)
+def train(model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator, deadline: float) -> Curve:
+    """Train `model` in place for the whole budget and return its curve; see `Training` for arguments and errors."""
+    training = Training(model, task, budget, rng)
+    training.run(budget.steps, budget.steps, deadline)
+    return tuple(training.curve)
 
 
 def adamw(model: nn.Module, budget: Budget) -> torch.optim.AdamW:
