@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 import star
+from evaluator.costs import static_metrics
 from evaluator.evaluation import Evaluation, Request
 from evaluator.failure import failed
 from evaluator.measure import Measured, decode_ms, quality
-from evaluator.metrics import CACHE_BYTES, DECODE_MS, PARAMETERS, STDERR_SUFFIX, TRAIN_SECONDS, Metric
+from evaluator.metrics import DECODE_MS, STDERR_SUFFIX, TRAIN_SECONDS, Metric
 from evaluator.train import train
 from genome import Genome, Space, decode
 
@@ -48,7 +49,7 @@ def _evaluated(request: Request, began: float) -> Evaluation:
             f"vocab of the shape is {request.shape.vocab}; task {request.task.kind} has {request.task.vocab}"
         )
     blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
-    cost = star.cost(blueprint, request.shape, context=request.context)
+    costs = static_metrics(blueprint, request.shape, request.context)
     task = request.task.load(request.budget)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = star.build(blueprint, request.shape, seed=request.seed).to(device)
@@ -59,8 +60,7 @@ def _evaluated(request: Request, began: float) -> Evaluation:
     decode_time = decode_ms(model, task.validation.tokens[:1], deadline)
     metrics = {
         **_with_stderr(request.task.metric, score),
-        PARAMETERS.name: float(cost.parameters),
-        CACHE_BYTES.name: float(cost.cache_bytes),
+        **costs,
         **_with_stderr(DECODE_MS, decode_time),
         TRAIN_SECONDS.name: trained - training,
     }

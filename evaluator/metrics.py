@@ -68,8 +68,8 @@ DECODE_MS = Metric("decode_ms", "Decode time", MetricKind.MEASURED, "faster", "m
 TRAIN_SECONDS = Metric("train_seconds", "Training time", MetricKind.MEASURED, "shorter", "s", Format.DURATION)
 FLOPS_PER_TOKEN = Metric("flops_per_token", "FLOPs per token", MetricKind.STATIC, "fewer", format=Format.SCALED)
 
-COSTS = (PARAMETERS, CACHE_BYTES, DECODE_MS, TRAIN_SECONDS)
+COSTS = (PARAMETERS, CACHE_BYTES, FLOPS_PER_TOKEN, DECODE_MS, TRAIN_SECONDS)
 """Reported of every candidate whatever its task, and therefore possible objectives of every plan."""
 
-PREDICTED = (FLOPS_PER_TOKEN,)
-"""Predicted from a genome for display; not reported by an evaluation and no objective."""
+STATIC = frozenset(metric.name for metric in COSTS if metric.kind is MetricKind.STATIC)
+"""The names of the metrics that are exact before a genome is trained."""

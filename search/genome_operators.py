@@ -83,15 +83,20 @@ def tournament_winners(population: Population, pairs: Any, *, random_state: Gene
     """
     winners = []
     for a, b in pairs:
-        feasible = max(population[a].CV[0], population[b].CV[0]) <= 0.0
-        first, second = (_feasible_order(population[n]) if feasible else (population[n].CV[0],) for n in (a, b))
+        first, second = merit(population[a]), merit(population[b])
         winners.append(random_state.choice([a, b]) if first == second else a if first < second else b)
     return np.array(winners, dtype=int)[:, np.newaxis]
 
 
-def _feasible_order(individual: Individual) -> tuple[float, ...]:
+def merit(individual: Individual) -> tuple[float, ...]:
+    """Return what individuals are compared by, smaller is better: violation, then rank, then crowding distance.
+
+    pymoo ranks feasible individuals alone.
+    """
+    if individual.CV[0] > 0.0:
+        return (individual.CV[0],)
     rank, crowding = individual.get("rank", "crowding")
-    return rank, -crowding
+    return 0.0, rank, -crowding
 
 
 def variables(drafts: list[Draft]) -> Any:

@@ -7,20 +7,26 @@ lines, and another one continues from the archive.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from numpy.random import PCG64, Generator
 
 from evaluator.evaluation import Evaluation, Evaluator, Failure, Request
+from evaluator.metrics import STATIC
 from genome import Genome, Space
+from search.algorithms.algorithm import Begun, CostsOf, Outcome, Past
 from search.archive import Archive
-from search.archive.values import Claim, LeaseLostError
-from search.archive.weights import stage, sweep
+from search.archive.errors import LeaseLostError
+from search.archive.values import CandidateState, Claim, PastCandidate
 from search.evolve import Evolution
 from search.objectives import Frontier, judged, objectives, violation
 from search.plan import Plan
+from search.weights import stage, sweep
+
+CostsUnder = Callable[[Plan], CostsOf]
+"""Returns a function from a genome and its space to its static metrics under a plan."""
 
 Reference = Callable[[Plan], dict[str, float]]
 """Computes the hypervolume reference of a plan: a value of each objective, worse than the search should find."""
@@ -44,7 +50,7 @@ class JobRun:
     Attributes:
         plan: the job's plan.
         in_flight: the candidates that the evaluator works on, by number.
-        exhausted: whether the evolution found no new genome.
+        exhausted: whether the evolution found no genome that is new and within the plan's limits.
     """
 
     def __init__(
@@ -58,13 +64,11 @@ class JobRun:
         self._abandoned = deque(
             InFlight(c.number, c.attempt, Genome.parse(c.genome), c.baseline) for c in archive.in_flight(claim.job_id)
         )
-        self._proposed = len(archive.digests(claim.job_id))
         self.plan = plan
         self.in_flight: dict[int, InFlight] = {}
-        self.exhausted = False
 
     @classmethod
-    def opened(cls, archive: Archive, claim: Claim, artifacts: Path, reference: Reference) -> Self:
+    def opened(cls, archive: Archive, claim: Claim, artifacts: Path, reference: Reference, costs: CostsUnder) -> Self:
         """Begin a job, or continue it from what its last runner recorded.
 
         Raises:
@@ -80,9 +84,10 @@ class JobRun:
         if not claim.reference:
             archive.set_reference(claim, {metric: float(corner[metric]) for metric in plan.objectives})
         if claim.evolution is None:
-            evolution = Evolution(plan, Generator(PCG64(plan.seed)), space)
+            evolution = Evolution(plan, Generator(PCG64(plan.seed)), costs(plan))
         else:
-            evolution = Evolution.restore(plan, claim.evolution, archive.digests(claim.job_id), space)
+            past = _past(archive.past(claim.job_id), plan, space)
+            evolution = Evolution.restore(plan, claim.evolution, past, costs(plan))
         run = cls(archive, claim, plan, evolution, frontier, artifacts)
         run.sweep()
         return run
@@ -95,6 +100,16 @@ class JobRun:
                 return
             self.in_flight[begun.number] = begun
             evaluator.submit(self._request(begun))
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the evolution found no genome that is new and within the plan's limits."""
+        return self._evolution.exhausted
+
+    def prepare(self) -> None:
+        """Let the evolution work ahead while all workers are busy."""
+        if self._evolution.proposed < self.plan.candidates:
+            self._evolution.prepare()
 
     def conclude(self, evaluation: Evaluation) -> None:
         """Report an outcome to the evolution and record it. The outcome of an earlier attempt is ignored.
@@ -111,7 +126,7 @@ class JobRun:
         excess = violation(evaluation.metrics, self.plan) if succeeded else 0.0
         feasible = succeeded and excess == 0
         standing = self._frontier.add(begun.number, point) if feasible and point else self._frontier.standing()
-        self._evolution.tell(begun.number, begun.genome, point, excess)
+        self._evolution.tell(Outcome(begun.number, begun.genome, point, excess))
         weights = evaluation.weights if begun.number in standing.entered or begun.baseline else None
         recorded = self._archive.record(
             self._claim,
@@ -143,14 +158,12 @@ class JobRun:
         return None
 
     def _proposed_next(self) -> InFlight | None:
-        if self._proposed >= self.plan.candidates or self.exhausted:
+        if self._evolution.proposed >= self.plan.candidates or self.exhausted:
             return None
         proposal = self._evolution.ask()
         if proposal is None:
-            self.exhausted = True
             return None
         number = self._archive.propose(self._claim, proposal, self._evolution.state())
-        self._proposed += 1
         return InFlight(number, 1, proposal.genome, proposal.baseline)
 
     def _request(self, begun: InFlight) -> Request:
@@ -165,6 +178,27 @@ class JobRun:
             context=self.plan.context,
             seed=self.plan.seed,
         )
+
+
+def _past(rows: Sequence[PastCandidate], plan: Plan, space: Space) -> Past:
+    """Return the past of a search as its evolution knew it."""
+    ended = sorted((row for row in rows if row.outcome is not None), key=lambda row: row.outcome or 0)
+    return Past(
+        begun=[Begun(row.number, Genome.parse(row.genome), row.digest, _static(row.metrics)) for row in rows],
+        outcomes=[_outcome(row, plan) for row in ended],
+        space=space,
+    )
+
+
+def _outcome(row: PastCandidate, plan: Plan) -> Outcome:
+    genome = Genome.parse(row.genome)
+    if row.state != CandidateState.SUCCEEDED:
+        return Outcome(row.number, genome, None)
+    return Outcome(row.number, genome, objectives(row.metrics, plan), violation(row.metrics, plan))
+
+
+def _static(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name in STATIC}
 
 
 def _nothing() -> None:

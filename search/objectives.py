@@ -82,8 +82,12 @@ def objectives(metrics: Mapping[str, float], plan: Plan) -> list[float]:
 
 
 def violation(metrics: Mapping[str, float], plan: Plan) -> float:
-    """Return the sum of excesses over the plan's constraints, each divided by its limit; 0 when all hold."""
-    return sum(max(0.0, metrics[limit.metric] / limit.at_most - 1.0) for limit in plan.constraints)
+    """Return the sum of excesses over the plan's limits, each divided by its limit; 0 when all hold.
+
+    Limits of metrics that are not known yet are left out.
+    """
+    known = [limit for limit in plan.constraints if limit.metric in metrics]
+    return sum(max(0.0, metrics[limit.metric] / limit.at_most - 1.0) for limit in known)
 
 
 def judged(evaluation: Evaluation, plan: Plan) -> Evaluation:

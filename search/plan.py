@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
@@ -12,7 +13,7 @@ from evaluator.fields import AnyTask, MetricName, OneOf, field_fault
 from evaluator.metrics import CACHE_BYTES, PARAMETERS
 from evaluator.tasks.text import TextTask
 from evaluator.value import FieldError, Value
-from genome import CLASSES, STAR_CLASSES, Genome, Shape, Space, named, require_legal
+from genome import CLASSES, Genome, Shape, Space, named, require_legal
 from genome.variation.class_sampling import Level
 
 MAX_CANDIDATES = 1_000_000
@@ -20,6 +21,21 @@ MAX_OBJECTIVES = 4
 
 ClassName = Annotated[str, OneOf("class", lambda: (row.name for row in CLASSES))]
 """The name of a LIV class of the catalogue."""
+
+
+class AlgorithmName(StrEnum):
+    """The way in which a search chooses genomes.
+
+    `SURROGATE`: by the expected gain of hypervolume under a model of quality. `NSGA2`: children of a population that
+    changes with every outcome. `STAR`: the same in generations, the protocol of the STAR paper. `AGING`: mutants of a
+    population that the oldest leaves. `RANDOM`: samples.
+    """
+
+    SURROGATE = "surrogate"
+    NSGA2 = "nsga2"
+    STAR = "star"
+    AGING = "aging"
+    RANDOM = "random"
 
 
 class SpacePlan(Value):
@@ -68,6 +84,10 @@ class Plan(Value):
     budget: Budget = Budget()
     context: int = Field(default=4096, ge=1, le=16_777_216, description="tokens at which the cache is counted")
     candidates: int = Field(default=48, ge=1, le=MAX_CANDIDATES, description="evaluations in all, baselines included")
+    algorithm: AlgorithmName = Field(default=AlgorithmName.SURROGATE, description="the way genomes are chosen")
+    stacks: FiniteFloat = Field(
+        default=0.2, ge=0, le=1, description="share of the candidates that begin the search as stacks of one class"
+    )
     population: int = Field(default=16, ge=2, le=10_000, description="candidates that may become parents")
     mutation: FiniteFloat = Field(default=0.1, ge=0, le=1, description="probability that a gene is redrawn")
     seed: int = Field(default=0, ge=0, le=2**63 - 1, description="seed of the search and of every training")
@@ -143,56 +163,3 @@ BASELINES = {
     "striped hybrid": ("Rec-1", "GMemless", "SA-1", "GMemless"),
 }
 """The repeating pattern of classes of each baseline (STAR, section 4)."""
-
-PAPER = tuple(row.name for row in STAR_CLASSES)
-"""The classes of the STAR paper, which the presets search over."""
-
-PRESETS: dict[str, Plan] = {
-    "laptop": Plan(
-        space=SpacePlan(classes=PAPER, depth=6),
-        budget=Budget(steps=150, batch=16, length=128, warmup=15, validation=256, seconds=120),
-        candidates=40,
-        population=12,
-    ),
-    "star-125m": Plan(
-        space=SpacePlan(classes=PAPER, depth=24, groups=8),
-        width=768,
-        head_dim=64,
-        objectives=(TextTask.metric.name, CACHE_BYTES.name),
-        budget=Budget(
-            steps=5000,
-            batch=64,
-            length=4096,
-            learning_rate=8e-4,
-            weight_decay=0.1,
-            warmup=500,
-            clip=1.0,
-            validation=512,
-            seconds=86_400,
-        ),
-        candidates=16 * 18,
-        population=16,
-    ),
-}
-
-
-def merged(preset: str, changes: dict[str, Any]) -> Plan:
-    """Return a preset with some fields replaced. Nested objects are merged field by field.
-
-    Raises:
-        ValueError: the preset is unknown, or the merged plan is not legal.
-    """
-    if preset not in PRESETS:
-        raise ValueError(f"preset {preset!r} is unknown; legal: {', '.join(PRESETS)}")
-    return Plan.model_validate(_overlaid(PRESETS[preset].model_dump(mode="json"), changes))
-
-
-def _overlaid(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    result = dict(below)
-    for key, value in above.items():
-        old = result.get(key)
-        same_kind = (
-            isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind")
-        )
-        result[key] = _overlaid(old, value) if same_kind and isinstance(old, dict) else value
-    return result

@@ -11,9 +11,10 @@ from sqlalchemy.exc import OperationalError
 
 from evaluator.evaluation import Evaluator
 from search.archive import Archive
-from search.archive.values import TERMINAL, Claim, JobState, LeaseLostError
+from search.archive.errors import LeaseLostError
+from search.archive.values import TERMINAL, Claim, JobState
 from search.heartbeat import Heartbeat
-from search.job_run import JobRun, Reference
+from search.job_run import CostsUnder, JobRun, Reference
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Runner:
         evaluators: creates an evaluator; called again after the last one was closed to abandon its work.
         artifacts: the directory for trained weights.
         reference: computes the hypervolume reference of a plan; called once a job.
+        costs: returns a function from a genome to its static metrics under a plan.
         name: the name of the holder of a job, for people to read.
         lease_seconds: time after the last heartbeat at which another runner may claim the job.
         beat: seconds between heartbeats, and the longest wait for an evaluation.
@@ -40,6 +42,7 @@ class Runner:
         evaluators: Callable[[], Evaluator],
         artifacts: Path,
         reference: Reference,
+        costs: CostsUnder,
         name: str,
         *,
         lease_seconds: float = 15.0,
@@ -50,6 +53,7 @@ class Runner:
         self._evaluator: Evaluator | None = None
         self._artifacts = artifacts
         self._reference = reference
+        self._costs = costs
         self._name = name
         self._lease_seconds = lease_seconds
         self._beat = beat
@@ -102,7 +106,7 @@ class Runner:
 
     def _follow(self, claim: Claim, stop: threading.Event) -> None:
         with Heartbeat(self._archive, claim, self._beat) as heartbeat:
-            run = JobRun.opened(self._archive, claim, self._artifacts, self._reference)
+            run = JobRun.opened(self._archive, claim, self._artifacts, self._reference, self._costs)
             if self._evaluator is None:
                 self._evaluator = self._evaluators()
             while not stop.is_set():
@@ -113,6 +117,7 @@ class Runner:
                 if state is JobState.RUNNING:
                     run.fill(self._evaluator)
                 if run.in_flight:
+                    run.prepare()
                     for evaluation in self._evaluator.collect(self._beat):
                         run.conclude(evaluation)
                 elif self._ended(claim, run, state):
@@ -130,7 +135,7 @@ class Runner:
         """
         if state is JobState.PAUSED:
             return self._archive.release(claim)
-        why = "the search found no further genome in its space" if run.exhausted else ""
+        why = "the search found no further genome in its space that keeps its limits" if run.exhausted else ""
         self._archive.finish(claim, JobState.SUCCEEDED, why)
         run.sweep()
         return True

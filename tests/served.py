@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import httpx
 
 import star
-from api.process.reference import reference
 from api.process.server import Server
 from api.process.settings import Settings
 from api.web.app import create_app
@@ -21,6 +20,7 @@ from evaluator.evaluation import Evaluation, Failure, Request
 from evaluator.inline import InlineEvaluator
 from genome import Genome, Space, decode
 from search.archive import Archive
+from search.costs import costs_of, reference
 from search.runner import Runner
 
 
@@ -85,4 +85,4 @@ def finish_job(service: Service) -> None:
     """Submit a small search and work through everything queued, as a runner does but without training."""
     service.client.post("/v1/jobs", json={"name": "finished", "plan": SMALL}).raise_for_status()
     evaluators = partial(InlineEvaluator, evaluate)
-    Runner(service.archive, evaluators, service.settings.artifacts, reference, "test").run_until_idle()
+    Runner(service.archive, evaluators, service.settings.artifacts, reference, costs_of, "test").run_until_idle()

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import star
-from api.process.reference import reference
 from evaluator.inline import InlineEvaluator
+from search.costs import costs_of, reference
 from search.runner import Runner
 from tests.served import serving
 
@@ -45,7 +45,7 @@ def test_from_a_submitted_job_to_a_model_that_generates(service, corpus, tmp_pat
     assert submitted.status_code == 202, submitted.text
     url = submitted.headers["Location"]
 
-    runner = Runner(service.archive, InlineEvaluator, service.settings.artifacts, reference, "test")
+    runner = Runner(service.archive, InlineEvaluator, service.settings.artifacts, reference, costs_of, "test")
     assert runner.run_until_idle() == 1
 
     job = client.get(url).json()

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from api.cli.output import measured
-from api.process.reference import reference
 from evaluator.inline import InlineEvaluator
+from evaluator.metrics import COSTS
 from evaluator.tasks.registry import register, unregister
+from search.costs import costs_of, reference
 from search.plan import Plan
 from search.runner import Runner
 from tests.served import Service, serving
@@ -47,7 +48,7 @@ def test_the_api_describes_the_task_its_metric_and_its_fields(service: Service) 
     assert echo["defaults"] == {"kind": "echo", "tones": 8}
     assert echo["fields"]["tones"]["description"] == "size of the vocabulary"
     assert (echo["title"], echo["brief"], echo["vocabulary"]) == ("Echo", "echo of {tones} tones", "tones")
-    assert echo["metrics"] == ["echo_error", "parameters", "cache_bytes", "decode_ms", "train_seconds"]
+    assert echo["metrics"] == ["echo_error", *(metric.name for metric in COSTS)]
     properties = presets["plan_schema"]["properties"]
     kinds = [choice["properties"]["kind"]["const"] for choice in properties["task"]["oneOf"]]
     assert kinds == ["text", "recall", "echo"]
@@ -60,7 +61,7 @@ def test_the_api_describes_the_task_its_metric_and_its_fields(service: Service) 
 def test_a_job_of_the_task_is_submitted_trained_and_shown(service: Service) -> None:
     submitted = service.client.post("/v1/jobs", json={"plan": PLAN})
     assert submitted.status_code == 202, submitted.text
-    runner = Runner(service.archive, InlineEvaluator, service.settings.artifacts, reference, "test")
+    runner = Runner(service.archive, InlineEvaluator, service.settings.artifacts, reference, costs_of, "test")
     assert runner.run_until_idle() == 1
 
     url = submitted.headers["Location"]

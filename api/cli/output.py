@@ -51,12 +51,12 @@ def show_facts(facts: Iterable[tuple[str, str]]) -> None:
 def measured(metric: str, metrics: dict[str, float]) -> str:
     """Write a metric with its unit and, where it is known, its standard error."""
     from evaluator.metrics import STDERR_SUFFIX, Format
-    from evaluator.tasks.registry import displayed
+    from evaluator.tasks import registry
 
     if metric not in metrics:
         return "-"
     value, error = metrics[metric], metrics.get(metric + STDERR_SUFFIX)
-    known = displayed().get(metric)  # a server of another version may report other metrics
+    known = registry.metrics().get(metric)  # a server of another version may report other metrics
     unit = f" {known.unit}" if known and known.unit else ""
     written = {
         Format.NUMBER: f"{value:.3f}" + (f" ± {error:.3f}" if error else "") + unit,

@@ -11,11 +11,11 @@ from types import FrameType
 
 import ray
 
-from api.process.reference import reference
 from api.process.settings import Settings
 from api.process.supervisor import when_orphaned
 from evaluator.pool import RayEvaluator
 from search.archive import Archive
+from search.costs import costs_of, reference
 from search.runner import Runner
 
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -49,6 +49,7 @@ def run(settings: Settings, supervised: bool) -> None:
         evaluators,
         settings.artifacts,
         reference,
+        costs_of,
         f"{socket.gethostname()}:{os.getpid()}",
         lease_seconds=settings.lease_seconds,
     )

@@ -16,8 +16,8 @@ from typing import Any
 
 from genome import Genome, Space
 from search.archive.values import Candidate, Job
-from search.archive.weights import weights_path
 from search.plan import Plan
+from search.weights import weights_path
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Date of every file in an archive. It is fixed, so that equal models give equal archives."""

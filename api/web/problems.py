@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from api.web.pointers import legal_fields, pointer
-from search.archive.values import ArchiveError, IdempotencyError, IllegalActionError, NotFoundError
+from search.archive.errors import ArchiveError, IdempotencyError, IllegalActionError, NotFoundError
 
 log = logging.getLogger(__name__)
 

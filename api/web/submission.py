@@ -13,7 +13,8 @@ from api.web.pointers import pointer
 from api.web.problems import Fault, Refused, refuse_document, refuse_fault, summary
 from api.web.schemas import JobRequest
 from evaluator.value import FieldError
-from search.plan import PRESETS, Plan, merged
+from search.plan import Plan
+from search.presets import PRESETS, merged
 
 LONGEST_TEXT = 4096
 """Largest length of a text in a plan, in characters."""

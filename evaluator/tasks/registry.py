@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluator.metrics import COSTS, PREDICTED, Metric
+from evaluator.metrics import COSTS, Metric
 from evaluator.tasks.recall import RecallTask
 from evaluator.tasks.task import Task
 from evaluator.tasks.text import TextTask
@@ -20,11 +20,6 @@ def tasks() -> tuple[type[Task], ...]:
 def metrics() -> dict[str, Metric]:
     """Return the metrics of evaluations by name: the scores of the tasks first, then the costs."""
     return {metric.name: metric for metric in (*(task.metric for task in tasks()), *COSTS)}
-
-
-def displayed() -> dict[str, Metric]:
-    """Return the metrics that people are shown, by name: those of evaluations and those predicted from a genome."""
-    return metrics() | {metric.name: metric for metric in PREDICTED}
 
 
 def task_of(kind: str) -> type[Task]:
@@ -48,7 +43,7 @@ def register(task: type[Task]) -> None:
     other = _tasks.get(name, task)
     if other is not task:
         raise ValueError(f"kind {name!r} is taken twice: by {other.__qualname__} and by {task.__qualname__}")
-    known = displayed().get(metric.name, metric)
+    known = metrics().get(metric.name, metric)
     if known != metric:
         raise ValueError(f"metric {metric.name!r} is declared twice: as {known} and as {metric}")
     _tasks[name] = task

@@ -1,4 +1,4 @@
-"""Everything that touches the database: jobs, candidates, events, and the files of trained weights.
+"""Everything that touches the database: jobs, candidates and events.
 
 `Archive` is the only public class; the other modules hold its parts. It is imported when it is first used, so that
 the command line can import `search.archive.values` without importing SQLAlchemy.

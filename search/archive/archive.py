@@ -34,8 +34,8 @@ class Archive(JobWrites, Claims, CandidateWrites, Queries):
     | `JobWrites` | people | `create_job`, `act` |
     | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `finish` |
     | `CandidateWrites` | runners | `propose`, `retry`, `record` |
-    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `in_flight`, `digests`, |
-    | | | `with_weights`, `history`, `points`, `events` |
+    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `in_flight`, `past`, |
+    | | | `with_weights`, `history`, `points`, `predictions`, `events` |
     | `Transactions` | processes | `migrate`, `close` |
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, insert, select, update
@@ -11,10 +12,11 @@ from sqlalchemy.orm import Session
 from evaluator.evaluation import Evaluation
 from search.archive.claims import held
 from search.archive.engine import now
+from search.archive.errors import NotFoundError
 from search.archive.events import announce
 from search.archive.tables import CandidateRecord, CheckpointRecord, HistoryRecord, JobRecord
 from search.archive.transactions import Transactions
-from search.archive.values import CandidateState, Claim, EventKind, NotFoundError
+from search.archive.values import CandidateState, Claim, EventKind
 from search.objectives import Standing
 
 if TYPE_CHECKING:
@@ -45,10 +47,11 @@ class CandidateWrites(Transactions):
                 "variation": proposal.variation,
                 "baseline": proposal.baseline,
             }
+            known = {"metrics": dict(proposal.costs), "choice": choice_of(proposal)}
             hidden = {"job_id": job.id, "digest": proposal.digest, "mother": mother, "father": father}
-            session.execute(insert(CandidateRecord).values(**shown, **hidden, created_at=now()))
+            session.execute(insert(CandidateRecord).values(**shown, **known, **hidden, created_at=now()))
             _save_checkpoint(session, job, state)
-            event = {**shown, "attempt": 1, "parents": list(proposal.parents)}
+            event = {**shown, **known, "attempt": 1, "parents": list(proposal.parents)}
             announce(session, job.id, EventKind.CANDIDATE, event)
             return job.proposed
 
@@ -109,10 +112,16 @@ class CandidateWrites(Transactions):
             candidate.frontier = candidate.number in standing.entered
             _remove_from_frontier(session, job, standing.left)
             _write_progress(session, job, evaluation, standing, at)
+            candidate.outcome = job.done
             _save_checkpoint(session, job, state)
             _announce_outcome(session, job, candidate, standing)
             publish()
             return True
+
+
+def choice_of(proposal: Proposal) -> dict[str, Any]:
+    """Return why a genome was proposed as JSON, without what is not known."""
+    return {name: value for name, value in asdict(proposal.choice).items() if value is not None}
 
 
 def _count_genes(job: JobRecord, proposal: Proposal) -> None:
@@ -125,7 +134,7 @@ def _count_genes(job: JobRecord, proposal: Proposal) -> None:
 
 def _write_outcome(candidate: CandidateRecord, evaluation: Evaluation, at: float) -> None:
     candidate.state = CandidateState.FAILED if evaluation.failure else CandidateState.SUCCEEDED
-    candidate.metrics = dict(evaluation.metrics)
+    candidate.metrics = {**candidate.metrics, **evaluation.metrics}
     candidate.curve = [list(point) for point in evaluation.curve]
     candidate.failure = evaluation.failure
     candidate.detail = evaluation.detail.replace("\0", "")  # PostgreSQL cannot store NUL in text

@@ -6,11 +6,12 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from search.archive.engine import now
+from search.archive.errors import LeaseLostError
 from search.archive.events import announce
 from search.archive.job_writes import change_state, locked
 from search.archive.tables import CheckpointRecord, JobRecord
 from search.archive.transactions import Transactions
-from search.archive.values import TERMINAL, Claim, EventKind, JobState, LeaseLostError
+from search.archive.values import TERMINAL, Claim, EventKind, JobState
 
 
 class Claims(Transactions):

@@ -11,22 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from search.archive.engine import now
+from search.archive.errors import IdempotencyError, IllegalActionError, NotFoundError
 from search.archive.events import announce
 from search.archive.queries import find_job
 from search.archive.tables import CandidateRecord, CheckpointRecord, JobRecord, KeyRecord
 from search.archive.transactions import Transactions
-from search.archive.values import (
-    LEGAL,
-    TERMINAL,
-    Action,
-    CandidateState,
-    EventKind,
-    IdempotencyError,
-    IllegalActionError,
-    Job,
-    JobState,
-    NotFoundError,
-)
+from search.archive.values import LEGAL, TERMINAL, Action, CandidateState, EventKind, Job, JobState
 from search.plan import Plan
 
 

@@ -10,16 +10,17 @@ from sqlalchemy import Select, Text, cast, func, select, text, union
 from sqlalchemy.orm import Session, defer
 
 from search.archive.engine import now
+from search.archive.errors import NotFoundError
 from search.archive.paging import Page, page_key, page_length
 from search.archive.row_values import candidate_value, event_value, job_value, utc
 from search.archive.tables import CandidateRecord, EventRecord, HistoryRecord, JobRecord
 from search.archive.transactions import Transactions
-from search.archive.values import Candidate, CandidateState, Event, Job, NotFoundError
+from search.archive.values import Candidate, CandidateState, Event, Job, PastCandidate
 
 LISTED = (defer(CandidateRecord.curve, raiseload=True),)
 """Lists do not read the training curves, which are larger than all other columns together."""
 
-POINT_COLUMNS = ("number", "state", "frontier", "feasible", "baseline", "genome", "failure")
+POINT_COLUMNS = ("number", "state", "frontier", "feasible", "baseline", "variation", "genome", "failure")
 """The columns of `Queries.points` beside the metrics."""
 
 
@@ -114,10 +115,13 @@ class Queries(Transactions):
         with self._reading() as session:
             return _listed(session, _candidates(job_id).where(text("state = 'running'")))
 
-    def digests(self, job_id: str) -> list[str]:
-        """Return the digest of every candidate."""
+    def past(self, job_id: str) -> list[PastCandidate]:
+        """Return of every candidate what a search resumes from, in order of number."""
+        c = CandidateRecord
+        columns = (getattr(c, name) for name in PastCandidate._fields)
         with self._reading() as session:
-            return list(session.scalars(select(CandidateRecord.digest).where(CandidateRecord.job_id == job_id)))
+            rows = session.execute(select(*columns).where(c.job_id == job_id).order_by(c.number))
+            return [PastCandidate(*row) for row in rows]
 
     def with_weights(self, job_id: str) -> set[int]:
         """Return the numbers of the candidates whose weights are kept."""
@@ -157,6 +161,13 @@ class Queries(Transactions):
         measured = sorted({name for row in metrics for name in row})
         by_name = {name: [row.get(name) for row in metrics] for name in measured}
         return {**dict(zip(POINT_COLUMNS, plain, strict=True)), "metrics": by_name}
+
+    def predictions(self, job_id: str) -> list[tuple[int, dict[str, Any], dict[str, float]]]:
+        """Return number, choice and metrics of every candidate that succeeded, in order of number."""
+        c = CandidateRecord
+        query = select(c.number, c.choice, c.metrics).where(c.job_id == job_id, c.state == CandidateState.SUCCEEDED)
+        with self._reading() as session:
+            return [(number, choice, metrics) for number, choice, metrics in session.execute(query.order_by(c.number))]
 
     def events(self, job_id: str | None = None, after: int = 0, limit: int = 500) -> list[Event]:
         """Return up to `limit` events of one job, or of all, that follow event `after`, oldest first."""

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from evaluator.evaluation import Failure
 from search.archive.tables import CandidateRecord, EventRecord, JobRecord
-from search.archive.values import Candidate, CandidateState, Event, EventKind, Job, JobState, Variation
+from search.archive.values import Candidate, CandidateState, Event, EventKind, Job, JobState
+from search.origin import Variation
 
 
 def job_value(row: JobRecord, alive: bool) -> Job:
@@ -47,6 +48,8 @@ def candidate_value(row: CandidateRecord, curve: list[list[float]] | None = None
         variation=Variation(row.variation),
         baseline=row.baseline,
         metrics=row.metrics,
+        choice=row.choice,
+        outcome=row.outcome,
         curve=curve or [],
         failure=None if row.failure is None else Failure(row.failure),
         detail=row.detail,

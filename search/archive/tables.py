@@ -109,6 +109,8 @@ class CandidateRecord(Record):
     variation: Mapped[str] = mapped_column(String(32))
     baseline: Mapped[str | None]
     metrics: Mapped[dict[str, float]] = mapped_column(default=dict)
+    choice: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    outcome: Mapped[int | None]
     curve: Mapped[list[Any]] = mapped_column(default=list)
     failure: Mapped[str | None] = mapped_column(String(32))
     detail: Mapped[str] = mapped_column(default="")

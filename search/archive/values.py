@@ -1,12 +1,6 @@
-"""Jobs, candidates, events and claims as plain values, their states, and the errors of the archive.
+"""Jobs, candidates, events and claims as plain values, and their states.
 
 This module imports no database library, so the command line can use it without loading one.
-
-ArchiveError
-├── NotFoundError          no such job or candidate
-├── IllegalActionError     the job's state does not allow the action
-├── IdempotencyError       the key was used before for another plan
-└── LeaseLostError         the claim on the job no longer holds
 """
 
 from __future__ import annotations
@@ -14,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from search.origin import Variation
 
 if TYPE_CHECKING:
     from evaluator.evaluation import Failure
@@ -41,15 +37,6 @@ class CandidateState(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-class Variation(StrEnum):
-    """The operation that made a candidate's genome. `MUTATION` has one parent, `CROSSOVER_AND_MUTATION` two."""
-
-    BASELINE = "baseline"
-    SAMPLE = "sample"
-    MUTATION = "mutation"
-    CROSSOVER_AND_MUTATION = "crossover+mutation"
 
 
 class Action(StrEnum):
@@ -128,7 +115,10 @@ class Candidate:
         attempt: number of times its evaluation was begun; more than 1 after the death of a runner.
         parents: numbers of its parents, at most two.
         baseline: the name of its reference architecture, or None.
-        metrics: values by metric name, standard errors under `<name>_stderr`; empty unless it succeeded.
+        metrics: values by metric name, standard errors under `<name>_stderr`. The static ones are exact and known
+            from the proposal on, the others once it succeeded.
+        choice: why it was chosen, as JSON: `reason` and, from a model, `predicted`, `deviation` and `improvement`.
+        outcome: 1, 2, ... in order of outcomes; None before it has one.
         curve: [step, training loss in nats] pairs; empty in lists, filled by `Archive.candidate`.
         failure: the kind of failure, or None.
         detail: the message of the failure.
@@ -148,6 +138,8 @@ class Candidate:
     variation: Variation
     baseline: str | None
     metrics: dict[str, float]
+    choice: dict[str, Any]
+    outcome: int | None
     curve: list[list[float]]
     failure: Failure | None
     detail: str
@@ -157,6 +149,17 @@ class Candidate:
     created_at: datetime
     finished_at: datetime | None
     weights: bool
+
+
+class PastCandidate(NamedTuple):
+    """Of a candidate what a search resumes from; for the meaning of each see `Candidate`."""
+
+    number: int
+    genome: str
+    digest: str
+    state: str
+    metrics: dict[str, float]
+    outcome: int | None
 
 
 @dataclass(frozen=True)
@@ -192,23 +195,3 @@ class Claim:
     space: dict[str, Any]
     evolution: dict[str, Any] | None
     reference: dict[str, float]
-
-
-class ArchiveError(Exception):
-    """The archive refused an operation."""
-
-
-class NotFoundError(ArchiveError, LookupError):
-    """There is no such job or candidate."""
-
-
-class IllegalActionError(ArchiveError):
-    """The job's state does not allow the action; the message names the state and the legal actions."""
-
-
-class IdempotencyError(ArchiveError):
-    """The idempotency key was used before for a different plan or name."""
-
-
-class LeaseLostError(ArchiveError):
-    """Another runner has claimed the job meanwhile, or the job has ended."""

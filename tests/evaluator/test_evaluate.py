@@ -12,6 +12,7 @@ from evaluator.budget import Budget
 from evaluator.evaluate import evaluate
 from evaluator.evaluation import Failure, Request
 from evaluator.failure import DETAIL_CHARACTERS, DivergenceError, TimeLimitError, kind
+from evaluator.metrics import STATIC
 from evaluator.tasks.recall import RecallTask
 from evaluator.tasks.text import TextTask
 from genome import Genome, Shape, Space, decode
@@ -54,7 +55,7 @@ def test_a_candidate_is_trained_and_measured(request_, quality):
     evaluation = evaluate(request_)
     assert (evaluation.failure, evaluation.detail) == (None, "")
     assert (evaluation.candidate, evaluation.attempt) == (3, 2)
-    assert set(evaluation.metrics) == {quality, quality + "_stderr", "parameters", "cache_bytes"} | MEASURED_TIMES
+    assert set(evaluation.metrics) == {quality, quality + "_stderr", *STATIC} | MEASURED_TIMES
     assert all(math.isfinite(value) and value >= 0 for value in evaluation.metrics.values())
     assert evaluation.metrics["decode_ms"] > 0
     assert evaluation.curve[-1][0] == BUDGET.steps

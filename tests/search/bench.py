@@ -10,7 +10,7 @@ from search.archive import Archive
 from search.archive.values import Candidate
 from search.plan import Plan
 from search.runner import Runner
-from tests.search.twin import Twin, corner
+from tests.search.twin import Twin, corner, twin_costs
 
 
 class Bench:
@@ -34,7 +34,14 @@ class Bench:
             return twin
 
         return Runner(
-            self.archive, remembered, self.artifacts, reference, "bench", beat=beat, lease_seconds=lease_seconds
+            self.archive,
+            remembered,
+            self.artifacts,
+            reference,
+            twin_costs,
+            "bench",
+            beat=beat,
+            lease_seconds=lease_seconds,
         )
 
     def queue(self, plan: Plan) -> str:

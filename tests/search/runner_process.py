@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search.archive import Archive
 from search.runner import Runner
-from tests.search.twin import Twin, corner
+from tests.search.twin import Twin, corner, twin_costs
 
 url, artifacts, log, delay = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
 archive = Archive(url)
@@ -16,6 +16,7 @@ runner = Runner(
     lambda: Twin(3, delay=delay, log=log),
     artifacts,
     corner,
+    twin_costs,
     "process",
     lease_seconds=1.0,
     beat=0.2,

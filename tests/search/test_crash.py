@@ -15,7 +15,7 @@ from search.archive import Archive
 from search.archive.values import CandidateState, JobState
 from search.plan import Plan, SpacePlan
 from search.runner import Runner
-from tests.search.twin import Twin, corner
+from tests.search.twin import Twin, corner, twin_costs
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_pa
             assert archive.candidate(job_id, candidate).state is CandidateState.RUNNING
     (artifacts / job_id / "999.safetensors").write_bytes(b"written, but never recorded")
     (artifacts / job_id / "1.123.tmp").write_bytes(b"half writ")
-    Runner(archive, lambda: Twin(3, log=log), artifacts, corner, "last").run_until_idle()
+    Runner(archive, lambda: Twin(3, log=log), artifacts, corner, twin_costs, "last").run_until_idle()
 
     job = archive.job(job_id)
     rows = archive.candidates(job_id, 100).items

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,60 +9,35 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genome import Genome, Space, decode, require_legal
+from genome import Genome, decode, require_legal
 from genome.variation.class_sampling import Level
+from search.algorithms.algorithm import Outcome
 from search.evolve import Evolution, Proposal
 from search.objectives import Frontier, objectives
-from search.plan import PAPER, Plan, SpacePlan
+from search.plan import AlgorithmName, Plan, SpacePlan
+from search.presets import PAPER
+from tests.search.journey import Journey, asked, begun
 from tests.search.twin import analytic, corner
 
 pytestmark = pytest.mark.slow
 
-PLAN = Plan(space=SpacePlan(depth=5), population=6, candidates=60)
-INVENTIVE = Plan(space=SpacePlan(depth=4, levels=Level.FEATURIZER), population=4, candidates=60, mutation=0.4)
+
+@pytest.fixture(autouse=True)
+def small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool of a few children, so that a test of many proposals takes seconds."""
+    monkeypatch.setattr("search.algorithms.surrogate.POOL", ((1.0, 8), (3.0, 4)))
+    monkeypatch.setattr("search.algorithms.surrogate.SAMPLES", 4)
 
 
-def begun(plan: Plan, seed: int = 0) -> Evolution:
-    return Evolution(plan, np.random.Generator(np.random.PCG64(seed)))
-
-
-def asked(evolution: Evolution) -> Proposal:
-    proposal = evolution.ask()
-    assert proposal is not None
-    return proposal
-
-
-class Journey:
-    """Follows a script of asks, tells, failures and infeasible outcomes, in any order."""
-
-    def __init__(self, evolution: Evolution, plan: Plan = PLAN) -> None:
-        self.evolution = evolution
-        self.plan = plan
-        self.in_flight: list[tuple[int, Genome]] = []
-        self.seen: list[str] = []
-        self.made: list[tuple[str, tuple[int, ...], str, int, int]] = []
-
-    def step(self, choice: int) -> None:
-        if choice < 4 or not self.in_flight:
-            proposal = asked(self.evolution)
-            self.seen.append(proposal.digest)
-            self.in_flight.append((len(self.seen), proposal.genome))
-            self.made.append(
-                (str(proposal.genome), proposal.parents, proposal.variation, proposal.genes, proposal.repaired)
-            )
-            return
-        number, genome = self.in_flight.pop(choice % len(self.in_flight))
-        point = [
-            round(value, 1) for value in objectives(analytic(genome), PLAN)
-        ]  # rounded, because ties once broke resumption
-        self.evolution.tell(number, genome, None if choice == 4 else point, violation=0.5 if choice in (5, 6) else 0.0)
-
-    def resumed(self) -> Journey:
-        state = json.loads(json.dumps(self.evolution.state(), allow_nan=False))
-        space = Space.from_json(json.loads(json.dumps(self.evolution.space.to_json())))
-        copy = Journey(Evolution.restore(self.plan, state, list(self.seen), space), self.plan)
-        copy.in_flight, copy.seen, copy.made = list(self.in_flight), list(self.seen), list(self.made)
-        return copy
+PLAN = Plan(space=SpacePlan(depth=5), algorithm=AlgorithmName.NSGA2, stacks=0, population=6, candidates=60)
+INVENTIVE = Plan(
+    space=SpacePlan(depth=4, levels=Level.FEATURIZER),
+    algorithm=AlgorithmName.NSGA2,
+    stacks=0,
+    population=4,
+    candidates=60,
+    mutation=0.4,
+)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -72,8 +46,12 @@ class Journey:
     script=st.lists(st.integers(0, 11), min_size=10, max_size=60),
     cut=st.integers(0, 60),
     plan=st.sampled_from([PLAN, INVENTIVE]),
+    algorithm=st.sampled_from(AlgorithmName),
 )
-def test_an_interrupted_search_goes_on_bit_for_bit(seed: int, script: list[int], cut: int, plan: Plan) -> None:
+def test_an_interrupted_search_goes_on_bit_for_bit(
+    seed: int, script: list[int], cut: int, plan: Plan, algorithm: AlgorithmName
+) -> None:
+    plan = plan.model_copy(update={"algorithm": algorithm, "stacks": 0.05})
     whole = Journey(begun(plan, seed), plan)
     for choice in script[:cut]:
         whole.step(choice)
@@ -95,7 +73,7 @@ def test_a_search_invents_classes_and_keeps_what_their_genes_mean() -> None:
         assert kept == evolution.space
         require_legal(proposal.genome, kept)
         assert decode(proposal.genome, kept).livs
-        evolution.tell(number, proposal.genome, objectives(analytic(proposal.genome), PLAN))
+        evolution.tell(Outcome(number, proposal.genome, objectives(analytic(proposal.genome), PLAN)))
     invented = kept.classes[len(INVENTIVE.liv_space.classes) :]
     assert len(invented) > 10
     assert {row.id > 1000 and row.source == "found by search" for row in invented} == {True}
@@ -105,7 +83,7 @@ def test_a_search_invents_classes_and_keeps_what_their_genes_mean() -> None:
 def told(evolution: Evolution, count: int) -> Iterator[tuple[int, Proposal]]:
     for number in range(1, count + 1):
         proposal = asked(evolution)
-        evolution.tell(number, proposal.genome, objectives(analytic(proposal.genome), PLAN))
+        evolution.tell(Outcome(number, proposal.genome, objectives(analytic(proposal.genome), PLAN)))
         yield number, proposal
 
 
@@ -151,11 +129,11 @@ def test_failures_and_the_infeasible_have_no_children_while_something_is_feasibl
         assert set(proposal.parents) <= good
         point = objectives(analytic(proposal.genome), PLAN)
         if number % 3 == 0:
-            evolution.tell(number, proposal.genome, None)
+            evolution.tell(Outcome(number, proposal.genome, None))
         elif number % 3 == 1 and number > 1:
-            evolution.tell(number, proposal.genome, [0.0] * 3, violation=1.0)
+            evolution.tell(Outcome(number, proposal.genome, [0.0] * 3, violation=1.0))
         else:
-            evolution.tell(number, proposal.genome, point)
+            evolution.tell(Outcome(number, proposal.genome, point))
             good.add(number)
     assert len(good) == 21
 
@@ -163,23 +141,23 @@ def test_failures_and_the_infeasible_have_no_children_while_something_is_feasibl
 def test_while_nothing_is_feasible_the_less_infeasible_have_the_children() -> None:
     """The violation counts how many LIVs are not class 1, so a search towards it must bring it down."""
     space = SpacePlan(depth=8, classes=PAPER, share_weights=False, share_features=False)
-    plan = Plan(space=space, population=8, baselines=False)
+    plan = Plan(space=space, population=8, baselines=False, algorithm=AlgorithmName.NSGA2, stacks=0)
     excess = []
     evolution = begun(plan)
     for number in range(1, 201):
         proposal = asked(evolution)
         excess.append(1.0 + sum(segment.liv_class != 1 for segment in proposal.genome.segments))
-        evolution.tell(number, proposal.genome, [1.0, 1.0, 1.0], violation=excess[-1])
+        evolution.tell(Outcome(number, proposal.genome, [1.0, 1.0, 1.0], violation=excess[-1]))
     assert np.mean(excess[-40:]) < np.mean(excess[:8]) - 2
 
 
 def test_a_space_that_is_used_up_says_so() -> None:
     space = SpacePlan(depth=3, classes=("SA-1", "GMemless"), share_weights=False, share_features=False)
-    evolution = begun(Plan(space=space, population=4))
+    evolution = begun(Plan(space=space, population=4, algorithm=AlgorithmName.NSGA2, stacks=0))
     made = []
     while proposal := evolution.ask():
         made.append(proposal)
-        evolution.tell(len(made), proposal.genome, objectives(analytic(proposal.genome), PLAN))
+        evolution.tell(Outcome(len(made), proposal.genome, objectives(analytic(proposal.genome), PLAN)))
     assert len({p.digest for p in made}) == len(made) == 8
 
 
@@ -190,7 +168,7 @@ def test_it_evolves_in_any_number_of_objectives(dimensions: int) -> None:
     evolution = begun(plan)
     for number in range(1, 31):
         proposal = asked(evolution)
-        evolution.tell(number, proposal.genome, objectives(analytic(proposal.genome), plan))
+        evolution.tell(Outcome(number, proposal.genome, objectives(analytic(proposal.genome), plan)))
     assert asked(evolution).parents
 
 
@@ -202,14 +180,17 @@ def hypervolume(plan: Plan, seed: int, *, selects: bool) -> float:
         point = objectives(analytic(proposal.genome), plan)
         frontier.add(number, point)
         if selects:
-            evolution.tell(number, proposal.genome, point)
+            evolution.tell(Outcome(number, proposal.genome, point))
     return frontier.standing().hypervolume
 
 
 def test_selection_beats_random_sampling() -> None:
     """Told nothing, an evolution samples at random: the same machine without selection."""
     two = ("bits_per_byte", "parameters")
-    plan = Plan(space=SpacePlan(depth=8), population=16, candidates=600, baselines=False, objectives=two)
+    space, algorithm = SpacePlan(depth=8), AlgorithmName.NSGA2
+    plan = Plan(
+        space=space, algorithm=algorithm, stacks=0, population=16, candidates=600, baselines=False, objectives=two
+    )
     chosen = [hypervolume(plan, seed, selects=True) for seed in range(5)]
     random = [hypervolume(plan, seed, selects=False) for seed in range(5)]
     standard_error = np.sqrt((np.var(chosen, ddof=1) + np.var(random, ddof=1)) / 5)

@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from genome import Genome
+from search.algorithms.algorithm import Begun, Outcome, Past
 from search.evolve import Evolution
 from search.objectives import objectives
-from search.plan import Plan, SpacePlan
-from tests.search.twin import analytic
+from search.plan import AlgorithmName, Plan, SpacePlan
+from tests.search.twin import analytic, twin_costs
 
 PLAN = Plan(
-    space=SpacePlan(depth=3, classes=("SA-1", "GMemless", "Rec-1", "GConv-1")), population=4, candidates=60, seed=5
+    space=SpacePlan(depth=3, classes=("SA-1", "GMemless", "Rec-1", "GConv-1")),
+    algorithm=AlgorithmName.NSGA2,
+    stacks=0,
+    population=4,
+    candidates=60,
+    seed=5,
 )
+BASELINE = PLAN.baseline_genomes()["Transformer++"]
 
 SEEN = [
     "b52d72b235d118d1",
@@ -61,7 +68,8 @@ NEXT = [
 
 
 def test_a_stored_search_continues_with_the_same_proposals() -> None:
-    evolution = Evolution.restore(PLAN, STATE, SEEN)
+    past = Past([Begun(n, BASELINE, seen, {}) for n, seen in enumerate(SEEN, 1)], [], PLAN.liv_space)
+    evolution = Evolution.restore(PLAN, STATE, past, twin_costs(PLAN))
     made = []
     for number in range(12, 18):
         proposal = evolution.ask()
@@ -70,5 +78,5 @@ def test_a_stored_search_continues_with_the_same_proposals() -> None:
             (str(proposal.genome), proposal.parents, proposal.variation.value, proposal.genes, proposal.repaired)
         )
         point = [round(value, 2) for value in objectives(analytic(proposal.genome), PLAN)]
-        evolution.tell(number, Genome.parse(str(proposal.genome)), point)
+        evolution.tell(Outcome(number, Genome.parse(str(proposal.genome)), point))
     assert made == NEXT

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evaluator.evaluation import Evaluation, Failure, Request
-from evaluator.metrics import STDERR_SUFFIX
+from evaluator.metrics import STATIC, STDERR_SUFFIX
 from genome import Genome
+from search.algorithms.algorithm import CostsOf
 from search.plan import Plan
 
 
@@ -36,6 +37,11 @@ def analytic(genome: Genome, quality: str = "bits_per_byte") -> dict[str, float]
         "decode_ms": 1 + (size + cache) / depth,
         "train_seconds": 1.0,
     }
+
+
+def twin_costs(plan: Plan) -> CostsOf:
+    """Return the static metrics of the formula, which are known before an evaluation."""
+    return lambda genome, space: {name: value for name, value in analytic(genome).items() if name in STATIC}
 
 
 def corner(plan: Plan) -> dict[str, float]:

@@ -9,9 +9,10 @@ from fastapi import APIRouter
 
 from api.web.schemas import Catalogue, Presets
 from api.web.task_views import Metrics, TaskView
-from evaluator.tasks.registry import displayed, tasks
+from evaluator.tasks import registry
 from genome import CLASSES, LIVClass
-from search.plan import PRESETS, Plan
+from search.plan import Plan
+from search.presets import PRESETS
 from star import footprint
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
@@ -44,7 +45,7 @@ def presets() -> dict[str, Any]:
     plans = {name: plan.model_dump(mode="json") for name, plan in PRESETS.items()}
     return {
         "presets": plans,
-        "tasks": [TaskView.of(task) for task in tasks()],
+        "tasks": [TaskView.of(task) for task in registry.tasks()],
         "plan_schema": Plan.model_json_schema(),
     }
 
@@ -52,4 +53,4 @@ def presets() -> dict[str, Any]:
 @router.get("/metrics", response_model=Metrics)
 def metrics() -> dict[str, Any]:
     """List every metric that is shown of a candidate, with its label and unit."""
-    return {"metrics": list(displayed().values())}
+    return {"metrics": list(registry.metrics().values())}

@@ -2,7 +2,7 @@
 
 from api.web.schemas.candidates import CandidateDetail, CandidatePage, Candidates, CandidateView, Export, Relative
 from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets
-from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points
+from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points, Predictions
 from api.web.schemas.requests import CostRequest, JobRequest
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "JobSummary",
     "JobView",
     "Points",
+    "Predictions",
     "Presets",
     "Relative",
 ]

@@ -10,7 +10,19 @@ from pydantic import Field
 from api.web.exports import WeightsPlace
 from api.web.schemas.body import ByMetric, Sent
 from evaluator.evaluation import Failure
-from search.archive.values import CandidateState, Variation
+from search.archive.values import CandidateState
+from search.origin import Reason, Variation
+
+
+class ChoiceView(Sent):
+    """Why a candidate was chosen; a model adds what it predicted before the training."""
+
+    reason: Reason | None = None
+    predicted: float | None = Field(default=None, description="predicted value of the uncertain objective")
+    deviation: float | None = Field(default=None, description="standard deviation of one training around it")
+    improvement: float | None = Field(
+        default=None, description="expected gain of hypervolume, in the box that the search chooses by"
+    )
 
 
 class CandidateView(Sent):
@@ -24,7 +36,11 @@ class CandidateView(Sent):
     parents: list[int]
     variation: Variation = Field(description="origin of the genome")
     baseline: str | None = Field(description="name, if it is one of the known architectures that a search starts from")
-    metrics: Annotated[dict[str, float], ByMetric] = Field(description="standard errors under <metric>_stderr")
+    metrics: Annotated[dict[str, float], ByMetric] = Field(
+        description="static ones from the proposal on; standard errors under <metric>_stderr"
+    )
+    choice: ChoiceView
+    outcome: int | None = Field(description="place in the order of outcomes")
     curve: list[tuple[int, float]] = Field(description="(step, training loss in nats)")
     failure: Failure | None
     detail: str = Field(description="explanation of the failure; empty without one")

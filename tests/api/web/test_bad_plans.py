@@ -43,7 +43,7 @@ BAD_PLANS: list[tuple[dict[str, Any], str, str]] = [
     ({"space": {"depth": 1000}}, "/plan/space/depth", "less than or equal to 256"),
     ({"objectives": ["bits_per_byte", "beauty"]}, "/plan/objectives/1", "decode_ms, train_seconds"),
     ({"objectives": ["recall_error"]}, "/plan/objectives/0", "it reports bits_per_byte"),
-    ({"objectives": ["flops_per_token"]}, "/plan/objectives/0", "legal: bits_per_byte"),
+    ({"objectives": ["flops_per_step"]}, "/plan/objectives/0", "legal: bits_per_byte"),
     ({"objectives": ["decode_ms", "decode_ms"]}, "/plan/objectives", "must be different"),
     ({"objectives": []}, "/plan/objectives", "at least 1 item"),
     ({"constraints": [{"metric": "recall_error", "at_most": 1}]}, "/plan/constraints/0/metric", "it reports bits_per"),

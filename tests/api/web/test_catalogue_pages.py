@@ -14,7 +14,8 @@ from api.costs import head_dim_for
 from api.web.headers import HEADERS
 from api.web.routes.pages import DASHBOARD, HEAD_MARK
 from genome import CLASSES, Genome, Shape, Space, decode
-from search.plan import PRESETS, Plan
+from search.plan import Plan
+from search.presets import PRESETS
 
 
 def test_the_catalogue_lists_every_class(client: httpx.Client) -> None:

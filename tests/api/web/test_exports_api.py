@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import star
-from search.archive.weights import weights_path
+from search.weights import weights_path
 from tests.served import Service
 
 

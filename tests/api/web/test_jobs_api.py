@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from search.plan import PRESETS, Plan
+from search.plan import Plan
+from search.presets import PRESETS
 from tests.served import SMALL, Service
 
 

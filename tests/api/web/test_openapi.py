@@ -15,8 +15,9 @@ from evaluator.evaluation import Failure
 from evaluator.tasks.registry import metrics
 from genome.classes.alphabet import TokenMixing
 from search.archive import Archive
-from search.archive.values import CandidateState, JobState, Variation
-from search.plan import PRESETS
+from search.archive.values import CandidateState, JobState
+from search.origin import Variation
+from search.presets import PRESETS
 from tests.served import Service
 
 pytestmark = pytest.mark.slow

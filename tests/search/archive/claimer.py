@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from search.archive import Archive
-from search.archive.values import JobState, Variation
+from search.archive.values import JobState
 from search.evolve import Proposal
+from search.origin import Variation
 from search.plan import Plan
 
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from evaluator.evaluation import Evaluation, Failure
 from genome import Genome
+from search.algorithms.algorithm import Outcome
 from search.archive import Archive
 from search.archive.values import Claim
 from search.evolve import Evolution
 from search.objectives import Frontier, objectives
 from search.plan import Plan
-from tests.search.twin import analytic, corner
+from tests.search.twin import analytic, corner, twin_costs
 
 
 def claimed(archive: Archive, lease_seconds: float = 60.0) -> Claim:
@@ -40,7 +41,7 @@ class Searching:
         archive.create_job(plan, "by hand")
         claim = claimed(archive, lease_seconds)
         archive.set_reference(claim, corner(plan))
-        evolution = Evolution(plan, np.random.Generator(np.random.PCG64(plan.seed)))
+        evolution = Evolution(plan, np.random.Generator(np.random.PCG64(plan.seed)), twin_costs(plan))
         return cls(archive, claim, plan, evolution, Frontier(list(corner(plan).values()), {}))
 
     @property
@@ -67,7 +68,7 @@ class Searching:
         metrics = {} if failure else analytic(parsed)
         point = objectives(metrics, self.plan) if metrics else None
         standing = self.frontier.add(number, point) if point and feasible else self.frontier.standing()
-        self.evolution.tell(number, parsed, point)
+        self.evolution.tell(Outcome(number, parsed, point))
         evaluation = Evaluation(number, attempt, metrics, ((1, 5.5),), failure, detail, seconds=2.0)
         return self.archive.record(
             self.claim,

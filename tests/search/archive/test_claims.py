@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 
 from search.archive import Archive
-from search.archive.values import (
-    CandidateState,
-    JobState,
-    LeaseLostError,
-    NotFoundError,
-)
+from search.archive.errors import LeaseLostError, NotFoundError
+from search.archive.values import CandidateState, JobState
 from search.plan import Plan
 from tests.search.archive.searching import Searching, claimed
 

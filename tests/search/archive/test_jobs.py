@@ -8,16 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from search.archive import Archive
-from search.archive.values import (
-    LEGAL,
-    Action,
-    CandidateState,
-    IdempotencyError,
-    IllegalActionError,
-    JobState,
-    LeaseLostError,
-    NotFoundError,
-)
+from search.archive.errors import IdempotencyError, IllegalActionError, LeaseLostError, NotFoundError
+from search.archive.values import LEGAL, Action, CandidateState, JobState
 from search.plan import Plan
 from tests.search.archive.searching import Searching, claimed
 

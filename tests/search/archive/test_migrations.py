@@ -19,6 +19,8 @@ from search.archive import Archive
 from search.archive.engine import MIGRATIONS, database_url, migration_config, now
 from search.archive.new_migration import new_migration
 from search.archive.tables import Record
+from search.plan import Plan
+from tests.search.archive.searching import Searching
 
 
 def difference(url: str, tables: sa.MetaData = Record.metadata) -> list[object]:
@@ -53,6 +55,24 @@ def test_down_and_up_again(archive: Archive, url: str) -> None:
     engine.dispose()
     archive.migrate()
     assert difference(url) == []
+
+
+def test_a_search_of_the_first_version_keeps_algorithm_and_order(archive: Archive, url: str, plan: Plan) -> None:
+    """The first version knew one algorithm, and wrote neither its name nor the order of outcomes."""
+    search = Searching.started(archive, plan)
+    search.go(6)
+    before = archive.past(search.job_id)
+    engine = sa.create_engine(database_url(url))
+    with engine.begin() as connection:
+        config = migration_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    engine.dispose()
+    archive.migrate()
+    found = archive.job(search.job_id).plan
+    assert (found["algorithm"], found["stacks"]) == ("nsga2", 0)
+    assert found == {**plan.model_dump(mode="json"), "algorithm": "nsga2", "stacks": 0}
+    assert archive.past(search.job_id) == before
 
 
 def test_migration_works_from_any_directory(url: str, tmp_path: Path) -> None:

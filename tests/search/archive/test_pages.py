@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from search.archive import Archive
-from search.archive.values import (
-    CandidateState,
-)
+from search.archive.values import CandidateState
 from search.plan import Plan
 from tests.search.archive.searching import Searching
 

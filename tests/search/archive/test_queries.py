@@ -5,13 +5,9 @@ from __future__ import annotations
 import pytest
 
 from evaluator.evaluation import Failure
+from evaluator.metrics import STATIC
 from search.archive import Archive
-from search.archive.values import (
-    Action,
-    CandidateState,
-    EventKind,
-    JobState,
-)
+from search.archive.values import Action, CandidateState, EventKind, JobState
 from search.plan import Plan
 from tests.search.archive.searching import Searching
 
@@ -61,7 +57,11 @@ def test_all_queries_of_a_search_agree(archive: Archive, plan: Plan) -> None:
     assert history["at"] == sorted(history["at"])
     assert archive.with_weights(search.job_id) == {c.number for c in rows if c.weights}
     assert {c.number for c in rows if c.weights and not c.baseline} == best - {c.number for c in rows if c.baseline}
-    assert sorted(archive.digests(search.job_id)) == sorted(c.digest for c in rows)
+    past = archive.past(search.job_id)
+    assert [(one.number, one.genome, one.digest, one.state) for one in past] == [
+        (c.number, c.genome, c.digest, c.state) for c in rows
+    ]
+    assert sorted(one.outcome or 0 for one in past) == list(range(1, 26))
 
 
 def test_lineage_reads_the_same_both_ways(archive: Archive, plan: Plan) -> None:
@@ -85,7 +85,10 @@ def test_a_candidate_keeps_its_outcome(archive: Archive, plan: Plan) -> None:
     assert (one.variation, one.baseline, one.parents) == ("baseline", "Transformer++", [])
     assert one.finished_at is not None
     assert one.created_at <= one.finished_at
-    assert (other.state, other.failure, other.metrics) == (CandidateState.FAILED, Failure.OUT_OF_MEMORY, {})
+    assert (other.state, other.failure) == (CandidateState.FAILED, Failure.OUT_OF_MEMORY)
+    assert other.metrics.keys() == STATIC & other.metrics.keys() != set()
+    assert (one.outcome, other.outcome) == (1, 2)
+    assert one.choice == {"reason": "baseline"}
     assert other.detail == "torch:  Ω out of memory"
     assert not other.feasible
 

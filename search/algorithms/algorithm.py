@@ -1,0 +1,144 @@
+"""What every algorithm does: it offers genomes to try, and learns from outcomes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.random import Generator
+
+from genome import Genome, Space, sample
+from search.genome_operators import Draft
+from search.origin import Reason, Variation
+from search.plan import Plan
+
+Costs = Mapping[str, float]
+"""The static metrics of a genome, which are exact before it is trained."""
+
+CostsOf = Callable[[Genome, Space], Costs]
+"""Returns the static metrics of a genome in a space."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Why a genome was chosen.
+
+    Attributes:
+        predicted: the predicted value of the uncertain objective, or None without a prediction.
+        deviation: standard deviation of one training around that prediction.
+        improvement: the expected gain in hypervolume, as a share of the box that the algorithm uses.
+    """
+
+    reason: Reason
+    predicted: float | None = None
+    deviation: float | None = None
+    improvement: float | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A draft that becomes a proposal when its genome is new and its costs are within the plan's limits.
+
+    Attributes:
+        space: the space in which its genome is legal.
+        parents: numbers of its parents, at most two.
+        baseline: the name of its reference architecture, or None.
+    """
+
+    draft: Draft
+    space: Space
+    variation: Variation
+    choice: Choice
+    parents: tuple[int, ...] = ()
+    baseline: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A candidate that ended.
+
+    Attributes:
+        objectives: finite values to minimise, or None for a failure.
+        violation: the sum of relative excesses over the constraints; 0 is feasible.
+    """
+
+    number: int
+    genome: Genome
+    objectives: list[float] | None
+    violation: float = 0.0
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A candidate that was proposed, whether or not it ended."""
+
+    number: int
+    genome: Genome
+    digest: str
+    costs: Costs
+
+
+@dataclass(frozen=True)
+class Past:
+    """What happened in a search before it was interrupted.
+
+    Attributes:
+        begun: all candidates, in the order of their numbers.
+        outcomes: of those that ended, in the order in which they were told.
+        space: the space with all classes invented so far.
+    """
+
+    begun: Sequence[Begun]
+    outcomes: Sequence[Outcome]
+    space: Space
+
+
+class Algorithm(ABC):
+    """Chooses genomes. Every random number follows from one generator, so that the same state gives the same search.
+
+    Args:
+        plan: the plan of the search.
+        rng: the generator of the search.
+        costs: returns the static metrics of a genome in a space.
+    """
+
+    def __init__(self, plan: Plan, rng: Generator, costs: CostsOf) -> None:
+        self.plan = plan
+        self.rng = rng
+        self.costs = costs
+
+    @abstractmethod
+    def trials(self, space: Space, proposed: int) -> Iterator[Trial]:
+        """Yield genomes to try until the search takes one; it takes the first that is new and within the limits.
+
+        Args:
+            space: the space of the search, with all classes invented so far.
+            proposed: number of candidates proposed before.
+        """
+
+    def prepare(self, space: Space, proposed: int) -> None:
+        """Do work for the next proposal while no worker waits for one."""
+
+    def begin(self, number: int, trial: Trial, costs: Costs) -> None:
+        """Learn that a trial has become a candidate."""
+
+    def tell(self, outcome: Outcome) -> None:
+        """Learn from an outcome."""
+
+    def waits(self, proposed: int) -> bool:
+        """Return whether the next genome must wait for an outcome."""
+        return False
+
+    def state(self) -> dict[str, Any]:
+        """Return as JSON what `restore` needs besides the past."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any], past: Past) -> None:
+        """Take on the state of an algorithm that had this past."""
+
+
+def sampled(space: Space, rng: Generator, reason: Reason) -> Trial:
+    """Return a random genome."""
+    return Trial(Draft.of(sample(space, rng)), space, Variation.SAMPLE, Choice(reason))

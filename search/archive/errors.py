@@ -1,0 +1,28 @@
+"""The errors of the archive.
+
+ArchiveError
+├── NotFoundError          no such job or candidate
+├── IllegalActionError     the job's state does not allow the action
+├── IdempotencyError       the key was used before for another plan
+└── LeaseLostError         the claim on the job no longer holds
+"""
+
+
+class ArchiveError(Exception):
+    """The archive refused an operation."""
+
+
+class NotFoundError(ArchiveError, LookupError):
+    """There is no such job or candidate."""
+
+
+class IllegalActionError(ArchiveError):
+    """The job's state does not allow the action; the message names the state and the legal actions."""
+
+
+class IdempotencyError(ArchiveError):
+    """The idempotency key was used before for a different plan or name."""
+
+
+class LeaseLostError(ArchiveError):
+    """Another runner has claimed the job meanwhile, or the job has ended."""

@@ -1,0 +1,38 @@
+"""What is known of a plan's genomes before training: their static metrics, and bounds of all objectives."""
+
+from __future__ import annotations
+
+from evaluator.costs import static_metrics
+from evaluator.metrics import DECODE_MS, STATIC, TRAIN_SECONDS
+from genome import Genome, Space, decode
+from search.algorithms.algorithm import Costs, CostsOf
+from search.plan import Plan
+
+DECODE_MS_PER_LIV = 5.0
+"""An upper bound of the time one LIV takes for one token on one core, in milliseconds."""
+
+
+def costs_of(plan: Plan) -> CostsOf:
+    """Return a function from a genome and its space to its static metrics under this plan."""
+
+    def costs(genome: Genome, space: Space) -> Costs:
+        return static_metrics(decode(genome, space), plan.shape, plan.context)
+
+    return costs
+
+
+def reference(plan: Plan) -> dict[str, float]:
+    """Bound each objective from above, by the plan alone, so that the hypervolumes of one job compare.
+
+    The score is bounded by its value at chance, static metrics by the most expensive stack that repeats one class of
+    the space (sharing and mixing classes only reduce them), training time by the limit for one candidate.
+    """
+    costs, depth, space = costs_of(plan), plan.space.depth, plan.liv_space
+    stacks = [costs(Genome.of([row.id] * depth), space) for row in space.classes]
+    bounds = {name: max(1.0, *(stack[name] for stack in stacks)) for name in STATIC}  # a bound of 0 has no box
+    bounds |= {
+        plan.task.metric.name: plan.task.chance,
+        DECODE_MS.name: DECODE_MS_PER_LIV * depth,
+        TRAIN_SECONDS.name: plan.budget.seconds,
+    }
+    return {name: bounds[name] for name in plan.objectives}

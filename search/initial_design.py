@@ -1,0 +1,65 @@
+"""The candidates that a search begins with: known architectures before luck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.random import Generator
+
+from genome import Genome, Space
+from search.origin import Variation
+from search.plan import Plan
+
+CHANNEL_MIXER = "GMemless"
+"""The class that stands between the LIVs of an alternating stack, as the feed-forward layers of a transformer do."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """One candidate of the initial design.
+
+    Attributes:
+        baseline: the name of its reference architecture, or None.
+    """
+
+    variation: Variation
+    genome: Genome
+    baseline: str | None = None
+
+    def to_json(self) -> list[Any]:
+        return [self.variation, str(self.genome), self.baseline]
+
+    @classmethod
+    def from_json(cls, row: Sequence[Any]) -> Design:
+        variation, text, baseline = row
+        return cls(Variation(variation), Genome.parse(text), baseline)
+
+
+def initial_design(plan: Plan, rng: Generator) -> list[Design]:
+    """Return the initial design: all baselines, then stacks of one class in random order.
+
+    The stacks take at most the plan's share of the candidates. Stacks of one class are the extreme points of the
+    space: each tells how good its class is, and how well it pairs with a channel mixer.
+    """
+    baselines = [Design(Variation.BASELINE, genome, name) for name, genome in plan.baseline_genomes().items()]
+    room = int(plan.stacks * plan.candidates)
+    if room == 0:
+        return baselines
+    others = {one.genome: one for one in reversed(list(_stacks(plan.liv_space)))}
+    for one in baselines:
+        others.pop(one.genome, None)
+    stacks = list(reversed(others.values()))
+    return baselines + [stacks[int(n)] for n in rng.permutation(len(stacks))[:room]]
+
+
+def _stacks(space: Space) -> Iterator[Design]:
+    """Yield for each class the stack of it alone, and the stack that alternates it with the channel mixer."""
+    mixers = [row for row in space.classes if row.name == CHANNEL_MIXER]
+    for row in space.classes:
+        patterns = [(Variation.STACK, [row])]
+        patterns += [(Variation.ALTERNATING, [row, mixer]) for mixer in mixers if mixer is not row]
+        for variation, pattern in patterns:
+            genome = Genome.of(pattern[n % len(pattern)].id for n in range(space.depth))
+            yield Design(variation, genome)
