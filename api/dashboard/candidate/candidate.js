@@ -1,6 +1,7 @@
 // The page of one candidate: its genome, its metrics, its cost, its parents and its children.
 
 import { get, jobPath } from "../parts/api.js";
+import { choiceLine, prediction, uncertain } from "./choice.js";
 import { readGenome } from "../genome/blueprint.js";
 import { byId, el, put, showError } from "../parts/dom.js";
 import { follow, paced } from "../parts/events.js";
@@ -20,6 +21,8 @@ const number = Number(numberPart);
 const ORIGINS = {
   sample: "drawn at random",
   baseline: "a baseline",
+  stack: "a stack of one class",
+  "alternating stack": "one class and the channel mixer in turn",
   mutation: "by mutation",
   "crossover+mutation": "by crossover and mutation",
 };
@@ -61,6 +64,7 @@ function drawHeading(job, candidate) {
   const jobLink = el("a", { href: `/jobs/${encodeURIComponent(id)}?selected=${number}` }, job.name || id);
   put(byId("crumbs"), el("span", {}, el("a", { href: "/" }, "Searches")), el("span", {}, jobLink));
   const { baseline, state, frontier, feasible, failure, detail, seconds, finished_at, variation } = candidate;
+  const why = choiceLine(candidate.choice, job.plan.objectives);
   const standing = frontier ? "on the frontier" : state === "succeeded" && (feasible ? "dominated" : "over a limit");
   put(
     byId("heading"),
@@ -73,13 +77,19 @@ function drawHeading(job, candidate) {
       el("span", {}, ORIGINS[variation] ?? variation),
       finished_at && el("span", {}, ago(finished_at), `, in ${duration(seconds)}`),
     ),
+    why && el("p", { id: "choice", class: "small" }, why),
     detail && el("p", { class: "failure mono" }, detail),
   );
 }
 
 function drawMetrics(job, candidate, columns) {
-  const { metrics, cost } = candidate;
+  const { cost, choice } = candidate;
+  // The static metrics are stored before the training, but only a candidate that succeeded was measured.
+  const metrics = candidate.state === "succeeded" ? candidate.metrics : {};
   const predicted = Object.keys(cost).filter((name) => typeof cost[name] === "number");
+  const byModel = uncertain(job.plan.objectives);
+  const expected = (name) =>
+    name in cost ? metric(name).write(cost[name]) : name === byModel && prediction(choice, name);
   const names = offered([...new Set([...Object.keys(metrics), ...predicted])], job.plan.objectives);
   const line = (name) => {
     const at = columns && rank(columns, name, number);
@@ -92,7 +102,7 @@ function drawMetrics(job, candidate, columns) {
         metric(name).label,
         job.plan.objectives.includes(name) && el("small", {}, " objective"),
       ),
-      el("td", { class: "numeric" }, name in cost ? metric(name).write(cost[name]) : "–"),
+      el("td", { class: "numeric" }, expected(name) || "–"),
       el("td", { class: "numeric" }, name in metrics ? written(name, metrics) : "–"),
       el("td", { class: `numeric${at?.place === 1 ? " best" : ""}` }, at ? `${ordinal(at.place)} of ${at.of}` : "–"),
     );

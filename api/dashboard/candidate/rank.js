@@ -1,7 +1,7 @@
-// The rank of a candidate among all candidates of its job, for each metric.
+// The rank of a candidate among the candidates of its job that succeeded, for each metric.
 
 /**
- * The rank of a candidate by one metric, or null if the candidate has no value.
+ * The rank of a candidate by one metric, or null if the candidate has no value or did not succeed.
  * @param {import("../job/points.js").Columns} columns
  * @returns {{place: number, of: number}|null} 1 is best; equal values share the better place
  */
@@ -9,8 +9,8 @@ export function rank(columns, name, number) {
   const row = columns.number.indexOf(number);
   const values = columns.metrics[name] ?? [];
   const own = values[row] ?? null;
-  if (own === null) return null;
-  const measured = values.filter((value) => value !== null);
+  if (own === null || columns.state[row] !== "succeeded") return null;
+  const measured = values.filter((value, other) => value !== null && columns.state[other] === "succeeded");
   return { place: 1 + measured.filter((value) => value < own).length, of: measured.length };
 }
 

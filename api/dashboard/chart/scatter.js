@@ -40,9 +40,10 @@ export class Scatter {
     this.turn = 0;
   }
 
-  /** Whether each axis and the colour scale is logarithmic for these points. */
+  /** Whether each axis and the colour scale is logarithmic for the points that the axes show. */
   static logs(points, axes) {
-    const values = (name) => (name === "number" ? [1] : (points.columns.metrics[name] ?? []));
+    const { feasible, metrics } = points.columns;
+    const values = (name) => (name === "number" ? [1] : (metrics[name] ?? []).filter((_, row) => feasible[row]));
     const log = (role) => isLog(axes, role, values(axes[role]));
     return { x: log("x"), y: log("y"), colour: log("colour") };
   }

@@ -1,7 +1,16 @@
 // The plan being edited in the form: a copy of a preset, the changes made to it, and its sections in a few words.
 
-import { plural } from "../parts/format.js";
+import { percent, plural } from "../parts/format.js";
 import { metric } from "../parts/metrics.js";
+
+/** The algorithms of a search, in words. */
+export const ALGORITHMS = {
+  surrogate: "surrogate model",
+  nsga2: "NSGA-II",
+  star: "generations of STAR",
+  aging: "aging evolution",
+  random: "random sampling",
+};
 
 /** The value at a dotted path. */
 export function valueAt(plan, path) {
@@ -53,6 +62,7 @@ export const IN_SHORT = {
   objectives: ({ objectives, constraints }) =>
     objectives.map((name) => metric(name).label.toLowerCase()).join(", ") +
     (constraints.length ? `; ${plural(constraints.length, "limit")}` : ""),
+  search: ({ algorithm, stacks }) => `${ALGORITHMS[algorithm] ?? algorithm}, ${percent(stacks, 0)} stacks at the start`,
   budget: ({ candidates, budget }) => `${plural(candidates, "candidate")}, ${plural(budget.steps, "step")} each`,
   space: ({ space, width }) => `${plural(space.depth, "LIV")} of ${allowed(space.classes)}, width ${width}`,
 };

@@ -1,22 +1,29 @@
 // The fields of the form for a new search. A row declares each field; the kind of the row decides its input.
 
-import { setAt, valueAt } from "./draft.js";
+import { ALGORITHMS, setAt, valueAt } from "./draft.js";
 import { el } from "../parts/dom.js";
+import { words } from "../parts/format.js";
 import { fieldSchema, numberFault } from "./schema.js";
 
 /** The fields of each section, in the order of the form. */
 export const FIELDS = {
   objectives: [],
+  search: [
+    { path: "algorithm", label: "Algorithm", kind: "choice", names: ALGORITHMS },
+    { path: "stacks", label: "Share of one-class stacks at the start", kind: "number" },
+    { path: "population", label: "Population", kind: "number" },
+    { path: "seed", label: "Seed", kind: "number" },
+    { path: "baselines", label: "Start from known architectures", kind: "flag" },
+  ],
   budget: [
     { path: "candidates", label: "Candidates", kind: "number" },
-    { path: "population", label: "Population", kind: "number" },
     { path: "budget.steps", label: "Training steps", kind: "number" },
     { path: "budget.batch", label: "Batch", kind: "number" },
     { path: "budget.length", label: "Sequence length", kind: "number" },
     { path: "budget.learning_rate", label: "Learning rate", kind: "number" },
     { path: "budget.warmup", label: "Warm-up steps", kind: "number" },
+    { path: "budget.cooldown", label: "Cool-down share", kind: "number" },
     { path: "budget.seconds", label: "Seconds at most", kind: "number" },
-    { path: "seed", label: "Seed", kind: "number" },
   ],
   space: [
     { path: "space.depth", label: "LIVs", kind: "number" },
@@ -26,7 +33,6 @@ export const FIELDS = {
     { path: "space.share_weights", label: "Weight sharing may evolve", kind: "flag" },
     { path: "space.share_features", label: "Feature sharing may evolve", kind: "flag" },
     { path: "space.allow_skip", label: "Depth may evolve", kind: "flag" },
-    { path: "baselines", label: "Start from known architectures", kind: "flag" },
   ],
 };
 
@@ -37,14 +43,15 @@ export function taskFields(task) {
   return Object.entries(task.fields).map(([name, schema]) => ({
     path: `task.${name}`,
     label: schema.title,
-    kind: KIND_OF_TYPE[schema.type] ?? "text",
+    kind: schema.enum ? "choice" : (KIND_OF_TYPE[schema.type] ?? "text"),
     schema,
   }));
 }
 
 /**
  * One field: its label, its input and the place for its error.
- * @param {{path: string, label: string, kind: string, schema: ?Object}} row
+ * @param {{path: string, label: string, kind: string, schema: ?Object, names: ?Object<string, string>}} row
+ *   `names` are words for the values of a choice; a value without one is shown as it is
  * @param {Object} plan the draft the input writes to
  * @param {Object} schema the plan's JSON schema
  * @param {() => void} changed
@@ -58,7 +65,8 @@ export function field(row, plan, schema, changed) {
 export function setFault(place, message) {
   const fault = place.querySelector(".fault");
   fault.textContent = message;
-  for (const input of place.querySelectorAll("input, textarea")) input.setAttribute("aria-invalid", message !== "");
+  const inputs = place.querySelectorAll("input, select, textarea");
+  for (const input of inputs) input.setAttribute("aria-invalid", message !== "");
 }
 
 /** A labelled place for an input and its error, found again by `data-path`. */
@@ -101,6 +109,18 @@ const KINDS = {
       changed();
     });
     return place;
+  },
+  choice(row, plan, known, changed) {
+    const chosen = valueAt(plan, row.path);
+    const options = known.enum.map((value) =>
+      el("option", { value, selected: value === chosen }, row.names?.[value] ?? words(value)),
+    );
+    const input = el("select", {}, options);
+    input.addEventListener("change", () => {
+      setAt(plan, row.path, input.value);
+      changed();
+    });
+    return labelled(row.path, row.label, input, known.description);
   },
   flag(row, plan, known, changed) {
     const input = el("input", { type: "checkbox", checked: valueAt(plan, row.path) });

@@ -7,7 +7,7 @@ import { byId, el, put } from "../parts/dom.js";
 import { field, FIELDS, labelled, taskFields } from "./fields.js";
 import { genomePreview } from "./preview.js";
 
-const TITLES = { task: "Task", objectives: "Objectives", budget: "Budget", space: "Space" };
+const TITLES = { task: "Task", objectives: "Objectives", search: "Search", budget: "Budget", space: "Space" };
 
 const draft = { presets: {}, tasks: [], schema: {}, catalogue: [], preset: "", plan: {}, key: "" };
 
@@ -151,7 +151,7 @@ function showFault({ pointer = "", detail }) {
 function reveal(place) {
   const details = place.closest("details");
   if (details) details.open = true;
-  place.querySelector("input, textarea")?.focus();
+  place.querySelector("input, select, textarea")?.focus();
 }
 
 function closeButton(text, kind = "") {

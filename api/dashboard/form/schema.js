@@ -15,7 +15,8 @@ export function fieldSchema(schema, path) {
 }
 
 function alternatives(schema, node) {
-  if (node.$ref) return alternatives(schema, schema.$defs[node.$ref.split("/").at(-1)]);
+  const { $ref, ...own } = node; // what a field says of itself stands before what its type says
+  if ($ref) return alternatives(schema, { ...schema.$defs[$ref.split("/").at(-1)], ...own });
   const choices = node.oneOf ?? node.anyOf ?? node.allOf;
   return choices ? choices.flatMap((choice) => alternatives(schema, choice)) : [node];
 }

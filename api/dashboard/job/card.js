@@ -46,7 +46,7 @@ export function selectedCard(number, { points, job, read, pinned, pin }) {
 
 /** The standing of a candidate as a word. */
 export function standing(points, row) {
-  const { state, frontier, feasible, failure, baseline } = points.columns;
+  const { state, frontier, feasible, failure } = points.columns;
   const word =
     (state[row] !== "succeeded" && words(failure[row] ?? state[row])) ||
     (frontier[row] && "on the frontier") ||
@@ -54,7 +54,7 @@ export function standing(points, row) {
   return el(
     "span",
     { class: `standing${frontier[row] ? " best" : ""}` },
-    [baseline[row], word].filter(Boolean).join(", "),
+    [points.origin(row), word].filter(Boolean).join(", "),
   );
 }
 

@@ -13,6 +13,7 @@ import { genomeLegend } from "../genome/genome.js";
 import { drawHead } from "./head.js";
 import { drawKey } from "../chart/key.js";
 import { curve } from "../chart/lines.js";
+import { modelCard } from "./model.js";
 import { Points } from "./points.js";
 import { Scatter } from "../chart/scatter.js";
 import { isLive } from "../parts/state.js";
@@ -23,6 +24,7 @@ const id = decodeURIComponent(location.pathname.split("/")[2]);
 const view = { job: null, points: null, history: null, axes: null, selected: null, pinned: null, genomes: new Map() };
 const scatter = new Scatter(byId("scatter"), byId("cloud"), { select, hover });
 const table = new FrontierTable(byId("table"), select);
+const model = modelCard(id);
 
 const reload = paced(load);
 const refreshJob = paced(async () => {
@@ -40,6 +42,7 @@ async function load() {
     view.history = history;
     showError(null);
     drawAll();
+    model.refresh();
   } catch (problem) {
     showError(problem);
   }
@@ -165,6 +168,7 @@ function arrived(number, done) {
     history.hypervolume.push(history.hypervolume.at(-1) ?? 0);
     history.frontier_size.push(history.frontier_size.at(-1) ?? 0);
   }
+  model.refresh();
   scatter.flash(number).then(drawSoon);
 }
 

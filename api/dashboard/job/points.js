@@ -2,9 +2,12 @@
 
 /**
  * @typedef {{number: number[], state: string[], frontier: boolean[], feasible: boolean[],
- *   baseline: (string|null)[], genome: string[], failure: (string|null)[],
+ *   baseline: (string|null)[], variation: string[], genome: string[], failure: (string|null)[],
  *   metrics: Object<string, (number|null)[]>}} Columns
  */
+
+// The kinds of genomes of the initial design that are worth a word beside a candidate's number.
+const DESIGNED = new Set(["stack", "alternating stack"]);
 
 /** The columns of `GET /v1/jobs/{id}/points`, with their rows found by candidate number. */
 export class Points {
@@ -37,6 +40,12 @@ export class Points {
     return Object.fromEntries(known.map(([name, values]) => [name, values[row]]));
   }
 
+  /** The part of the initial design that a row is from: the name of its baseline, its kind of stack, or null. */
+  origin(row) {
+    const { baseline, variation } = this.columns;
+    return baseline[row] ?? (DESIGNED.has(variation[row]) ? variation[row] : null);
+  }
+
   /** Rows for which `test(row)` holds. */
   select(test) {
     const found = [];
@@ -55,16 +64,13 @@ export class Points {
    */
   candidate(event) {
     const row = this.rows.get(event.number) ?? this.#append(event);
-    const { state, failure, feasible, frontier, metrics } = this.columns;
+    const { state, failure, feasible, frontier } = this.columns;
     if (row === null || state[row] !== "running" || event.state === "running") return null;
     state[row] = event.state;
     failure[row] = event.failure ?? null;
     feasible[row] = event.feasible ?? false;
     frontier[row] = event.frontier ?? false;
-    for (const [name, value] of Object.entries(event.metrics ?? {})) {
-      metrics[name] ??= new Array(this.size).fill(null);
-      metrics[name][row] = value;
-    }
+    this.#measure(row, event.metrics);
     return event.number;
   }
 
@@ -76,6 +82,14 @@ export class Points {
     for (const number of event.left ?? []) this.#mark(number, false);
   }
 
+  #measure(row, values = {}) {
+    const { metrics } = this.columns;
+    for (const [name, value] of Object.entries(values)) {
+      metrics[name] ??= new Array(this.size).fill(null);
+      metrics[name][row] = value;
+    }
+  }
+
   #mark(number, on) {
     const row = this.rows.get(number);
     if (row !== undefined) this.columns.frontier[row] = on;
@@ -85,12 +99,12 @@ export class Points {
     if (!event.genome) return null;
     const { columns } = this;
     const row = columns.number.push(event.number) - 1;
+    const { genome, variation, baseline = null } = event;
     const fresh = { state: "running", frontier: false, feasible: false, failure: null };
-    for (const [name, value] of Object.entries({ ...fresh, baseline: event.baseline ?? null, genome: event.genome })) {
-      columns[name].push(value);
-    }
+    for (const [name, value] of Object.entries({ ...fresh, genome, variation, baseline })) columns[name].push(value);
     for (const values of Object.values(columns.metrics)) values.push(null);
     this.rows.set(event.number, row);
+    this.#measure(row, event.metrics);
     return row;
   }
 }

@@ -32,7 +32,7 @@ export class FrontierTable {
       return this.#row(
         number,
         job,
-        points.columns.baseline[row],
+        points.origin(row),
         read(points.columns.genome[row]),
         cells,
         number === selected,
@@ -83,7 +83,7 @@ export class FrontierTable {
     );
   }
 
-  #row(number, job, baseline, livs, cells, chosen) {
+  #row(number, job, origin, livs, cells, chosen) {
     const link = el("a", { href: candidatePage(job.id, number), "data-focus": `row-${number}` }, `${number}`);
     const choose = (event) => event.target.closest("a, button") || this.select(number);
     return el(
@@ -94,7 +94,7 @@ export class FrontierTable {
         class: chosen ? "chosen" : null,
         on: { click: choose },
       },
-      el("th", { scope: "row" }, link, baseline && el("small", {}, ` ${baseline}`)),
+      el("th", { scope: "row" }, link, origin && el("small", {}, ` ${origin}`)),
       el("td", {}, drawGenome(livs)),
       cells,
     );

@@ -3,7 +3,7 @@
 import { get, jobPath } from "./api.js";
 import { el } from "./dom.js";
 
-const PLAIN = ["number", "state", "frontier", "feasible", "baseline", "genome", "failure"];
+const PLAIN = ["number", "state", "frontier", "feasible", "baseline", "variation", "genome", "failure"];
 
 /** All candidates as CSV, one line each. */
 export function asCsv(points) {

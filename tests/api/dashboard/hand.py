@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import star
 from evaluator.evaluation import Evaluation, Failure
-from genome import Genome, decode, digest
+from genome import Genome, digest
 from search.archive import Archive
-from search.archive.values import Claim, Variation
+from search.archive.values import Claim
+from search.costs import costs_of
 from search.evolve import Proposal
 from search.objectives import Frontier, objectives
-from search.plan import Plan, merged
+from search.origin import Variation
+from search.plan import Plan
+from search.presets import merged
 
 SIZES = {"width": 16, "head_dim": 4, "space": {"depth": 4}, "candidates": 30}
 REFERENCE = {"bits_per_byte": 8.0, "parameters": 1e6, "cache_bytes": 1e7}
@@ -31,20 +33,19 @@ class Hand:
         self.frontier = Frontier(list(reference.values()), {})
 
     def begin(self, genome: str, **facts: Any) -> int:
-        """Propose a genome; gives its number."""
+        """Propose a genome with its costs; gives its number. The facts are fields of the proposal."""
         value = Genome.parse(genome).canonical()
         known = Proposal(value, digest(value, self.plan.liv_space), (), Variation.SAMPLE, None, genes=20, repaired=2)
-        return self.archive.propose(self.claim, replace(known, **facts), {})
+        costs = costs_of(self.plan)(value, self.plan.liv_space)
+        return self.archive.propose(self.claim, replace(known, **{"costs": costs, **facts}), {})
 
     def end(self, number: int, quality: float, *, feasible: bool = True) -> None:
         """Record a candidate's metrics: the quality given, the costs as predicted."""
-        blueprint = decode(Genome.parse(self.archive.candidate(self.id, number).genome), self.plan.liv_space)
-        cost = star.cost(blueprint, self.plan.shape, self.plan.context)
+        genome = Genome.parse(self.archive.candidate(self.id, number).genome)
         metrics = {
+            **costs_of(self.plan)(genome, self.plan.liv_space),
             "bits_per_byte": quality,
             "bits_per_byte_stderr": 0.02,
-            "parameters": float(cost.parameters),
-            "cache_bytes": float(cost.cache_bytes),
             "decode_ms": 0.4 + quality / 10,
             "train_seconds": 2.0,
         }

@@ -8,9 +8,13 @@ import zipfile
 
 from playwright.sync_api import Page, expect
 
-from search.archive.weights import weights_path
+from search.algorithms.algorithm import Choice
+from search.origin import Reason
+from search.weights import weights_path
 from tests.api.dashboard.hand import Hand
 from tests.served import Service
+
+DESIGNED = Choice(Reason.DESIGN)
 
 
 def test_the_drawing_shows_classes_and_sharing_links(page: Page, search: Hand) -> None:
@@ -35,6 +39,34 @@ def test_metrics_with_noise_and_rank_cost_and_training_curve(page: Page, search:
     assert predicted == measured
     expect(page.locator(".stack[data-kind='parameters'] .block")).to_have_count(5)
     expect(page.locator("#curve .curve")).to_be_visible()
+
+
+def test_the_line_under_the_heading_says_why_it_was_chosen_and_what_was_predicted(page: Page, site: Service) -> None:
+    hand = Hand(site.archive, "chosen")
+    choice = Choice(Reason.IMPROVEMENT, predicted=2.93, deviation=0.08, improvement=0.01)
+    number = hand.add("5.1.1.1.2-7.1.1.1.1-5.1.1.1.2-9.1.1.1.1", 2.9, choice=choice)
+    stack = hand.begin("1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1", variation="alternating stack", choice=DESIGNED)
+    page.goto(f"/jobs/{hand.id}/candidates/{number}")
+    expect(page.locator("#choice")).to_have_text(
+        "Chosen by expected improvement. Predicted bits per byte 2.930 ± 0.080 before training."
+    )
+    expect(page.locator("[data-metric='bits_per_byte'] td").first).to_have_text("2.930 ± 0.080")
+    page.goto(f"/jobs/{hand.id}/candidates/{stack}")
+    expect(page.locator("#heading .under")).to_contain_text("one class and the channel mixer in turn")
+    expect(page.locator("#choice")).to_have_text("Chosen as a part of the initial design.")
+
+
+def test_a_candidate_under_way_has_costs_but_nothing_measured_and_no_rank(page: Page, site: Service) -> None:
+    hand = Hand(site.archive, "under way")
+    hand.add("5.1.1.1.2-7.1.1.1.1-5.1.1.1.2-9.1.1.1.1", 2.9)
+    number = hand.begin("1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1")
+    page.goto(f"/jobs/{hand.id}/candidates/{number}")
+    row = page.locator("[data-metric='parameters'] td")
+    expect(row.nth(0)).to_contain_text("k")
+    expect(row.nth(1)).to_have_text("–")
+    expect(row.nth(2)).to_have_text("–")
+    page.goto(f"/jobs/{hand.id}/candidates/1")
+    expect(row.nth(2)).to_have_text("1st of 1")
 
 
 def test_measured_times_are_marked_as_possibly_taken_while_other_candidates_trained(page: Page, search: Hand) -> None:

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 import star
 from evaluator.tasks.registry import register, unregister
 from genome import Genome, Shape, Space, decode
+from search.plan import AlgorithmName
 from tests.api.dashboard.hand import Hand
 from tests.served import Service
 from tests.toy_task import EchoTask
@@ -58,6 +59,27 @@ def test_the_form_checks_while_typing_and_shows_the_servers_errors_at_their_fiel
     expect(page.get_by_role("heading", level=1)).to_have_text("from the form")
     job = site.archive.job(page.url.rsplit("/", 1)[1])
     assert (job.name, job.plan["space"]["depth"], job.plan["candidates"]) == ("from the form", 3, 40)
+
+
+def test_the_form_offers_the_algorithm_the_stacks_and_the_cool_down(page: Page, site: Service) -> None:
+    page.goto("/#new")
+    page.locator("summary", has_text="Search").click()
+    algorithm = page.get_by_label("Algorithm")
+    expect(algorithm).to_have_value("surrogate")
+    expect(algorithm.locator("option")).to_have_count(len(AlgorithmName))
+    expect(page.locator("[data-path='algorithm'] label")).to_have_attribute("title", "the way genomes are chosen")
+    algorithm.select_option("nsga2")
+    stacks = page.locator("[data-path='stacks']")
+    stacks.get_by_label("Share of one-class stacks at the start").fill("1.5")
+    expect(stacks.locator(".fault")).to_have_text("must be a number from 0 to 1")
+    stacks.get_by_label("Share of one-class stacks at the start").fill("0.25")
+    expect(page.locator("[data-short='search']")).to_contain_text("NSGA-II, 25")
+    page.locator("summary", has_text="Budget").click()
+    page.get_by_label("Cool-down share").fill("0.3")
+    page.get_by_role("button", name="Start the search").click()
+    page.wait_for_url("**/jobs/*")
+    plan = site.archive.job(page.url.rsplit("/", 1)[1]).plan
+    assert (plan["algorithm"], plan["stacks"], plan["budget"]["cooldown"]) == ("nsga2", 0.25, 0.3)
 
 
 def test_the_form_offers_the_recall_task_with_its_own_quality(page: Page, site: Service) -> None:

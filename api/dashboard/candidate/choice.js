@@ -1,0 +1,35 @@
+// Why a candidate was chosen, and what a model predicted of it before its training.
+
+import { metric, predicted } from "../parts/metrics.js";
+
+const REASONS = {
+  baseline: "Chosen as a baseline, to compare the others with.",
+  "initial design": "Chosen as a part of the initial design.",
+  sampling: "Drawn at random, because there was nothing to choose by.",
+  selection: "Chosen because its parents were selected.",
+  "expected improvement": "Chosen by expected improvement.",
+  exploration: "Drawn at random, so that the model is also tested on genomes that it would not choose.",
+};
+
+/** The metric that a model predicts: the first objective that only training can tell; null if there is none. */
+export function uncertain(objectives) {
+  const exact = predicted();
+  return objectives.find((name) => !exact.includes(name)) ?? null;
+}
+
+/** The prediction of a candidate with its standard deviation; null if there is none. */
+export function prediction({ predicted: value, deviation }, name) {
+  return (value ?? null) === null || name === null ? null : metric(name).write(value, deviation);
+}
+
+/**
+ * Why a candidate was chosen, in one line; empty for a candidate of which this was not recorded.
+ * @param {{reason: ?string, predicted: ?number, deviation: ?number}} choice
+ * @param {string[]} objectives
+ */
+export function choiceLine(choice, objectives) {
+  const name = uncertain(objectives);
+  const text = prediction(choice, name);
+  const why = REASONS[choice.reason] ?? (choice.reason ? `Chosen by ${choice.reason}.` : "");
+  return text ? `${why} Predicted ${metric(name).label.toLowerCase()} ${text} before training.`.trim() : why;
+}

@@ -1,0 +1,64 @@
+// The card of the model: how far its predictions agree with what training found.
+
+import { get, jobPath } from "../parts/api.js";
+import { byId, el, put } from "../parts/dom.js";
+import { paced } from "../parts/events.js";
+import { percent, whole } from "../parts/format.js";
+import { metric } from "../parts/metrics.js";
+
+const HONEST =
+  "Each prediction was made before its candidate was trained. " +
+  "If the model is honest, about 80\u202f% of outcomes lie in their 80\u202f% interval.";
+
+/**
+ * The card of a job's model, hidden for a search that predicts nothing.
+ * @param {string} id of the job
+ * @returns {{refresh: () => Promise<void>}} `refresh` reads the predictions again
+ */
+export function modelCard(id) {
+  let wanted = true;
+  const refresh = paced(async () => {
+    const found = await get(`${jobPath(id)}/predictions`).catch(() => null);
+    if (!found) return;
+    wanted = found.metric !== null;
+    byId("model-card").hidden = !wanted;
+    if (wanted) draw(byId("model"), found);
+  });
+  return { refresh: async () => wanted && refresh() };
+}
+
+function draw(place, found) {
+  const known = found.coverage !== null;
+  const facts = [
+    ["Predictions", whole(found.count)],
+    ["Inside the 80\u202f% interval", percent(found.coverage, 0), span(found.coverage_low, found.coverage_high, share)],
+    ["Rank correlation", two(found.rank_correlation), span(found.rank_low, found.rank_high, two)],
+    [`Error, ${metric(found.metric).label.toLowerCase()}`, metric(found.metric).write(found.error)],
+  ];
+  put(
+    place,
+    known ? el("div", { class: "facts" }, facts.map(fact)) : el("p", { class: "small" }, "Too few predictions yet."),
+    el("p", { class: "small" }, HONEST, known && " The ranges after the numbers are 95\u202f% intervals."),
+  );
+}
+
+function fact([name, value, range]) {
+  return el(
+    "div",
+    { class: "fact" },
+    el("span", { class: "fact-name" }, name),
+    el("span", { class: "fact-value" }, value, range && el("small", {}, ` ${range}`)),
+  );
+}
+
+function span(low, high, write) {
+  return `${write(low)} to ${write(high)}`;
+}
+
+function share(value) {
+  return percent(value, 0);
+}
+
+function two(value) {
+  return Number.isFinite(value) ? value.toFixed(2) : "–";
+}
