@@ -1,0 +1,47 @@
+"""The comparison of algorithms on recorded trainings: its rows run, and the default is worth being the default."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def replay() -> Iterator[Any]:
+    """The script, whose neighbours it imports by file name, for 40 trainings a search."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import replay
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(replay, "AT", (20, 40))
+            yield replay
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+def test_the_default_beats_random_sampling_and_selection_after_forty_trainings(replay: Any) -> None:
+    rows = ("surrogate (default)", "random", "nsga2")
+    best, *rivals = (np.array([replay.searched(row, seed)["volumes"][-1] for seed in range(4)]) for row in rows)
+    for rival in rivals:
+        standard_error = np.sqrt((np.var(best, ddof=1) + np.var(rival, ddof=1)) / 4)
+        assert best.mean() - rival.mean() > 2 * standard_error
+
+
+def test_a_search_is_repeated_exactly_and_a_report_is_written(replay: Any) -> None:
+    results = [replay.searched(row, seed) for row in ("random", "aging") for seed in (0, 1)]
+    again = replay.searched("aging", 1)
+    assert again["volumes"] == results[-1]["volumes"]
+    found = replay.summary(results)
+    assert set(found["rows"]) == {"random", "aging"}
+    text = replay.written(found)
+    assert len([line for line in text.splitlines() if line.startswith(("| random", "| aging"))]) == 2
