@@ -22,6 +22,7 @@ import numpy as np
 from numpy.random import PCG64, Generator
 from numpy.typing import NDArray
 from oracle import FULL, PLAN, fingerprint, oracle
+from replay_report import plotted, written
 from scipy.stats import t as student
 
 from search.algorithms.algorithm import Outcome
@@ -60,28 +61,6 @@ WITHOUT: dict[str, dict[str, Any]] = {
 
 SHUFFLED = "default taught shuffled qualities"
 """A control: a model that learns nothing true must not beat random sampling."""
-
-INTRODUCTION = """# Algorithms compared by replay
-
-`python benchmarks/replay.py` wrote this page on {date}. {seeds} seeds a row; intervals of 95 % over the seeds.
-
-Each cell is the hypervolume of the frontier that a search reports, in one box for all rows, as a share of the best
-frontier that all these searches together found. A search sees qualities with noise; the noiseless qualities count.
-Costs count by their logarithm. The box ends at the median quality of random genomes. "Best quality" is the lowest
-noiseless bits per byte among the first {target} trainings; "ask" is the median time until a free worker gets its next
-genome, after the pool was bred while all workers were busy.
-
-The qualities come from boosted trees over {trainings} real trainings of the `laptop` space (80 steps of 16 × 64 bytes,
-`benchmarks/data/trainings.parquet`), made by `benchmarks/trainings.py`. On trainings that a fit has not seen, the
-rank correlation of the trees is {agreement:.3f}. A training scatters around the mean over seeds by {noise:.3f} bits
-per byte.
-
-{table}
-
-![Mean hypervolume against training tokens](replay.png)
-
-One corpus, 17 classes and very short trainings: what wins here need not win elsewhere.
-"""
 
 ROWS = (*ALGORITHMS, *WITHOUT, SHUFFLED)
 
@@ -170,42 +149,6 @@ def _first(curve: Floats, target: float) -> int | None:
     return int(reached[0]) + 1 if len(reached) else None
 
 
-def written(found: dict[str, Any]) -> str:
-    """Return the report in Markdown."""
-    target = AT[-2]
-    head = [
-        "algorithm",
-        *(f"{at} trainings" for at in AT),
-        f"reaches random's {target} after",
-        "best quality",
-        "ask, ms",
-    ]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for name, row in found["rows"].items():
-        shares = [f"{row['mean'][at]:.3f} ± {row['half'][at]:.3f}" for at in AT]
-        reached = row["reaches"][target]
-        last = [str(reached) if reached else f"more than {AT[-1]}", f"{row['quality']:.3f}"]
-        last.append(f"{1e3 * row['seconds'][1]:.0f}")
-        lines.append(f"| {' | '.join([name, *shares, *last])} |")
-    return INTRODUCTION.format(**found, table="\n".join(lines), target=target)
-
-
-def plotted(found: dict[str, Any], path: Path) -> None:
-    """Draw the mean hypervolume of the algorithms against training tokens."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 5))
-    for name, row in found["rows"].items():
-        if name in ALGORITHMS:
-            axes.plot(FULL / 1e6 * np.arange(1, AT[-1] + 1), row["curve"], label=name)
-    axes.set(xlabel="training tokens, millions", ylabel="hypervolume, share of the best known", ylim=(0, 1))
-    axes.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
@@ -214,8 +157,8 @@ if __name__ == "__main__":
     parser.add_argument("--write", action="store_true", help="write docs/replay.md, its picture, and all figures")
     arguments = parser.parse_args()
     found = summary(run(tuple(dict.fromkeys(["random", *arguments.rows])), arguments.seeds, arguments.workers))
-    print(written(found))
+    print(written(found, AT))
     if arguments.write:
-        REPORT.write_text(written(found), encoding="utf-8")
+        REPORT.write_text(written(found, AT), encoding="utf-8")
         FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        plotted(found, REPORT.with_suffix(".png"))
+        plotted(found, REPORT.with_suffix(".png"), tuple(ALGORITHMS))

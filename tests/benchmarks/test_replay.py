@@ -43,5 +43,5 @@ def test_a_search_is_repeated_exactly_and_a_report_is_written(replay: Any) -> No
     assert again["volumes"] == results[-1]["volumes"]
     found = replay.summary(results)
     assert set(found["rows"]) == {"random", "aging"}
-    text = replay.written(found)
+    text = replay.written(found, replay.AT)
     assert len([line for line in text.splitlines() if line.startswith(("| random", "| aging"))]) == 2

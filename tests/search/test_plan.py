@@ -53,7 +53,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
     plan = Plan.model_validate(STORED)
 
     assert plan.task == RecallTask(symbols=16, pairs=4)
-    added = {"algorithm": "surrogate", "stacks": 0.2, "budget": {**STORED["budget"], "cooldown": 0.2}}
+    added = {"algorithm": "surrogate", "stacks": 0.1, "budget": {**STORED["budget"], "cooldown": 0.2}}
     assert plan.model_dump(mode="json") == STORED | added
 
 
