@@ -39,6 +39,7 @@ def test_the_folder_holds_three_readable_files(exported):
     assert "SA-1-Diff" in (folder / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_loading_needs_only_torch_safetensors_star_and_genome(exported):
     _, folder = exported
     program = (

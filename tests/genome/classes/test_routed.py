@@ -119,6 +119,7 @@ def test_an_expert_is_half_as_wide_as_a_unit(width, inner):
     assert head_sizes == {"c": (2, inner), "v": (2, inner), "r": (1, 8)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [Level.OPERATOR, Level.FEATURIZER])
 def test_random_classes_are_routed_as_well(level):
     rng = default_rng(2)

@@ -22,6 +22,7 @@ def test_a_genome_enters_a_job_once(archive: Archive, plan: Plan) -> None:
     assert len(archive.points(search.job_id)["number"]) == 1
 
 
+@pytest.mark.slow
 def test_all_queries_of_a_search_agree(archive: Archive, plan: Plan) -> None:
     search = Searching.started(archive, plan)
     search.go(25)
@@ -64,6 +65,7 @@ def test_all_queries_of_a_search_agree(archive: Archive, plan: Plan) -> None:
     assert sorted(one.outcome or 0 for one in past) == list(range(1, 26))
 
 
+@pytest.mark.slow
 def test_lineage_reads_the_same_both_ways(archive: Archive, plan: Plan) -> None:
     search = Searching.started(archive, plan)
     search.go(25)

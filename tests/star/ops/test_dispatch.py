@@ -101,6 +101,7 @@ def test_forcing_the_kernel_where_none_can_run_says_so(monkeypatch: pytest.Monke
         kernel("gated_convolution", *features())
 
 
+@pytest.mark.slow
 def test_star_works_without_triton_and_does_not_ask_for_it() -> None:
     code = """
 import sys
