@@ -65,6 +65,7 @@ class Evolution:
         plan: the plan of the search.
         rng: a generator over PCG64.
         costs: returns the static metrics of a genome in a space.
+        space: the job's stored space; by default the space of the plan.
         past: what happened before, if the search is restored.
 
     Attributes:
@@ -73,8 +74,10 @@ class Evolution:
         exhausted: whether the last `ask` found no genome that is new and within the limits.
     """
 
-    def __init__(self, plan: Plan, rng: Generator, costs: CostsOf, past: Past | None = None) -> None:
-        self.space = past.space if past else plan.liv_space
+    def __init__(
+        self, plan: Plan, rng: Generator, costs: CostsOf, space: Space | None = None, past: Past | None = None
+    ) -> None:
+        self.space = past.space if past else space or plan.liv_space
         self.proposed = len(past.begun) if past else 0
         self.exhausted = False
         self._plan = plan
@@ -128,7 +131,7 @@ class Evolution:
         """Return the evolution that had this state and past. It makes the same proposals from there on."""
         bits = PCG64()
         bits.state = state["rng"]
-        evolution = cls(plan, Generator(bits), costs, past)
+        evolution = cls(plan, Generator(bits), costs, past=past)
         evolution._design = [Design.from_json(row) for row in _design(state)]
         evolution._algorithm.restore(state, past)
         return evolution

@@ -84,7 +84,7 @@ class JobRun:
         if not claim.reference:
             archive.set_reference(claim, {metric: float(corner[metric]) for metric in plan.objectives})
         if claim.evolution is None:
-            evolution = Evolution(plan, Generator(PCG64(plan.seed)), costs(plan))
+            evolution = Evolution(plan, Generator(PCG64(plan.seed)), costs(plan), space)
         else:
             past = _past(archive.past(claim.job_id), plan, space)
             evolution = Evolution.restore(plan, claim.evolution, past, costs(plan))

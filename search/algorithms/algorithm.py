@@ -28,7 +28,7 @@ class Choice:
     Attributes:
         predicted: the predicted value of the uncertain objective, or None without a prediction.
         deviation: standard deviation of one training around that prediction.
-        improvement: the expected gain in hypervolume, as a share of the box that the algorithm uses.
+        improvement: the expected gain in hypervolume; the box that the algorithm chooses by has edges of 1.
     """
 
     reason: Reason

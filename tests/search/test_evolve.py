@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genome import Genome, decode, require_legal
+from genome import Genome, Space, decode, require_legal
 from genome.variation.class_sampling import Level
 from search.algorithms.algorithm import Outcome
 from search.evolve import Evolution, Proposal
@@ -17,7 +17,7 @@ from search.objectives import Frontier, objectives
 from search.plan import AlgorithmName, Plan, SpacePlan
 from search.presets import PAPER
 from tests.search.journey import Journey, asked, begun
-from tests.search.twin import analytic, corner
+from tests.search.twin import analytic, corner, twin_costs
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +78,15 @@ def test_a_search_invents_classes_and_keeps_what_their_genes_mean() -> None:
     assert len(invented) > 10
     assert {row.id > 1000 and row.source == "found by search" for row in invented} == {True}
     assert kept.classes[: len(INVENTIVE.liv_space.classes)] == INVENTIVE.liv_space.classes
+
+
+def test_a_new_search_uses_the_space_that_was_stored_with_its_job() -> None:
+    """The catalogue may have changed since the job was submitted."""
+    stored = Space.of(("SA-1", "GMemless", "Rec-1"), depth=5)
+    evolution = Evolution(PLAN, np.random.Generator(np.random.PCG64(0)), twin_costs(PLAN), stored)
+    assert evolution.space == stored
+    made = [asked(evolution).genome for _ in range(20)]
+    assert {segment.liv_class for genome in made for segment in genome.segments} <= set(stored.choices)
 
 
 def told(evolution: Evolution, count: int) -> Iterator[tuple[int, Proposal]]:
