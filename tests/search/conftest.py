@@ -70,3 +70,10 @@ def plan() -> Plan:
 def bench(archive: Archive, tmp_path: Path) -> Bench:
     """Runners on the archive, with a folder for weights."""
     return Bench(archive, tmp_path / "artifacts")
+
+
+@pytest.fixture
+def small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the surrogate search breed a few children, so that a test of many proposals takes seconds."""
+    monkeypatch.setattr("search.algorithms.surrogate.POOL", ((1.0, 8), (3.0, 4)))
+    monkeypatch.setattr("search.algorithms.surrogate.SAMPLES", 4)

@@ -14,14 +14,7 @@ from search.plan import AlgorithmName, Plan, SpacePlan
 from tests.search.journey import asked, begun
 from tests.search.twin import analytic
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pool of a few children, so that a test of many proposals takes seconds."""
-    monkeypatch.setattr("search.algorithms.surrogate.POOL", ((1.0, 24), (3.0, 12)))
-    monkeypatch.setattr("search.algorithms.surrogate.SAMPLES", 4)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_pool")]
 
 
 PLAN = Plan(space=SpacePlan(depth=5), algorithm=AlgorithmName.NSGA2, stacks=0, population=6, candidates=60)
