@@ -20,3 +20,19 @@ class Budget(Value):
     clip: FiniteFloat = Field(default=1.0, gt=0, le=1e6, description="largest norm of the gradient")
     validation: int = Field(default=128, ge=2, le=1_000_000, description="validation sequences")
     seconds: FiniteFloat = Field(default=300.0, gt=0, le=1e7, description="time limit of a candidate in seconds")
+
+    @property
+    def tokens(self) -> int:
+        """The training tokens of all steps."""
+        return self.steps * self.batch * self.length
+
+    def steps_of(self, tokens: int) -> int:
+        """Return the steps that train with so many tokens.
+
+        Raises:
+            ValueError: they are not a whole number of steps, or more than the budget's; the message names the bounds.
+        """
+        each = self.batch * self.length
+        if tokens % each or not each <= tokens <= self.tokens:
+            raise ValueError(f"tokens must be a multiple of {each} from {each} to {self.tokens}, not {tokens}")
+        return tokens // each

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 import star
+from evaluator.artifacts import Artifact, Artifacts
 from evaluator.costs import static_metrics
 from evaluator.evaluation import Evaluation, Request
 from evaluator.failure import failed
@@ -64,14 +65,16 @@ def _evaluated(request: Request, began: float) -> Evaluation:
         **_with_stderr(DECODE_MS, decode_time),
         TRAIN_SECONDS.name: trained - training,
     }
-    return Evaluation(
-        request.candidate,
-        request.attempt,
-        metrics=metrics,
-        curve=curve,
-        weights=star.weights(model),
-        seconds=time.monotonic() - began,
+    return Evaluation.of(
+        request, metrics=metrics, curve=curve, weights=_kept(request, model), seconds=time.monotonic() - began
     )
+
+
+def _kept(request: Request, model: star.Backbone) -> Artifact | None:
+    """Write the trained weights to the store of the request, if it has one."""
+    if request.store is None:
+        return None
+    return Artifacts(request.store.url).write(f"{request.store.prefix}/weights.safetensors", star.weights(model))
 
 
 @lru_cache(maxsize=1)

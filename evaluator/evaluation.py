@@ -4,21 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
+from evaluator.artifacts import Artifact
 from evaluator.budget import Budget
 from evaluator.tasks.task import Task
 from genome import Shape
 
 
 @dataclass(frozen=True)
+class Store:
+    """A place where a worker keeps what a candidate's training leaves.
+
+    Attributes:
+        url: the URL of the `Artifacts`.
+        prefix: the folder within them, which belongs to one candidate and seed.
+    """
+
+    url: str
+    prefix: str
+
+
+@dataclass(frozen=True)
 class Request:
     """One candidate to evaluate.
+
+    A training is identified by candidate, seed and tokens, and each of its attempts by `attempt` in addition.
 
     Attributes:
         attempt: returned with the result, so that the result of an abandoned attempt is recognised.
         space: the `Space` of the genome as JSON.
         context: tokens at which the cache is counted.
+        tokens: training tokens after which the candidate is cooled down and measured, a whole number of steps; None
+            for all of the budget.
+        checkpoint: the state before the cool-down of a shorter training with the same seed, to go on from; it lies in
+            the store.
+        store: where the worker writes weights, checkpoints and progress; None to keep nothing.
     """
 
     candidate: int
@@ -30,10 +51,22 @@ class Request:
     budget: Budget
     context: int = 4096
     seed: int = 0
+    tokens: int | None = None
+    checkpoint: Artifact | None = None
+    store: Store | None = None
+
+    @property
+    def trained_tokens(self) -> int:
+        """The training tokens: `tokens`, or all of the budget."""
+        return self.budget.tokens if self.tokens is None else self.tokens
 
 
 class Failure(StrEnum):
-    """The reason why a candidate has no metrics. `DEVICE`: the accelerator reported an error, such as a CUDA error."""
+    """The reason why a candidate has no metrics.
+
+    `DEVICE`: the accelerator reported an error, such as a CUDA error. `STORAGE`: the store of artifacts could not be
+    written or read, for example because the disk is full.
+    """
 
     DIVERGED = "diverged"
     RAISED = "raised"
@@ -41,6 +74,7 @@ class Failure(StrEnum):
     KILLED = "killed"
     OUT_OF_MEMORY = "out_of_memory"
     DEVICE = "device"
+    STORAGE = "storage"
 
 
 @dataclass(frozen=True)
@@ -50,8 +84,11 @@ class Evaluation:
     Attributes:
         metrics: values by the name of a `Metric`, standard errors under `<name>_stderr`. Empty after a failure.
         curve: (step, training loss in nats) pairs.
-        weights: the trained weights as safetensors bytes, or None after a failure.
         seconds: wall time of the evaluation.
+        weights: the trained weights in the store, in safetensors, after a training with all tokens of the budget.
+        checkpoint: the state before the cool-down in the store, after a training with fewer tokens.
+        seed: that of the request.
+        tokens: the training tokens of the request.
     """
 
     candidate: int
@@ -61,7 +98,15 @@ class Evaluation:
     failure: Failure | None = None
     detail: str = ""
     seconds: float = 0.0
-    weights: bytes | None = None
+    weights: Artifact | None = None
+    checkpoint: Artifact | None = None
+    seed: int = 0
+    tokens: int = 0
+
+    @classmethod
+    def of(cls, request: Request, **rest: Any) -> Self:
+        """Return an outcome of this request; `rest` are the other attributes by name."""
+        return cls(request.candidate, request.attempt, seed=request.seed, tokens=request.trained_tokens, **rest)
 
 
 class Evaluator(Protocol):

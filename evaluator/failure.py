@@ -1,12 +1,14 @@
 """The exceptions of an evaluation, and the failed evaluation that each leads to.
 
 Exception
+├── ArtifactError    the store of artifacts cannot be written or read (see `evaluator.artifacts`)
 ├── DivergenceError  the loss or a gradient is not finite, or the loss is too large
 └── TimeLimitError   the seconds of the budget are used up
 """
 
 from __future__ import annotations
 
+from evaluator.artifacts import ArtifactError
 from evaluator.evaluation import Evaluation, Failure, Request
 
 DETAIL_CHARACTERS = 300
@@ -33,7 +35,7 @@ def outcome(request: Request, failure: Failure, detail: str, seconds: float) -> 
     line = " ".join(detail.split())
     if len(line) > DETAIL_CHARACTERS:
         line = line[: DETAIL_CHARACTERS - 3] + "..."
-    return Evaluation(request.candidate, request.attempt, failure=failure, detail=line, seconds=seconds)
+    return Evaluation.of(request, failure=failure, detail=line, seconds=seconds)
 
 
 def kind(error: BaseException) -> Failure:
@@ -45,6 +47,8 @@ def kind(error: BaseException) -> Failure:
         return Failure.DIVERGED
     if isinstance(error, TimeLimitError):
         return Failure.TIMED_OUT
+    if isinstance(error, ArtifactError):
+        return Failure.STORAGE
     if isinstance(error, MemoryError) or _reports(error, _NO_MEMORY_PHRASES):
         return Failure.OUT_OF_MEMORY
     return Failure.DEVICE if _reports(error, _DEVICE_PHRASES) else Failure.RAISED

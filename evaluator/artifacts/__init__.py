@@ -1,0 +1,6 @@
+"""Bytes that outlive a worker: where they lie, references to them, and checkpoints of a training."""
+
+from evaluator.artifacts.artifact import Artifact
+from evaluator.artifacts.store import ArtifactError, Artifacts
+
+__all__ = ["Artifact", "ArtifactError", "Artifacts"]
