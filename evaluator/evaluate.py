@@ -10,25 +10,32 @@ import numpy as np
 import torch
 
 import star
-from evaluator.artifacts import Artifact, Artifacts
+from evaluator.artifacts import Artifact
+from evaluator.artifacts.training_files import TrainingFiles
+from evaluator.budget import Budget
 from evaluator.costs import static_metrics
 from evaluator.evaluation import Evaluation, Request
 from evaluator.failure import failed
 from evaluator.measure import Measured, decode_ms, quality
 from evaluator.metrics import DECODE_MS, STDERR_SUFFIX, TRAIN_SECONDS, Metric
-from evaluator.train import train
+from evaluator.schedule import stable_steps
+from evaluator.train import Training
 from genome import Genome, Space, decode
+
+CHECKPOINT_SECONDS = 60.0
+"""Seconds of training between two writes of the progress, from which the next attempt goes on if this process dies."""
 
 
 def evaluate(request: Request) -> Evaluation:
     """Build, train and measure one candidate; an exception becomes the evaluation's `failure` and `detail`.
 
     The request determines every result except the times; its seed determines the batches and the initial weights.
+    The progress in the store is deleted at the end, and stays only if the process dies.
     """
     began = time.monotonic()
     try:
         _prepare()
-        evaluation = _evaluated(request, began)
+        evaluation = _evaluated(request, TrainingFiles(request), began)
         _release_memory()
     except Exception as error:
         evaluation = failed(request, error, time.monotonic() - began)
@@ -43,38 +50,70 @@ def _release_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _evaluated(request: Request, began: float) -> Evaluation:
-    deadline = began + request.budget.seconds
+def _evaluated(request: Request, files: TrainingFiles, began: float) -> Evaluation:
+    try:
+        evaluation = _measured(request, files, began)
+    except Exception:  # other exceptions end the process, and the next attempt needs the progress
+        files.delete_progress()
+        raise
+    files.delete_progress()
+    return evaluation
+
+
+def _measured(request: Request, files: TrainingFiles, began: float) -> Evaluation:
+    budget, deadline = request.budget, began + request.budget.seconds
     if request.shape.vocab != request.task.vocab:
         raise ValueError(
             f"vocab of the shape is {request.shape.vocab}; task {request.task.kind} has {request.task.vocab}"
         )
+    end = budget.steps_of(request.trained_tokens)
     blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
     costs = static_metrics(blueprint, request.shape, request.context)
-    task = request.task.load(request.budget)
+    task = request.task.load(budget)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = star.build(blueprint, request.shape, seed=request.seed).to(device)
-    training = time.monotonic()
-    curve = train(model, task, request.budget, np.random.default_rng(request.seed), deadline)
-    trained = time.monotonic()
-    score = quality(model, task, request.budget.batch, deadline)
+    training = Training(model, task, budget, np.random.default_rng(request.seed))
+    checkpoint = _trained(training, files, budget, end, deadline)
+    score = quality(model, task, budget.batch, deadline)
     decode_time = decode_ms(model, task.validation.tokens[:1], deadline)
     metrics = {
         **_with_stderr(request.task.metric, score),
         **costs,
         **_with_stderr(DECODE_MS, decode_time),
-        TRAIN_SECONDS.name: trained - training,
+        TRAIN_SECONDS.name: training.seconds,
     }
     return Evaluation.of(
-        request, metrics=metrics, curve=curve, weights=_kept(request, model), seconds=time.monotonic() - began
+        request,
+        metrics=metrics,
+        curve=tuple(training.curve),
+        weights=files.save_weights(model) if end == budget.steps else None,
+        checkpoint=checkpoint,
+        seconds=time.monotonic() - began,
     )
 
 
-def _kept(request: Request, model: star.Backbone) -> Artifact | None:
-    """Write the trained weights to the store of the request, if it has one."""
-    if request.store is None:
-        return None
-    return Artifacts(request.store.url).write(f"{request.store.prefix}/weights.safetensors", star.weights(model))
+def _trained(training: Training, files: TrainingFiles, budget: Budget, end: int, deadline: float) -> Artifact | None:
+    """Train to step `end`, from where an earlier attempt or a shorter training has got.
+
+    Returns:
+        The checkpoint before the cool-down, of a training that is shorter than the budget.
+    """
+    checkpoint = files.resume(training, end)
+    _run(training, stable_steps(end, budget), end, deadline, files, checkpoint)
+    if checkpoint is None and end < budget.steps:
+        checkpoint = files.save_checkpoint(training)
+    _run(training, end, end, deadline, files, checkpoint)
+    return checkpoint
+
+
+def _run(
+    training: Training, until: int, end: int, deadline: float, files: TrainingFiles, checkpoint: Artifact | None
+) -> None:
+    """Train to step `until`, and save the progress now and then."""
+    while training.step < until:
+        training.run(until, end, deadline, pause=time.monotonic() + CHECKPOINT_SECONDS)
+        if training.step < until:
+            files.save_progress(training, checkpoint)
 
 
 @lru_cache(maxsize=1)

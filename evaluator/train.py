@@ -15,9 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from evaluator.artifacts.state import State
 from evaluator.budget import Budget
 from evaluator.failure import DivergenceError, TimeLimitError
-from evaluator.schedule import learning_rate
+from evaluator.schedule import learning_rate, stable_steps
 from evaluator.tasks.loaded import IGNORED, LoadedTask
 from star.balance import balancing
 from star.weight_decay import decaying_parameters
@@ -41,41 +42,79 @@ class Training:
     Attributes:
         model: trained in place.
         step: number of steps taken.
+        seconds: wall time of all steps.
         curve: at most `CURVE_POINTS` pairs of a step and the mean loss in nats over the steps since the previous pair.
     """
 
     def __init__(self, model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator) -> None:
         self.step = 0
+        self.seconds = 0.0
         self.curve: list[tuple[int, float]] = []
         self.model = model
         self._task, self._budget, self._rng = task, budget, rng
         self._optimizer = adamw(model, budget)
         self._recent: list[float] = []
+        self._end = budget.steps
 
     def branched(self) -> Training:
         """Return a copy that can be cooled down and measured while this training goes on; the task is not copied."""
         return copy.deepcopy(self, {id(self._task): self._task})
 
-    def run(self, until: int, end: int, deadline: float) -> None:
+    def state(self) -> State:
+        """Return the state from which `restore` goes on exactly. The next step changes its tensors."""
+        facts = {
+            "step": self.step,
+            "end": self._end,
+            "seconds": self.seconds,
+            "curve": self.curve,
+            "recent": self._recent,
+            "generator": self._rng.bit_generator.state,
+        }
+        return State.of(self.model, self._optimizer, facts)
+
+    def restore(self, state: State, end: int) -> None:
+        """Go on from a state towards step `end`, exactly as the training that had this state.
+
+        Raises:
+            ValueError: the state is that of another model, or of a cool-down towards another step; nothing changes.
+        """
+        facts = state.facts
+        shared = min(stable_steps(length, self._budget) for length in (end, facts["end"]))
+        if facts["end"] != end and state.step > shared:
+            raise ValueError(f"step {state.step} of a run of {facts['end']} steps is no part of a run of {end} steps")
+        state.copy_to(self.model, self._optimizer)
+        self._rng.bit_generator.state = facts["generator"]
+        self.step, self.seconds, self._end = state.step, float(facts["seconds"]), end
+        self.curve = [(int(step), float(loss)) for step, loss in facts["curve"]]
+        self._recent = [float(loss) for loss in facts["recent"]]
+
+    def run(self, until: int, end: int, deadline: float, pause: float = math.inf) -> None:
         """Train up to step `until` of a run that ends at step `end`.
 
         Args:
             deadline: time on the clock of `time.monotonic` after which training stops.
+            pause: time on the same clock after which the method returns early, having taken at least one step.
 
         Raises:
             DivergenceError: loss or gradient norm is not finite, or the loss is above `LOSS_BOUND` ln V.
             TimeLimitError: the deadline passed.
         """
         self.model.train()
+        self._end = end
         interval = math.ceil(self._budget.steps / CURVE_POINTS)
+        now = time.monotonic()
         while self.step < until:
-            if time.monotonic() > deadline:
+            if now > deadline:
                 raise TimeLimitError(f"{self._budget.seconds:g} s were over after {self.step} of {end} training steps")
             self._recent.append(self._take(learning_rate(self.step + 1, end, self._budget)))
             self.step += 1
             if self.step % interval == 0 or self.step == end:
                 self.curve.append((self.step, fmean(self._recent)))
                 self._recent.clear()
+            before, now = now, time.monotonic()
+            self.seconds += now - before
+            if now > pause:
+                return
 
     def _take(self, rate: float) -> float:
         """Take one step at a learning rate, and return its loss without the balancing term."""

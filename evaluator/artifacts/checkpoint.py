@@ -1,0 +1,74 @@
+"""Checkpoints: a training under way as bytes, in safetensors, of which nothing is unpickled.
+
+The tensors are weights and the state of AdamW. All else is JSON in the file's metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as write_tensors
+
+from evaluator.artifacts.state import State
+from evaluator.evaluation import Request
+
+FORMAT = "star-checkpoint-1"
+
+
+class Checkpoint(NamedTuple):
+    """The state of a training, and `notes` that its writer adds as JSON."""
+
+    state: State
+    notes: dict[str, Any]
+
+
+def identity(request: Request) -> str:
+    """Return a digest of all that determines a training except its length: equal digests, equal trainings."""
+    determined = {
+        "genome": request.genome,
+        "space": request.space,
+        "shape": asdict(request.shape),
+        "task": request.task.model_dump(mode="json"),
+        "budget": request.budget.model_dump(mode="json", exclude={"seconds"}),
+        "seed": request.seed,
+    }
+    return hashlib.sha256(json.dumps(determined, sort_keys=True).encode()).hexdigest()
+
+
+def packed(checkpoint: Checkpoint, identity: str) -> bytes:
+    """Return a checkpoint of the training with this identity as safetensors bytes."""
+    state, notes = checkpoint
+    facts = {"format": FORMAT, "identity": identity, "state": state.facts, "notes": notes}
+    tensors = {name: tensor.contiguous() for name, tensor in state.tensors.items()}
+    return write_tensors(tensors, {"star": json.dumps(facts, allow_nan=False)})
+
+
+def unpacked(data: bytes, identity: str) -> Checkpoint:
+    """Read a checkpoint of the training with this identity.
+
+    Raises:
+        ValueError: the bytes are no checkpoint, or one of another training.
+    """
+    try:
+        facts = json.loads(_metadata(data)["star"])
+        tensors = read_tensors(data)
+        found, state, notes = facts["format"], facts["state"], facts["notes"]
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"the bytes are no checkpoint: {type(error).__name__}: {error}") from error
+    if found != FORMAT:
+        raise ValueError(f"the checkpoint has the format {found}, not {FORMAT}")
+    if facts["identity"] != identity:
+        raise ValueError("the checkpoint is that of another genome, space, shape, task, budget or seed")
+    return Checkpoint(State(tensors, state), notes)
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """Return the metadata of safetensors bytes, whose header is JSON after its length in 8 bytes, little-endian."""
+    length = int.from_bytes(data[:8], "little")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
+    return metadata

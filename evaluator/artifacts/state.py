@@ -1,0 +1,63 @@
+"""The state of a training: that of its model and of its optimizer as tensors, and the rest as JSON."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+MODEL, OPTIMIZER = "model.", "optimizer."
+
+
+class State(NamedTuple):
+    """The state of a training: tensors by name, and values that JSON can hold.
+
+    No code of a training draws from torch's generator, so its state is not part of this.
+    """
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, model: nn.Module, optimizer: torch.optim.Optimizer, facts: dict[str, Any]) -> Self:
+        """Return the present state; its tensors are those that the training changes."""
+        tensors = {MODEL + name: tensor.detach() for name, tensor in _tensors(model).items()}
+        for index, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"{OPTIMIZER}{index}.{name}": tensor for name, tensor in moments.items()}
+        return cls(tensors, facts)
+
+    @property
+    def step(self) -> int:
+        """The number of steps taken."""
+        return int(self.facts["step"])
+
+    def copy_to(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Give a model and its optimizer this state.
+
+        Raises:
+            ValueError: the state is that of another model; nothing changes.
+        """
+        own = _tensors(model)
+        found = {name.removeprefix(MODEL): t for name, t in self.tensors.items() if name.startswith(MODEL)}
+        if {name: tensor.shape for name, tensor in found.items()} != {name: own[name].shape for name in own}:
+            raise ValueError("the state does not fit the model")
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(found[name])
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": self._moments()})
+
+    def _moments(self) -> dict[int, dict[str, Tensor]]:
+        """Return the tensors of the optimizer by the parameter's index, as copies, because the optimizer keeps them."""
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in self.tensors.items():
+            if key.startswith(OPTIMIZER):
+                index, _, name = key.removeprefix(OPTIMIZER).partition(".")
+                moments.setdefault(int(index), {})[name] = tensor.clone()
+        return moments
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return parameters and buffers by name; a shared one has only its first name."""
+    return dict(chain(model.named_parameters(), model.named_buffers()))
