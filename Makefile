@@ -35,7 +35,7 @@ benchmark: $(STAMP) ## every operator on this CPU; kernels, where there is a GPU
 	.venv/bin/python benchmarks/kernels.py
 
 migration: $(STAMP) ## the next migration, from the difference of tables and schema: NAME=what_changes
-	.venv/bin/python -m search.archive.new_migration "$(NAME)"
+	.venv/bin/python -m search.archive.schema.new_migration "$(NAME)"
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard star/ops/recurrence/native/*)
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv

@@ -1,7 +1,7 @@
-"""A search by ask and tell: every `ask` returns one genome to train, and every `tell` reports one outcome.
+"""A search by ask and tell: every `ask` returns one training to begin, and every `tell` reports one outcome.
 
-Asks and tells may come in any order, so no worker waits for another. The initial design comes first; then an algorithm
-chooses. A genome is proposed only if it is new and its exact costs keep the plan's limits, so nothing is trained for
+Asks and tells may come in any order, so no worker waits for another. Promotions that are due come first, then repeats
+of uncertain members of the frontier, then new genomes: the initial design, and what an algorithm chooses. A genome is proposed only if it is new and its exact costs keep the plan's limits, so nothing is trained for
 costs that were known before. Every random number follows from one generator: a search resumes exactly from its state
 and its past.
 """
@@ -9,53 +9,28 @@ and its past.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from numpy.random import PCG64, Generator
 
-from genome import Genome, Space, digest
+from genome import Space, digest
 from search.algorithms import ALGORITHMS
 from search.algorithms.algorithm import Choice, Costs, CostsOf, Outcome, Past, Trial
 from search.genome_operators import Draft
 from search.initial_design import Design, initial_design
 from search.objectives import violation
-from search.origin import Reason, Variation
+from search.origin import Purpose, Reason, Variation
 from search.plan import Plan
+from search.promotion import Promotions
+from search.proposal import Further, Proposal
+from search.repetition import Repeats
 
 KNOWN_IN_A_ROW = 500
 """Genomes tried that are known already, after which the space counts as exhausted."""
 
 OVER_LIMITS = 5_000
 """Genomes tried whose costs exceed a limit, after which the space counts as exhausted."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A genome that was not proposed before in this search.
-
-    Attributes:
-        parents: numbers of its parents, at most two.
-        variation: the operation that made it.
-        baseline: the name of its reference architecture, or None.
-        genes: genes handled to make it, including the genes of rejected duplicates.
-        repaired: number of genes among them that had to be repaired.
-        space: the space with the classes that were invented for this genome, or None without any.
-        costs: its static metrics.
-        choice: why it was chosen.
-    """
-
-    genome: Genome
-    digest: str
-    parents: tuple[int, ...]
-    variation: Variation
-    baseline: str | None
-    genes: int
-    repaired: int
-    space: Space | None = None
-    costs: Costs = field(default_factory=dict)
-    choice: Choice = field(default_factory=lambda: Choice(Reason.SAMPLING))
 
 
 class Evolution:
@@ -70,7 +45,7 @@ class Evolution:
 
     Attributes:
         space: the space of the search; it grows with each proposal that has a new class.
-        proposed: number of proposals so far.
+        proposed: number of genomes proposed so far.
         exhausted: whether the last `ask` found no genome that is new and within the limits.
     """
 
@@ -86,11 +61,23 @@ class Evolution:
         self._seen = {one.digest for one in past.begun} if past else set()
         self._design = [] if past else initial_design(plan, rng)
         self._algorithm = ALGORITHMS[plan.algorithm](plan, rng, costs)
+        self._promotions, self._repeats = Promotions(plan), Repeats(plan)
 
-    def ask(self) -> Proposal | None:
-        """Return the next genome to train, or None when it must wait for an outcome or the space is exhausted."""
+    def ask(self) -> Proposal | Further | None:
+        """Return the next training, or None when it must wait for an outcome or there is none left."""
+        further = self._promotions.due(self._algorithm.promise) or self._repeats.due()
+        if further is not None:
+            self._begin(further.number, further.tokens, further.purpose)
+            if further.purpose == Purpose.PROMOTION:
+                self._algorithm.train(further.number, further.tokens)
+            return further
+        if self.exhausted or self.proposed >= self._plan.candidates:
+            return None
         if not self._design and self._algorithm.waits(self.proposed):
             return None
+        return self._new()
+
+    def _new(self) -> Proposal | None:
         genes = repaired = known = over = 0
         for trial in chain(self._initial(), self._algorithm.trials(self.space, self.proposed)):
             genes += trial.draft.genes
@@ -110,11 +97,12 @@ class Evolution:
 
     def prepare(self) -> None:
         """Do work for the next `ask` while no worker waits for a genome."""
-        if not self._design:
+        if not self._design and self.proposed < self._plan.candidates:
             self._algorithm.prepare(self.space, self.proposed)
 
     def tell(self, outcome: Outcome) -> None:
-        """Report the outcome of a candidate."""
+        """Report the outcome of a training."""
+        self._learn(outcome)
         self._algorithm.tell(outcome)
 
     def state(self) -> dict[str, Any]:
@@ -133,8 +121,24 @@ class Evolution:
         bits.state = state["rng"]
         evolution = cls(plan, Generator(bits), costs, past=past)
         evolution._design = [Design.from_json(row) for row in _design(state)]
+        for number, tokens, purpose in past.trainings:
+            evolution._begin(number, tokens, purpose)
+        for outcome in past.outcomes:
+            evolution._learn(outcome)
         evolution._algorithm.restore(state, past)
         return evolution
+
+    def _begin(self, number: int, tokens: int, purpose: str) -> None:
+        if purpose == Purpose.REPEAT:
+            self._repeats.begin(number)
+        else:
+            self._promotions.begin(number, tokens)
+
+    def _learn(self, outcome: Outcome) -> None:
+        if outcome.tokens is None:
+            self._repeats.tell(outcome)
+        if not outcome.repeated:
+            self._promotions.tell(outcome)
 
     def _initial(self) -> Iterator[Trial]:
         while self._design:
@@ -148,9 +152,14 @@ class Evolution:
         self._seen.add(key)
         self.proposed += 1
         self._algorithm.begin(self.proposed, trial, costs)
+        tokens = self._plan.budget.tokens if trial.baseline else self._plan.levels[0]
+        self._begin(self.proposed, tokens, Purpose.SEARCH)
+        self._algorithm.train(self.proposed, tokens)
         return Proposal(
             genome=trial.draft.genome,
             digest=key,
+            seed=self._plan.training_seed(0),
+            tokens=tokens,
             parents=trial.parents,
             variation=trial.variation,
             baseline=trial.baseline,

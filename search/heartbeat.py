@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from search.archive import Archive
-from search.archive.values import Claim, JobState
+from search.archive.runner_values import Claim
+from search.archive.values import JobState
 
 
 class Heartbeat:

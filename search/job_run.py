@@ -1,4 +1,4 @@
-"""The run of one claimed job: its evolution, its frontier and its candidates in flight, in a runner's memory.
+"""The run of one claimed job: its evolution, its frontier and its trainings in flight, in a runner's memory.
 
 Every change is written to the archive before anything depends on it. A runner may therefore die between any two
 lines, and another one continues from the archive.
@@ -7,23 +7,27 @@ lines, and another one continues from the archive.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 from numpy.random import PCG64, Generator
 
-from evaluator.evaluation import Evaluation, Evaluator, Failure, Request
-from evaluator.metrics import STATIC
+from evaluator.artifacts import Artifact, Artifacts
+from evaluator.evaluation import Evaluation, Evaluator, Failure, Request, Store
 from genome import Genome, Space
-from search.algorithms.algorithm import Begun, CostsOf, Outcome, Past
+from search.algorithms.algorithm import CostsOf, Outcome
 from search.archive import Archive
 from search.archive.errors import LeaseLostError
-from search.archive.values import CandidateState, Claim, PastCandidate
+from search.archive.runner_values import Claim, InFlight
 from search.evolve import Evolution
+from search.finish import finishing
 from search.objectives import Frontier, judged, objectives, violation
+from search.observations import Observations, Summary
+from search.origin import Purpose
 from search.plan import Plan
-from search.weights import stage, sweep
+from search.proposal import Proposal
+from search.resumption import Resumption
 
 CostsUnder = Callable[[Plan], CostsOf]
 """Returns a function from a genome and its space to its static metrics under a plan."""
@@ -32,16 +36,15 @@ Reference = Callable[[Plan], dict[str, float]]
 """Computes the hypervolume reference of a plan: a value of each objective, worse than the search should find."""
 
 LAST_ATTEMPT = 10
-"""A candidate begun this often without an outcome is recorded as `killed` and not begun again."""
+"""A training begun this often without an outcome is recorded as `killed` and not begun again."""
 
 
-class InFlight(NamedTuple):
-    """A candidate that was begun and has no outcome."""
+class Key(NamedTuple):
+    """What tells the trainings of a job apart."""
 
     number: int
-    attempt: int
-    genome: Genome
-    baseline: str | None
+    seed: int
+    tokens: int
 
 
 class JobRun:
@@ -49,56 +52,66 @@ class JobRun:
 
     Attributes:
         plan: the job's plan.
-        in_flight: the candidates that the evaluator works on, by number.
+        in_flight: the trainings that the evaluator works on.
         exhausted: whether the evolution found no genome that is new and within the plan's limits.
     """
 
     def __init__(
-        self, archive: Archive, claim: Claim, plan: Plan, evolution: Evolution, frontier: Frontier, artifacts: Path
+        self,
+        archive: Archive,
+        claim: Claim,
+        evolution: Evolution,
+        frontier: Frontier,
+        resumption: Resumption,
+        artifacts: str,
     ) -> None:
         self._archive = archive
         self._claim = claim
         self._evolution = evolution
         self._frontier = frontier
-        self._artifacts = artifacts
-        self._abandoned = deque(
-            InFlight(c.number, c.attempt, Genome.parse(c.genome), c.baseline) for c in archive.in_flight(claim.job_id)
-        )
-        self.plan = plan
-        self.in_flight: dict[int, InFlight] = {}
+        self._observations: Observations = resumption.observations
+        self._checkpoints: dict[int, Artifact] = resumption.checkpoints
+        self._finished: set[tuple[int, int]] = resumption.finish_begun
+        self._baselines: list[int] = resumption.baselines
+        self._store = Artifacts(artifacts)
+        self._url = artifacts
+        self._abandoned = deque(archive.in_flight(claim.job_id))
+        self.plan = resumption.plan
+        self.in_flight: dict[Key, InFlight] = {}
 
     @classmethod
-    def opened(cls, archive: Archive, claim: Claim, artifacts: Path, reference: Reference, costs: CostsUnder) -> Self:
+    def opened(cls, archive: Archive, claim: Claim, artifacts: str, reference: Reference, costs: CostsUnder) -> Self:
         """Begin a job, or continue it from what its last runner recorded.
 
         Raises:
             ValueError: the plan, the space or the reference is not legal.
+            ArtifactError: the store of artifacts cannot be written.
         """
         plan, space = Plan.model_validate(claim.plan), Space.from_json(claim.space)
         corner = claim.reference or reference(plan)
         missing = [metric for metric in plan.objectives if metric not in corner]
         if missing:
             raise ValueError(f"the hypervolume reference lacks {', '.join(missing)}")
-        points = {c.number: objectives(c.metrics, plan) for c in archive.frontier(claim.job_id)}
-        frontier = Frontier([corner[metric] for metric in plan.objectives], points)
+        resumption = Resumption.read(archive, claim.job_id, plan, space)
+        frontier = Frontier([corner[metric] for metric in plan.objectives], resumption.points)
         if not claim.reference:
             archive.set_reference(claim, {metric: float(corner[metric]) for metric in plan.objectives})
         if claim.evolution is None:
             evolution = Evolution(plan, Generator(PCG64(plan.seed)), costs(plan), space)
         else:
-            past = _past(archive.past(claim.job_id), plan, space)
-            evolution = Evolution.restore(plan, claim.evolution, past, costs(plan))
-        run = cls(archive, claim, plan, evolution, frontier, artifacts)
+            evolution = Evolution.restore(plan, claim.evolution, resumption.past, costs(plan))
+        run = cls(archive, claim, evolution, frontier, resumption, artifacts)
+        run._store.require_writable()
         run.sweep()
         return run
 
     def fill(self, evaluator: Evaluator) -> None:
-        """Submit requests until the evaluator is full: first the candidates of a dead runner, then new ones."""
+        """Submit requests until the evaluator is full: first the trainings of a dead runner, then new ones."""
         while evaluator.busy < evaluator.capacity:
-            begun = self._retried() or self._proposed_next()
+            begun = self._retried() or self._next() or self._next_of_finish()
             if begun is None:
                 return
-            self.in_flight[begun.number] = begun
+            self.in_flight[_key(begun)] = begun
             evaluator.submit(self._request(begun))
 
     @property
@@ -108,98 +121,116 @@ class JobRun:
 
     def prepare(self) -> None:
         """Let the evolution work ahead while all workers are busy."""
-        if self._evolution.proposed < self.plan.candidates:
-            self._evolution.prepare()
+        self._evolution.prepare()
 
     def conclude(self, evaluation: Evaluation) -> None:
         """Report an outcome to the evolution and record it. The outcome of an earlier attempt is ignored.
 
         Raises:
-            LeaseLostError: the archive has a later attempt at the candidate, or the claim no longer holds.
+            LeaseLostError: the archive has a later attempt at the training, or the claim no longer holds.
         """
-        begun = self.in_flight.get(evaluation.candidate)
+        begun = self.in_flight.get(Key(evaluation.candidate, evaluation.seed, evaluation.tokens))
         if begun is None or begun.attempt != evaluation.attempt:
             return
         evaluation = judged(evaluation, self.plan)
-        succeeded = evaluation.failure is None
-        point = objectives(evaluation.metrics, self.plan) if succeeded else None
-        excess = violation(evaluation.metrics, self.plan) if succeeded else 0.0
-        feasible = succeeded and excess == 0
-        standing = self._frontier.add(begun.number, point) if feasible and point else self._frontier.standing()
-        self._evolution.tell(Outcome(begun.number, begun.genome, point, excess))
-        weights = evaluation.weights if begun.number in standing.entered or begun.baseline else None
-        recorded = self._archive.record(
+        standing, summary = self._frontier.standing(), None
+        if begun.purpose != Purpose.FINISH:
+            self._evolution.tell(self._outcome(begun, evaluation))
+            if evaluation.failure is None:
+                summary = self._observations.add(begun.number, begun.tokens, evaluation.metrics)
+                if summary.tokens == self.plan.budget.tokens:
+                    standing = self._frontier.add(begun.number, self._point(summary))
+        released = self._archive.record(
             self._claim,
             evaluation,
-            feasible=feasible,
+            summary=summary,
             standing=standing,
             state=self._evolution.state(),
-            weights=weights is not None,
-            publish=_nothing if weights is None else stage(self._artifacts, self._claim.job_id, begun.number, weights),
+            keeps_weights=begun.number in self._frontier.members or begun.baseline is not None,
         )
-        if not recorded:
+        if released is None:
             raise LeaseLostError(f"candidate {begun.number} of job {self._claim.job_id} was begun by another runner")
-        del self.in_flight[begun.number]
-        if standing.left:
-            self.sweep()
+        if evaluation.checkpoint is not None:
+            self._checkpoints[begun.number] = evaluation.checkpoint
+        del self.in_flight[_key(begun)]
+        for key in released:
+            self._store.delete(key)
 
     def sweep(self) -> None:
-        """Delete weights that are no longer kept: of candidates that left the frontier, and of dead runners."""
-        sweep(self._artifacts, self._claim.job_id, self._archive.with_weights(self._claim.job_id))
+        """Delete the artifacts of the job that no row refers to, left by dead runners and their workers."""
+        kept = self._archive.artifacts(self._claim.job_id)
+        going_on = tuple(f"{_folder(self._claim, one)}/" for one in self._abandoned)
+        for key in self._store.keys(self._claim.job_id):
+            if key not in kept and not key.startswith(going_on):
+                self._store.delete(key)
+
+    def _outcome(self, begun: InFlight, evaluation: Evaluation) -> Outcome:
+        failed = evaluation.failure is not None
+        return Outcome(
+            begun.number,
+            Genome.parse(begun.genome),
+            None if failed else objectives(evaluation.metrics, self.plan),
+            0.0 if failed else violation(evaluation.metrics, self.plan),
+            None if begun.tokens == self.plan.budget.tokens else begun.tokens,
+            begun.purpose == Purpose.REPEAT,
+        )
+
+    def _point(self, summary: Summary) -> list[float] | None:
+        return objectives(summary.metrics, self.plan) if summary.feasible else None
 
     def _retried(self) -> InFlight | None:
         while self._abandoned:
             begun = self._abandoned.popleft()
             if begun.attempt < LAST_ATTEMPT:
-                return begun._replace(attempt=self._archive.retry(self._claim, begun.number))
-            self.in_flight[begun.number] = begun
+                return self._archive.retry(self._claim, begun)
+            self.in_flight[_key(begun)] = begun
             detail = f"begun {begun.attempt} times, and every runner died before it had an outcome"
-            self.conclude(Evaluation(begun.number, begun.attempt, failure=Failure.KILLED, detail=detail))
+            lost = Evaluation(begun.number, begun.attempt, failure=Failure.KILLED, detail=detail)
+            self.conclude(replace(lost, seed=begun.seed, tokens=begun.tokens))
         return None
 
-    def _proposed_next(self) -> InFlight | None:
-        if self._evolution.proposed >= self.plan.candidates or self.exhausted:
+    def _next(self) -> InFlight | None:
+        asked = self._evolution.ask()
+        if asked is None:
             return None
-        proposal = self._evolution.ask()
-        if proposal is None:
+        if isinstance(asked, Proposal):
+            begun = self._archive.propose(self._claim, asked, self._evolution.state())
+            if asked.baseline:
+                self._baselines.append(begun.number)
+            return begun
+        return self._archive.begin(self._claim, asked, self._evolution.state())
+
+    def _next_of_finish(self) -> InFlight | None:
+        """Begin the next training of the honest finish, once the search itself has nothing left."""
+        if any(one.purpose != Purpose.FINISH for one in self.in_flight.values()):
             return None
-        number = self._archive.propose(self._claim, proposal, self._evolution.state())
-        return InFlight(number, 1, proposal.genome, proposal.baseline)
+        for further in finishing(self.plan, self._frontier, self._baselines):
+            if (further.number, further.seed) not in self._finished:
+                self._finished.add((further.number, further.seed))
+                return self._archive.begin(self._claim, further, self._evolution.state())
+        return None
 
     def _request(self, begun: InFlight) -> Request:
         return Request(
             candidate=begun.number,
             attempt=begun.attempt,
-            genome=str(begun.genome),
+            genome=begun.genome,
             space=self._evolution.space.to_json(),
             shape=self.plan.shape,
             task=self.plan.task,
             budget=self.plan.budget,
             context=self.plan.context,
-            seed=self.plan.seed,
+            seed=begun.seed,
+            tokens=begun.tokens,
+            checkpoint=self._checkpoints.get(begun.number) if begun.purpose == Purpose.PROMOTION else None,
+            store=Store(self._url, _folder(self._claim, begun)),
         )
 
 
-def _past(rows: Sequence[PastCandidate], plan: Plan, space: Space) -> Past:
-    """Return the past of a search as its evolution knew it."""
-    ended = sorted((row for row in rows if row.outcome is not None), key=lambda row: row.outcome or 0)
-    return Past(
-        begun=[Begun(row.number, Genome.parse(row.genome), row.digest, _static(row.metrics)) for row in rows],
-        outcomes=[_outcome(row, plan) for row in ended],
-        space=space,
-    )
+def _key(begun: InFlight) -> Key:
+    return Key(begun.number, begun.seed, begun.tokens)
 
 
-def _outcome(row: PastCandidate, plan: Plan) -> Outcome:
-    genome = Genome.parse(row.genome)
-    if row.state != CandidateState.SUCCEEDED:
-        return Outcome(row.number, genome, None)
-    return Outcome(row.number, genome, objectives(row.metrics, plan), violation(row.metrics, plan))
-
-
-def _static(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if name in STATIC}
-
-
-def _nothing() -> None:
-    """Publish no weights."""
+def _folder(claim: Claim, begun: InFlight) -> str:
+    """Return the folder of a candidate's artifacts for one seed, within the store."""
+    return f"{claim.job_id}/{begun.number}/{begun.seed}"

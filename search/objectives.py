@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 
 import moocore
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluator.evaluation import Evaluation, Failure
 from search.plan import Plan
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Standing:
     """The frontier after a candidate was compared with it.
 
     Attributes:
-        entered: the candidate's number when it is on the frontier, else empty.
-        left: numbers of the candidates that it dominates and removed.
+        entered: numbers of the candidates that came onto the frontier.
+        left: numbers of the candidates that left it.
         size: number of candidates on the frontier.
         hypervolume: share of the box between zero and the reference that is dominated, 0 to 1.
     """
@@ -37,7 +40,7 @@ class Frontier:
 
     Args:
         reference: the far corner of the box in which hypervolume is measured; all values positive.
-        points: the objectives of the candidates on the frontier, by number.
+        points: the objectives of the feasible candidates, by number.
 
     Raises:
         ValueError: the reference has a value that is not finite and positive.
@@ -48,28 +51,63 @@ class Frontier:
             raise ValueError(f"the hypervolume reference must be finite and positive, not {list(reference)}")
         self._reference = np.asarray(reference, dtype=float)
         self._points = {number: np.asarray(point, dtype=float) for number, point in points.items()}
+        self._members = self._nondominated(self._points)
         self._hypervolume = self._share()
 
-    def add(self, number: int, point: Sequence[float]) -> Standing:
-        """Compare a candidate with the frontier, and put it on the frontier when no member dominates it."""
-        candidates = {**self._points, number: np.asarray(point, dtype=float)}
-        stays = moocore.is_nondominated(np.stack(list(candidates.values())))
-        kept = {n: p for (n, p), stay in zip(candidates.items(), stays, strict=True) if stay}
-        left = tuple(n for n in self._points if n not in kept)
-        if number in kept:
-            self._points = kept
+    def add(self, number: int, point: Sequence[float] | None) -> Standing:
+        """Compare a candidate with the frontier, and put it on the frontier when no member dominates it.
+
+        Args:
+            point: its objectives, which replace those that it had; None when it is not feasible any more.
+        """
+        known = self._points.pop(number, None) is not None
+        if point is not None:
+            self._points[number] = np.asarray(point, dtype=float)
+        elif not known:
+            return self.standing()
+        before = self._members
+        # A candidate that was known may have been what kept others off the frontier.
+        compared = self._points if known else {**{n: self._points[n] for n in before}, number: self._points[number]}
+        self._members = self._nondominated(compared)
+        if self._members != before or known:
             self._hypervolume = self._share()
-        return replace(self.standing(), entered=(number,) if number in kept else (), left=left)
+        entered = tuple(sorted(self._members - before))
+        left = tuple(sorted(before - self._members))
+        return replace(self.standing(), entered=entered, left=left)
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """The numbers of the candidates on the frontier, in order."""
+        return tuple(sorted(self._members))
+
+    def largest(self, count: int) -> list[int]:
+        """Return at most `count` members by the hypervolume that would be lost without each, the largest first."""
+        members = self.members
+        if not members:
+            return []
+        scaled_KD = self._scaled(members)
+        lost_K = moocore.hv_contributions(scaled_KD, ref=np.ones(len(self._reference)))
+        return [members[int(k)] for k in np.argsort(-lost_K, kind="stable")[:count]]
 
     def standing(self) -> Standing:
         """Return the frontier as it is."""
-        return Standing((), (), len(self._points), self._hypervolume)
+        return Standing((), (), len(self._members), self._hypervolume)
+
+    def _nondominated(self, points: Mapping[int, Floats]) -> set[int]:
+        if not points:
+            return set()
+        numbers = sorted(points)
+        stays = moocore.is_nondominated(np.stack([points[number] for number in numbers]))
+        return {number for number, stay in zip(numbers, stays, strict=True) if stay}
 
     def _share(self) -> float:
-        if not self._points:
+        if not self._members:
             return 0.0
-        scaled = np.stack(list(self._points.values())) / self._reference
-        return float(moocore.hypervolume(scaled, ref=np.ones(len(self._reference))))
+        return float(moocore.hypervolume(self._scaled(self.members), ref=np.ones(len(self._reference))))
+
+    def _scaled(self, numbers: Sequence[int]) -> Floats:
+        scaled_KD: Floats = np.stack([self._points[number] for number in numbers]) / self._reference
+        return scaled_KD
 
 
 def objectives(metrics: Mapping[str, float], plan: Plan) -> list[float]:
@@ -97,7 +135,7 @@ def judged(evaluation: Evaluation, plan: Plan) -> Evaluation:
     """
     evaluation = replace(evaluation, curve=tuple(point for point in evaluation.curve if math.isfinite(point[1])))
     if evaluation.failure is not None:
-        return replace(evaluation, metrics={}, weights=None)
+        return replace(evaluation, metrics={}, weights=None, checkpoint=None)
     infinite = sorted(name for name, value in evaluation.metrics.items() if not math.isfinite(value))
     if infinite:
         return _failed(evaluation, Failure.DIVERGED, f"{', '.join(infinite)} was not finite")
@@ -109,4 +147,4 @@ def judged(evaluation: Evaluation, plan: Plan) -> Evaluation:
 
 
 def _failed(evaluation: Evaluation, failure: Failure, detail: str) -> Evaluation:
-    return replace(evaluation, metrics={}, weights=None, failure=failure, detail=detail)
+    return replace(evaluation, metrics={}, weights=None, checkpoint=None, failure=failure, detail=detail)

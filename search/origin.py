@@ -1,4 +1,4 @@
-"""Where a candidate comes from: the operation that made its genome, and the reason why it was chosen."""
+"""Where a candidate comes from, why it was chosen, and what each of its trainings is for."""
 
 from enum import StrEnum
 
@@ -32,3 +32,17 @@ class Reason(StrEnum):
     SELECTION = "selection"
     IMPROVEMENT = "expected improvement"
     EXPLORATION = "exploration"
+
+
+class Purpose(StrEnum):
+    """What a training of a candidate is for.
+
+    `SEARCH`: the first one of a new genome. `PROMOTION`: more tokens, because fewer were promising. `REPEAT`: another
+    seed, because the place of the candidate on the frontier is uncertain. `FINISH`: one of several seeds that were not
+    used before, by which the winners are reported; it changes nothing in the search.
+    """
+
+    SEARCH = "search"
+    PROMOTION = "promotion"
+    REPEAT = "re-evaluation"
+    FINISH = "honest finish"

@@ -19,6 +19,12 @@ from genome.variation.class_sampling import Level
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
 
+SEEDS = 2**63
+"""Number of seeds there are."""
+
+HELD_OUT = 1000
+"""Distance of the first seed of an honest finish from the seed of the search."""
+
 ClassName = Annotated[str, OneOf("class", lambda: (row.name for row in CLASSES))]
 """The name of a LIV class of the catalogue."""
 
@@ -38,6 +44,10 @@ class AlgorithmName(StrEnum):
     RANDOM = "random"
 
 
+WITH_RUNGS = frozenset({AlgorithmName.SURROGATE, AlgorithmName.RANDOM})
+"""The algorithms that use rungs; the populations of the others cannot compare trainings of different length."""
+
+
 class SpacePlan(Value):
     """The genomes a search may visit."""
 
@@ -53,6 +63,24 @@ class SpacePlan(Value):
         default=Level.BACKBONE,
         description="lowest level whose digits evolve; at `backbone` the classes themselves are fixed",
     )
+
+
+class Rungs(Value):
+    """Trainings of fewer tokens that come before the whole budget. Only a share of the candidates goes on from each."""
+
+    tokens: tuple[int, ...] = Field(
+        default=(), max_length=8, description="training tokens of the lower rungs, rising; none for the whole budget"
+    )
+    promoted: FiniteFloat = Field(
+        default=0.25, gt=0, lt=1, description="share of the candidates of a rung that go on to the next one"
+    )
+
+
+class Finish(Value):
+    """The honest finish: winners and baselines are trained again, on seeds that the search did not use."""
+
+    seeds: int = Field(default=0, ge=0, le=100, description="seeds of each; 0 for no honest finish")
+    members: int = Field(default=8, ge=1, le=1000, description="members of the frontier that are trained, at most")
 
 
 class Constraint(Value):
@@ -90,7 +118,12 @@ class Plan(Value):
     )
     population: int = Field(default=16, ge=2, le=10_000, description="candidates that may become parents")
     mutation: FiniteFloat = Field(default=0.1, ge=0, le=1, description="probability that a gene is redrawn")
-    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="seed of the search and of every training")
+    rungs: Rungs = Rungs()
+    repeats: FiniteFloat = Field(
+        default=0, ge=0, le=1, description="share of the trainings that repeat uncertain members of the frontier"
+    )
+    finish: Finish = Finish()
+    seed: int = Field(default=0, ge=0, le=SEEDS - 1, description="seed of the search and of its first trainings")
     baselines: bool = Field(default=True, description="seed the search with Transformer++ and a striped hybrid")
 
     @model_validator(mode="after")
@@ -99,6 +132,7 @@ class Plan(Value):
             self._require_metrics()
             self.task.require_fit(self.budget)
             self._require_heads()
+            self._require_rungs()
         except FieldError as error:
             raise field_fault(error, type(self).__name__) from None
         return self
@@ -129,6 +163,31 @@ class Plan(Value):
                 shape.groups(liv_class, self.liv_space.featurizer(liv_class))
             except ValueError as error:
                 raise FieldError(("head_dim",), str(error)) from None
+
+    def _require_rungs(self) -> None:
+        """Check that the rungs rise below the budget, and that the algorithm can compare trainings across them."""
+        tokens = self.rungs.tokens
+        if list(tokens) != sorted(set(tokens)):
+            raise FieldError(("rungs", "tokens"), f"the tokens of rungs must rise, not {', '.join(map(str, tokens))}")
+        for n, one in enumerate(tokens):
+            try:
+                self.budget.steps_of(one)
+            except ValueError as error:
+                raise FieldError(("rungs", "tokens", n), str(error)) from None
+            if one == self.budget.tokens:
+                raise FieldError(("rungs", "tokens", n), f"{one} is the whole budget, which follows the last rung")
+        if tokens and self.algorithm not in WITH_RUNGS:
+            legal = ", ".join(sorted(WITH_RUNGS))
+            raise FieldError(("rungs", "tokens"), f"algorithm {self.algorithm} has no rungs; those with rungs: {legal}")
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The training tokens of all rungs, the whole budget last."""
+        return (*self.rungs.tokens, self.budget.tokens)
+
+    def training_seed(self, n: int) -> int:
+        """Return the n-th seed of a candidate's trainings, from 0 on; those from `HELD_OUT` on are kept for the end."""
+        return (self.seed + n) % SEEDS
 
     @cached_property
     def liv_space(self) -> Space:

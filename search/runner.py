@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
 from evaluator.evaluation import Evaluator
 from search.archive import Archive
 from search.archive.errors import LeaseLostError
-from search.archive.values import TERMINAL, Claim, JobState
+from search.archive.runner_values import Claim
+from search.archive.values import TERMINAL, JobState
 from search.heartbeat import Heartbeat
 from search.job_run import CostsUnder, JobRun, Reference
 
@@ -28,7 +28,7 @@ class Runner:
     Args:
         archive: the archive of the jobs and of their outcomes.
         evaluators: creates an evaluator; called again after the last one was closed to abandon its work.
-        artifacts: the directory for trained weights.
+        artifacts: the URL of the store for weights and checkpoints, such as a directory.
         reference: computes the hypervolume reference of a plan; called once a job.
         costs: returns a function from a genome to its static metrics under a plan.
         name: the name of the holder of a job, for people to read.
@@ -40,7 +40,7 @@ class Runner:
         self,
         archive: Archive,
         evaluators: Callable[[], Evaluator],
-        artifacts: Path,
+        artifacts: str,
         reference: Reference,
         costs: CostsUnder,
         name: str,
@@ -113,6 +113,7 @@ class Runner:
                 state = heartbeat.state
                 if state in TERMINAL:
                     self._abandon()
+                    run.sweep()
                     return
                 if state is JobState.RUNNING:
                     run.fill(self._evaluator)

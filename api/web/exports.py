@@ -14,10 +14,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from search.weights import weights_path
+
 from genome import Genome, Space
 from search.archive.values import Candidate, Job
 from search.plan import Plan
-from search.weights import weights_path
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Date of every file in an archive. It is fixed, so that equal models give equal archives."""

@@ -36,7 +36,7 @@ class Aging(Algorithm):
         return (self._breeding.mutant(self._winner(), space) for _ in repeat(None))
 
     def tell(self, outcome: Outcome) -> None:
-        if outcome.objectives is not None:
+        if outcome.objectives is not None and not outcome.repeated:
             self._members.append(individual(outcome))
 
     def state(self) -> dict[str, Any]:

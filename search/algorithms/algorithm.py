@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import moocore
+import numpy as np
 from numpy.random import Generator
 
 from genome import Genome, Space, sample
@@ -57,17 +59,26 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A candidate that ended.
+    """A training that ended.
 
     Attributes:
         objectives: finite values to minimise, or None for a failure.
         violation: the sum of relative excesses over the constraints; 0 is feasible.
+        tokens: training tokens on a lower rung; None on the whole budget.
+        repeated: whether the candidate was trained on as many tokens before, with another seed.
     """
 
     number: int
     genome: Genome
     objectives: list[float] | None
     violation: float = 0.0
+    tokens: int | None = None
+    repeated: bool = False
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the training succeeded and the candidate keeps all limits."""
+        return self.objectives is not None and self.violation == 0
 
 
 @dataclass(frozen=True)
@@ -86,13 +97,15 @@ class Past:
 
     Attributes:
         begun: all candidates, in the order of their numbers.
-        outcomes: of those that ended, in the order in which they were told.
+        outcomes: of their trainings that ended, in the order in which they were told.
         space: the space with all classes invented so far.
+        trainings: number, tokens and purpose of every training that began.
     """
 
     begun: Sequence[Begun]
     outcomes: Sequence[Outcome]
     space: Space
+    trainings: Sequence[tuple[int, int, str]] = ()
 
 
 class Algorithm(ABC):
@@ -124,8 +137,20 @@ class Algorithm(ABC):
     def begin(self, number: int, trial: Trial, costs: Costs) -> None:
         """Learn that a trial has become a candidate."""
 
+    def train(self, number: int, tokens: int) -> None:
+        """Learn that a training of a candidate begins, the first one or a promotion."""
+
     def tell(self, outcome: Outcome) -> None:
         """Learn from an outcome."""
+
+    def promise(self, outcomes: Sequence[Outcome]) -> Sequence[float]:
+        """Return how much candidates that ended on one rung promise on the whole budget; more is better.
+
+        By default the rank of non-domination, and among equals the first objective.
+        """
+        found_ND = np.array([one.objectives for one in outcomes], float)
+        order = np.lexsort((found_ND[:, 0], moocore.pareto_rank(found_ND)))
+        return [-float(place) for place in np.argsort(order)]
 
     def waits(self, proposed: int) -> bool:
         """Return whether the next genome must wait for an outcome."""

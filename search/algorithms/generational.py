@@ -35,6 +35,8 @@ class Generational(Algorithm):
         return (self._breeding.child(self._parents, space) for _ in repeat(None))
 
     def tell(self, outcome: Outcome) -> None:
+        if outcome.repeated:
+            return
         self._told += 1
         if outcome.objectives is not None:
             self._arrived = Population.merge(self._arrived, Population.create(individual(outcome)))

@@ -41,7 +41,7 @@ class SteadyState(Algorithm):
             yield sampled(space, self.rng, Reason.SAMPLING)
 
     def tell(self, outcome: Outcome) -> None:
-        if outcome.objectives is None:
+        if outcome.objectives is None or outcome.repeated:
             return
         merged = Population.merge(self._population, Population.create(individual(outcome)))
         self._population = self._breeding.survivors(merged, self.plan.population)

@@ -7,7 +7,7 @@ are exact.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,8 +58,9 @@ class SurrogateSearch(Algorithm):
     def __init__(self, plan: Plan, rng: Generator, costs: CostsOf) -> None:
         super().__init__(plan, rng, costs)
         self._features = Features(plan.liv_space)
-        self._acquisition = Acquisition([name in STATIC for name in plan.objectives])
+        self._acquisition = Acquisition([name in STATIC for name in plan.objectives], len(plan.levels))
         self._outcomes: list[Outcome] = []
+        self._under_way: set[tuple[int, int]] = set()
         self._rows: dict[int, Floats] = {}
         self._pool: list[Trial] = []
         self._bred_after: int | None = None
@@ -94,8 +95,24 @@ class SurrogateSearch(Algorithm):
     def begin(self, number: int, trial: Trial, costs: Costs) -> None:
         self._rows[number] = self._row(trial.draft.genome, trial.space, costs)
 
+    def train(self, number: int, tokens: int) -> None:
+        self._under_way.add((number, tokens))
+
     def tell(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
+        self._under_way.discard((outcome.number, outcome.tokens or self.plan.budget.tokens))
+
+    def promise(self, outcomes: Sequence[Outcome]) -> Sequence[float]:
+        """Return the expected improvement by the whole budget, given what fewer tokens gave."""
+        if not self._learnable():
+            return super().promise(outcomes)
+        rows = np.stack([self._rows[one.number] for one in outcomes])
+        static = np.array([one.objectives for one in outcomes], float)
+        try:
+            return [float(gain) for gain in self._acquisition.scores(self._seen(), rows, static).improvement]
+        except np.linalg.LinAlgError:
+            log.exception("the model failed; promotions follow the rank of non-domination")
+            return super().promise(outcomes)
 
     def state(self) -> dict[str, Any]:
         return {"acquisition": self._acquisition.state(), "bred_after": self._bred_after}
@@ -107,13 +124,19 @@ class SurrogateSearch(Algorithm):
         if state["bred_after"] is not None:
             self.prepare(past.space, len(past.begun))
         self._outcomes = list(past.outcomes)
+        self._under_way = {(number, tokens) for number, tokens, _ in past.trainings}
+        self._under_way -= {(one.number, one.tokens or self.plan.budget.tokens) for one in past.outcomes}
 
     def _learnable(self) -> bool:
-        return sum(one.objectives is not None for one in self._outcomes) >= LEAST_OUTCOMES
+        return sum(one.objectives is not None and self._rung(one) == 0 for one in self._outcomes) >= LEAST_OUTCOMES
 
     def _competing(self) -> list[Outcome]:
-        """Return the outcomes that may become parents: of many, the latest and those that no outcome dominates."""
-        told = [one for one in self._outcomes if one.objectives is not None]
+        """Return the outcomes that may become parents: of many, the latest and those that no outcome dominates.
+
+        They are first trainings of the lowest rung, so that all have read the same tokens.
+        """
+        every = [one for one in self._outcomes if self._rung(one) == 0 and not one.repeated]
+        told = [one for one in every if one.objectives is not None]
         if len(told) <= COMPETING:
             return told
         stays = moocore.is_nondominated(np.array([one.objectives for one in told]))
@@ -122,16 +145,21 @@ class SurrogateSearch(Algorithm):
     def _row(self, genome: Genome, space: Space, costs: Costs) -> Floats:
         return self._features.row(decode(genome, space), costs)
 
+    def _rung(self, outcome: Outcome) -> int:
+        return self.plan.levels.index(outcome.tokens or self.plan.budget.tokens)
+
     def _seen(self) -> Seen:
         """Return what the model learns from; a failure counts as bad as the worst outcome in every objective."""
-        told = {one.number for one in self._outcomes}
         found = [one.objectives for one in self._outcomes]
         worst = np.max([row for row in found if row is not None], axis=0)
+        pending = sorted(self._under_way)
         return Seen(
             features=np.stack([self._rows[one.number] for one in self._outcomes]),
             objectives=np.array([worst if row is None else row for row in found]),
-            feasible=np.array([one.objectives is not None and one.violation == 0 for one in self._outcomes]),
-            pending=np.array([row for number, row in self._rows.items() if number not in told]),
+            rungs=np.array([self._rung(one) for one in self._outcomes]),
+            feasible=np.array([one.feasible for one in self._outcomes]),
+            pending=np.array([self._rows[number] for number, _ in pending]),
+            pending_rungs=np.array([self.plan.levels.index(tokens) for _, tokens in pending], dtype=int),
         )
 
     def _ordered(self, pool: list[Trial]) -> Iterator[Trial]:

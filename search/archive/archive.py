@@ -9,8 +9,8 @@ latest one and its lease has not been given up; a heartbeat extends the lease. O
 runner may claim the job, which gives the job a higher attempt. Every method that takes a claim raises
 `LeaseLostError` when the claim no longer holds, and then nothing was written.
 
-**Attempts at a candidate.** A candidate whose runner died is begun again under a higher attempt. The outcome of an
-earlier attempt is not recorded.
+**Trainings.** A candidate is trained once for each seed and number of tokens. A training whose runner died is begun
+again under a higher attempt; the outcome of an earlier attempt is not recorded.
 
 **The evolution.** A proposal and an outcome are recorded together with the state of the evolution after them, so
 that the next runner of a job resumes the same search.
@@ -24,18 +24,20 @@ from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
 from search.archive.job_writes import JobWrites
 from search.archive.queries import Queries
+from search.archive.resuming import Resuming
 
 
-class Archive(JobWrites, Claims, CandidateWrites, Queries):
+class Archive(JobWrites, Claims, CandidateWrites, Resuming, Queries):
     """A database of searches: the public methods of its parts in one object.
 
     | part | for | methods |
     |---|---|---|
     | `JobWrites` | people | `create_job`, `act` |
     | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `finish` |
-    | `CandidateWrites` | runners | `propose`, `retry`, `record` |
-    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `in_flight`, `past`, |
-    | | | `with_weights`, `history`, `points`, `predictions`, `events` |
+    | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
+    | `Resuming` | runners | `in_flight`, `past`, `past_trainings`, `artifacts` |
+    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `trainings`, `finish`, |
+    | | | `history`, `points`, `predictions`, `events` |
     | `Transactions` | processes | `migrate`, `close` |
 
     Args:

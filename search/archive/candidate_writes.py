@@ -1,33 +1,47 @@
-"""Recording candidates: their proposal, a further attempt, and their outcome."""
+"""Recording candidates and their trainings: proposal, further trainings and attempts, and outcomes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from evaluator.evaluation import Evaluation
 from search.archive.claims import held
-from search.archive.engine import now
 from search.archive.errors import NotFoundError
-from search.archive.events import announce
-from search.archive.tables import CandidateRecord, CheckpointRecord, HistoryRecord, JobRecord
-from search.archive.transactions import Transactions
-from search.archive.values import CandidateState, Claim, EventKind
+from search.archive.runner_values import Claim, InFlight
+from search.archive.schema.engine import now
+from search.archive.schema.tables import CandidateRecord, CheckpointRecord, HistoryRecord, JobRecord, TrainingRecord
+from search.archive.training_rows import (
+    begin_training,
+    kept_weights,
+    moved_frontier,
+    released_checkpoint,
+    summarise,
+    unkept_weights,
+    write_outcome,
+)
+from search.archive.transactions import Transactions, announce
+from search.archive.values import CandidateState, EventKind
 from search.objectives import Standing
+from search.observations import Summary
+from search.origin import Purpose
 
 if TYPE_CHECKING:
-    from search.evolve import Proposal
+    from search.proposal import Further, Proposal
+
+
+SUMMARISED = ("number", "state", "metrics", "tokens", "seeds", "failure", "feasible", "frontier")
+"""The columns of a candidate in the event of an outcome."""
 
 
 class CandidateWrites(Transactions):
     """The writes of a runner that concern the candidates of the job it holds."""
 
-    def propose(self, claim: Claim, proposal: Proposal, state: dict[str, Any]) -> int:
-        """Record a candidate that is about to be evaluated, and return its number.
+    def propose(self, claim: Claim, proposal: Proposal, state: dict[str, Any]) -> InFlight:
+        """Record a candidate whose first training is about to begin, and return that training.
 
         Args:
             state: the state of the evolution after the proposal, as JSON.
@@ -50,73 +64,92 @@ class CandidateWrites(Transactions):
             known = {"metrics": dict(proposal.costs), "choice": choice_of(proposal)}
             hidden = {"job_id": job.id, "digest": proposal.digest, "mother": mother, "father": father}
             session.execute(insert(CandidateRecord).values(**shown, **known, **hidden, created_at=now()))
+            begun = proposal.first_training(job.proposed)
+            begin_training(session, job, begun)
             _save_checkpoint(session, job, state)
             event = {**shown, **known, "attempt": 1, "parents": list(proposal.parents)}
             announce(session, job.id, EventKind.CANDIDATE, event)
-            return job.proposed
+            return begun
 
-    def retry(self, claim: Claim, number: int) -> int:
-        """Begin a candidate again whose runner died, and return the number of the new attempt.
+    def begin(self, claim: Claim, further: Further, state: dict[str, Any]) -> InFlight:
+        """Record that a further training of a candidate is about to begin, and return it.
 
         Raises:
             LeaseLostError: the claim no longer holds, or the job has ended.
-            NotFoundError: there is no such candidate, or it has an outcome.
+            NotFoundError: there is no such candidate.
+            IntegrityError: the candidate was trained with this seed and number of tokens already.
+        """
+        with self._writing.begin() as session:
+            job = held(session, claim)
+            candidate = _candidate(session, claim, further.number)
+            begun = InFlight(**further._asdict(), attempt=1, genome=candidate.genome, baseline=candidate.baseline)
+            begin_training(session, job, begun)
+            _save_checkpoint(session, job, state)
+            announce(session, job.id, EventKind.TRAINING, {**begun.shown(), "state": CandidateState.RUNNING})
+            return begun
+
+    def retry(self, claim: Claim, training: InFlight) -> InFlight:
+        """Begin a training again whose runner died, and return the new attempt at it.
+
+        Raises:
+            LeaseLostError: the claim no longer holds, or the job has ended.
+            NotFoundError: there is no such training, or it has an outcome.
         """
         with self._writing.begin() as session:
             held(session, claim)
-            candidate = _candidate(session, claim, number)
-            if candidate.state != CandidateState.RUNNING:
-                raise NotFoundError(f"candidate {number} of job {claim.job_id} is not under way: {candidate.state}")
-            candidate.attempt += 1
+            row = _training(session, claim, training.number, training.seed, training.tokens)
+            if row.state != CandidateState.RUNNING:
+                raise NotFoundError(f"a training of candidate {row.number} of job {row.job_id} is not under way")
+            row.attempt += 1
             session.flush()
-            event = {"number": number, "state": CandidateState.RUNNING, "attempt": candidate.attempt}
-            announce(session, claim.job_id, EventKind.CANDIDATE, event)
-            return candidate.attempt
+            again = training._replace(attempt=row.attempt)
+            announce(session, claim.job_id, EventKind.TRAINING, {**again.shown(), "state": row.state})
+            return again
 
     def record(
         self,
         claim: Claim,
         evaluation: Evaluation,
         *,
-        feasible: bool,
+        summary: Summary | None,
         standing: Standing,
         state: dict[str, Any],
-        weights: bool = False,
-        publish: Callable[[], None] = lambda: None,
-    ) -> bool:
-        """Record an outcome, the frontier after it and the state of the evolution after it.
+        keeps_weights: bool = False,
+    ) -> list[str] | None:
+        """Record the outcome of a training, the frontier after it and the state of the evolution after it.
 
         Args:
-            feasible: whether the candidate satisfies the plan's constraints.
+            summary: the candidate after this outcome; None leaves it as it is, or fails it if it has no metrics yet.
             standing: the frontier after the candidate was compared with it.
             state: the state of the evolution after the outcome, as JSON.
-            weights: whether its weights are kept.
-            publish: moves the weights to their final place; called last before the commit, while no other runner
-                can claim the job. When it raises, nothing is recorded.
+            keeps_weights: whether the weights are kept, if there are some and the candidate has none yet.
 
         Returns:
-            False, and nothing is recorded, when the evaluation belongs to an earlier attempt at the candidate.
+            The keys of artifacts that are no longer referred to; None, and nothing is recorded, when the evaluation
+            belongs to an earlier attempt.
 
         Raises:
             LeaseLostError: the claim no longer holds, or the job has ended.
-            NotFoundError: there is no such candidate.
+            NotFoundError: there is no such training.
         """
         with self._writing.begin() as session:
             job = held(session, claim)
+            training = _training(session, claim, evaluation.candidate, evaluation.seed, evaluation.tokens)
+            if training.state != CandidateState.RUNNING or training.attempt != evaluation.attempt:
+                return None
             candidate = _candidate(session, claim, evaluation.candidate)
-            if candidate.state != CandidateState.RUNNING or candidate.attempt != evaluation.attempt:
-                return False
             at = session.scalar(select(now())) or 0.0
-            _write_outcome(candidate, evaluation, at)
-            candidate.feasible, candidate.weights = feasible, weights
-            candidate.frontier = candidate.number in standing.entered
-            _remove_from_frontier(session, job, standing.left)
-            _write_progress(session, job, evaluation, standing, at)
-            candidate.outcome = job.done
+            _count_outcome(job, candidate, training, evaluation)
+            write_outcome(training, evaluation, job.outcomes, at)
+            summarise(candidate, evaluation, summary, at)
+            released = released_checkpoint(session, training)
+            released += kept_weights(candidate, evaluation) if keeps_weights else unkept_weights(evaluation)
+            session.flush()
+            released += moved_frontier(session, job, standing)
+            _write_progress(session, job, standing, at)
             _save_checkpoint(session, job, state)
-            _announce_outcome(session, job, candidate, standing)
-            publish()
-            return True
+            _announce_outcome(session, job, candidate, training, standing)
+            return released
 
 
 def choice_of(proposal: Proposal) -> dict[str, Any]:
@@ -132,40 +165,35 @@ def _count_genes(job: JobRecord, proposal: Proposal) -> None:
         job.space = proposal.space.to_json()
 
 
-def _write_outcome(candidate: CandidateRecord, evaluation: Evaluation, at: float) -> None:
-    candidate.state = CandidateState.FAILED if evaluation.failure else CandidateState.SUCCEEDED
-    candidate.metrics = {**candidate.metrics, **evaluation.metrics}
-    candidate.curve = [list(point) for point in evaluation.curve]
-    candidate.failure = evaluation.failure
-    candidate.detail = evaluation.detail.replace("\0", "")  # PostgreSQL cannot store NUL in text
-    candidate.seconds = evaluation.seconds
-    candidate.finished_at = at
-
-
-def _remove_from_frontier(session: Session, job: JobRecord, left: tuple[int, ...]) -> None:
-    """Take candidates off the frontier. Among them only baselines keep their weights."""
-    if left:
-        session.execute(
-            update(CandidateRecord)
-            .where(CandidateRecord.job_id == job.id, CandidateRecord.number.in_(left))
-            .values(frontier=False, weights=and_(CandidateRecord.weights, CandidateRecord.baseline.is_not(None)))
-        )
-
-
-def _write_progress(session: Session, job: JobRecord, evaluation: Evaluation, standing: Standing, at: float) -> None:
-    """Update the counts of the job and append a point to its history."""
-    job.done += 1
-    job.failed += evaluation.failure is not None
+def _count_outcome(
+    job: JobRecord, candidate: CandidateRecord, training: TrainingRecord, evaluation: Evaluation
+) -> None:
+    job.running -= 1
+    job.outcomes += 1
+    job.tokens += training.spent
     job.seconds += evaluation.seconds
+    if candidate.state == CandidateState.RUNNING:
+        job.done += 1
+        job.failed += evaluation.failure is not None
+
+
+def _write_progress(session: Session, job: JobRecord, standing: Standing, at: float) -> None:
+    """Append a point to the history of the job."""
     job.frontier_size, job.hypervolume = standing.size, standing.hypervolume
-    point = {"done": job.done, "hypervolume": job.hypervolume, "frontier_size": job.frontier_size, "at": at}
-    session.execute(insert(HistoryRecord).values(job_id=job.id, **point))
+    columns = ("done", "tokens", "hypervolume", "frontier_size")
+    point = {name: getattr(job, name) for name in columns}
+    session.execute(insert(HistoryRecord).values(job_id=job.id, outcome=job.outcomes, at=at, **point))
 
 
-def _announce_outcome(session: Session, job: JobRecord, candidate: CandidateRecord, standing: Standing) -> None:
-    columns = ("number", "state", "attempt", "metrics", "failure", "feasible", "frontier")
-    outcome = {name: getattr(candidate, name) for name in columns}
-    announce(session, job.id, EventKind.CANDIDATE, {**outcome, "done": job.done})
+def _announce_outcome(
+    session: Session, job: JobRecord, candidate: CandidateRecord, training: TrainingRecord, standing: Standing
+) -> None:
+    columns = ("number", "seed", "tokens", "purpose", "state", "attempt", "failure")
+    announce(session, job.id, EventKind.TRAINING, {name: getattr(training, name) for name in columns})
+    if training.purpose == Purpose.FINISH:
+        return
+    summary = {name: getattr(candidate, name) for name in SUMMARISED}
+    announce(session, job.id, EventKind.CANDIDATE, {**summary, "done": job.done})
     if standing.entered or standing.left:
         change = {"entered": list(standing.entered), "left": list(standing.left), "size": standing.size}
         announce(session, job.id, EventKind.FRONTIER, {**change, "hypervolume": job.hypervolume, "done": job.done})
@@ -176,6 +204,15 @@ def _candidate(session: Session, claim: Claim, number: int) -> CandidateRecord:
     if candidate is None:
         raise NotFoundError(f"there is no candidate {number} in job {claim.job_id!r}")
     return candidate
+
+
+def _training(session: Session, claim: Claim, number: int, seed: int, tokens: int) -> TrainingRecord:
+    training = session.get(TrainingRecord, (claim.job_id, number, seed, tokens))
+    if training is None:
+        raise NotFoundError(
+            f"candidate {number} of job {claim.job_id!r} has no training of {tokens} tokens with seed {seed}"
+        )
+    return training
 
 
 def _save_checkpoint(session: Session, job: JobRecord, evolution: dict[str, Any]) -> None:

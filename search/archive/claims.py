@@ -5,13 +5,13 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from search.archive.engine import now
 from search.archive.errors import LeaseLostError
-from search.archive.events import announce
 from search.archive.job_writes import change_state, locked
-from search.archive.tables import CheckpointRecord, JobRecord
-from search.archive.transactions import Transactions
-from search.archive.values import TERMINAL, Claim, EventKind, JobState
+from search.archive.runner_values import Claim
+from search.archive.schema.engine import now
+from search.archive.schema.tables import CheckpointRecord, JobRecord
+from search.archive.transactions import Transactions, announce
+from search.archive.values import TERMINAL, EventKind, JobState
 
 
 class Claims(Transactions):

@@ -6,16 +6,15 @@ import hashlib
 import json
 import uuid
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from search.archive.engine import now
 from search.archive.errors import IdempotencyError, IllegalActionError, NotFoundError
-from search.archive.events import announce
 from search.archive.queries import find_job
-from search.archive.tables import CandidateRecord, CheckpointRecord, JobRecord, KeyRecord
-from search.archive.transactions import Transactions
+from search.archive.schema.engine import now
+from search.archive.schema.tables import CandidateRecord, CheckpointRecord, JobRecord, KeyRecord, TrainingRecord
+from search.archive.transactions import Transactions, announce
 from search.archive.values import LEGAL, TERMINAL, Action, CandidateState, EventKind, Job, JobState
 from search.plan import Plan
 
@@ -82,16 +81,21 @@ def change_state(session: Session, row: JobRecord, state: JobState, why: str = "
     row.state, row.why = state, why
     if state in TERMINAL:
         row.finished_at = session.scalar(select(now()))
-        cancelled = session.execute(
-            update(CandidateRecord)
-            .where(CandidateRecord.job_id == row.id, CandidateRecord.state == CandidateState.RUNNING)
-            .values(state=CandidateState.CANCELLED, finished_at=row.finished_at)
-            .returning(CandidateRecord.number)
-        ).all()
-        row.cancelled += len(cancelled)
+        _cancel_running(session, row)
         session.execute(delete(CheckpointRecord).where(CheckpointRecord.job_id == row.id))
     session.flush()
     announce(session, row.id, EventKind.JOB, {"state": state, "why": why})
+
+
+def _cancel_running(session: Session, row: JobRecord) -> None:
+    """Cancel what is under way, and give up every checkpoint, from which nothing goes on any more."""
+    ended = {"state": CandidateState.CANCELLED, "finished_at": row.finished_at}
+    for table in (TrainingRecord, CandidateRecord):
+        of_job = (table.job_id == row.id, table.state == CandidateState.RUNNING)
+        session.execute(update(table).where(*of_job).values(**ended))
+    checkpoints = (TrainingRecord.job_id == row.id, TrainingRecord.checkpoint.is_not(None))
+    session.execute(update(TrainingRecord).where(*checkpoints).values(checkpoint=null()))
+    row.running = 0
 
 
 def _require_legal(action: Action, state: JobState) -> None:

@@ -6,21 +6,31 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, Text, cast, func, select, text, union
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import Select, Text, cast, func, select, union
+from sqlalchemy.orm import Session
 
-from search.archive.engine import now
 from search.archive.errors import NotFoundError
 from search.archive.paging import Page, page_key, page_length
-from search.archive.row_values import candidate_value, event_value, job_value, utc
-from search.archive.tables import CandidateRecord, EventRecord, HistoryRecord, JobRecord
+from search.archive.row_values import candidate_value, event_value, job_value, training_value, utc
+from search.archive.schema.engine import now
+from search.archive.schema.tables import CandidateRecord, EventRecord, HistoryRecord, JobRecord, TrainingRecord
 from search.archive.transactions import Transactions
-from search.archive.values import Candidate, CandidateState, Event, Job, PastCandidate
+from search.archive.values import Candidate, CandidateState, Event, Job, Training
 
-LISTED = (defer(CandidateRecord.curve, raiseload=True),)
-"""Lists do not read the training curves, which are larger than all other columns together."""
+HISTORY_COLUMNS = ("outcome", "done", "tokens", "hypervolume", "frontier_size", "at")
 
-POINT_COLUMNS = ("number", "state", "frontier", "feasible", "baseline", "variation", "genome", "failure")
+POINT_COLUMNS = (
+    "number",
+    "state",
+    "frontier",
+    "feasible",
+    "baseline",
+    "variation",
+    "genome",
+    "failure",
+    "tokens",
+    "seeds",
+)
 """The columns of `Queries.points` beside the metrics."""
 
 
@@ -74,7 +84,7 @@ class Queries(Transactions):
             return Page.of(found, [one.number for one in found], size, listing)
 
     def candidate(self, job_id: str, number: int) -> Candidate:
-        """Return one candidate with its training curve.
+        """Return one candidate.
 
         Raises:
             NotFoundError: there is no such job or candidate.
@@ -83,7 +93,7 @@ class Queries(Transactions):
             row = session.get(CandidateRecord, (job_id, number))
             if row is None:
                 raise NotFoundError(f"there is no candidate {number} in job {job_id!r}")
-            return candidate_value(row, row.curve)
+            return candidate_value(row)
 
     def frontier(self, job_id: str) -> list[Candidate]:
         """Return the candidates that no feasible candidate dominates, in order of number.
@@ -109,39 +119,26 @@ class Queries(Transactions):
             _require_job(session, job_id)
             return _listed(session, _candidates(job_id).where(c.number.in_(found)))
 
-    def in_flight(self, job_id: str) -> list[Candidate]:
-        """Return the candidates that were begun and have no outcome, in order of number."""
-        # As literal text: SQLite uses a partial index only where the query's text implies the index's condition.
+    def trainings(self, job_id: str, number: int) -> list[Training]:
+        """Return the trainings of a candidate with their curves, in the order in which they began."""
+        t = TrainingRecord
+        query = select(t).where(t.job_id == job_id, t.number == number).order_by(t.created_at, t.tokens, t.seed)
         with self._reading() as session:
-            return _listed(session, _candidates(job_id).where(text("state = 'running'")))
-
-    def past(self, job_id: str) -> list[PastCandidate]:
-        """Return of every candidate what a search resumes from, in order of number."""
-        c = CandidateRecord
-        columns = (getattr(c, name) for name in PastCandidate._fields)
-        with self._reading() as session:
-            rows = session.execute(select(*columns).where(c.job_id == job_id).order_by(c.number))
-            return [PastCandidate(*row) for row in rows]
-
-    def with_weights(self, job_id: str) -> set[int]:
-        """Return the numbers of the candidates whose weights are kept."""
-        c = CandidateRecord
-        with self._reading() as session:
-            return set(session.scalars(select(c.number).where(c.job_id == job_id, c.weights)))
+            return [training_value(row) for row in session.scalars(query)]
 
     def history(self, job_id: str) -> dict[str, list[Any]]:
-        """Return the growth of the frontier as columns: done, hypervolume, frontier_size and at (ISO 8601).
+        """Return the growth of the frontier as columns, a row for each outcome: the names in `HISTORY_COLUMNS`.
 
         Raises:
             NotFoundError: there is no such job.
         """
         h = HistoryRecord
-        query = select(h.done, h.hypervolume, h.frontier_size, h.at).where(h.job_id == job_id).order_by(h.done)
+        columns = [getattr(h, name) for name in HISTORY_COLUMNS]
         with self._reading() as session:
             _require_job(session, job_id)
-            done, hypervolume, size, at = _columns(session.execute(query).all(), 4)
-        times = [utc(second).isoformat() for second in at]
-        return {"done": done, "hypervolume": hypervolume, "frontier_size": size, "at": times}
+            rows = session.execute(select(*columns).where(h.job_id == job_id).order_by(h.outcome)).all()
+        history = dict(zip(HISTORY_COLUMNS, _columns(rows, len(columns)), strict=True))
+        return {**history, "at": [utc(second).isoformat() for second in history["at"]]}
 
     def points(self, job_id: str) -> dict[str, Any]:
         """Return all candidates as columns: the names in `POINT_COLUMNS`, and `metrics` with a column for each metric.
@@ -202,7 +199,7 @@ def _jobs() -> Select[JobRecord, bool]:
 
 def _candidates(job_id: str) -> Select[CandidateRecord]:
     c = CandidateRecord
-    return select(c).where(c.job_id == job_id).order_by(c.number).options(*LISTED)
+    return select(c).where(c.job_id == job_id).order_by(c.number)
 
 
 def _listed(session: Session, query: Select[CandidateRecord]) -> list[Candidate]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from evaluator.evaluation import Failure
-from search.archive.tables import CandidateRecord, EventRecord, JobRecord
-from search.archive.values import Candidate, CandidateState, Event, EventKind, Job, JobState
-from search.origin import Variation
+from search.archive.schema.tables import CandidateRecord, EventRecord, JobRecord, TrainingRecord
+from search.archive.values import Candidate, CandidateState, Event, EventKind, Job, JobState, Training
+from search.origin import Purpose, Variation
 
 
 def job_value(row: JobRecord, alive: bool) -> Job:
     """Return a job; `alive` says whether a runner holds an unexpired lease on it."""
-    busy = row.proposed - row.done - row.cancelled if alive else 0
+    busy = row.running if alive else 0
     return Job(
         id=row.id,
         name=row.name,
@@ -29,28 +29,29 @@ def job_value(row: JobRecord, alive: bool) -> Job:
         hypervolume=row.hypervolume,
         reference=row.reference,
         repairs=row.repaired / row.genes if row.genes else 0.0,
+        outcomes=row.outcomes,
+        tokens=row.tokens,
         workers_busy=busy,
         seconds_left=_seconds_left(row, busy),
         why=row.why,
     )
 
 
-def candidate_value(row: CandidateRecord, curve: list[list[float]] | None = None) -> Candidate:
-    """Return a candidate; without `curve` its curve is empty and the column is not read."""
+def candidate_value(row: CandidateRecord) -> Candidate:
+    """Return a candidate."""
     return Candidate(
         job_id=row.job_id,
         number=row.number,
         genome=row.genome,
         digest=row.digest,
         state=CandidateState(row.state),
-        attempt=row.attempt,
         parents=[number for number in (row.mother, row.father) if number is not None],
         variation=Variation(row.variation),
         baseline=row.baseline,
         metrics=row.metrics,
         choice=row.choice,
-        outcome=row.outcome,
-        curve=curve or [],
+        tokens=row.tokens,
+        seeds=row.seeds,
         failure=None if row.failure is None else Failure(row.failure),
         detail=row.detail,
         frontier=row.frontier,
@@ -59,6 +60,25 @@ def candidate_value(row: CandidateRecord, curve: list[list[float]] | None = None
         created_at=utc(row.created_at),
         finished_at=_utc_or_none(row.finished_at),
         weights=row.weights,
+    )
+
+
+def training_value(row: TrainingRecord) -> Training:
+    """Return a training."""
+    return Training(
+        seed=row.seed,
+        tokens=row.tokens,
+        purpose=Purpose(row.purpose),
+        state=CandidateState(row.state),
+        attempt=row.attempt,
+        outcome=row.outcome,
+        metrics=row.metrics,
+        curve=row.curve,
+        failure=None if row.failure is None else Failure(row.failure),
+        detail=row.detail,
+        seconds=row.seconds,
+        created_at=utc(row.created_at),
+        finished_at=_utc_or_none(row.finished_at),
     )
 
 

@@ -1,10 +1,15 @@
-"""The two engines of an archive, one that writes and one that only reads, and the sessions opened on them."""
+"""The two engines of an archive, the sessions opened on them, and the events that end a transaction."""
 
 from __future__ import annotations
 
-from sqlalchemy.orm import sessionmaker
+from typing import Any
 
-from search.archive.engine import database_url, migrate, open_engine
+from sqlalchemy import insert, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from search.archive.schema.engine import EVENT_LOCK, database_url, migrate, now, open_engine
+from search.archive.schema.tables import EventRecord
+from search.archive.values import EventKind
 
 
 class Transactions:
@@ -29,3 +34,14 @@ class Transactions:
         """Close every connection."""
         self._writer.dispose()
         self._reader.dispose()
+
+
+def announce(session: Session, job_id: str, kind: EventKind, data: dict[str, Any]) -> None:
+    """Write an event as the last statement of a transaction.
+
+    PostgreSQL assigns `seq` before the transaction becomes visible, so without the lock a follower that has read
+    event 8 could miss an event 7 that commits later.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
+    session.execute(insert(EventRecord).values(job_id=job_id, kind=kind, data=data, at=now()))

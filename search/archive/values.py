@@ -1,4 +1,4 @@
-"""Jobs, candidates, events and claims as plain values, and their states.
+"""Jobs, candidates, trainings and events as plain values, and their states.
 
 This module imports no database library, so the command line can use it without loading one.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from search.origin import Variation
+from search.origin import Purpose, Variation
 
 if TYPE_CHECKING:
     from evaluator.evaluation import Failure
@@ -31,7 +31,7 @@ TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 
 class CandidateState(StrEnum):
-    """The state of a candidate. A candidate is cancelled when its job ends before it has an outcome."""
+    """The state of a candidate or of a training, which is cancelled when its job ends before it has an outcome."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -58,12 +58,13 @@ LEGAL: dict[Action, frozenset[JobState]] = {
 class EventKind(StrEnum):
     """The kind of an event.
 
-    `JOB`: a job changed its state. `CANDIDATE`: a candidate was proposed, begun again or finished. `FRONTIER`:
-    candidates entered or left the frontier.
+    `JOB`: a job changed its state. `CANDIDATE`: a candidate was proposed or its summary changed. `TRAINING`: a further
+    training or attempt began, or a training ended. `FRONTIER`: candidates entered or left the frontier.
     """
 
     JOB = "job"
     CANDIDATE = "candidate"
+    TRAINING = "training"
     FRONTIER = "frontier"
 
 
@@ -80,7 +81,9 @@ class Job:
         hypervolume: share of the box between zero and `reference` that the frontier dominates, 0 to 1.
         reference: a value of each objective; empty until a runner first claims the job.
         repairs: repaired genes divided by genes drawn, 0 to 1.
-        workers_busy: number of candidates that a runner with a live lease evaluates.
+        outcomes: number of trainings that ended, of any purpose.
+        tokens: training tokens of the trainings that ended.
+        workers_busy: number of trainings under way at a runner with a live lease.
         seconds_left: estimated seconds to the end; None while nothing is done or nothing runs.
         why: the reason for the state; may be empty.
     """
@@ -100,6 +103,8 @@ class Job:
     hypervolume: float
     reference: dict[str, float]
     repairs: float
+    outcomes: int
+    tokens: int
     workers_busy: int
     seconds_left: float | None
     why: str
@@ -107,25 +112,24 @@ class Job:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One genome of a job, its origin and its outcome.
+    """One genome of a job, its origin and a summary of its trainings.
 
     Attributes:
         number: 1, 2, ... in order of proposal.
         genome: its text form.
-        attempt: number of times its evaluation was begun; more than 1 after the death of a runner.
         parents: numbers of its parents, at most two.
         baseline: the name of its reference architecture, or None.
         metrics: values by metric name, standard errors under `<name>_stderr`. The static ones are exact and known
             from the proposal on, the others once it succeeded.
         choice: why it was chosen, as JSON: `reason` and, from a model, `predicted`, `deviation` and `improvement`.
-        outcome: 1, 2, ... in order of outcomes; None before it has one.
-        curve: [step, training loss in nats] pairs; empty in lists, filled by `Archive.candidate`.
+        tokens: training tokens behind its metrics; 0 before it has any.
+        seeds: trainings of so many tokens, over whose seeds the metrics are means.
         failure: the kind of failure, or None.
         detail: the message of the failure.
-        frontier: whether no feasible candidate of the job dominates it.
+        frontier: whether it was trained on the whole budget and no feasible candidate dominates it.
         feasible: whether it satisfies the plan's constraints; False until it succeeded.
-        seconds: wall time of its evaluation.
-        weights: whether a runner keeps its trained weights on disk.
+        seconds: wall time of its trainings.
+        weights: the reference of its trained weights, as JSON, if they are kept.
     """
 
     job_id: str
@@ -133,14 +137,13 @@ class Candidate:
     genome: str
     digest: str
     state: CandidateState
-    attempt: int
     parents: list[int]
     variation: Variation
     baseline: str | None
     metrics: dict[str, float]
     choice: dict[str, Any]
-    outcome: int | None
-    curve: list[list[float]]
+    tokens: int
+    seeds: int
     failure: Failure | None
     detail: str
     frontier: bool
@@ -148,18 +151,32 @@ class Candidate:
     seconds: float
     created_at: datetime
     finished_at: datetime | None
-    weights: bool
+    weights: dict[str, Any] | None
 
 
-class PastCandidate(NamedTuple):
-    """Of a candidate what a search resumes from; for the meaning of each see `Candidate`."""
+@dataclass(frozen=True)
+class Training:
+    """One training of a candidate: its seed, its tokens and its outcome.
 
-    number: int
-    genome: str
-    digest: str
-    state: str
-    metrics: dict[str, float]
+    Attributes:
+        attempt: number of times it was begun; more than 1 after the death of a runner.
+        outcome: 1, 2, ... in the order of outcomes of the job; None before it has one.
+        curve: [step, training loss in nats] pairs.
+    """
+
+    seed: int
+    tokens: int
+    purpose: Purpose
+    state: CandidateState
+    attempt: int
     outcome: int | None
+    metrics: dict[str, float]
+    curve: list[list[float]]
+    failure: Failure | None
+    detail: str
+    seconds: float
+    created_at: datetime
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -171,27 +188,3 @@ class Event:
     kind: EventKind
     data: dict[str, Any]
     at: datetime
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right of one runner to work on a job.
-
-    Attributes:
-        attempt: number of claims on the job so far; a claim with a lower number no longer holds.
-        runner: a name for people to read.
-        lease_seconds: time after the last heartbeat at which another runner may claim the job.
-        plan: `Plan` as JSON.
-        space: `genome.Space` as JSON.
-        evolution: the state of the evolution to resume from; None when nothing was proposed yet.
-        reference: the hypervolume reference; empty when it was not computed yet.
-    """
-
-    job_id: str
-    attempt: int
-    runner: str
-    lease_seconds: float
-    plan: dict[str, Any]
-    space: dict[str, Any]
-    evolution: dict[str, Any] | None
-    reference: dict[str, float]

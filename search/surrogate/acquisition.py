@@ -1,6 +1,6 @@
 """The expected gain of hypervolume of genomes that were not trained, from the outcomes of those that were.
 
-N outcomes, P candidates that train now, M genomes to score, F features, D objectives.
+N outcomes, P trainings under way, M genomes to score, F features, D objectives.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from search.surrogate.box import Box
 from search.surrogate.improvement import added_volume, expected_improvement
-from search.surrogate.model import Prediction, Surrogate
+from search.surrogate.ladder import Ints, Ladder
+from search.surrogate.model import Prediction
 
 Floats = NDArray[np.float64]
 
@@ -24,18 +25,26 @@ class Seen(NamedTuple):
 
     Attributes:
         features, objectives: of the outcomes, (N, F) and (N, D).
+        rungs: the rung of each outcome, (N,), from 0 for the fewest tokens.
         feasible: whether an outcome may be on the frontier, (N,).
-        pending: features of the candidates that train now, (P, F).
+        pending, pending_rungs: features and rungs of the trainings under way, (P, F) and (P,).
     """
 
     features: Floats
     objectives: Floats
+    rungs: Ints
     feasible: NDArray[np.bool_]
     pending: Floats
+    pending_rungs: Ints
 
 
 class Scores(NamedTuple):
-    """The scores of M genomes: expected improvement, (M,), and the prediction of the uncertain objective, if any."""
+    """The scores of M genomes.
+
+    Attributes:
+        improvement: expected gain of hypervolume on the whole budget, (M,).
+        prediction: the uncertain objective, if any, on the rung where a genome begins.
+    """
 
     improvement: Floats
     prediction: Prediction | None
@@ -49,55 +58,73 @@ class Acquisition:
 
     Args:
         static_D: which objectives are static.
+        rungs: number of rungs; on the last one everything is trained on the whole budget.
     """
 
-    def __init__(self, static_D: list[bool]) -> None:
+    def __init__(self, static_D: list[bool], rungs: int = 1) -> None:
         self._static_D = np.array(static_D, dtype=bool)
-        self._surrogates = {d: Surrogate() for d, static in enumerate(static_D) if not static}
+        self._ladders = {d: Ladder(rungs) for d, static in enumerate(static_D) if not static}
+        self._last = rungs - 1
         self._searched = 0
 
     def learn(self, seen: Seen, growth: float) -> None:
         """Search the parameters of every surrogate, if the outcomes have grown by the factor since the last time."""
         if len(seen.features) >= growth * self._searched:
             self._searched = len(seen.features)
-            for d, surrogate in self._surrogates.items():
-                surrogate.search_parameters(seen.features, seen.objectives[:, d])
+            for d, ladder in self._ladders.items():
+                ladder.search_parameters(seen.features, seen.objectives[:, d], seen.rungs)
 
     def scores(self, seen: Seen, x_MF: Floats, static_MD: Floats) -> Scores:
         """Score genomes; `static_MD` holds their static objectives, and anything in the other columns."""
         count = len(seen.features)
         y_ND, known_MD = seen.objectives.copy(), static_MD.copy()
-        predictions = []
-        for d, surrogate in self._surrogates.items():
+        climbs = []
+        for d, ladder in self._ladders.items():
             x_NMF = np.vstack([seen.features, x_MF])
-            both = surrogate.predict(seen.features, seen.objectives[:, d], seen.pending, x_NMF)
-            y_ND[:, d], known_MD[:, d] = both.mean[:count], both.mean[count:]
-            predictions.append(Prediction(both.mean[count:], both.deviation[count:], both.noise))
-        points_ND = y_ND[seen.feasible] if seen.feasible.any() else y_ND
+            known = (seen.features, seen.objectives[:, d], seen.rungs, seen.pending, seen.pending_rungs)
+            climb = ladder.predict(*known, x_NMF)
+            y_ND[:, d], known_MD[:, d] = climb.last.mean[:count], climb.last.mean[count:]
+            climbs.append(climb)
+        points_ND = self._standing(y_ND, seen)
         box = Box.around(points_ND, self._static_D)
         front_KD = box.scaled(points_ND)
         front_KD = front_KD[moocore.is_nondominated(front_KD)]
         scaled_MD = box.scaled(known_MD)
-        if not predictions:
+        if not climbs:
             return Scores(added_volume(scaled_MD, front_KD, box.reference), None)
-        first = next(iter(self._surrogates))
+        first = next(iter(self._ladders))
         others = [d for d in range(len(self._static_D)) if d != first]
         improvement_M = expected_improvement(
             scaled_MD[:, first],
-            predictions[0].deviation / box.span[first],
+            climbs[0].last.deviation[count:] / box.span[first],
             scaled_MD[:, others],
             front_KD[:, first],
             front_KD[:, others],
             box.reference[[first, *others]],
         )
-        return Scores(improvement_M, predictions[0])
+        mean, deviation, noise = climbs[0].first
+        return Scores(improvement_M, Prediction(mean[count:], deviation[count:], noise))
 
     def state(self) -> dict[str, Any]:
         """Return the parameters of the surrogates as JSON."""
-        return {"searched": self._searched, "theta": {str(d): one.theta for d, one in self._surrogates.items()}}
+        return {"searched": self._searched, "ladders": {str(d): one.state() for d, one in self._ladders.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take on parameters that `state` returned."""
         self._searched = state["searched"]
-        for d, surrogate in self._surrogates.items():
-            surrogate.theta = state["theta"][str(d)]
+        ladders = state["ladders"] if "ladders" in state else _one_rung(state["theta"])
+        for d, ladder in self._ladders.items():
+            ladder.restore(ladders[str(d)])
+
+    def _standing(self, y_ND: Floats, seen: Seen) -> Floats:
+        """Return the points that a frontier is made of: the feasible ones on the whole budget, while there are some."""
+        for may_N in (seen.feasible & (seen.rungs == self._last), seen.feasible):
+            if may_N.any():
+                points_ND: Floats = y_ND[may_N]
+                return points_ND
+        return y_ND
+
+
+def _one_rung(theta: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return parameters that were stored before there were rungs."""
+    return {d: [one] for d, one in theta.items()}

@@ -36,7 +36,7 @@ class Bench:
         return Runner(
             self.archive,
             remembered,
-            self.artifacts,
+            str(self.artifacts),
             reference,
             twin_costs,
             "bench",
@@ -51,4 +51,6 @@ class Bench:
         return self.archive.candidates(job_id, 1000).items
 
     def files(self, job_id: str) -> dict[int, bytes]:
-        return {int(path.stem): path.read_bytes() for path in (self.artifacts / job_id).glob("*")}
+        """Return the artifacts of a job by candidate."""
+        folder = self.artifacts / job_id
+        return {int(path.relative_to(folder).parts[0]): path.read_bytes() for path in folder.rglob("*.safetensors")}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 
-from genome import Space
+from genome import Genome, Space
 from search.algorithms.algorithm import Begun, Outcome, Past
-from search.evolve import Evolution, Proposal
+from search.evolve import Evolution
 from search.objectives import objectives
+from search.origin import Purpose
 from search.plan import Plan
+from search.proposal import Further, Proposal
 from tests.search.twin import analytic, twin_costs
 
 
@@ -22,8 +25,17 @@ def begun(plan: Plan, seed: int = 0) -> Evolution:
 def asked(evolution: Evolution) -> Proposal:
     """Return the next proposal; there must be one."""
     proposal = evolution.ask()
-    assert proposal is not None
+    assert isinstance(proposal, Proposal)
     return proposal
+
+
+class UnderWay(NamedTuple):
+    """A training in flight."""
+
+    number: int
+    genome: Genome
+    tokens: int
+    purpose: str
 
 
 class Journey:
@@ -33,8 +45,9 @@ class Journey:
         self.evolution = evolution
         self.plan = plan
         self.begun: list[Begun] = []
+        self.trainings: list[tuple[int, int, str]] = []
         self.outcomes: list[Outcome] = []
-        self.in_flight: list[Begun] = []
+        self.in_flight: list[UnderWay] = []
         self.made: list[tuple[object, ...]] = []
 
     def step(self, choice: int) -> None:
@@ -43,28 +56,42 @@ class Journey:
         elif choice < 4 or not self.in_flight:
             self._ask()
         else:
-            one = self.in_flight.pop(choice % len(self.in_flight))
-            point = [round(x, 1) for x in objectives(analytic(one.genome), self.plan)]  # ties once broke resumption
-            excess = 0.5 if choice in (5, 6) else 0.0
-            self.outcomes.append(Outcome(one.number, one.genome, None if choice == 4 else point, excess))
-            self.evolution.tell(self.outcomes[-1])
+            self._tell(self.in_flight.pop(choice % len(self.in_flight)), choice)
+
+    def _tell(self, one: UnderWay, choice: int) -> None:
+        missing = 1 - one.tokens / self.plan.budget.tokens
+        point = [round(x + missing, 1) for x in objectives(analytic(one.genome), self.plan)]  # with ties
+        tokens = None if missing == 0 else one.tokens
+        found = None if choice == 4 else point
+        excess = 0.5 if choice in (5, 6) else 0.0
+        self.outcomes.append(Outcome(one.number, one.genome, found, excess, tokens, one.purpose == Purpose.REPEAT))
+        self.evolution.tell(self.outcomes[-1])
 
     def _ask(self) -> None:
-        proposal = self.evolution.ask()
-        if proposal is None:  # a generation is not complete
-            assert self.in_flight
+        asked = self.evolution.ask()
+        if asked is None:  # a generation is not complete, or all is done
             return
-        one = Begun(len(self.begun) + 1, proposal.genome, proposal.digest, dict(proposal.costs))
+        if isinstance(asked, Further):
+            genome = self.begun[asked.number - 1].genome
+            self._begin(UnderWay(asked.number, genome, asked.tokens, asked.purpose))
+            self.made.append(tuple(asked))
+            return
+        one = Begun(len(self.begun) + 1, asked.genome, asked.digest, dict(asked.costs))
         self.begun.append(one)
+        self._begin(UnderWay(one.number, one.genome, asked.tokens, Purpose.SEARCH))
+        made = (asked.parents, asked.variation, asked.choice, asked.genes, asked.repaired, asked.seed, asked.tokens)
+        self.made.append((str(asked.genome), *made))
+
+    def _begin(self, one: UnderWay) -> None:
         self.in_flight.append(one)
-        made = (proposal.parents, proposal.variation, proposal.choice, proposal.genes, proposal.repaired)
-        self.made.append((str(proposal.genome), *made))
+        self.trainings.append((one.number, one.tokens, one.purpose))
 
     def resumed(self) -> Journey:
+        """Return the journey that goes on from what an archive would hold."""
         state = json.loads(json.dumps(self.evolution.state(), allow_nan=False))
         space = Space.from_json(json.loads(json.dumps(self.evolution.space.to_json())))
-        past = Past(list(self.begun), list(self.outcomes), space)
+        past = Past(list(self.begun), list(self.outcomes), space, sorted(self.trainings))
         copy = Journey(Evolution.restore(self.plan, state, past, twin_costs(self.plan)), self.plan)
-        copy.begun, copy.outcomes = list(self.begun), list(self.outcomes)
+        copy.begun, copy.outcomes, copy.trainings = list(self.begun), list(self.outcomes), list(self.trainings)
         copy.in_flight, copy.made = list(self.in_flight), list(self.made)
         return copy

@@ -9,7 +9,7 @@ from search.archive import Archive
 from search.runner import Runner
 from tests.search.twin import Twin, corner, twin_costs
 
-url, artifacts, log, delay = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
+url, artifacts, log, delay = sys.argv[1], sys.argv[2], Path(sys.argv[3]), float(sys.argv[4])
 archive = Archive(url)
 runner = Runner(
     archive,

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from search.weights import weights_path
 
 from evaluator.evaluation import Failure, Request
 from evaluator.tasks.recall import RecallTask
 from genome import Space
-from search.archive.values import Action, Candidate, CandidateState, Claim, JobState
+from search.archive.runner_values import Claim
+from search.archive.values import Action, Candidate, CandidateState, JobState
 from search.job_run import LAST_ATTEMPT
 from search.plan import Constraint, Plan, SpacePlan
-from search.weights import weights_path
 from tests.search.bench import Bench
 from tests.search.twin import Twin, corner
 

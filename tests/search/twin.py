@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from evaluator.artifacts import Artifact, Artifacts
 from evaluator.evaluation import Evaluation, Failure, Request
 from evaluator.metrics import STATIC, STDERR_SUFFIX
 from genome import Genome
@@ -37,6 +38,24 @@ def analytic(genome: Genome, quality: str = "bits_per_byte") -> dict[str, float]
         "decode_ms": 1 + (size + cache) / depth,
         "train_seconds": 1.0,
     }
+
+
+def trained(request: Request) -> dict[str, float]:
+    """Return the metrics of a training: worse on fewer tokens, and different with another seed."""
+    quality = request.task.metric.name
+    metrics = analytic(Genome.parse(request.genome), quality)
+    missing = 1 - request.trained_tokens / request.budget.tokens
+    return {**metrics, quality: metrics[quality] + 0.5 * missing + 0.003 * (request.seed % 10)}
+
+
+def left_behind(request: Request) -> dict[str, Artifact]:
+    """Write what a training leaves: weights on the whole budget, a checkpoint before."""
+    if request.store is None:
+        return {}
+    name = "weights" if request.trained_tokens == request.budget.tokens else "checkpoint"
+    key = f"{request.store.prefix}/{name}-{request.trained_tokens}-{request.attempt}.safetensors"
+    text = f"{name} of {request.candidate}, attempt {request.attempt}"
+    return {name: Artifacts(request.store.url).write(key, text.encode())}
 
 
 def twin_costs(plan: Plan) -> CostsOf:
@@ -96,15 +115,14 @@ class Twin:
         self._upon(request)
         failure = self._fails(request)
         if failure:
-            return [Evaluation(request.candidate, request.attempt, failure=failure, detail="as asked", seconds=1.0)]
+            return [Evaluation.of(request, failure=failure, detail="as asked", seconds=1.0)]
         return [
-            Evaluation(
-                request.candidate,
-                request.attempt,
-                metrics=analytic(Genome.parse(request.genome), request.task.metric.name),
+            Evaluation.of(
+                request,
+                metrics=trained(request),
                 curve=((1, 5.0), (2, 4.0)),
                 seconds=1.0,
-                weights=f"weights of {request.candidate}, attempt {request.attempt}".encode(),
+                **left_behind(request),
             )
         ]
 

@@ -8,13 +8,13 @@ from typing import Any
 from evaluator.evaluation import Evaluation, Failure
 from genome import Genome, digest
 from search.archive import Archive
-from search.archive.values import Claim
+from search.archive.runner_values import Claim
 from search.costs import costs_of
-from search.evolve import Proposal
 from search.objectives import Frontier, objectives
 from search.origin import Variation
 from search.plan import Plan
 from search.presets import merged
+from search.proposal import Proposal
 
 SIZES = {"width": 16, "head_dim": 4, "space": {"depth": 4}, "candidates": 30}
 REFERENCE = {"bits_per_byte": 8.0, "parameters": 1e6, "cache_bytes": 1e7}

@@ -7,10 +7,10 @@ import re
 import zipfile
 
 from playwright.sync_api import Page, expect
+from search.weights import weights_path
 
 from search.algorithms.algorithm import Choice
 from search.origin import Reason
-from search.weights import weights_path
 from tests.api.dashboard.hand import Hand
 from tests.served import Service
 

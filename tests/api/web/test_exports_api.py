@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 import torch
+from search.weights import weights_path
 
 import star
-from search.weights import weights_path
 from tests.served import Service
 
 

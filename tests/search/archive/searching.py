@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
+from evaluator.artifacts import Artifact
 from evaluator.evaluation import Evaluation, Failure
 from genome import Genome
 from search.algorithms.algorithm import Outcome
 from search.archive import Archive
-from search.archive.values import Claim
+from search.archive.runner_values import Claim
 from search.evolve import Evolution
 from search.objectives import Frontier, objectives
+from search.observations import Summary
 from search.plan import Plan
+from search.proposal import Proposal
 from tests.search.twin import analytic, corner, twin_costs
 
 
@@ -50,8 +52,8 @@ class Searching:
 
     def propose(self) -> int:
         proposal = self.evolution.ask()
-        assert proposal is not None
-        return self.archive.propose(self.claim, proposal, self.evolution.state())
+        assert isinstance(proposal, Proposal)
+        return self.archive.propose(self.claim, proposal, self.evolution.state()).number
 
     def record(
         self,
@@ -61,24 +63,25 @@ class Searching:
         failure: Failure | None = None,
         feasible: bool = True,
         detail: str = "",
-        publish: Callable[[], None] = lambda: None,
     ) -> bool:
-        genome = next(c.genome for c in self.archive.in_flight(self.job_id) if c.number == number)
-        parsed = Genome.parse(genome)
-        metrics = {} if failure else analytic(parsed)
+        """Record the outcome of the training of a candidate that is in flight."""
+        begun = next(one for one in self.archive.in_flight(self.job_id) if one.number == number)
+        genome = Genome.parse(begun.genome)
+        metrics = {} if failure else analytic(genome)
         point = objectives(metrics, self.plan) if metrics else None
         standing = self.frontier.add(number, point) if point and feasible else self.frontier.standing()
-        self.evolution.tell(Outcome(number, parsed, point))
-        evaluation = Evaluation(number, attempt, metrics, ((1, 5.5),), failure, detail, seconds=2.0)
-        return self.archive.record(
+        self.evolution.tell(Outcome(number, genome, point))
+        weights = None if failure else Artifact.of(f"{self.job_id}/{number}", b"weights")
+        evaluation = Evaluation(number, attempt, metrics, ((1, 5.5),), failure, detail, 2.0, weights)
+        released = self.archive.record(
             self.claim,
-            evaluation,
-            feasible=feasible and not failure,
+            replace(evaluation, seed=begun.seed, tokens=begun.tokens),
+            summary=None if failure else Summary(metrics, begun.tokens, 1, feasible),
             standing=standing,
             state=self.evolution.state(),
-            weights=bool(standing.entered),
-            publish=publish,
+            keeps_weights=bool(standing.entered),
         )
+        return released is not None
 
     def go(self, count: int) -> None:
         """Propose and record `count` candidates; every fifth fails, every seventh is infeasible."""

@@ -16,9 +16,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from search.archive import Archive
-from search.archive.engine import MIGRATIONS, database_url, migration_config, now
-from search.archive.new_migration import new_migration
-from search.archive.tables import Record
+from search.archive.schema.engine import MIGRATIONS, database_url, migration_config, now
+from search.archive.schema.new_migration import new_migration
+from search.archive.schema.tables import Record
 from search.plan import Plan
 from tests.search.archive.searching import Searching
 

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Double
 
 Seq = BigInteger().with_variant(Integer, "sqlite")
 """An integer key that grows with every row. SQLite increments only keys of type INTEGER."""
+
+
+def _partial(name: str, rows: str) -> Index:
+    """Return an index over the rows of a table that satisfy a condition, by job and number."""
+    return Index(name, "job_id", "number", sqlite_where=text(rows), postgresql_where=text(rows))
 
 
 class Record(DeclarativeBase):
@@ -18,14 +34,14 @@ class Record(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text,
         float: Double,
-        dict[str, Any]: JSON,
+        dict[str, Any]: JSON(none_as_null=True),
         dict[str, float]: JSON,
         list[Any]: JSON,
     }
 
 
 class JobRecord(Record):
-    """A job: its plan, the runner that holds it, and counts of its candidates, which save counting rows."""
+    """A job: its plan, the runner that holds it, and counts of its candidates and trainings, which save counting rows."""
 
     __tablename__ = "jobs"
     __table_args__ = (Index("jobs_state", "state", "seq"), {"sqlite_autoincrement": True})
@@ -50,7 +66,9 @@ class JobRecord(Record):
     proposed: Mapped[int] = mapped_column(default=0)
     done: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
-    cancelled: Mapped[int] = mapped_column(default=0)
+    running: Mapped[int] = mapped_column(default=0, server_default="0")
+    outcomes: Mapped[int] = mapped_column(default=0, server_default="0")
+    tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     genes: Mapped[int] = mapped_column(BigInteger, default=0)
     repaired: Mapped[int] = mapped_column(BigInteger, default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)
@@ -78,24 +96,16 @@ class KeyRecord(Record):
 
 
 class CandidateRecord(Record):
-    """A candidate. Its two parents are columns, so parents and children are found by an index."""
+    """A candidate and a summary of its trainings. Its parents are columns, so relatives are found by an index."""
 
     __tablename__ = "candidates"
     __table_args__ = (
         UniqueConstraint("job_id", "digest", name="candidates_digest"),
         Index("candidates_mother", "job_id", "mother"),
         Index("candidates_father", "job_id", "father"),
-        Index(
-            "candidates_frontier", "job_id", "number", sqlite_where=text("frontier"), postgresql_where=text("frontier")
-        ),
-        Index(
-            "candidates_running",
-            "job_id",
-            "number",
-            sqlite_where=text("state = 'running'"),
-            postgresql_where=text("state = 'running'"),
-        ),
-        Index("candidates_weights", "job_id", "number", sqlite_where=text("weights"), postgresql_where=text("weights")),
+        _partial("candidates_frontier", "frontier"),
+        _partial("candidates_running", "state = 'running'"),
+        _partial("candidates_weights", "weights IS NOT NULL"),
     )
 
     job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"), primary_key=True)
@@ -103,32 +113,63 @@ class CandidateRecord(Record):
     genome: Mapped[str]
     digest: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
-    attempt: Mapped[int] = mapped_column(default=1)
     mother: Mapped[int | None]
     father: Mapped[int | None]
     variation: Mapped[str] = mapped_column(String(32))
     baseline: Mapped[str | None]
     metrics: Mapped[dict[str, float]] = mapped_column(default=dict)
     choice: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
-    outcome: Mapped[int | None]
-    curve: Mapped[list[Any]] = mapped_column(default=list)
+    tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    seeds: Mapped[int] = mapped_column(default=0, server_default="0")
     failure: Mapped[str | None] = mapped_column(String(32))
     detail: Mapped[str] = mapped_column(default="")
     feasible: Mapped[bool] = mapped_column(default=False)
     frontier: Mapped[bool] = mapped_column(default=False)
-    weights: Mapped[bool] = mapped_column(default=False)
+    weights: Mapped[dict[str, Any] | None]
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[float]
+    finished_at: Mapped[float | None]
+
+
+class TrainingRecord(Record):
+    """One training of a candidate and its outcome. A candidate is trained once for each seed and number of tokens."""
+
+    __tablename__ = "trainings"
+    __table_args__ = (
+        ForeignKeyConstraint(["job_id", "number"], ["candidates.job_id", "candidates.number"]),
+        _partial("trainings_running", "state = 'running'"),
+        _partial("trainings_finish", "purpose = 'honest finish'"),
+        _partial("trainings_checkpoint", "checkpoint IS NOT NULL"),
+    )
+
+    job_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seed: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    tokens: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    purpose: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(default=1)
+    spent: Mapped[int] = mapped_column(BigInteger)
+    outcome: Mapped[int | None]
+    metrics: Mapped[dict[str, float]] = mapped_column(default=dict)
+    curve: Mapped[list[Any]] = mapped_column(default=list)
+    failure: Mapped[str | None] = mapped_column(String(32))
+    detail: Mapped[str] = mapped_column(default="")
+    checkpoint: Mapped[dict[str, Any] | None]
     seconds: Mapped[float] = mapped_column(default=0.0)
     created_at: Mapped[float]
     finished_at: Mapped[float | None]
 
 
 class HistoryRecord(Record):
-    """The frontier at the moment when `done` candidates had an outcome."""
+    """The frontier after so many outcomes of trainings, which took so many tokens."""
 
     __tablename__ = "history"
 
     job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"), primary_key=True)
-    done: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    outcome: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    done: Mapped[int]
+    tokens: Mapped[int] = mapped_column(BigInteger)
     hypervolume: Mapped[float]
     frontier_size: Mapped[int]
     at: Mapped[float]

@@ -1,6 +1,6 @@
 """Writes the migration that brings the tables from the latest revision to `tables.py`.
 
-Run it as `python -m search.archive.new_migration NAME` after a change of `tables.py`; read the new file in
+Run it as `python -m search.archive.schema.new_migration NAME` after a change of `tables.py`; read the new file in
 `migrations/versions` before it is committed.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 from alembic import command
 from sqlalchemy import MetaData
 
-from search.archive.engine import MIGRATIONS, database_url, migration_config, open_engine
-from search.archive.tables import Record
+from search.archive.schema.engine import MIGRATIONS, database_url, migration_config, open_engine
+from search.archive.schema.tables import Record
 
 NAME = re.compile(r"[a-z][a-z0-9_]{2,39}")
 
@@ -64,7 +64,7 @@ def _drop_empty(_context: Any, _revision: Any, directives: list[Any]) -> None:
 def main() -> None:
     """Write the migration that the command line names."""
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m search.archive.new_migration NAME")
+        sys.exit("usage: python -m search.archive.schema.new_migration NAME")
     try:
         written = new_migration(sys.argv[1])
     except ValueError as error:

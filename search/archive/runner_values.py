@@ -1,0 +1,70 @@
+"""What a runner reads of the job it holds, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right of one runner to work on a job.
+
+    Attributes:
+        attempt: number of claims on the job so far; a claim with a lower number no longer holds.
+        runner: a name for people to read.
+        lease_seconds: time after the last heartbeat at which another runner may claim the job.
+        plan: `Plan` as JSON.
+        space: `genome.Space` as JSON.
+        evolution: the state of the evolution to resume from; None when nothing was proposed yet.
+        reference: the hypervolume reference; empty when it was not computed yet.
+    """
+
+    job_id: str
+    attempt: int
+    runner: str
+    lease_seconds: float
+    plan: dict[str, Any]
+    space: dict[str, Any]
+    evolution: dict[str, Any] | None
+    reference: dict[str, float]
+
+
+class InFlight(NamedTuple):
+    """A training that was begun and has no outcome; `spent` are the tokens that it reads itself."""
+
+    number: int
+    seed: int
+    tokens: int
+    purpose: str
+    attempt: int
+    spent: int
+    genome: str
+    baseline: str | None
+
+    def shown(self) -> dict[str, Any]:
+        """Return what its row and its events hold."""
+        return {name: getattr(self, name) for name in ("number", "seed", "tokens", "purpose", "attempt")}
+
+
+class PastCandidate(NamedTuple):
+    """Of a candidate what a search resumes from; for the meaning of each see `Candidate`."""
+
+    number: int
+    genome: str
+    digest: str
+    baseline: str | None
+    metrics: dict[str, float]
+
+
+class PastTraining(NamedTuple):
+    """Of a training what a search resumes from; for the meaning of each see `Training`."""
+
+    number: int
+    seed: int
+    tokens: int
+    purpose: str
+    state: str
+    metrics: dict[str, float]
+    outcome: int | None
+    checkpoint: dict[str, Any] | None

@@ -1,0 +1,103 @@
+"""The rows of trainings and candidates as outcomes change them, and the artifacts that they refer to.
+
+An artifact is deleted only after no row refers to it, so a runner that dies leaves files that nobody refers to, never a
+reference without a file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert, null, select, update
+from sqlalchemy.orm import Session
+
+from evaluator.evaluation import Evaluation
+from search.archive.runner_values import InFlight
+from search.archive.schema.engine import now
+from search.archive.schema.tables import CandidateRecord, JobRecord, TrainingRecord
+from search.archive.values import CandidateState
+from search.objectives import Standing
+from search.observations import Summary
+from search.origin import Purpose
+
+
+def begin_training(session: Session, job: JobRecord, begun: InFlight) -> None:
+    """Insert a training that is under way."""
+    job.running += 1
+    values = {**begun.shown(), "spent": begun.spent, "state": CandidateState.RUNNING}
+    session.execute(insert(TrainingRecord).values(job_id=job.id, **values, created_at=now()))
+
+
+def write_outcome(training: TrainingRecord, evaluation: Evaluation, outcome: int, at: float) -> None:
+    """Write the outcome of a training, which is the job's n-th."""
+    training.state = CandidateState.FAILED if evaluation.failure else CandidateState.SUCCEEDED
+    training.outcome = outcome
+    training.metrics = dict(evaluation.metrics)
+    training.curve = [list(point) for point in evaluation.curve]
+    training.failure = evaluation.failure
+    training.detail = _stored(evaluation.detail)
+    training.checkpoint = None if evaluation.checkpoint is None else evaluation.checkpoint.to_json()
+    training.seconds = evaluation.seconds
+    training.finished_at = at
+
+
+def summarise(candidate: CandidateRecord, evaluation: Evaluation, summary: Summary | None, at: float) -> None:
+    """Bring a candidate up to date after one of its trainings. A failure counts if it is the first outcome."""
+    candidate.seconds += evaluation.seconds
+    candidate.finished_at = at
+    if summary is not None:
+        candidate.state = CandidateState.SUCCEEDED
+        candidate.metrics = {**candidate.metrics, **summary.metrics}
+        candidate.tokens, candidate.seeds, candidate.feasible = summary.tokens, summary.seeds, summary.feasible
+    elif candidate.state == CandidateState.RUNNING:
+        candidate.state = CandidateState.FAILED
+        candidate.failure, candidate.detail = evaluation.failure, _stored(evaluation.detail)
+
+
+def released_checkpoint(session: Session, training: TrainingRecord) -> list[str]:
+    """Give up the checkpoint that this training went on from, and return its key."""
+    if training.purpose != Purpose.PROMOTION:
+        return []
+    t = TrainingRecord
+    own = (t.job_id == training.job_id, t.number == training.number, t.seed == training.seed)
+    before = session.scalars(select(t).where(*own, t.tokens < training.tokens, t.checkpoint.is_not(None))).all()
+    keys = [str(row.checkpoint["key"]) for row in before if row.checkpoint]
+    for row in before:
+        row.checkpoint = None
+    return keys
+
+
+def kept_weights(candidate: CandidateRecord, evaluation: Evaluation) -> list[str]:
+    """Refer to the weights of a training; those that the candidate had before are given up."""
+    if evaluation.weights is None:
+        return []
+    before = candidate.weights
+    candidate.weights = evaluation.weights.to_json()
+    return [] if before is None else [str(before["key"])]
+
+
+def unkept_weights(evaluation: Evaluation) -> list[str]:
+    """Return the key of weights that nobody refers to."""
+    return [] if evaluation.weights is None else [evaluation.weights.key]
+
+
+def moved_frontier(session: Session, job: JobRecord, standing: Standing) -> list[str]:
+    """Take candidates off the frontier, which gives up their weights unless they are baselines, and put others on it."""
+    c = CandidateRecord
+    if standing.entered:
+        session.execute(_of(job, standing.entered).values(frontier=True))
+    if not standing.left:
+        return []
+    left = (c.job_id == job.id, c.number.in_(standing.left), c.baseline.is_(None), c.weights.is_not(None))
+    keys = [str(weights["key"]) for weights in session.scalars(select(c.weights).where(*left)) if weights]
+    session.execute(update(c).where(*left).values(weights=null()))
+    session.execute(_of(job, standing.left).values(frontier=False))
+    return keys
+
+
+def _of(job: JobRecord, numbers: tuple[int, ...]) -> Any:
+    return update(CandidateRecord).where(CandidateRecord.job_id == job.id, CandidateRecord.number.in_(numbers))
+
+
+def _stored(detail: str) -> str:
+    return detail.replace("\0", "")  # PostgreSQL cannot store NUL in text

@@ -1,0 +1,72 @@
+"""What the trainings of a candidate say together: means over seeds, at the most tokens it was trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from evaluator.metrics import STDERR_SUFFIX
+from search.objectives import violation
+from search.plan import Plan
+
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A candidate after its trainings.
+
+    Attributes:
+        metrics: means over the seeds, with standard errors.
+        tokens: the tokens of each of these trainings.
+        seeds: their number.
+        feasible: whether the means keep the plan's limits.
+    """
+
+    metrics: dict[str, float]
+    tokens: int
+    seeds: int
+    feasible: bool
+
+
+class Observations:
+    """The metrics of every training of a job that succeeded, by candidate; only the most tokens of each are kept."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._tokens: dict[int, int] = {}
+        self._found: dict[int, list[Metrics]] = {}
+
+    def add(self, number: int, tokens: int, metrics: Metrics) -> Summary:
+        """Take on a training, and return the candidate after it."""
+        if tokens > self._tokens.get(number, 0):
+            self._tokens[number], self._found[number] = tokens, []
+        if tokens == self._tokens[number]:
+            self._found[number].append(metrics)
+        found = self._found[number]
+        metrics = mean_metrics(found)
+        return Summary(metrics, self._tokens[number], len(found), violation(metrics, self._plan) == 0)
+
+
+def mean_metrics(found: Sequence[Metrics]) -> dict[str, float]:
+    """Return the mean of every metric over trainings with different seeds, and its standard error.
+
+    The standard error of one training is its own, from the validation sequences. That of several comes from their
+    spread, in which the validation sequences have their part.
+    """
+    if len(found) == 1:
+        return dict(found[0])
+    names = [name for name in found[0] if not name.endswith(STDERR_SUFFIX)]
+    columns = {name: [one[name] for one in found] for name in names}
+    means = {name: fmean(column) for name, column in columns.items()}
+    spread = {f"{name}{STDERR_SUFFIX}": stderr(column) for name, column in columns.items()}
+    return means | {name: value for name, value in spread.items() if name in found[0]}
+
+
+def stderr(values: Sequence[float]) -> float:
+    """Return the standard error of a mean of at least two values."""
+    mean = fmean(values)
+    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return math.sqrt(variance / len(values))

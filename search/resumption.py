@@ -1,0 +1,84 @@
+"""What a runner rebuilds from the archive when it takes up a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from evaluator.artifacts import Artifact
+from evaluator.metrics import STATIC
+from genome import Genome, Space
+from search.algorithms.algorithm import Begun, Outcome, Past
+from search.archive import Archive
+from search.archive.runner_values import PastTraining
+from search.archive.values import CandidateState
+from search.objectives import objectives, violation
+from search.observations import Observations
+from search.origin import Purpose
+from search.plan import Plan
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """The past of a job.
+
+    Attributes:
+        past: the past of its search as the evolution knew it.
+        observations: of all candidates.
+        points: the objectives of the feasible candidates that were trained on the whole budget, by number.
+        checkpoints: of the candidates that may be promoted, by number.
+        finish_begun: number and seed of each training of the honest finish that was begun.
+        baselines: the numbers of the baselines.
+    """
+
+    plan: Plan
+    past: Past
+    observations: Observations
+    points: dict[int, list[float]]
+    checkpoints: dict[int, Artifact]
+    finish_begun: set[tuple[int, int]]
+    baselines: list[int]
+
+    @classmethod
+    def read(cls, archive: Archive, job_id: str, plan: Plan, space: Space) -> Self:
+        """Read the past of a job."""
+        candidates, trainings = archive.past(job_id), archive.past_trainings(job_id)
+        begun = [Begun(row.number, Genome.parse(row.genome), row.digest, _static(row.metrics)) for row in candidates]
+        genomes = {one.number: one.genome for one in begun}
+        searching = [row for row in trainings if row.purpose != Purpose.FINISH]
+        observations, points = Observations(plan), {}
+        for row in searching:
+            if row.state == CandidateState.SUCCEEDED:
+                summary = observations.add(row.number, row.tokens, row.metrics)
+                if summary.tokens == plan.budget.tokens:
+                    points[row.number] = objectives(summary.metrics, plan) if summary.feasible else None
+        return cls(
+            plan=plan,
+            past=Past(
+                begun=begun,
+                outcomes=[_outcome(row, genomes[row.number], plan) for row in searching if row.outcome is not None],
+                space=space,
+                trainings=[(row.number, row.tokens, row.purpose) for row in searching],
+            ),
+            observations=observations,
+            points={number: point for number, point in points.items() if point is not None},
+            checkpoints={row.number: Artifact.from_json(row.checkpoint) for row in trainings if row.checkpoint},
+            finish_begun={(row.number, row.seed) for row in trainings if row.purpose == Purpose.FINISH},
+            baselines=[row.number for row in candidates if row.baseline],
+        )
+
+
+def _outcome(row: PastTraining, genome: Genome, plan: Plan) -> Outcome:
+    succeeded = row.state == CandidateState.SUCCEEDED
+    return Outcome(
+        row.number,
+        genome,
+        objectives(row.metrics, plan) if succeeded else None,
+        violation(row.metrics, plan) if succeeded else 0.0,
+        None if row.tokens == plan.budget.tokens else row.tokens,
+        row.purpose == Purpose.REPEAT,
+    )
+
+
+def _static(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name in STATIC}
