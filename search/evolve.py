@@ -1,9 +1,9 @@
 """A search by ask and tell: every `ask` returns one training to begin, and every `tell` reports one outcome.
 
 Asks and tells may come in any order, so no worker waits for another. Promotions that are due come first, then repeats
-of uncertain members of the frontier, then new genomes: the initial design, and what an algorithm chooses. A genome is proposed only if it is new and its exact costs keep the plan's limits, so nothing is trained for
-costs that were known before. Every random number follows from one generator: a search resumes exactly from its state
-and its past.
+of uncertain members of the frontier, then new genomes: the initial design, and what an algorithm chooses. A genome is
+proposed only if it is new and its exact costs keep the plan's limits, so nothing is trained for costs that were known
+before. Every random number follows from one generator: a search resumes exactly from its state and its past.
 """
 
 from __future__ import annotations

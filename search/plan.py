@@ -120,7 +120,7 @@ class Plan(Value):
     mutation: FiniteFloat = Field(default=0.1, ge=0, le=1, description="probability that a gene is redrawn")
     rungs: Rungs = Rungs()
     repeats: FiniteFloat = Field(
-        default=0, ge=0, le=1, description="share of the trainings that repeat uncertain members of the frontier"
+        default=0.0, ge=0, le=1, description="share of the trainings that repeat uncertain members of the frontier"
     )
     finish: Finish = Finish()
     seed: int = Field(default=0, ge=0, le=SEEDS - 1, description="seed of the search and of its first trainings")

@@ -13,10 +13,11 @@ PLANNED = {
     "postgresql": "CAST({0} AS jsonb) -> 'budget' ->> '{1}'",
 }
 
-JSON_OF = {
-    "sqlite": "json_object('key', job_id || '/' || number || '.safetensors', 'digest', NULL, 'size', NULL)",
-    "postgresql": ("json_build_object('key', job_id || '/' || number || '.safetensors', 'digest', NULL, 'size', NULL)"),
-}
+REFERRED = """
+UPDATE candidates
+SET weights = {json_object}('key', job_id || '/' || number || '.safetensors', 'digest', NULL, 'size', NULL)
+WHERE kept
+"""
 
 MOVED = """
 INSERT INTO trainings (job_id, number, seed, tokens, purpose, state, attempt, spent, outcome, metrics, curve, failure,
@@ -61,7 +62,7 @@ def upgrade() -> None:
     op.drop_index("candidates_weights", "candidates")
     op.execute("ALTER TABLE candidates RENAME COLUMN weights TO kept")
     op.add_column("candidates", sa.Column("weights", sa.JSON()))
-    op.execute(sa.text(f"UPDATE candidates SET weights = {JSON_OF[_dialect()]} WHERE kept"))
+    _execute(REFERRED)
     for name in ("kept", "attempt", "outcome", "curve"):
         op.drop_column("candidates", name)
     op.drop_column("jobs", "cancelled")
@@ -142,7 +143,8 @@ def _history(key: str, copied: str) -> None:
 def _execute(statement: str) -> None:
     tokens = " * ".join(f"CAST({_planned(name)} AS BIGINT)" for name in ("steps", "batch", "length"))
     seeds = {"sqlite": "jobs.plan ->> '$.seed'", "postgresql": "CAST(jobs.plan AS jsonb) ->> 'seed'"}
-    op.execute(sa.text(statement.format(tokens=tokens, seed=seeds[_dialect()])))
+    json_object = {"sqlite": "json_object", "postgresql": "json_build_object"}[_dialect()]
+    op.execute(sa.text(statement.format(tokens=tokens, seed=seeds[_dialect()], json_object=json_object)))
 
 
 def _planned(name: str) -> str:

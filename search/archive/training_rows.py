@@ -82,7 +82,11 @@ def unkept_weights(evaluation: Evaluation) -> list[str]:
 
 
 def moved_frontier(session: Session, job: JobRecord, standing: Standing) -> list[str]:
-    """Take candidates off the frontier, which gives up their weights unless they are baselines, and put others on it."""
+    """Put candidates on the frontier and take others off, which gives up their weights unless they are baselines.
+
+    Returns:
+        The keys of the weights that were given up.
+    """
     c = CandidateRecord
     if standing.entered:
         session.execute(_of(job, standing.entered).values(frontier=True))

@@ -1,4 +1,4 @@
-"""Quality across rungs: a model of the lowest rung, and for each further rung a model of what the tokens between change.
+"""Quality across rungs: a model of the lowest rung, and for each further one a model of what its tokens change.
 
 A short training ranks genomes well, but not without bias: attention, for one, gains late. The change from rung to rung
 is therefore predicted from the genome too, as high = low + change (Kennedy and O'Hagan 2000).

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evaluator.evaluation import Evaluator
 from search.archive import Archive
-from search.archive.values import Candidate
+from search.archive.values import Candidate, Training
 from search.plan import Plan
 from search.runner import Runner
 from tests.search.twin import Twin, corner, twin_costs
@@ -49,6 +49,9 @@ class Bench:
 
     def rows(self, job_id: str) -> list[Candidate]:
         return self.archive.candidates(job_id, 1000).items
+
+    def trainings(self, job_id: str) -> list[Training]:
+        return [one for row in self.rows(job_id) for one in self.archive.trainings(job_id, row.number)]
 
     def files(self, job_id: str) -> dict[int, bytes]:
         """Return the artifacts of a job by candidate."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.artifacts import Artifacts
 from search.archive import Archive
 from search.archive.values import CandidateState, JobState
 from search.plan import Plan, SpacePlan
@@ -31,9 +32,10 @@ def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_pa
         _wait_for_lease(archive)
         for candidate in interrupted:
             assert archive.candidate(job_id, candidate).state is CandidateState.RUNNING
-    (artifacts / job_id / "999.safetensors").write_bytes(b"written, but never recorded")
+    store = Artifacts(str(artifacts))
+    store.write(f"{job_id}/999/3/weights-1.safetensors", b"written, but never recorded")
     (artifacts / job_id / "1.123.tmp").write_bytes(b"half writ")
-    Runner(archive, lambda: Twin(3, log=log), artifacts, corner, twin_costs, "last").run_until_idle()
+    Runner(archive, lambda: Twin(3, log=log), str(artifacts), corner, twin_costs, "last").run_until_idle()
 
     job = archive.job(job_id)
     rows = archive.candidates(job_id, 100).items
@@ -42,7 +44,7 @@ def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_pa
     assert archive.history(job_id)["done"] == list(range(1, plan.candidates + 1))
 
     begun = Counter(int(line.split()[0]) for line in log.read_text().splitlines())
-    attempts = {c.number: c.attempt for c in rows}
+    attempts = {c.number: archive.trainings(job_id, c.number)[0].attempt for c in rows}
     assert set(begun) == set(attempts)
     assert all(begun[number] <= attempts[number] for number in attempts)
     assert max(attempts.values()) > 1, "candidates in flight were begun again"
@@ -52,8 +54,8 @@ def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_pa
     assert sorted(finished) == sorted(attempts), "each outcome was announced once"
 
     kept = {c.number for c in rows if c.frontier or c.baseline}
-    assert {path.name for path in (artifacts / job_id).iterdir()} == {f"{n}.safetensors" for n in kept}
-    assert archive.with_weights(job_id) == kept
+    assert {c.number for c in rows if c.weights} == kept
+    assert set(store.keys(job_id)) == archive.artifacts(job_id) == {c.weights["key"] for c in rows if c.weights}
 
 
 def _killed_after(archive: Archive, job_id: str, done: int, arguments: list[str]) -> list[int]:

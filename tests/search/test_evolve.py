@@ -157,8 +157,9 @@ def test_while_nothing_is_feasible_the_less_infeasible_have_the_children() -> No
 def test_a_space_that_is_used_up_says_so() -> None:
     space = SpacePlan(depth=3, classes=("SA-1", "GMemless"), share_weights=False, share_features=False)
     evolution = begun(Plan(space=space, population=4, algorithm=AlgorithmName.NSGA2, stacks=0))
-    made = []
-    while proposal := evolution.ask():
+    made: list[Proposal] = []
+    while (proposal := evolution.ask()) is not None:
+        assert isinstance(proposal, Proposal)
         made.append(proposal)
         evolution.tell(Outcome(len(made), proposal.genome, objectives(analytic(proposal.genome), PLAN)))
     assert len({p.digest for p in made}) == len(made) == 8

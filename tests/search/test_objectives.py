@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluator.artifacts import Artifact
 from evaluator.evaluation import Evaluation, Failure
 from search.objectives import Frontier, judged, objectives, violation
 from search.plan import Constraint, Plan
@@ -94,7 +95,7 @@ def test_violation_adds_up_the_relative_excess(changes: dict[str, float], expect
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_metric_that_is_not_finite_is_a_divergence(bad: float) -> None:
-    verdict = judged(Evaluation(1, 1, metrics={**METRICS, "decode_ms": bad}, weights=b"x"), PLAN)
+    verdict = judged(Evaluation(1, 1, metrics={**METRICS, "decode_ms": bad}, weights=Artifact.of("1", b"x")), PLAN)
     assert (verdict.failure, verdict.metrics, verdict.weights) == (Failure.DIVERGED, {}, None)
     assert "decode_ms" in verdict.detail
 
@@ -106,7 +107,7 @@ def test_a_metric_that_is_asked_for_and_missing_is_a_failure() -> None:
 
 
 def test_a_good_evaluation_passes_unchanged_and_losses_that_are_not_finite_leave_the_curve() -> None:
-    good = Evaluation(1, 1, metrics=METRICS, curve=((1, 3.0),), weights=b"x")
+    good = Evaluation(1, 1, metrics=METRICS, curve=((1, 3.0),), weights=Artifact.of("1", b"x"))
     assert judged(good, PLAN) == good
     diverged = Evaluation(1, 1, failure=Failure.DIVERGED, curve=((1, 3.0), (2, math.nan)))
     assert judged(diverged, PLAN).curve == ((1, 3.0),)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from search.weights import weights_path
 
+from evaluator.artifacts import Artifact, Artifacts
 from evaluator.evaluation import Failure, Request
 from evaluator.tasks.recall import RecallTask
 from genome import Space
@@ -40,8 +40,10 @@ def test_a_search_runs_to_its_end(bench: Bench, plan: Plan, capacity: int) -> No
     assert {"baseline", "sample", "crossover+mutation"} <= {c.variation for c in rows}
     kept = {c.number for c in rows if c.frontier or c.baseline}
     assert bench.files(job_id) == {n: f"weights of {n}, attempt 1".encode() for n in kept}
-    assert bench.archive.with_weights(job_id) == kept
-    assert weights_path(bench.artifacts, job_id, min(kept)).is_file()
+    references = [c.weights for c in rows if c.weights]
+    assert bench.archive.artifacts(job_id) == {one["key"] for one in references}
+    for one in references:
+        Artifacts(str(bench.artifacts)).read(Artifact.from_json(one))
     assert [twin.closed for twin in bench.twins] == [True]
 
 
@@ -114,7 +116,7 @@ def test_a_pause_lets_what_is_in_flight_finish(bench: Bench, plan: Plan) -> None
     assert bench.runner().run_until_idle() == 1
     job = bench.archive.job(job_id)
     assert (job.state, job.done) == (JobState.SUCCEEDED, plan.candidates)
-    assert {c.attempt for c in bench.rows(job_id)} == {1}
+    assert {training.attempt for training in bench.trainings(job_id)} == {1}
 
 
 def test_a_cancel_abandons_what_is_in_flight(bench: Bench, plan: Plan) -> None:
@@ -183,7 +185,7 @@ def test_a_runner_that_lost_its_lease_lets_go_without_a_trace(bench: Bench, plan
     bench.runner(lambda: Twin(2, upon=upon), beat=60).run_job(first)
     job = bench.archive.job(job_id)
     assert (job.state, job.done) == (JobState.RUNNING, 4)
-    assert not weights_path(bench.artifacts, job_id, 5).exists()
+    assert all(f"/{job_id}/5/" not in f"/{key}" for key in bench.archive.artifacts(job_id))
     assert bench.twins[0].closed
     assert taken[0] is not None
     assert bench.archive.heartbeat(taken[0]) is JobState.RUNNING
@@ -205,6 +207,7 @@ def test_a_candidate_that_kills_its_runners_is_given_up(bench: Bench, plan: Plan
             bench.runner(lambda: Twin(upon=upon), lease_seconds=0).run_until_idle()
     bench.runner(lambda: Twin(upon=upon)).run_until_idle()
     third = bench.archive.candidate(job_id, 3)
-    assert (third.state, third.failure, third.attempt) == (CandidateState.FAILED, Failure.KILLED, LAST_ATTEMPT)
+    assert (third.state, third.failure) == (CandidateState.FAILED, Failure.KILLED)
+    assert [training.attempt for training in bench.archive.trainings(job_id, 3)] == [LAST_ATTEMPT]
     assert f"begun {LAST_ATTEMPT} times" in third.detail
     assert bench.archive.job(job_id).state is JobState.SUCCEEDED

@@ -9,6 +9,7 @@ from search.algorithms.algorithm import Begun, Outcome, Past
 from search.evolve import Evolution
 from search.objectives import objectives
 from search.plan import AlgorithmName, Plan, SpacePlan
+from tests.search.journey import asked
 from tests.search.twin import analytic, twin_costs
 
 PLAN = Plan(
@@ -72,8 +73,7 @@ def test_a_stored_search_continues_with_the_same_proposals() -> None:
     evolution = Evolution.restore(PLAN, STATE, past, twin_costs(PLAN))
     made = []
     for number in range(12, 18):
-        proposal = evolution.ask()
-        assert proposal is not None
+        proposal = asked(evolution)
         made.append(
             (str(proposal.genome), proposal.parents, proposal.variation.value, proposal.genes, proposal.repaired)
         )

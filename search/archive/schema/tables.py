@@ -41,7 +41,7 @@ class Record(DeclarativeBase):
 
 
 class JobRecord(Record):
-    """A job: its plan, the runner that holds it, and counts of its candidates and trainings, which save counting rows."""
+    """A job: its plan, the runner that holds it, and counts that save counting rows."""
 
     __tablename__ = "jobs"
     __table_args__ = (Index("jobs_state", "state", "seq"), {"sqlite_autoincrement": True})

@@ -22,7 +22,8 @@ def claim_all(url: str, name: str, wait: Callable[[], object]) -> list[str]:
     genome = Plan().baseline_genomes()["Transformer++"]
     while claim := archive.claim(name, 60):
         for n in range(3):
-            archive.propose(claim, Proposal(genome, f"{n:016x}", (), Variation.SAMPLE, None, 1, 0), {"n": n})
+            proposal = Proposal(genome, f"{n:016x}", 0, 2048, (), Variation.SAMPLE, None, 1, 0)
+            archive.propose(claim, proposal, {"n": n})
             archive.heartbeat(claim)
         archive.finish(claim, JobState.SUCCEEDED)
         claimed.append(claim.job_id)

@@ -8,4 +8,4 @@ from search.plan import AlgorithmName, Plan, SpacePlan
 @pytest.fixture
 def plan() -> Plan:
     """A plan whose algorithm proposes in milliseconds."""
-    return Plan(space=SpacePlan(depth=4), algorithm=AlgorithmName.NSGA2, candidates=20, population=6, seed=7)
+    return Plan(space=SpacePlan(depth=4), algorithm=AlgorithmName.NSGA2, candidates=30, population=6, seed=7)

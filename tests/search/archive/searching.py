@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -63,6 +63,7 @@ class Searching:
         failure: Failure | None = None,
         feasible: bool = True,
         detail: str = "",
+        state: dict[str, Any] | None = None,
     ) -> bool:
         """Record the outcome of the training of a candidate that is in flight."""
         begun = next(one for one in self.archive.in_flight(self.job_id) if one.number == number)
@@ -78,7 +79,7 @@ class Searching:
             replace(evaluation, seed=begun.seed, tokens=begun.tokens),
             summary=None if failure else Summary(metrics, begun.tokens, 1, feasible),
             standing=standing,
-            state=self.evolution.state(),
+            state=self.evolution.state() if state is None else state,
             keeps_weights=bool(standing.entered),
         )
         return released is not None

@@ -9,6 +9,7 @@ import pytest
 
 from search.archive import Archive
 from search.archive.errors import IdempotencyError, IllegalActionError, LeaseLostError, NotFoundError
+from search.archive.queries import HISTORY_COLUMNS
 from search.archive.values import LEGAL, Action, CandidateState, JobState
 from search.plan import Plan
 from tests.search.archive.searching import Searching, claimed
@@ -126,7 +127,7 @@ def test_an_unknown_job_or_candidate_is_not_found(archive: Archive, plan: Plan) 
     ):
         with pytest.raises(NotFoundError, match="there is no"):
             read()
-    assert archive.history(job.id) == {"done": [], "hypervolume": [], "frontier_size": [], "at": []}
+    assert archive.history(job.id) == {name: [] for name in HISTORY_COLUMNS}
     assert archive.points(job.id)["number"] == []
 
 

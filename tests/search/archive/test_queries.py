@@ -8,14 +8,15 @@ from evaluator.evaluation import Failure
 from evaluator.metrics import STATIC
 from search.archive import Archive
 from search.archive.values import Action, CandidateState, EventKind, JobState
+from search.origin import Purpose
 from search.plan import Plan
 from tests.search.archive.searching import Searching
+from tests.search.journey import asked
 
 
 def test_a_genome_enters_a_job_once(archive: Archive, plan: Plan) -> None:
     search = Searching.started(archive, plan)
-    proposal = search.evolution.ask()
-    assert proposal is not None
+    proposal = asked(search.evolution)
     archive.propose(search.claim, proposal, search.evolution.state())
     with pytest.raises(Exception, match=r"(?i)unique"):
         archive.propose(search.claim, proposal, search.evolution.state())
@@ -56,13 +57,17 @@ def test_all_queries_of_a_search_agree(archive: Archive, plan: Plan) -> None:
     assert history["hypervolume"] == sorted(history["hypervolume"])
     assert (history["hypervolume"][-1], history["frontier_size"][-1]) == (job.hypervolume, job.frontier_size)
     assert history["at"] == sorted(history["at"])
-    assert archive.with_weights(search.job_id) == {c.number for c in rows if c.weights}
+    assert archive.artifacts(search.job_id) == {c.weights["key"] for c in rows if c.weights}
     assert {c.number for c in rows if c.weights and not c.baseline} == best - {c.number for c in rows if c.baseline}
     past = archive.past(search.job_id)
-    assert [(one.number, one.genome, one.digest, one.state) for one in past] == [
-        (c.number, c.genome, c.digest, c.state) for c in rows
+    assert [(one.number, one.genome, one.digest, one.baseline) for one in past] == [
+        (c.number, c.genome, c.digest, c.baseline) for c in rows
     ]
-    assert sorted(one.outcome or 0 for one in past) == list(range(1, 26))
+    trainings = archive.past_trainings(search.job_id)
+    assert [one.outcome for one in trainings] == history["outcome"] == list(range(1, 26))
+    assert [(one.number, one.state) for one in trainings] == [(c.number, c.state) for c in rows]
+    assert history["tokens"] == [n * plan.budget.tokens for n in range(1, 26)]
+    assert (job.outcomes, job.tokens) == (25, 25 * plan.budget.tokens)
 
 
 @pytest.mark.slow
@@ -83,13 +88,15 @@ def test_a_candidate_keeps_its_outcome(archive: Archive, plan: Plan) -> None:
     search.record(good)
     search.record(bad, failure=Failure.OUT_OF_MEMORY, detail="torch: \0 Ω out of memory")
     one, other = archive.candidate(search.job_id, good), archive.candidate(search.job_id, bad)
-    assert (one.state, one.curve, one.seconds) == (CandidateState.SUCCEEDED, [[1, 5.5]], 2.0)
+    assert (one.state, one.tokens, one.seeds, one.seconds) == (CandidateState.SUCCEEDED, plan.budget.tokens, 1, 2.0)
+    (training,) = archive.trainings(search.job_id, good)
+    assert (training.curve, training.purpose, training.outcome) == ([[1, 5.5]], Purpose.SEARCH, 1)
+    assert training.metrics == {name: one.metrics[name] for name in training.metrics} != {}
     assert (one.variation, one.baseline, one.parents) == ("baseline", "Transformer++", [])
     assert one.finished_at is not None
     assert one.created_at <= one.finished_at
     assert (other.state, other.failure) == (CandidateState.FAILED, Failure.OUT_OF_MEMORY)
     assert other.metrics.keys() == STATIC & other.metrics.keys() != set()
-    assert (one.outcome, other.outcome) == (1, 2)
     assert one.choice == {"reason": "baseline"}
     assert other.detail == "torch:  Ω out of memory"
     assert not other.feasible
