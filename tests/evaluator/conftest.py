@@ -1,15 +1,18 @@
-"""Evaluators of the behaviours: in this process, and in a pool of real processes."""
+"""Evaluators of the behaviours, in this process and in a pool of real processes; a request that keeps its results."""
 
 import os
 
 import pytest
 import ray
+import torch
 
-from evaluator.evaluation import Evaluator
+from evaluator.artifacts import Artifacts
+from evaluator.evaluation import Evaluator, Request
 from evaluator.inline import InlineEvaluator
 from evaluator.pool import RayEvaluator
 from tests.evaluator import behaviours
 from tests.evaluator.behaviours import MEMORY_BYTES, behave
+from tests.evaluator.continuing import keeping
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +51,24 @@ def evaluator(request: pytest.FixtureRequest) -> Evaluator:
     """Each of the two evaluators."""
     asked: Evaluator = request.getfixturevalue(request.param)
     return asked
+
+
+@pytest.fixture
+def one_thread():
+    """One thread of torch, as in a worker."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def request_(tmp_path) -> Request:
+    """A request that keeps what its training leaves in the directory of the test."""
+    return keeping(str(tmp_path))
+
+
+@pytest.fixture
+def artifacts(tmp_path) -> Artifacts:
+    """The store of the request."""
+    return Artifacts(str(tmp_path))

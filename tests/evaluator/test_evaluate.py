@@ -8,9 +8,10 @@ import torch
 from safetensors.torch import load as read_tensors
 
 import star
+from evaluator.artifacts import ArtifactError, Artifacts
 from evaluator.budget import Budget
 from evaluator.evaluate import evaluate
-from evaluator.evaluation import Failure, Request
+from evaluator.evaluation import Failure, Request, Store
 from evaluator.failure import DETAIL_CHARACTERS, DivergenceError, TimeLimitError, kind
 from evaluator.metrics import STATIC
 from evaluator.tasks.recall import RecallTask
@@ -32,13 +33,7 @@ TEXT = Request(
 RECALL = dataclasses.replace(TEXT, shape=Shape(16, 8, 32), task=RecallTask(symbols=32, pairs=4))
 MEASURED_TIMES = {"decode_ms", "decode_ms_stderr", "train_seconds"}
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def changed(request: Request, **budget) -> Request:
@@ -69,13 +64,15 @@ def test_the_loss_of_a_real_architecture_falls():
     assert evaluation.metrics["bits_per_byte"] < 6.5
 
 
-def test_costs_and_weights_are_those_of_the_architecture():
-    evaluation = evaluate(changed(TEXT, steps=1))
+def test_costs_and_weights_are_those_of_the_architecture(tmp_path):
+    store = Store(str(tmp_path), "job/3")
+    evaluation = evaluate(dataclasses.replace(changed(TEXT, steps=1), store=store))
     cost = star.cost(decode(Genome.parse(TEXT.genome), SPACE), TEXT.shape, context=100)
     assert evaluation.metrics["parameters"] == cost.parameters
     assert evaluation.metrics["cache_bytes"] == cost.cache_bytes
     assert evaluation.weights is not None
-    assert sum(tensor.numel() for tensor in read_tensors(evaluation.weights).values()) == cost.parameters
+    weights = Artifacts(store.url).read(evaluation.weights)
+    assert sum(tensor.numel() for tensor in read_tensors(weights).values()) == cost.parameters
 
 
 def test_everything_but_time_follows_from_the_request():
@@ -133,6 +130,7 @@ def test_a_device_that_cannot_release_its_memory_is_an_outcome(monkeypatch):
     [
         (DivergenceError("nan"), Failure.DIVERGED),
         (TimeLimitError("late"), Failure.TIMED_OUT),
+        (ArtifactError("the disk is full"), Failure.STORAGE),
         (MemoryError(), Failure.OUT_OF_MEMORY),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), Failure.OUT_OF_MEMORY),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), Failure.OUT_OF_MEMORY),

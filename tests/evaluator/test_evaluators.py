@@ -1,10 +1,13 @@
 """One suite for both evaluators; the pool runs on real processes."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from evaluator.artifacts import Artifacts
 from evaluator.budget import Budget
-from evaluator.evaluation import Failure, Request
+from evaluator.evaluation import Failure, Request, Store
 from evaluator.inline import InlineEvaluator
 from evaluator.pool import RayEvaluator
 from evaluator.tasks.recall import RecallTask
@@ -30,6 +33,7 @@ def test_a_result_comes_back_whole_with_its_attempt(evaluator):
     expected = good(asked(good, attempt=7))
     assert result.metrics.keys() == expected.metrics.keys()
     assert (result.candidate, result.attempt, result.curve) == (0, 7, expected.curve)
+    assert (result.seed, result.tokens) == (expected.seed, expected.tokens)
     assert result.weights == WEIGHTS
     assert result.failure is None
 
@@ -81,19 +85,24 @@ def test_closing_abandons_what_is_under_way_and_the_evaluator_may_be_used_again(
 
 
 @pytest.mark.usefixtures("_cluster")
-def test_a_real_candidate_is_the_same_on_both():
+def test_a_real_candidate_is_the_same_on_both(tmp_path):
     space = Space.of(["SA-1", "GMemless"], depth=2).to_json()
     budget = Budget(steps=5, batch=4, length=32, validation=8, warmup=1)
     request = Request(1, 1, "1.1.1.1.1-9.1.1.1.1", space, Shape(16, 8, 32), RecallTask(symbols=32, pairs=4), budget)
+    request = dataclasses.replace(request, store=Store(str(tmp_path), "job/1"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     pool = RayEvaluator(1)
     try:
-        here, there = outcome(InlineEvaluator(), request), outcome(pool, request)
+        here, there = outcome(InlineEvaluator(), request), outcome(pool, dataclasses.replace(request, attempt=2))
     finally:
         torch.set_num_threads(threads)
         pool.close()
     assert here.failure is there.failure is None
-    assert (here.curve, here.weights) == (there.curve, there.weights)
+    assert here.curve == there.curve
+    assert here.weights is not None
+    assert there.weights is not None
+    artifacts = Artifacts(str(tmp_path))
+    assert artifacts.read(here.weights) == artifacts.read(there.weights)
     for name in ("recall_error", "recall_error_stderr", "parameters", "cache_bytes"):
         assert here.metrics[name] == there.metrics[name]
