@@ -16,7 +16,7 @@ from search.proposal import Further
 
 def finishing(plan: Plan, frontier: Frontier, baselines: Sequence[int]) -> Iterator[Further]:
     """Yield the trainings of the honest finish: first one seed of everybody, then the next."""
-    members = [number for number in frontier.largest(plan.finish.members) if number not in baselines]
+    members = [number for number in frontier.foremost() if number not in baselines][: plan.finish.members]
     tokens = plan.budget.tokens
     for n in range(plan.finish.seeds):
         for number in (*baselines, *members):

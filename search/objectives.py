@@ -80,14 +80,18 @@ class Frontier:
         """The numbers of the candidates on the frontier, in order."""
         return tuple(sorted(self._members))
 
-    def largest(self, count: int) -> list[int]:
-        """Return at most `count` members by the hypervolume that would be lost without each, the largest first."""
+    def foremost(self) -> list[int]:
+        """Return the members in the order in which they deserve further work.
+
+        First the best one by the first objective, then by the hypervolume that would be lost without each.
+        """
         members = self.members
         if not members:
             return []
-        scaled_KD = self._scaled(members)
-        lost_K = moocore.hv_contributions(scaled_KD, ref=np.ones(len(self._reference)))
-        return [members[int(k)] for k in np.argsort(-lost_K, kind="stable")[:count]]
+        first = min(members, key=lambda number: self._points[number][0])
+        lost_K = moocore.hv_contributions(self._scaled(members), ref=np.ones(len(self._reference)))
+        order = [members[int(k)] for k in np.argsort(-lost_K, kind="stable")]
+        return [first, *(number for number in order if number != first)]
 
     def standing(self) -> Standing:
         """Return the frontier as it is."""

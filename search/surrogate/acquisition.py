@@ -80,9 +80,8 @@ class Acquisition:
         y_ND, known_MD = seen.objectives.copy(), static_MD.copy()
         climbs = []
         for d, ladder in self._ladders.items():
-            x_NMF = np.vstack([seen.features, x_MF])
             known = (seen.features, seen.objectives[:, d], seen.rungs, seen.pending, seen.pending_rungs)
-            climb = ladder.predict(*known, x_NMF)
+            climb = ladder.predict(*known, x_MF)
             y_ND[:, d], known_MD[:, d] = climb.last.mean[:count], climb.last.mean[count:]
             climbs.append(climb)
         points_ND = self._standing(y_ND, seen)

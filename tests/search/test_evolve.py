@@ -14,7 +14,7 @@ from genome.variation.class_sampling import Level
 from search.algorithms.algorithm import Outcome
 from search.evolve import Evolution
 from search.objectives import Frontier, objectives
-from search.plan import AlgorithmName, Plan, SpacePlan
+from search.plan import WITH_RUNGS, AlgorithmName, Plan, Rungs, SpacePlan
 from search.presets import PAPER
 from search.proposal import Proposal
 from tests.search.journey import Journey, asked, begun
@@ -24,6 +24,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_pool")]
 
 
 PLAN = Plan(space=SpacePlan(depth=5), algorithm=AlgorithmName.NSGA2, stacks=0, population=6, candidates=60)
+RUNGS = Rungs(tokens=(40 * 16 * 128, 100 * 16 * 128), promoted=0.4)
+"""Two rungs below the 200 steps of the budget."""
+
 INVENTIVE = Plan(
     space=SpacePlan(depth=4, levels=Level.FEATURIZER),
     algorithm=AlgorithmName.NSGA2,
@@ -41,11 +44,13 @@ INVENTIVE = Plan(
     cut=st.integers(0, 60),
     plan=st.sampled_from([PLAN, INVENTIVE]),
     algorithm=st.sampled_from(AlgorithmName),
+    repeats=st.sampled_from([0.0, 0.5]),
 )
 def test_an_interrupted_search_goes_on_bit_for_bit(
-    seed: int, script: list[int], cut: int, plan: Plan, algorithm: AlgorithmName
+    seed: int, script: list[int], cut: int, plan: Plan, algorithm: AlgorithmName, repeats: float
 ) -> None:
-    plan = plan.model_copy(update={"algorithm": algorithm, "stacks": 0.05})
+    rungs = RUNGS if algorithm in WITH_RUNGS else Rungs()
+    plan = plan.model_copy(update={"algorithm": algorithm, "stacks": 0.05, "rungs": rungs, "repeats": repeats})
     whole = Journey(begun(plan, seed), plan)
     for choice in script[:cut]:
         whole.step(choice)
@@ -144,7 +149,8 @@ def test_failures_and_the_infeasible_have_no_children_while_something_is_feasibl
 def test_while_nothing_is_feasible_the_less_infeasible_have_the_children() -> None:
     """The violation counts how many LIVs are not class 1, so a search towards it must bring it down."""
     space = SpacePlan(depth=8, classes=PAPER, share_weights=False, share_features=False)
-    plan = Plan(space=space, population=8, baselines=False, algorithm=AlgorithmName.NSGA2, stacks=0)
+    nsga2 = {"algorithm": AlgorithmName.NSGA2, "stacks": 0, "candidates": 200}
+    plan = Plan(space=space, population=8, baselines=False, **nsga2)
     excess = []
     evolution = begun(plan)
     for number in range(1, 201):
