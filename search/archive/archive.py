@@ -24,10 +24,11 @@ from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
 from search.archive.job_writes import JobWrites
 from search.archive.queries import Queries
+from search.archive.reports import Reports
 from search.archive.resuming import Resuming
 
 
-class Archive(JobWrites, Claims, CandidateWrites, Resuming, Queries):
+class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries):
     """A database of searches: the public methods of its parts in one object.
 
     | part | for | methods |
@@ -36,8 +37,9 @@ class Archive(JobWrites, Claims, CandidateWrites, Resuming, Queries):
     | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `finish` |
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
     | `Resuming` | runners | `in_flight`, `past`, `past_trainings`, `artifacts` |
-    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `trainings`, `finish`, |
-    | | | `history`, `points`, `predictions`, `events` |
+    | `Reports` | people | `predictions`, `climbs`, `finalists` |
+    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `trainings`, `history`, |
+    | | | `points`, `events` |
     | `Transactions` | processes | `migrate`, `close` |
 
     Args:

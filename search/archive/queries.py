@@ -74,7 +74,7 @@ class Queries(Transactions):
             ValueError: page_size is not positive, or page_token was not issued by this listing.
         """
         with self._reading() as session:
-            _require_job(session, job_id)
+            require_job(session, job_id)
             listing = f"candidates/{job_id}/{state or ''}"
             size, after = page_length(page_size), page_key(listing, page_token)
             query = _candidates(job_id).where(CandidateRecord.number > (after or 0)).limit(size + 1)
@@ -102,7 +102,7 @@ class Queries(Transactions):
             NotFoundError: there is no such job.
         """
         with self._reading() as session:
-            _require_job(session, job_id)
+            require_job(session, job_id)
             return _listed(session, _candidates(job_id).where(CandidateRecord.frontier))
 
     def children(self, job_id: str, number: int) -> list[Candidate]:
@@ -116,7 +116,7 @@ class Queries(Transactions):
         # A union is one look-up in each index; an `or` would scan the job.
         found = union(*(numbers.where(parent == number) for parent in (c.mother, c.father)))
         with self._reading() as session:
-            _require_job(session, job_id)
+            require_job(session, job_id)
             return _listed(session, _candidates(job_id).where(c.number.in_(found)))
 
     def trainings(self, job_id: str, number: int) -> list[Training]:
@@ -135,7 +135,7 @@ class Queries(Transactions):
         h = HistoryRecord
         columns = [getattr(h, name) for name in HISTORY_COLUMNS]
         with self._reading() as session:
-            _require_job(session, job_id)
+            require_job(session, job_id)
             rows = session.execute(select(*columns).where(h.job_id == job_id).order_by(h.outcome)).all()
         history = dict(zip(HISTORY_COLUMNS, _columns(rows, len(columns)), strict=True))
         return {**history, "at": [utc(second).isoformat() for second in history["at"]]}
@@ -152,19 +152,12 @@ class Queries(Transactions):
         columns = [getattr(c, name) for name in POINT_COLUMNS]
         query = select(*columns, cast(c.metrics, Text)).where(c.job_id == job_id).order_by(c.number)
         with self._reading() as session:
-            _require_job(session, job_id)
+            require_job(session, job_id)
             *plain, texts = _columns(session.execute(query).all(), len(POINT_COLUMNS) + 1)
         metrics = json.loads(f"[{','.join(texts)}]")  # parsing one document is faster than parsing one for each row
         measured = sorted({name for row in metrics for name in row})
         by_name = {name: [row.get(name) for row in metrics] for name in measured}
         return {**dict(zip(POINT_COLUMNS, plain, strict=True)), "metrics": by_name}
-
-    def predictions(self, job_id: str) -> list[tuple[int, dict[str, Any], dict[str, float]]]:
-        """Return number, choice and metrics of every candidate that succeeded, in order of number."""
-        c = CandidateRecord
-        query = select(c.number, c.choice, c.metrics).where(c.job_id == job_id, c.state == CandidateState.SUCCEEDED)
-        with self._reading() as session:
-            return [(number, choice, metrics) for number, choice, metrics in session.execute(query.order_by(c.number))]
 
     def events(self, job_id: str | None = None, after: int = 0, limit: int = 500) -> list[Event]:
         """Return up to `limit` events of one job, or of all, that follow event `after`, oldest first."""
@@ -187,7 +180,8 @@ def find_job(session: Session, job_id: str) -> Job:
     return job_value(*row)
 
 
-def _require_job(session: Session, job_id: str) -> None:
+def require_job(session: Session, job_id: str) -> None:
+    """Raise NotFoundError when there is no such job."""
     if session.scalar(select(JobRecord.seq).where(JobRecord.id == job_id)) is None:
         raise NotFoundError(f"there is no job {job_id!r}")
 

@@ -1,0 +1,58 @@
+"""Reading what the reports of a search are made of: predictions, climbs from rung to rung, and the honest finish."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import select, text
+
+from search.archive.queries import require_job
+from search.archive.schema.tables import CandidateRecord, TrainingRecord
+from search.archive.transactions import Transactions
+from search.archive.values import CandidateState
+from search.origin import Purpose
+from search.verdict import Finalist
+
+
+class Reports(Transactions):
+    """The reads for reports."""
+
+    def predictions(self, job_id: str) -> list[tuple[int, dict[str, Any], dict[str, float]]]:
+        """Return number, choice and metrics of the first training of every candidate, where it succeeded, in order."""
+        c, t = CandidateRecord, TrainingRecord
+        first = (t.job_id == job_id, t.purpose == Purpose.SEARCH, t.state == CandidateState.SUCCEEDED)
+        same = (c.job_id == t.job_id) & (c.number == t.number)
+        query = select(c.number, c.choice, t.metrics).join(c, same).where(*first).order_by(c.number)
+        with self._reading() as session:
+            return [(number, choice, metrics) for number, choice, metrics in session.execute(query)]
+
+    def climbs(self, job_id: str) -> list[tuple[int, int, dict[str, float]]]:
+        """Return number, tokens and metrics of the trainings that lead from rung to rung, where they succeeded."""
+        t = TrainingRecord
+        climbing = (t.job_id == job_id, t.purpose.in_([Purpose.SEARCH, Purpose.PROMOTION]))
+        query = select(t.number, t.tokens, t.metrics).where(*climbing, t.state == CandidateState.SUCCEEDED)
+        with self._reading() as session:
+            return [(number, tokens, metrics) for number, tokens, metrics in session.execute(query)]
+
+    def finalists(self, job_id: str) -> list[Finalist]:
+        """Return the candidates of the honest finish as far as it has come, in order of number.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        c, t = CandidateRecord, TrainingRecord
+        same = (c.job_id == t.job_id) & (c.number == t.number)
+        # As literal text: SQLite uses a partial index only where the query's text implies the index's condition.
+        finish = (t.job_id == job_id, text("trainings.purpose = 'honest finish'"))
+        query = select(t.number, c.genome, c.baseline, t.state, t.metrics).join(c, same).where(*finish)
+        with self._reading() as session:
+            require_job(session, job_id)
+            rows = session.execute(query.order_by(t.number, t.seed)).all()
+        finalists = []
+        for (number, genome, baseline), group in groupby(rows, key=lambda row: tuple(row[:3])):
+            ended = [(state, metrics) for *_, state, metrics in group]
+            succeeded = [metrics for state, metrics in ended if state == CandidateState.SUCCEEDED]
+            failed = sum(state == CandidateState.FAILED for state, _ in ended)
+            finalists.append(Finalist(number, genome, baseline, succeeded, failed))
+        return finalists
