@@ -19,7 +19,11 @@ from search.proposal import Further, Proposal
 
 SIZES = {"width": 16, "head_dim": 4, "space": {"depth": 4}, "candidates": 30}
 REFERENCE = {"bits_per_byte": 8.0, "parameters": 1e6, "cache_bytes": 1e7}
-CURVE = ((1, 5.5), (50, 3.0), (100, 2.5))
+
+
+def falling(steps: int, quality: float) -> tuple[tuple[int, float], ...]:
+    """Return a curve of training loss, in nats, that approaches a quality in bits."""
+    return tuple((n, 0.7 * quality + 3.4 * 2 ** (-n / 15)) for n in range(1, steps + 1, 3))
 
 
 class Hand:
@@ -67,7 +71,8 @@ class Hand:
             summary = replace(self.observations.add(number, begun.tokens, metrics), feasible=feasible)
             if feasible and begun.tokens == self.plan.budget.tokens:
                 standing = self.frontier.add(number, objectives(summary.metrics, self.plan))
-        self._record(begun, summary, standing, metrics=metrics, curve=CURVE, seconds=2.0)
+        curve = falling(self.plan.budget.steps_of(begun.tokens), quality)
+        self._record(begun, summary, standing, metrics=metrics, curve=curve, seconds=2.0)
 
     def fail(self, number: int, failure: Failure, detail: str) -> None:
         standing = self.frontier.standing()
