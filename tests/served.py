@@ -16,6 +16,7 @@ import star
 from api.process.server import Server
 from api.process.settings import Settings
 from api.web.app import create_app
+from evaluator.artifacts.training_files import TrainingFiles
 from evaluator.evaluation import Evaluation, Failure, Request
 from evaluator.inline import InlineEvaluator
 from genome import Genome, Space, decode
@@ -39,7 +40,10 @@ def serving(folder: Path) -> Iterator[Service]:
     corpora = folder / "corpora"
     corpora.mkdir()
     settings = Settings(
-        database_url=f"sqlite:///{folder / 'star.db'}", artifacts=folder / "artifacts", corpora=[corpora]
+        database_url=f"sqlite:///{folder / 'star.db'}",
+        artifacts=str(folder / "artifacts"),
+        exports=folder / "exports",
+        corpora=[corpora],
     )
     archive = Archive(settings.database_url)
     archive.migrate()
@@ -59,13 +63,21 @@ def serving(folder: Path) -> Iterator[Service]:
 
 
 def evaluate(request: Request) -> Evaluation:
-    """What training would give, made up from the genome; every fifth candidate diverges. The weights are real."""
+    """What training would give, made up from the genome; every fifth candidate diverges. The weights are real.
+
+    Fewer tokens are worse, and another seed gives another quality.
+    """
     if request.candidate % 5 == 0:
-        return Evaluation(request.candidate, request.attempt, failure=Failure.DIVERGED, detail="loss was not finite")
+        return Evaluation.of(request, failure=Failure.DIVERGED, detail="loss was not finite")
     blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
     cost = star.cost(blueprint, request.shape, request.context)
+    missing = 1 - request.trained_tokens / request.budget.tokens
     metrics = {
-        "bits_per_byte": 3.0 + 1.0 / (1 + cost.flops_per_token) + request.candidate % 3,
+        "bits_per_byte": 3.0
+        + 1.0 / (1 + cost.flops_per_token)
+        + request.candidate % 3
+        + missing
+        + request.seed % 7 / 100,
         "bits_per_byte_stderr": 0.01,
         "parameters": float(cost.parameters),
         "cache_bytes": float(cost.cache_bytes),
@@ -73,16 +85,25 @@ def evaluate(request: Request) -> Evaluation:
         "decode_ms_stderr": 0.01,
         "train_seconds": 1.0,
     }
-    weights = star.weights(star.build(blueprint, request.shape, request.seed))
-    curve = ((1, 5.5), (2, 3.5))
-    return Evaluation(request.candidate, request.attempt, metrics, curve, seconds=1.0, weights=weights)
+    model = star.build(blueprint, request.shape, request.seed)
+    weights = None if missing else TrainingFiles(request).save_weights(model)
+    return Evaluation.of(request, metrics=metrics, curve=((1, 5.5), (2, 3.5)), seconds=1.0, weights=weights)
 
 
 SMALL: dict[str, Any] = {"width": 16, "head_dim": 4, "space": {"depth": 2}, "candidates": 12, "population": 4}
 
+SEVERAL: dict[str, Any] = {
+    **SMALL,
+    "budget": {"steps": 40, "batch": 2, "length": 8, "warmup": 2},
+    "rungs": {"tokens": [160, 320], "promoted": 0.5},
+    "repeats": 0.3,
+    "finish": {"seeds": 2, "members": 2},
+}
+"""A search whose candidates have several trainings: on rungs, on further seeds, and at the end."""
 
-def finish_job(service: Service) -> None:
+
+def finish_job(service: Service, name: str = "finished", plan: dict[str, Any] = SMALL) -> None:
     """Submit a small search and work through everything queued, as a runner does but without training."""
-    service.client.post("/v1/jobs", json={"name": "finished", "plan": SMALL}).raise_for_status()
+    service.client.post("/v1/jobs", json={"name": name, "plan": plan}).raise_for_status()
     evaluators = partial(InlineEvaluator, evaluate)
     Runner(service.archive, evaluators, service.settings.artifacts, reference, costs_of, "test").run_until_idle()

@@ -79,6 +79,7 @@ def _service(home: Path, port: int, workers: int) -> Iterator[Client]:
         "STAR_WORKERS": str(workers),
         "STAR_DATABASE_URL": f"sqlite:///{home / 'star.db'}",
         "STAR_ARTIFACTS": str(home / "artifacts"),
+        "STAR_EXPORTS": str(home / "zips"),
     }
     with (home / "serve.log").open("wb") as log:
         child = start([sys.executable, "-m", "api.cli", "serve", "--supervised"], settings, log)

@@ -9,7 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.output import BAD_INPUT, FAILED, AsJson, duration, fail, measured, show_facts, show_json, show_table
+from api.cli.output import (
+    BAD_INPUT,
+    FAILED,
+    AsJson,
+    duration,
+    fail,
+    measured,
+    quality,
+    scaled,
+    show_facts,
+    show_json,
+    show_table,
+)
 from api.cli.overrides import plan_changes
 
 app = typer.Typer()
@@ -85,17 +97,23 @@ def frontier(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) 
 
 @app.command()
 def candidate(job: JobArgument, number: NumberArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Show a candidate: its genome, its metrics and its parents."""
+    """Show a candidate: its genome, its metrics, its parents and its trainings."""
     with _service(url) as service:
         found = service.get(f"/v1/jobs/{job}/candidates/{number}")
+        objectives = [] if as_json else service.get(f"/v1/jobs/{job}")["plan"]["objectives"]
     if as_json:
         show_json(found)
         return
     metrics = [name for name in found["metrics"] if not name.endswith("_stderr")]
-    facts = [(name, str(found[name])) for name in ("number", "state", "genome", "variation", "parents", "frontier")]
+    names = ("number", "state", "genome", "variation", "parents", "frontier", "tokens", "seeds")
+    facts = [(name, str(found[name])) for name in names]
     facts += [(name, measured(name, found["metrics"])) for name in metrics]
     facts += [("failure", f"{found['failure']}: {found['detail']}")] if found["failure"] else []
     show_facts([*facts, ("LIVs", ", ".join(liv["name"] for liv in found["blueprint"]))])
+    metric = quality(objectives)
+    columns = ("purpose", "tokens", "seed", "state", metric, "seconds")
+    typer.echo()
+    show_table("Trainings", columns, [_training_row(one, metric) for one in found["trainings"]])
 
 
 @app.command()
@@ -158,10 +176,21 @@ def _job_row(job: dict[str, Any]) -> list[str]:
     return [job["id"], job["name"], job["state"], done, str(job["frontier_size"]), volume, left]
 
 
+def _trainings(job: dict[str, Any]) -> str:
+    return f"{job['outcomes']} with {scaled(job['tokens'])} tokens"
+
+
+def _training_row(training: dict[str, Any], metric: str) -> list[str]:
+    state = training["failure"] or training["state"]
+    again = f" (attempt {training['attempt']})" if training["attempt"] > 1 else ""
+    value, seconds = measured(metric, training["metrics"]), f"{training['seconds']:.1f}"
+    return [training["purpose"], f"{training['tokens']:,}", str(training["seed"]), state + again, value, seconds]
+
+
 def _show_job(job: dict[str, Any], as_json: bool, page: str) -> None:
     if as_json:
         show_json(job)
         return
     names = ("job", "name", "state", "done", "frontier", "hypervolume", "time left")
-    facts = list(zip(names, _job_row(job), strict=True))
+    facts = [*zip(names, _job_row(job), strict=True), ("trainings", _trainings(job))]
     show_facts([*facts, *([("why", job["why"])] if job["why"] else []), ("page", page)])

@@ -67,6 +67,13 @@ def measured(metric: str, metrics: dict[str, float]) -> str:
     return written[known.format if known else Format.NUMBER]
 
 
+def quality(objectives: Sequence[str]) -> str:
+    """Return the first objective that only a training can tell, or the first one if a genome tells them all."""
+    from evaluator.metrics import STATIC
+
+    return next((name for name in objectives if name not in STATIC), objectives[0])
+
+
 def scaled(number: float) -> str:
     """Write a number with three digits and a decimal prefix: 1.24M."""
     for prefix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):

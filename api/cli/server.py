@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://... [DATABASE_URL]")]
-Artifacts = Annotated[Path | None, typer.Option(help="Directory of trained weights. [STAR_ARTIFACTS]")]
+Artifacts = Annotated[
+    str | None, typer.Option(help="Place of trained weights: a directory, or a URL such as s3://... [STAR_ARTIFACTS]")
+]
+Exports = Annotated[Path | None, typer.Option(help="Directory of exported models. [STAR_EXPORTS]")]
 Workers = Annotated[int | None, typer.Option(min=1, max=4096, help="Candidates evaluated at once. [STAR_WORKERS]")]
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when standard input closes.")]
 
@@ -30,11 +33,13 @@ def serve(
     runner: Annotated[bool, typer.Option("--runner/--no-runner", help="Run searches too, or serve only.")] = True,
     database: Database = None,
     artifacts: Artifacts = None,
+    exports: Exports = None,
     supervised: Supervised = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve the API and the dashboard, and run searches. Ctrl-C stops everything."""
-    settings = _settings(host=host, port=port, workers=workers, database_url=database, artifacts=artifacts)
+    stored = {"database_url": database, "artifacts": artifacts, "exports": exports}
+    settings = _settings(host=host, port=port, workers=workers, **stored)
     from api.process.server import serve as start
 
     with _errors_in_one_line():
@@ -87,13 +92,17 @@ def demo(
 
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
-    """End the command with one line instead of a traceback when the input, the database or the address is unusable."""
+    """End the command with one line instead of a traceback when input, database, artifacts or address are unusable."""
     import sqlite3
 
     from sqlalchemy.exc import DBAPIError
 
+    from evaluator.artifacts import ArtifactError
+
     try:
         yield
+    except ArtifactError as error:
+        fail(f"--artifacts (STAR_ARTIFACTS) must name a place that can be written: {error}")
     except ValueError as error:
         fail(str(error))
     except (DBAPIError, sqlite3.Error) as error:  # sqlite3.Error: the file is not a database

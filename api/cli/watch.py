@@ -36,8 +36,8 @@ def _lines(client: Client, job_id: str) -> dict[str, Any]:
     seen: tuple[str, int] | None = None
     while True:
         job = _job(client, job_id)
-        if seen != (job["state"], job["done"]):
-            seen = (job["state"], job["done"])
+        if seen != (job["state"], job["outcomes"]):
+            seen = (job["state"], job["outcomes"])
             typer.echo("  ".join(f"{name} {value}" for name, value in _facts(job)))
         if job["state"] in TERMINAL:
             return job
@@ -54,6 +54,7 @@ def _facts(job: dict[str, Any]) -> list[tuple[str, str]]:
         ("state", job["state"]),
         ("candidates", f"{job['done']}/{job['candidates_total']}"),
         ("failed", str(job["failed"])),
+        ("trainings", str(job["outcomes"])),
         ("frontier", str(job["frontier_size"])),
         ("hypervolume", f"{job['hypervolume']:.4f}"),
         ("time left", duration(job["seconds_left"])),

@@ -7,19 +7,21 @@ import os
 import signal
 import socket
 import threading
+from pathlib import Path
 from types import FrameType
 
 import ray
 
 from api.process.settings import Settings
 from api.process.supervisor import when_orphaned
+from evaluator.artifacts import Artifacts
 from evaluator.pool import RayEvaluator
 from search.archive import Archive
 from search.costs import costs_of, reference
 from search.runner import Runner
 
 OBJECT_STORE_BYTES = 100 * 2**20
-"""Size of Ray's object store. It holds requests and trained weights, a few megabytes each."""
+"""Size of Ray's object store. It holds requests and evaluations; weights go to the store of artifacts."""
 
 MEMORY_SHARE = 0.8
 """Share of this machine's memory that all workers together may use."""
@@ -29,13 +31,20 @@ ADDRESS = "STAR_RAY_ADDRESS"
 
 
 def run(settings: Settings, supervised: bool) -> None:
-    """Run jobs until SIGINT, SIGTERM or SIGHUP or, when supervised, until the supervisor has ended."""
+    """Run jobs until SIGINT, SIGTERM or SIGHUP or, when supervised, until the supervisor has ended.
+
+    Raises:
+        ValueError: the database URL is invalid.
+        ArtifactError: the store of artifacts cannot be written.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     stop = threading.Event()
     _stop_on_signals(stop)
     if supervised:
         when_orphaned(stop.set)
+    artifacts = located(settings.artifacts)
+    Artifacts(artifacts).require_writable()
     archive = Archive(settings.database_url)
     archive.migrate()
 
@@ -47,7 +56,7 @@ def run(settings: Settings, supervised: bool) -> None:
     runner = Runner(
         archive,
         evaluators,
-        settings.artifacts,
+        artifacts,
         reference,
         costs_of,
         f"{socket.gethostname()}:{os.getpid()}",
@@ -58,6 +67,11 @@ def run(settings: Settings, supervised: bool) -> None:
     finally:
         ray.shutdown()
         archive.close()
+
+
+def located(artifacts: str) -> str:
+    """Return the URL of a store of artifacts for processes in other directories: a plain directory becomes absolute."""
+    return artifacts if "://" in artifacts else str(Path(artifacts).expanduser().absolute())
 
 
 def _start_ray(workers: int) -> None:

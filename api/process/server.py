@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from api.process.settings import Settings
 from api.process.supervisor import Supervisor, when_orphaned
 from api.web.app import create_app
+from evaluator.artifacts import Artifacts
 from search.archive import Archive
 
 DRAIN_SECONDS = 5
@@ -46,9 +47,11 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
     Raises:
         OSError: the address is in use or does not belong to this machine.
         ValueError: the database URL is invalid.
+        ArtifactError: the store of artifacts cannot be written.
     """
     for sign in ENDING:
         signal.signal(sign, _interrupt)
+    Artifacts(settings.artifacts).require_writable()
     archive = Archive(settings.database_url)
     archive.migrate()
     if supervised:
@@ -87,10 +90,10 @@ def _announce(listener: socket.socket, runner: bool, as_json: bool) -> None:
 
 
 def _runner_settings(settings: Settings) -> dict[str, str]:
-    """Return variables for the runner. Every user can read arguments, and the database URL may hold a password."""
+    """Return variables for the runner. Every user can read arguments, and a URL may hold a password."""
     return {
         "STAR_DATABASE_URL": settings.database_url,
-        "STAR_ARTIFACTS": str(settings.artifacts),
+        "STAR_ARTIFACTS": settings.artifacts,
         "STAR_WORKERS": str(settings.workers),
     }
 

@@ -18,7 +18,12 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("STAR_DATABASE_URL", "DATABASE_URL"),
         description="sqlite:///path or postgresql://user:password@host/name",
     )
-    artifacts: Path = Field(default=Path("var/artifacts"), description="directory of trained weights")
+    artifacts: str = Field(
+        default="var/artifacts",
+        min_length=1,
+        description="place of trained weights: a directory, or a URL of fsspec such as s3://bucket/folder (with s3fs)",
+    )
+    exports: Path = Field(default=Path("var/exports"), description="directory of the zip archives of exported models")
     corpora: list[Path] = Field(default=[], description="directories a text task may name as its corpus, as JSON")
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)

@@ -1,4 +1,4 @@
-"""The dependencies of routes: the archive, the settings, and validated path and query parameters."""
+"""The dependencies of routes: the archive, the settings, the exports, and validated path and query parameters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 
 from api.process.settings import Settings
+from api.web.exports import Exports
 from api.web.problems import Problem
+from evaluator.artifacts import Artifacts
 from search.archive import Archive
 from search.archive.paging import LARGEST_PAGE
 from search.archive.values import Job
@@ -23,8 +25,15 @@ def _settings(request: Request) -> Settings:
     return settings
 
 
-ArchiveDep = Annotated[Archive, Depends(_archive)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
+
+
+def _exports(settings: SettingsDep) -> Exports:
+    return Exports(settings.exports, Artifacts(settings.artifacts))
+
+
+ArchiveDep = Annotated[Archive, Depends(_archive)]
+ExportsDep = Annotated[Exports, Depends(_exports)]
 
 JobId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="id of the job")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of a candidate in its job")]

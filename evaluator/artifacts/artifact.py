@@ -13,13 +13,13 @@ class Artifact:
 
     Attributes:
         key: the name within the store.
-        digest: SHA-256 of the bytes in hexadecimal.
-        size: number of bytes.
+        digest: SHA-256 of the bytes in hexadecimal; None if it is not known, as for weights of earlier versions.
+        size: number of bytes; None if it is not known.
     """
 
     key: str
-    digest: str
-    size: int
+    digest: str | None
+    size: int | None
 
     @classmethod
     def of(cls, key: str, data: bytes) -> Self:
@@ -32,4 +32,5 @@ class Artifact:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
         """Read a reference. Raises KeyError, TypeError or ValueError when the document is not one."""
-        return cls(str(document["key"]), str(document["digest"]), int(document["size"]))
+        digest, size = document["digest"], document["size"]
+        return cls(str(document["key"]), None if digest is None else str(digest), None if size is None else int(size))

@@ -69,7 +69,7 @@ class Artifacts:
         return Artifact.of(key, data)
 
     def read(self, artifact: Artifact) -> bytes:
-        """Return the bytes of a reference.
+        """Return the bytes of a reference, verified by its size and its digest, as far as it has them.
 
         Raises:
             ArtifactError: they are missing, differ from the reference, or cannot be read.
@@ -77,11 +77,11 @@ class Artifacts:
         data = self.fetch(artifact.key)
         if data is None:
             raise ArtifactError(f"artifact {artifact.key} is missing from {self.name}")
-        if len(data) != artifact.size:
+        if artifact.size is not None and len(data) != artifact.size:
             raise ArtifactError(
                 f"artifact {artifact.key} in {self.name} is damaged: it has {len(data)} bytes, not {artifact.size}"
             )
-        if Artifact.of(artifact.key, data) != artifact:
+        if artifact.digest is not None and Artifact.of(artifact.key, data).digest != artifact.digest:
             raise ArtifactError(f"artifact {artifact.key} in {self.name} is damaged: its SHA-256 is another one")
         return data
 
@@ -98,6 +98,21 @@ class Artifacts:
                 return bytes(self._files.cat_file(path))
             except FileNotFoundError:
                 return None
+
+    def has(self, key: str) -> bool:
+        """Return whether there are bytes under a key, without reading them.
+
+        Raises:
+            ArtifactError: the store does not tell.
+            ValueError: the key is not legal.
+        """
+        path = self._path(key)
+        with self._reported(f"artifact {key} cannot be looked up in {self.name}"):
+            self._files.invalidate_cache()
+            try:
+                return bool(self._files.info(path)["type"] == "file")
+            except FileNotFoundError:
+                return False
 
     def delete(self, key: str) -> None:
         """Delete the bytes under a key, if there are any, and the folders that are empty without them.

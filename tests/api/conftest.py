@@ -9,13 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.served import Service, finish_job, serving
+from tests.served import SEVERAL, Service, finish_job, serving
 
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with serving(tmp_path_factory.mktemp("service")) as running:
         finish_job(running)  # first, while the queue holds nothing else to run
+        finish_job(running, "several trainings", SEVERAL)
         yield running
 
 
@@ -28,6 +29,12 @@ def client(service: Service) -> httpx.Client:
 def finished(service: Service) -> str:
     """The id of a search that has run to its end."""
     return service.archive.jobs(1000).items[-1].id
+
+
+@pytest.fixture(scope="session")
+def several(service: Service) -> str:
+    """The id of a search that has run to its end, with several trainings of its candidates."""
+    return service.archive.jobs(1000).items[-2].id
 
 
 @pytest.fixture

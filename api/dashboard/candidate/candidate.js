@@ -1,4 +1,4 @@
-// The page of one candidate: its genome, its metrics, its cost, its parents and its children.
+// The page of one candidate: its genome, its metrics, its trainings, its cost and its family.
 
 import { get, jobPath } from "../parts/api.js";
 import { choiceLine, prediction, uncertain } from "./choice.js";
@@ -9,15 +9,18 @@ import { drawExport } from "./export.js";
 import { family } from "./family.js";
 import { duration, words } from "../parts/format.js";
 import { drawGenome, genomeLegend } from "../genome/genome.js";
-import { curve } from "../chart/lines.js";
 import { caveat, metric, offered, written } from "../parts/metrics.js";
+import { wholeBudget } from "../job/points.js";
 import { ordinal, rank } from "./rank.js";
 import { costBars } from "./stack.js";
+import { isLive } from "../parts/state.js";
 import { ago } from "../parts/time.js";
+import { lossCurves, trainedOn, trainingTable } from "./trainings.js";
 
 const [, , jobPart, , numberPart] = location.pathname.split("/");
 const id = decodeURIComponent(jobPart);
 const number = Number(numberPart);
+const RANKED = "among the candidates that were trained on as many tokens";
 const ORIGINS = {
   sample: "drawn at random",
   baseline: "a baseline",
@@ -26,7 +29,7 @@ const ORIGINS = {
   mutation: "by mutation",
   "crossover+mutation": "by crossover and mutation",
 };
-const drawn = { export: null };
+const drawn = { export: null, live: false };
 
 const reload = paced(load);
 
@@ -43,12 +46,14 @@ async function load() {
 }
 
 function draw(job, candidate) {
+  drawn.live = isLive(job);
   drawHeading(job, candidate);
   put(byId("drawing"), drawGenome(candidate.blueprint, "full"));
   put(byId("text"), candidate.genome);
   put(byId("legend"), genomeLegend());
   drawMetrics(job, candidate, null);
-  drawCurve(candidate);
+  put(byId("curve"), lossCurves(candidate));
+  put(byId("trainings"), trainingTable(candidate.trainings, job.plan.objectives));
   put(byId("cost"), costBars(candidate.cost, candidate.blueprint));
   const read = (genome) => readGenome(genome, job.space.classes);
   const tie = { jobId: id, own: read(candidate.genome), read };
@@ -65,7 +70,9 @@ function drawHeading(job, candidate) {
   put(byId("crumbs"), el("span", {}, el("a", { href: "/" }, "Searches")), el("span", {}, jobLink));
   const { baseline, state, frontier, feasible, failure, detail, seconds, finished_at, variation } = candidate;
   const why = choiceLine(candidate.choice, job.plan.objectives);
-  const standing = frontier ? "on the frontier" : state === "succeeded" && (feasible ? "dominated" : "over a limit");
+  const lower = candidate.tokens < wholeBudget(job.plan);
+  const below = feasible ? (lower ? "on a lower rung" : "dominated") : "over a limit";
+  const standing = frontier ? "on the frontier" : state === "succeeded" && below;
   put(
     byId("heading"),
     el("h1", {}, `Candidate ${number}`, baseline && el("span", { class: "baseline" }, baseline)),
@@ -74,6 +81,7 @@ function drawHeading(job, candidate) {
       { class: "under" },
       el("span", { class: `state state-${state}` }, failure ? words(failure) : state),
       standing && el("span", { class: frontier ? "standing best" : "standing" }, standing),
+      state === "succeeded" && el("span", {}, trainedOn(candidate, job.plan)),
       el("span", {}, ORIGINS[variation] ?? variation),
       finished_at && el("span", {}, ago(finished_at), `, in ${duration(seconds)}`),
     ),
@@ -108,7 +116,7 @@ function drawMetrics(job, candidate, columns) {
     );
   };
   const heads = ["Metric", "Predicted", "Measured", "Rank"].map((name, n) =>
-    el("th", { scope: "col", class: n ? "numeric" : null }, name),
+    el("th", { scope: "col", class: n ? "numeric" : null, title: name === "Rank" ? RANKED : null }, name),
   );
   const timed = names.find((name) => name in metrics && caveat(name));
   put(
@@ -118,14 +126,6 @@ function drawMetrics(job, candidate, columns) {
   );
 }
 
-function drawCurve(candidate) {
-  const line = curve(candidate.curve, { label: "Training loss over steps", x: "step", y: "loss" });
-  const none = candidate.state === "running" ? "The model is being trained." : "No training loss was recorded.";
-  put(byId("curve"), line ?? el("p", { class: "small" }, none));
-}
-
 load().then(() => {
-  if (document.querySelector(".state-running")) {
-    follow(`${jobPath(id)}/events`, (kind, data) => data.number === number && reload(), reload);
-  }
+  if (drawn.live) follow(`${jobPath(id)}/events`, (_, data) => data.number === number && reload(), reload);
 });

@@ -8,7 +8,7 @@ const REASONS = {
   here: "",
   not_kept: "Its weights are not kept: only baselines and candidates on the frontier keep their weights.",
   elsewhere:
-    "Its weights are kept, but not in this server's artifact directory. " +
+    "Its weights are kept, but not in this server's store of artifacts. " +
     "The server and the runners must share one (STAR_ARTIFACTS).",
 };
 

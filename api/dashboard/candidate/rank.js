@@ -1,4 +1,4 @@
-// The rank of a candidate among the candidates of its job that succeeded, for each metric.
+// The rank of a candidate, for each metric, among the candidates of its job that were trained on as many tokens.
 
 /**
  * The rank of a candidate by one metric, or null if the candidate has no value or did not succeed.
@@ -10,7 +10,8 @@ export function rank(columns, name, number) {
   const values = columns.metrics[name] ?? [];
   const own = values[row] ?? null;
   if (own === null || columns.state[row] !== "succeeded") return null;
-  const measured = values.filter((value, other) => value !== null && columns.state[other] === "succeeded");
+  const alike = (other) => columns.state[other] === "succeeded" && columns.tokens[other] === columns.tokens[row];
+  const measured = values.filter((value, other) => value !== null && alike(other));
   return { place: 1 + measured.filter((value) => value < own).length, of: measured.length };
 }
 

@@ -5,20 +5,22 @@ import { Nearest } from "./nearest.js";
 import { colour } from "./theme.js";
 
 const STOPS = ["scale-1", "scale-2", "scale-3", "scale-4", "scale-5"];
-const SIZE = { halo: 16, best: 12.5, dominated: 9, strip: 10 };
+const SIZE = { halo: 16, best: 12.5, dominated: 9, lower: 7, strip: 10 };
 const FAINT = 0.58;
+const LOWER = 0.3; // candidates on lower rungs, whose metrics are those of short trainings
 const CROWD = 3000; // more points than this are drawn fainter, so that the frontier still stands out
 
 /** The rows of a job by kind. A running candidate has no dot, nor has one without a value on an axis. */
 export function sortedRows(points, axes) {
   const { frontier, feasible, baseline, state } = points.columns;
-  const rows = { dominated: [], best: [], baselines: [], failed: [], infeasible: [] };
+  const rows = { lower: [], dominated: [], best: [], baselines: [], failed: [], infeasible: [] };
   for (let row = 0; row < points.size; row += 1) {
     if (state[row] === "running") continue;
     if (state[row] !== "succeeded") rows.failed.push(row);
     else if (!feasible[row]) rows.infeasible.push(row);
     else if (points.value(axes.x, row) === null || points.value(axes.y, row) === null) continue;
     else if (baseline[row] !== null) rows.baselines.push(row);
+    else if (points.onLowerRung(row)) rows.lower.push(row);
     else (frontier[row] ? rows.best : rows.dominated).push(row);
   }
   return rows;
@@ -30,7 +32,8 @@ export function sortedRows(points, axes) {
  * @param {(row: number) => number[]|null} hueOf red, green, blue; null where there is no third metric
  */
 export function dotsOf(rows, frame, hueOf) {
-  const count = rows.dominated.length + 2 * rows.best.length + rows.failed.length + rows.infeasible.length;
+  const { lower, dominated, best, failed, infeasible } = rows;
+  const count = lower.length + dominated.length + 2 * best.length + failed.length + infeasible.length;
   const dots = {
     count: 0,
     place: new Float32Array(2 * count),
@@ -55,12 +58,13 @@ export function dotsOf(rows, frame, hueOf) {
   };
   const [card, edge, accent] = ["card", "edge", "accent"].map(rgb);
   const [bad, warn] = ["bad", "warn"].map(rgb);
-  group(rows.failed, frame.strip, SIZE.strip, SHAPE.cross, 1, () => bad);
-  group(rows.infeasible, frame.strip, SIZE.strip, SHAPE.ring, 1, () => warn);
-  const faint = FAINT * Math.min(1, CROWD / (rows.dominated.length || 1)) ** 0.3;
-  group(rows.dominated, frame.place, SIZE.dominated, SHAPE.disc, faint, (row) => hueOf(row) ?? edge);
-  group(rows.best, frame.place, SIZE.halo, SHAPE.disc, 1, () => card);
-  group(rows.best, frame.place, SIZE.best, SHAPE.disc, 1, (row) => hueOf(row) ?? accent);
+  group(failed, frame.strip, SIZE.strip, SHAPE.cross, 1, () => bad);
+  group(infeasible, frame.strip, SIZE.strip, SHAPE.ring, 1, () => warn);
+  const faint = Math.min(1, CROWD / (dominated.length + lower.length || 1)) ** 0.3;
+  group(lower, frame.place, SIZE.lower, SHAPE.disc, LOWER * faint, (row) => hueOf(row) ?? edge);
+  group(dominated, frame.place, SIZE.dominated, SHAPE.disc, FAINT * faint, (row) => hueOf(row) ?? edge);
+  group(best, frame.place, SIZE.halo, SHAPE.disc, 1, () => card);
+  group(best, frame.place, SIZE.best, SHAPE.disc, 1, (row) => hueOf(row) ?? accent);
   for (const row of rows.baselines) {
     const at = frame.place(row);
     if (at) nearest.add(at[0], at[1], row);

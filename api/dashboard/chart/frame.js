@@ -22,7 +22,7 @@ export function extent(values) {
 export function layout(points, axes, logs, rows) {
   const narrow = document.documentElement.clientWidth < 560;
   const strip = rows.failed.length + rows.infeasible.length > 0;
-  const shown = [...rows.dominated, ...rows.best, ...rows.baselines];
+  const shown = [...rows.lower, ...rows.dominated, ...rows.best, ...rows.baselines];
   const range = (role) =>
     padded(
       shown.map((row) => points.value(axes[role], row)),

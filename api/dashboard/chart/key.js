@@ -11,6 +11,7 @@ export function drawKey(place, points, axes) {
   const count = (test) => points.select(test).length;
   const failed = count((row) => state[row] === "failed");
   const cancelled = count((row) => state[row] === "cancelled");
+  const lower = count((row) => points.onLowerRung(row) && feasible[row] && baseline[row] === null);
   const infeasible = count((row) => state[row] === "succeeded" && !feasible[row]);
   const running = count((row) => state[row] === "running");
   const strip = [failed && `${whole(failed)} failed`, cancelled && `${whole(cancelled)} cancelled`]
@@ -24,6 +25,7 @@ export function drawKey(place, points, axes) {
       { class: "legend" },
       mark("frontier", `${whole(count((row) => frontier[row]))} on the frontier`),
       mark("dominated", "dominated"),
+      lower > 0 && mark("lower", `${whole(lower)} on a lower rung`),
       baseline.some(Boolean) && mark("baseline", "baseline"),
       strip && mark("failed", `${strip}, below`),
       infeasible > 0 && mark("infeasible", `${whole(infeasible)} over a limit, below`),

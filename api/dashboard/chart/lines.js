@@ -24,30 +24,52 @@ export function sparkline(values, label) {
 /**
  * A curve with axes.
  * @param {[number, number][]} points in order of x
- * @param {{label: string, x: string, y: string, steps?: boolean, fromZero?: boolean}} options
- *   `label` is for screen readers; `x` and `y` name the axes
+ * @param {Options} options
  */
-export function curve(points, { label, x, y, steps = false, fromZero = false }) {
+export function curve(points, options) {
+  return curves([{ points }], options);
+}
+
+/**
+ * Curves over common axes, or null if there is nothing to show. One that is alone has its area filled.
+ * @typedef {{label: string, x: string, y: string, steps?: boolean, fromZero?: boolean}} Options
+ *   `label` is for screen readers; `x` and `y` name the axes
+ * @param {{points: [number, number][], kind?: string, name?: string}[]} lines
+ *   `kind` are classes of the stylesheet, `name` is shown on hover; the last line is drawn over the others
+ * @param {Options} options
+ */
+export function curves(lines, { label, x, y, steps = false, fromZero = false }) {
   const [width, height] = [380, 190];
-  const shown = thinned(points.filter(([, value]) => Number.isFinite(value)));
+  const shown = lines
+    .map((line) => ({ ...line, points: thinned(line.points.filter(([, value]) => Number.isFinite(value))) }))
+    .filter(({ points }) => points.length > 0);
   if (shown.length === 0) return null;
-  const xs = within(shown[0][0], Math.max(shown.at(-1)[0], shown[0][0] + 1));
-  const values = shown.map(([, value]) => value);
+  const first = Math.min(...shown.map(({ points }) => points[0][0]));
+  const xs = within(first, Math.max(first + 1, ...shown.map(({ points }) => points.at(-1)[0])));
+  const values = shown.flatMap(({ points }) => points.map(([, value]) => value));
   const ys = around(fromZero ? 0 : Math.min(...values), Math.max(...values, fromZero ? 1e-9 : -Infinity));
   const across = (v) => PAD.left + ((v - xs.low) / (xs.high - xs.low)) * (width - PAD.left - PAD.right);
   const up = (v) => height - PAD.bottom - ((v - ys.low) / (ys.high - ys.low)) * (height - PAD.top - PAD.bottom);
-  const placed = shown.map(([a, b]) => [across(a), up(b)]);
-  const path = steps ? stepped(placed) : `M${placed.map((point) => point.join(" ")).join("L")}`;
+  const drawn = ({ points, kind = "", name = `${y} over ${x}` }) => {
+    const placed = points.map(([a, b]) => [across(a), up(b)]);
+    const path = steps ? stepped(placed) : `M${placed.map((point) => point.join(" ")).join("L")}`;
+    const area = shown.length === 1 && `${path}V${height - PAD.bottom}H${placed[0][0]}Z`;
+    return svg(
+      "g",
+      { class: kind },
+      area && svg("path", { d: area, class: "area" }),
+      svg("path", { d: path, class: "line" }),
+      svg("circle", { cx: placed.at(-1)[0], cy: placed.at(-1)[1], r: 3.5, class: "tip" }),
+      svg("title", {}, name),
+    );
+  };
   return svg(
     "svg",
     { class: "curve", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
     ys.ticks.map((v) => svg("line", { x1: PAD.left, x2: width - PAD.right, y1: up(v), y2: up(v), class: "grid" })),
     ys.ticks.map((v) => svg("text", { x: PAD.left - 8, y: up(v) + 4, "text-anchor": "end" }, write(v))),
     xs.ticks.map((v) => svg("text", { x: across(v), y: height - 9, "text-anchor": "middle" }, v.toLocaleString("en"))),
-    svg("path", { d: `${path}V${height - PAD.bottom}H${placed[0][0]}Z`, class: "area" }),
-    svg("path", { d: path, class: "line" }),
-    svg("circle", { cx: placed.at(-1)[0], cy: placed.at(-1)[1], r: 3.5, class: "tip" }),
-    svg("title", {}, `${y} over ${x}`),
+    shown.map(drawn),
   );
 }
 

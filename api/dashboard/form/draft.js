@@ -62,7 +62,10 @@ export const IN_SHORT = {
   objectives: ({ objectives, constraints }) =>
     objectives.map((name) => metric(name).label.toLowerCase()).join(", ") +
     (constraints.length ? `; ${plural(constraints.length, "limit")}` : ""),
-  search: ({ algorithm, stacks }) => `${ALGORITHMS[algorithm] ?? algorithm}, ${percent(stacks, 0)} stacks at the start`,
+  search: ({ algorithm, stacks, rungs, finish }) =>
+    `${ALGORITHMS[algorithm] ?? algorithm}, ${percent(stacks, 0)} stacks at the start` +
+    (rungs.tokens.length ? `, ${plural(rungs.tokens.length, "lower rung")}` : "") +
+    (finish.seeds ? `, honest finish with ${plural(finish.seeds, "seed")}` : ""),
   budget: ({ candidates, budget }) => `${plural(candidates, "candidate")}, ${plural(budget.steps, "step")} each`,
   space: ({ space, width }) => `${plural(space.depth, "LIV")} of ${allowed(space.classes)}, width ${width}`,
 };

@@ -3,7 +3,7 @@
 import { ALGORITHMS, setAt, valueAt } from "./draft.js";
 import { el } from "../parts/dom.js";
 import { words } from "../parts/format.js";
-import { fieldSchema, numberFault } from "./schema.js";
+import { fieldSchema, numberFault, readNumbers } from "./schema.js";
 
 /** The fields of each section, in the order of the form. */
 export const FIELDS = {
@@ -13,6 +13,11 @@ export const FIELDS = {
     { path: "stacks", label: "Share of one-class stacks at the start", kind: "number" },
     { path: "population", label: "Population", kind: "number" },
     { path: "seed", label: "Seed", kind: "number" },
+    { path: "rungs.tokens", label: "Tokens of lower rungs", kind: "numbers" },
+    { path: "rungs.promoted", label: "Share promoted", kind: "number" },
+    { path: "repeats", label: "Share of repeats", kind: "number" },
+    { path: "finish.seeds", label: "Seeds of the honest finish", kind: "number" },
+    { path: "finish.members", label: "Members in the honest finish", kind: "number" },
     { path: "baselines", label: "Start from known architectures", kind: "flag" },
   ],
   budget: [
@@ -91,6 +96,23 @@ const KINDS = {
       const fault = numberFault(input.value, known);
       setFault(place, fault);
       if (!fault) setAt(plan, row.path, Number(input.value));
+      changed();
+    });
+    return place;
+  },
+  numbers(row, plan, known, changed) {
+    const input = el("input", {
+      type: "text",
+      inputmode: "numeric",
+      value: valueAt(plan, row.path).join(", "),
+      placeholder: "none",
+      autocomplete: "off",
+    });
+    const place = labelled(row.path, row.label, input, known.description);
+    input.addEventListener("input", () => {
+      const { values, fault } = readNumbers(input.value, known);
+      setFault(place, fault);
+      if (!fault) setAt(plan, row.path, values);
       changed();
     });
     return place;

@@ -1,4 +1,4 @@
-// The limits of a field in the plan's JSON schema, and the check of a typed number against them.
+// The limits of a field in the plan's JSON schema, and the check of typed numbers against them.
 
 /**
  * The schema node of a field.
@@ -46,4 +46,18 @@ export function numberFault(text, field) {
     high !== undefined && `to ${high.toLocaleString("en")}`,
   ];
   return `must be ${[kind, ...range].filter(Boolean).join(" ")}`;
+}
+
+/**
+ * The numbers in a text that separates them by commas or spaces, and what is wrong with them, or an empty string.
+ * @param {string} text an empty one has no numbers
+ * @param {Object} field from `fieldSchema`, of an array
+ * @returns {{values: number[], fault: string}}
+ */
+export function readNumbers(text, field) {
+  const parts = text.split(/[\s,;]+/).filter(Boolean);
+  const most = field.maxItems ?? Infinity;
+  const wrong = parts.map((part) => numberFault(part, field.items ?? {})).find(Boolean);
+  const fault = wrong ? `each ${wrong}` : parts.length > most ? `must be ${most} numbers at most` : "";
+  return { values: parts.map(Number), fault };
 }

@@ -2,7 +2,7 @@
 
 import { candidatePage } from "../parts/api.js";
 import { el } from "../parts/dom.js";
-import { words } from "../parts/format.js";
+import { scaled, words } from "../parts/format.js";
 import { drawGenome } from "../genome/genome.js";
 import { metric, offered, written } from "../parts/metrics.js";
 
@@ -50,12 +50,20 @@ export function standing(points, row) {
   const word =
     (state[row] !== "succeeded" && words(failure[row] ?? state[row])) ||
     (frontier[row] && "on the frontier") ||
-    (feasible[row] ? "dominated" : "over a limit");
+    (!feasible[row] && "over a limit") ||
+    (points.onLowerRung(row) ? "on a lower rung" : "dominated");
   return el(
     "span",
     { class: `standing${frontier[row] ? " best" : ""}` },
-    [points.origin(row), word].filter(Boolean).join(", "),
+    [points.origin(row), word, trained(points, row)].filter(Boolean).join(", "),
   );
+}
+
+/** The trainings behind the metrics of a row, as far as they are not the usual single one on the whole budget. */
+function trained(points, row) {
+  const { tokens, seeds } = points.columns;
+  const part = points.onLowerRung(row) && `${scaled(tokens[row])} of ${scaled(points.full)} tokens`;
+  return [part, seeds[row] > 1 && `mean of ${seeds[row]} seeds`].filter(Boolean).join(", ");
 }
 
 function figures(points, row, objectives, other) {

@@ -1,7 +1,7 @@
 // The top of a search's page: its name, its state, and the numbers that change.
 
 import { byId, el, put } from "../parts/dom.js";
-import { digits, duration, percent, whole } from "../parts/format.js";
+import { digits, duration, percent, scaled, whole } from "../parts/format.js";
 import { progress, stateWord } from "../parts/state.js";
 import { ago } from "../parts/time.js";
 
@@ -18,6 +18,7 @@ export function drawHead(job) {
     ["Done", progress(job)],
     ["Frontier", whole(job.frontier_size)],
     ["Hypervolume", job.done ? digits(job.hypervolume) : "–"],
+    ["Training tokens", scaled(job.tokens)],
     ["Workers busy", whole(job.workers_busy)],
     ["Time left", duration(job.seconds_left ?? NaN)],
     ["Genes repaired", percent(job.repairs)],

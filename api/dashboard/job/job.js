@@ -14,12 +14,13 @@ import { drawHead } from "./head.js";
 import { drawKey } from "../chart/key.js";
 import { curve } from "../chart/lines.js";
 import { modelCard } from "./model.js";
-import { Points } from "./points.js";
+import { Points, wholeBudget } from "./points.js";
 import { Scatter } from "../chart/scatter.js";
 import { isLive } from "../parts/state.js";
 import { FrontierTable } from "./table.js";
 import { onThemeChange } from "../chart/theme.js";
 
+const FURTHER = ["promotion", "re-evaluation"];
 const id = decodeURIComponent(location.pathname.split("/")[2]);
 const view = { job: null, points: null, history: null, axes: null, selected: null, pinned: null, genomes: new Map() };
 const scatter = new Scatter(byId("scatter"), byId("cloud"), { select, hover });
@@ -38,7 +39,7 @@ async function load() {
     const job = await get(jobPath(id));
     showJob(job);
     const [columns, history] = await Promise.all([get(`${jobPath(id)}/points`), get(`${jobPath(id)}/history`)]);
-    view.points = new Points(columns, job.done);
+    view.points = new Points(columns, job.done, wholeBudget(job.plan));
     view.history = history;
     showError(null);
     drawAll();
@@ -88,7 +89,7 @@ function drawSelected() {
   const { points, selected, pinned, job } = view;
   const known = [selected, pinned]
     .map((number) => points.row(number))
-    .map((row) => [row, points.columns.state[row], points.columns.frontier[row]]);
+    .map((row) => [row, ...["state", "frontier", "tokens", "seeds"].map((name) => points.columns[name][row])]);
   const shown = JSON.stringify([selected, pinned, known]);
   if (byId("selected").dataset.shown === shown) return;
   byId("selected").dataset.shown = shown;
@@ -158,7 +159,9 @@ function onEvent(kind, data) {
     const number = points.candidate(data);
     if (number !== null) arrived(number, data.done);
   }
-  if (kind !== "job") drawSoon();
+  // A further training may change what is known of a candidate, and with it the frontier.
+  if (kind === "training" && data.state !== "running" && FURTHER.includes(data.purpose)) reload();
+  else if (kind !== "job") drawSoon();
 }
 
 function arrived(number, done) {

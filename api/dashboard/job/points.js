@@ -3,18 +3,29 @@
 /**
  * @typedef {{number: number[], state: string[], frontier: boolean[], feasible: boolean[],
  *   baseline: (string|null)[], variation: string[], genome: string[], failure: (string|null)[],
+ *   tokens: number[], seeds: number[],
  *   metrics: Object<string, (number|null)[]>}} Columns
  */
 
 // The kinds of genomes of the initial design that are worth a word beside a candidate's number.
 const DESIGNED = new Set(["stack", "alternating stack"]);
 
+/** The training tokens of a plan's whole budget. */
+export function wholeBudget({ budget }) {
+  return budget.steps * budget.batch * budget.length;
+}
+
 /** The columns of `GET /v1/jobs/{id}/points`, with their rows found by candidate number. */
 export class Points {
-  /** @param {Columns} columns @param {number} done evaluations that had ended when they were read */
-  constructor(columns, done) {
+  /**
+   * @param {Columns} columns
+   * @param {number} done candidates that had an outcome when they were read
+   * @param {number} full training tokens of the whole budget
+   */
+  constructor(columns, done, full) {
     this.columns = columns;
     this.done = done;
+    this.full = full;
     this.rows = new Map(columns.number.map((number, row) => [number, row]));
   }
 
@@ -46,6 +57,12 @@ export class Points {
     return baseline[row] ?? (DESIGNED.has(variation[row]) ? variation[row] : null);
   }
 
+  /** Whether a row has its metrics from a training on a part of the budget. */
+  onLowerRung(row) {
+    const { state, tokens } = this.columns;
+    return state[row] === "succeeded" && tokens[row] < this.full;
+  }
+
   /** Rows for which `test(row)` holds. */
   select(test) {
     const found = [];
@@ -59,8 +76,8 @@ export class Points {
   }
 
   /**
-   * Apply a `candidate` event. A candidate that has ended stays ended, because a stream may begin with old events.
-   * @returns {number|null} the candidate's number if the event ended its evaluation
+   * Apply a `candidate` event. A candidate that has ended stays as it is, because a stream may begin with old events.
+   * @returns {number|null} the candidate's number if the event ended its first training
    */
   candidate(event) {
     const row = this.rows.get(event.number) ?? this.#append(event);
@@ -70,6 +87,8 @@ export class Points {
     failure[row] = event.failure ?? null;
     feasible[row] = event.feasible ?? false;
     frontier[row] = event.frontier ?? false;
+    this.columns.tokens[row] = event.tokens ?? 0;
+    this.columns.seeds[row] = event.seeds ?? 0;
     this.#measure(row, event.metrics);
     return event.number;
   }
@@ -100,7 +119,7 @@ export class Points {
     const { columns } = this;
     const row = columns.number.push(event.number) - 1;
     const { genome, variation, baseline = null } = event;
-    const fresh = { state: "running", frontier: false, feasible: false, failure: null };
+    const fresh = { state: "running", frontier: false, feasible: false, failure: null, tokens: 0, seeds: 0 };
     for (const [name, value] of Object.entries({ ...fresh, genome, variation, baseline })) columns[name].push(value);
     for (const values of Object.values(columns.metrics)) values.push(null);
     this.rows.set(event.number, row);

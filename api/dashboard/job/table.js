@@ -26,13 +26,14 @@ export class FrontierTable {
     this.sort ??= { name: metrics[0], down: false };
     const best = Object.fromEntries(metrics.map((name) => [name, least(rows, (row) => points.value(name, row))]));
     const sorted = this.#sorted(rows, points);
+    const { seeds } = points.columns;
     const body = sorted.slice(0, this.limit).map((row) => {
       const number = points.columns.number[row];
       const cells = metrics.map((name) => this.#figure(points, row, name, best[name]));
       return this.#row(
         number,
         job,
-        points.origin(row),
+        [points.origin(row), seeds[row] > 1 && `mean of ${seeds[row]} seeds`].filter(Boolean).join(", "),
         read(points.columns.genome[row]),
         cells,
         number === selected,
@@ -83,7 +84,7 @@ export class FrontierTable {
     );
   }
 
-  #row(number, job, origin, livs, cells, chosen) {
+  #row(number, job, note, livs, cells, chosen) {
     const link = el("a", { href: candidatePage(job.id, number), "data-focus": `row-${number}` }, `${number}`);
     const choose = (event) => event.target.closest("a, button") || this.select(number);
     return el(
@@ -94,7 +95,7 @@ export class FrontierTable {
         class: chosen ? "chosen" : null,
         on: { click: choose },
       },
-      el("th", { scope: "row" }, link, origin && el("small", {}, ` ${origin}`)),
+      el("th", { scope: "row" }, link, note && el("small", {}, ` ${note}`)),
       el("td", {}, drawGenome(livs)),
       cells,
     );

@@ -45,15 +45,15 @@ async function loadHistories(jobs) {
   await Promise.all(
     stale.map(async (job) => {
       const history = await get(`${jobPath(job.id)}/history`).catch(() => null);
-      if (history) shown.histories.set(job.id, { done: job.done, values: history.hypervolume });
+      if (history) shown.histories.set(job.id, { outcomes: job.outcomes, values: history.hypervolume });
     }),
   );
 }
 
 /** Append the job's present hypervolume to a history that was read before. */
 function prolong(history, job) {
-  if (!history || history.done === job.done) return;
-  history.done = job.done;
+  if (!history || history.outcomes === job.outcomes) return;
+  history.outcomes = job.outcomes;
   history.values.push(job.hypervolume);
 }
 
@@ -96,7 +96,7 @@ function cell(label, content, kind = null) {
 
 function hypervolume(job) {
   const values = shown.histories.get(job.id)?.values;
-  const line = values?.length > 1 && sparkline(values, "Hypervolume over candidates");
+  const line = values?.length > 1 && sparkline(values, "Hypervolume over trainings");
   return [line, el("span", { class: "share" }, job.done ? digits(job.hypervolume) : "–")];
 }
 

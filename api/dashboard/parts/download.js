@@ -3,7 +3,18 @@
 import { get, jobPath } from "./api.js";
 import { el } from "./dom.js";
 
-const PLAIN = ["number", "state", "frontier", "feasible", "baseline", "variation", "genome", "failure"];
+const PLAIN = [
+  "number",
+  "state",
+  "frontier",
+  "feasible",
+  "baseline",
+  "variation",
+  "genome",
+  "failure",
+  "tokens",
+  "seeds",
+];
 
 /** All candidates as CSV, one line each. */
 export function asCsv(points) {

@@ -2,7 +2,7 @@
 
 import { byId, el, put } from "./dom.js";
 
-const KINDS = ["job", "candidate", "frontier"];
+const KINDS = ["job", "candidate", "training", "frontier"];
 const RETRY_MS = 2000;
 const PATIENCE_MS = 1500;
 

@@ -7,8 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.costs import cost_of
-from api.web.deps import ArchiveDep, JobDep, Number, PageSize, PageToken, SettingsDep, problems
-from api.web.exports import weights_place
+from api.web.deps import ArchiveDep, ExportsDep, JobDep, Number, PageSize, PageToken, problems
 from api.web.problems import refuse_fault
 from api.web.schemas import CandidateDetail, CandidatePage, Candidates
 from genome import Genome, Space, decode
@@ -36,13 +35,14 @@ def candidates(
 
 
 @router.get("/candidates/{number}", response_model=CandidateDetail, responses=problems(404, 422))
-def candidate(job: JobDep, number: Number, archive: ArchiveDep, settings: SettingsDep) -> dict[str, Any]:
-    """Return a candidate with its blueprint, the cost of each LIV, its parents and its children."""
+def candidate(job: JobDep, number: Number, archive: ArchiveDep, exports: ExportsDep) -> dict[str, Any]:
+    """Return a candidate with its trainings, its blueprint, the cost of each LIV, its parents and its children."""
     found = archive.candidate(job.id, number)
     plan, space = Plan.model_validate(job.plan), Space.from_json(job.space)
     blueprint = decode(Genome.parse(found.genome), space)
     return vars(found) | {
-        "weights_place": weights_place(found, settings.artifacts),
+        "trainings": archive.trainings(job.id, number),
+        "weights_place": exports.place(found),
         "blueprint": blueprint.to_json(),
         "cost": cost_of(blueprint, plan.shape, plan.context),
         "parent_candidates": [archive.candidate(job.id, parent) for parent in found.parents],

@@ -86,7 +86,7 @@ def cancel(job_id: JobId, archive: ArchiveDep) -> Job:
 
 @router.get("/{job_id}/history", response_model=History, responses=problems(404, 422))
 def history(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
-    """Return the hypervolume and the frontier size after every evaluation, in columns."""
+    """Return the hypervolume, the frontier size and the training tokens after every training, in columns."""
     return JSONResponse(archive.history(job_id))
 
 

@@ -1,6 +1,14 @@
 """Request and response models, from which the OpenAPI document is made; one file for each resource."""
 
-from api.web.schemas.candidates import CandidateDetail, CandidatePage, Candidates, CandidateView, Export, Relative
+from api.web.schemas.candidates import (
+    CandidateDetail,
+    CandidatePage,
+    Candidates,
+    CandidateView,
+    Export,
+    Relative,
+    TrainingView,
+)
 from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets
 from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points, Predictions
 from api.web.schemas.requests import CostRequest, JobRequest
@@ -25,4 +33,5 @@ __all__ = [
     "Predictions",
     "Presets",
     "Relative",
+    "TrainingView",
 ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from api.web.exports import WeightsPlace
 from api.web.schemas.body import ByMetric, Sent
 from evaluator.evaluation import Failure
 from search.archive.values import CandidateState
-from search.origin import Reason, Variation
+from search.origin import Purpose, Reason, Variation
 
 
 class ChoiceView(Sent):
@@ -32,7 +32,6 @@ class CandidateView(Sent):
     genome: str
     digest: str
     state: CandidateState
-    attempt: int
     parents: list[int]
     variation: Variation = Field(description="origin of the genome")
     baseline: str | None = Field(description="name, if it is one of the known architectures that a search starts from")
@@ -40,16 +39,36 @@ class CandidateView(Sent):
         description="static ones from the proposal on; standard errors under <metric>_stderr"
     )
     choice: ChoiceView
-    outcome: int | None = Field(description="place in the order of outcomes")
+    tokens: int = Field(description="training tokens behind the metrics; 0 before there are any")
+    seeds: int = Field(description="trainings of so many tokens, over whose seeds the metrics are means")
+    failure: Failure | None
+    detail: str = Field(description="explanation of the failure; empty without one")
+    frontier: bool = Field(
+        description="whether it was trained on the whole budget and no other feasible candidate dominates it"
+    )
+    feasible: bool = Field(description="whether it satisfies the plan's constraints")
+    seconds: float = Field(description="wall time of its trainings")
+    created_at: datetime
+    finished_at: datetime | None
+    weights: Annotated[bool, BeforeValidator(bool)] = Field(description="whether its trained weights are kept")
+
+
+class TrainingView(Sent):
+    """One training of a candidate."""
+
+    seed: int
+    tokens: int = Field(description="training tokens, those of a shorter training that it goes on from included")
+    purpose: Purpose = Field(description="what it is for; an honest finish changes nothing in the search")
+    state: CandidateState
+    attempt: int = Field(description="times it was begun; more than 1 after the death of a runner")
+    outcome: int | None = Field(description="place in the order of the job's outcomes")
+    metrics: Annotated[dict[str, float], ByMetric]
     curve: list[tuple[int, float]] = Field(description="(step, training loss in nats)")
     failure: Failure | None
     detail: str = Field(description="explanation of the failure; empty without one")
-    frontier: bool = Field(description="whether no other feasible candidate dominates it")
-    feasible: bool = Field(description="whether it satisfies the plan's constraints")
-    seconds: float = Field(description="wall time of the evaluation")
+    seconds: float = Field(description="wall time")
     created_at: datetime
     finished_at: datetime | None
-    weights: bool = Field(description="whether a runner keeps its trained weights")
 
 
 class CandidatePage(Sent):
@@ -75,8 +94,9 @@ class Relative(Sent):
 
 
 class CandidateDetail(CandidateView):
-    """A candidate with its blueprint, its cost, its parents and its children."""
+    """A candidate with its trainings, its blueprint, its cost, its parents and its children."""
 
+    trainings: list[TrainingView] = Field(description="in the order in which they began")
     weights_place: WeightsPlace = Field(description="place of its weights; it can be exported when they are `here`")
     blueprint: list[dict[str, Any]]
     cost: dict[str, Any]

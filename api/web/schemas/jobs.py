@@ -24,8 +24,10 @@ class JobSummary(Sent):
     started_at: datetime | None
     finished_at: datetime | None
     candidates_total: int = Field(description="evaluations that the plan asks for")
-    done: int = Field(description="evaluations that ended, failed ones included")
+    done: int = Field(description="candidates with an outcome, failed ones included")
     failed: int
+    outcomes: int = Field(description="trainings that ended; a candidate may have several")
+    tokens: int = Field(description="training tokens of the trainings that ended")
     frontier_size: int
     hypervolume: float = Field(description="share, 0 to 1, of the box between the reference point and the origin")
     reference: dict[str, float] = Field(
@@ -61,6 +63,8 @@ class Points(Sent):
     variation: list[Variation]
     genome: list[str]
     failure: list[Failure | None]
+    tokens: list[int] = Field(description="training tokens behind the metrics; 0 before there are any")
+    seeds: list[int] = Field(description="trainings over whose seeds the metrics are means")
     metrics: Annotated[dict[str, list[float | None]], ByMetric]
 
 
@@ -83,9 +87,11 @@ class Predictions(Sent):
 
 
 class History(Sent):
-    """The progress of a search in columns; row i is the state after `done[i]` evaluations."""
+    """The progress of a search in columns; row i is the state after the training that ended as number `outcome[i]`."""
 
-    done: list[int]
+    outcome: list[int]
+    done: list[int] = Field(description="candidates with an outcome")
+    tokens: list[int] = Field(description="training tokens of the trainings that had ended")
     hypervolume: list[float]
     frontier_size: list[int]
     at: list[datetime]

@@ -58,6 +58,24 @@ def test_tables_for_people(service: Service, finished: str) -> None:
     assert f"{service.url}/jobs/{finished}" in run("jobs", finished, "--url", service.url).stdout
 
 
+def test_a_candidate_is_shown_with_its_trainings(ask: Callable[..., Any], service: Service, several: str) -> None:
+    best = ask("frontier", several)["candidates"][0]
+    trainings = ask("candidate", several, best["number"])["trainings"]
+    lines = [
+        line.strip() for line in run("candidate", several, best["number"], "--url", service.url).stdout.splitlines()
+    ]
+    rows = lines[lines.index("Trainings") + 1 :]
+
+    assert rows[0].split() == ["purpose", "tokens", "seed", "state", "bits_per_byte", "seconds"]
+    assert len(rows) == 1 + len(trainings) > 2
+    for row, one in zip(rows[1:], trainings, strict=True):
+        assert row.startswith(one["purpose"])
+        assert f"{one['metrics']['bits_per_byte']:.3f} ± 0.010" in row
+        assert row.split()[-1] == "1.0"
+    job = ask("jobs", several)
+    assert f"trainings    {job['outcomes']} with" in run("jobs", several, "--url", service.url).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from search.weights import weights_path
 
 from search.algorithms.algorithm import Choice
 from search.origin import Reason
@@ -99,12 +99,14 @@ def test_a_failure_says_why_and_offers_no_export(page: Page, search: Hand) -> No
 def test_weights_on_another_disk_are_called_kept_and_cannot_be_exported(page: Page, site: Service) -> None:
     job = site.archive.jobs(1000).items[-1].id
     number = site.archive.frontier(job)[0].number
-    file = weights_path(site.settings.artifacts, job, number)
+    weights = site.archive.frontier(job)[0].weights
+    assert weights is not None
+    file = Path(site.settings.artifacts, weights["key"])
     hidden = file.rename(file.with_suffix(".hidden"))
     try:
         page.goto(f"/jobs/{job}/candidates/{number}")
         expect(page.locator("#export")).to_contain_text(
-            "Its weights are kept, but not in this server's artifact directory"
+            "Its weights are kept, but not in this server's store of artifacts"
         )
         expect(page.locator("#export-button")).to_be_disabled()
     finally:

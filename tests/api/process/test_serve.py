@@ -22,12 +22,20 @@ pytestmark = pytest.mark.slow
 SERVE = [sys.executable, "-m", "api.cli", "serve", "--json", "--port", "0"]
 
 
+def kept_in(folder: Path) -> list[str]:
+    """Options that keep everything of a server in one folder."""
+    return ["--database", f"sqlite:///{folder / 'star.db'}", "--artifacts", str(folder / "artifacts")]
+
+
 @contextmanager
 def served(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server in a process and session of its own, and its address."""
-    kept = ["--database", f"sqlite:///{folder / 'star.db'}", "--artifacts", str(folder / "artifacts")]
     with subprocess.Popen(
-        [*SERVE, *kept, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [*SERVE, *kept_in(folder), *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             assert process.stdout is not None
@@ -91,9 +99,30 @@ def test_a_runner_does_not_outlive_a_service_that_was_killed(tmp_path: Path) -> 
 def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [*SERVE[:-1], port, "--no-runner", "--database", f"sqlite:///{tmp_path / 'star.db'}"]
+        command = [*SERVE[:-1], port, "--no-runner", *kept_in(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
     assert f"port {port}" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("serve", "--no-runner", "--port", "0"), ("run",)], ids=["serve", "run"])
+@pytest.mark.parametrize(
+    ("place", "reason"), [("file/artifacts", "Not a directory"), ("nowhere://artifacts", "nowhere")]
+)
+def test_artifacts_that_cannot_be_written_end_a_start_with_the_settings_name(
+    tmp_path: Path, command: tuple[str, ...], place: str, reason: str
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    given = ["--database", f"sqlite:///{tmp_path / 'star.db'}"]
+    settings = os.environ | {"STAR_ARTIFACTS": place if "://" in place else str(tmp_path / place)}
+
+    star = [sys.executable, "-m", "api.cli", *command, *given]
+    done = subprocess.run(star, env=settings, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "--artifacts (STAR_ARTIFACTS)" in done.stderr
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "star.db").exists()

@@ -13,14 +13,15 @@ from api.process.settings import Settings
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("STAR_DATABASE_URL", "DATABASE_URL", "STAR_WORKERS", "STAR_CORPORA"):
+    for name in ("STAR_DATABASE_URL", "DATABASE_URL", "STAR_WORKERS", "STAR_CORPORA", "STAR_ARTIFACTS", "STAR_EXPORTS"):
         monkeypatch.delenv(name, raising=False)
 
 
 def test_without_any_it_works_in_this_directory() -> None:
     settings = Settings()
     assert settings.database_url == "sqlite:///var/star.db"
-    assert settings.artifacts == Path("var/artifacts")
+    assert settings.artifacts == "var/artifacts"
+    assert settings.exports == Path("var/exports")
     assert settings.corpora == []
 
 

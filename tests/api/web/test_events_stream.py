@@ -47,10 +47,26 @@ def test_a_finished_search_is_told_whole_and_ends(client: httpx.Client, finished
     assert [one.kind for one in told].count("end") == 1
     assert told[-1].kind == "end"
     assert [one.id for one in told[:-1]] == sorted({one.id for one in told[:-1]})
-    assert {one.kind for one in told} == {"job", "candidate", "frontier", "end"}
+    assert {one.kind for one in told} == {"job", "candidate", "training", "frontier", "end"}
     succeeded = [one for one in told if one.kind == "candidate" and one.data["state"] == "succeeded"]
     assert len(succeeded) == SMALL["candidates"] - 2
     assert {one.data["job_id"] for one in told} == {finished}
+
+
+def test_every_training_is_told_when_it_ends_and_further_ones_when_they_begin(service: Service, several: str) -> None:
+    told = [one.data for one in whole_stream(service.client, several) if one.kind == "training"]
+    ended = [one for one in told if one["state"] != "running"]
+    begun = [one for one in told if one["state"] == "running"]
+
+    kept = [
+        (one.number, training.seed, training.tokens, training.purpose)
+        for one in service.archive.candidates(several, 100).items
+        for training in service.archive.trainings(several, one.number)
+    ]
+    keys = [(one["number"], one["seed"], one["tokens"], one["purpose"]) for one in ended]
+    assert sorted(keys) == sorted(kept)
+    further = [(one["number"], one["seed"], one["tokens"], one["purpose"]) for one in begun]
+    assert sorted(further) == sorted(key for key in kept if key[3] != "search")
 
 
 @pytest.mark.parametrize("how", ["header", "query"])

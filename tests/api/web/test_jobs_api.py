@@ -146,7 +146,13 @@ def test_candidates_come_in_pages(client: httpx.Client, finished: str) -> None:
     assert rest["next_page_token"] is None
 
 
-def test_a_candidate_shows_its_drawing_cost_and_family(client: httpx.Client, finished: str) -> None:
+def tokens_of(plan: dict[str, Any]) -> int:
+    """The training tokens of the whole budget."""
+    return int(plan["budget"]["steps"] * plan["budget"]["batch"] * plan["budget"]["length"])
+
+
+def test_a_candidate_shows_its_trainings_drawing_cost_and_family(service: Service, finished: str) -> None:
+    client = service.client
     listed = client.get(f"/v1/jobs/{finished}/candidates").json()["candidates"]
     child = next(one for one in listed if one["parents"])
 
@@ -157,7 +163,11 @@ def test_a_candidate_shows_its_drawing_cost_and_family(client: httpx.Client, fin
     assert {one["number"] for one in found["parent_candidates"]} == set(child["parents"])
     assert child["number"] in [one["number"] for one in parent["children"]]
     assert parent["cost"]["parameters"] == parent["metrics"]["parameters"]
-    assert parent["curve"] == [[1, 5.5], [2, 3.5]]
+    (training,) = parent["trainings"]
+    assert training["curve"] == [[1, 5.5], [2, 3.5]]
+    assert (training["purpose"], training["state"], training["attempt"]) == ("search", "succeeded", 1)
+    assert training["tokens"] == parent["tokens"] == tokens_of(service.archive.job(finished).plan)
+    assert parent["seeds"] == 1
 
 
 @pytest.mark.parametrize("what", ["", "/frontier", "/points", "/history", "/candidates", "/candidates/1", "/events"])

@@ -1,0 +1,83 @@
+// The trainings of a candidate: a loss curve for each, and a table of what each found.
+
+import { uncertain } from "./choice.js";
+import { curves } from "../chart/lines.js";
+import { wholeBudget } from "../job/points.js";
+import { el, svg } from "../parts/dom.js";
+import { duration, scaled, whole, words } from "../parts/format.js";
+import { caveat, metric, written } from "../parts/metrics.js";
+
+const DASHES = 3; // trainings of one purpose differ by their dashes, of which there are so many kinds
+const KINDS = { promotion: "of-promotion", "re-evaluation": "of-repeat", "honest finish": "of-finish" };
+const MEANINGS = {
+  search: "the first training",
+  promotion: "more tokens, because fewer were promising",
+  "re-evaluation": "another seed, because its place on the frontier was uncertain",
+  "honest finish": "a seed that the search did not use; it changes nothing in the search",
+};
+
+/** The trainings behind a candidate's metrics, in words. */
+export function trainedOn({ tokens, seeds }, plan) {
+  const full = wholeBudget(plan);
+  const part = tokens < full ? `${scaled(tokens)} of ${scaled(full)} tokens` : `${scaled(tokens)} tokens`;
+  return seeds > 1 ? `mean of ${seeds} seeds, ${part} each` : `trained on ${part}`;
+}
+
+/** The loss curves of a candidate's trainings over common axes, with a key if there are several. */
+export function lossCurves({ state, trainings }) {
+  const lines = styled(trainings).filter(({ points }) => points.length > 0);
+  const thin = ({ purpose }) => purpose === "honest finish";
+  const below = [...lines.filter(thin), ...lines.filter((line) => !thin(line))];
+  const drawn = curves(below, { label: "Training loss over steps", x: "step", y: "loss" });
+  if (!drawn) {
+    const none = state === "running" ? "The model is being trained." : "No training loss was recorded.";
+    return el("p", { class: "small" }, none);
+  }
+  return [drawn, lines.length > 1 && el("ul", { class: "legend", id: "curve-key" }, lines.map(keyOf))];
+}
+
+/**
+ * A row for each training: its purpose, its seed and its outcome.
+ * @param {Object[]} trainings
+ * @param {string[]} objectives
+ */
+export function trainingTable(trainings, objectives) {
+  const quality = uncertain(objectives) ?? objectives[0];
+  const heads = ["Purpose", "Tokens", "Seed", metric(quality).label, "Time", "State"].map((name, n) =>
+    el("th", { scope: "col", class: n > 0 && n < 5 ? "numeric" : null, title: n === 3 ? caveat(quality) : null }, name),
+  );
+  const row = (one) =>
+    el(
+      "tr",
+      { "data-purpose": one.purpose },
+      el("th", { scope: "row", title: MEANINGS[one.purpose] }, one.purpose),
+      el("td", { class: "numeric" }, whole(one.tokens)),
+      el("td", { class: "numeric" }, one.seed),
+      el("td", { class: "numeric" }, quality in one.metrics ? written(quality, one.metrics) : "–"),
+      el("td", { class: "numeric" }, one.finished_at ? duration(one.seconds) : "–"),
+      el("td", {}, stateOf(one)),
+    );
+  return el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, trainings.map(row)));
+}
+
+function stateOf({ state, failure, detail, attempt }) {
+  const word = el("span", { class: `state state-${state}`, title: detail || null }, failure ? words(failure) : state);
+  return [word, attempt > 1 && el("small", {}, ` attempt ${attempt}`)];
+}
+
+/** The trainings as lines, in their order. */
+function styled(trainings) {
+  const counts = {};
+  return trainings.map(({ purpose, tokens, seed, curve }) => {
+    counts[purpose] = (counts[purpose] ?? -1) + 1;
+    const kind = `${KINDS[purpose] ?? ""} dash-${counts[purpose] % DASHES}`;
+    return { points: curve, kind, purpose, name: `${scaled(tokens)} tokens, seed ${seed}` };
+  });
+}
+
+function keyOf({ kind, name, purpose }) {
+  const line = svg("svg", { class: "line-swatch", width: 24, height: 8, "aria-hidden": "true" }, [
+    svg("g", { class: kind }, svg("path", { d: "M0 4H24", class: "line" })),
+  ]);
+  return el("li", { title: MEANINGS[purpose] }, line, `${name}, ${purpose}`);
+}
