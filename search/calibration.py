@@ -1,4 +1,4 @@
-"""How far a search's predictions can be trusted: each was made before its candidate was trained.
+"""How far a search's predictions and its short trainings can be trusted.
 
 N candidates.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,9 @@ def compared(plan: Plan, candidates: Iterable[tuple[int, Mapping[str, Any], Mapp
         if metric is not None and "predicted" in choice
     ]
     number, predicted, deviation, found = (list(column) for column in zip(*known, strict=True)) if known else ([],) * 4
-    agreement = calibration(predicted, deviation, found)
+    summed = calibration(predicted, deviation, found)
     names = [field.name for field in fields(Calibration)]
-    summary = asdict(agreement) if agreement else {**dict.fromkeys(names), "count": len(known)}
+    summary = asdict(summed) if summed else {**dict.fromkeys(names), "count": len(known)}
     columns = {"number": number, "predicted": predicted, "deviation": deviation, "found": found}
     return {"metric": metric, **summary, **columns}
 
@@ -75,20 +76,45 @@ def calibration(predicted_N: ArrayLike, deviation_N: ArrayLike, found_N: ArrayLi
     if count < FEWEST:
         return None
     inside = np.abs(found - predicted) <= norm.ppf(0.5 + COVERED / 2) * deviation
-    correlation = float(spearmanr(predicted, found).statistic) if np.ptp(predicted) and np.ptp(found) else 0.0
-    half = 1.96 * math.sqrt(1.06 / (count - 3))
-    z = math.atanh(max(-0.999, min(0.999, correlation)))
+    ranks = agreement(predicted, found)
     low, high = _wilson(int(inside.sum()), count)
     return Calibration(
         count=count,
         coverage=float(inside.mean()),
         coverage_low=low,
         coverage_high=high,
-        rank_correlation=correlation,
-        rank_low=math.tanh(z - half),
-        rank_high=math.tanh(z + half),
+        **ranks,
         error=float(np.sqrt(np.mean((found - predicted) ** 2))),
     )
+
+
+def rungs_compared(plan: Plan, climbs: Iterable[tuple[int, int, Mapping[str, float]]]) -> list[dict[str, Any]]:
+    """Compare the ranks of candidates on neighbouring rungs, in the first objective that is trained.
+
+    Args:
+        climbs: number, tokens and metrics of each training that succeeded.
+    """
+    uncertain = [name for name in plan.objectives if name not in STATIC]
+    on: dict[int, dict[int, float]] = {tokens: {} for tokens in plan.levels}
+    for number, tokens, metrics in climbs if uncertain else ():
+        on[tokens][number] = metrics[uncertain[0]]
+    compared = []
+    for below, above in pairwise(plan.levels):
+        both = sorted(on[below].keys() & on[above].keys())
+        ranks = dict.fromkeys(("rank_correlation", "rank_low", "rank_high"))
+        if len(both) >= FEWEST:
+            ranks |= agreement([on[below][n] for n in both], [on[above][n] for n in both])
+        compared.append({"below": below, "above": above, "count": len(both), **ranks})
+    return compared
+
+
+def agreement(first_N: ArrayLike, second_N: ArrayLike) -> dict[str, float]:
+    """Return Spearman's correlation of at least `FEWEST` pairs, with the ends of its interval of 95 %."""
+    first, second = np.asarray(first_N, float), np.asarray(second_N, float)
+    correlation = float(spearmanr(first, second).statistic) if np.ptp(first) and np.ptp(second) else 0.0
+    half = 1.96 * math.sqrt(1.06 / (len(first) - 3))
+    z = math.atanh(max(-0.999, min(0.999, correlation)))
+    return {"rank_correlation": correlation, "rank_low": math.tanh(z - half), "rank_high": math.tanh(z + half)}
 
 
 def _wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:

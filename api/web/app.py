@@ -11,10 +11,10 @@ from api.process.settings import Settings
 from api.web.headers import SecurityHeaders
 from api.web.limits import BodyLimit
 from api.web.problems import handle
-from api.web.routes import candidates, catalogue, events, exports, genomes, health, jobs, pages
+from api.web.routes import candidates, catalogue, events, exports, genomes, health, jobs, pages, reports
 from search.archive import Archive
 
-ROUTERS = (jobs, candidates, exports, events, genomes, catalogue, health, pages)
+ROUTERS = (jobs, reports, candidates, exports, events, genomes, catalogue, health, pages)
 
 
 def create_app(archive: Archive, settings: Settings) -> FastAPI:

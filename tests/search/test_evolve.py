@@ -149,8 +149,7 @@ def test_failures_and_the_infeasible_have_no_children_while_something_is_feasibl
 def test_while_nothing_is_feasible_the_less_infeasible_have_the_children() -> None:
     """The violation counts how many LIVs are not class 1, so a search towards it must bring it down."""
     space = SpacePlan(depth=8, classes=PAPER, share_weights=False, share_features=False)
-    nsga2 = {"algorithm": AlgorithmName.NSGA2, "stacks": 0, "candidates": 200}
-    plan = Plan(space=space, population=8, baselines=False, **nsga2)
+    plan = Plan(space=space, population=8, baselines=False, algorithm=AlgorithmName.NSGA2, stacks=0, candidates=200)
     excess = []
     evolution = begun(plan)
     for number in range(1, 201):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response, status
 from fastapi.responses import JSONResponse
 
 from api.web.deps import ArchiveDep, JobDep, JobId, PageSize, PageToken, SettingsDep, problems
 from api.web.problems import refuse_fault
-from api.web.schemas import History, JobPage, JobRequest, JobView, Points, Predictions
+from api.web.schemas import History, JobPage, JobRequest, JobView, Points
 from api.web.submission import plan_of
 from search.archive.values import Action, Job
-from search.calibration import compared
-from search.plan import Plan
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -88,12 +86,6 @@ def cancel(job_id: JobId, archive: ArchiveDep) -> Job:
 def history(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
     """Return the hypervolume, the frontier size and the training tokens after every training, in columns."""
     return JSONResponse(archive.history(job_id))
-
-
-@router.get("/{job_id}/predictions", response_model=Predictions, responses=problems(404, 422))
-def predictions(found: JobDep, archive: ArchiveDep) -> dict[str, Any]:
-    """Compare what the search predicted of candidates with what their training found."""
-    return compared(Plan.model_validate(found.plan), archive.predictions(found.id))
 
 
 @router.get("/{job_id}/points", response_model=Points, responses=problems(404, 422))

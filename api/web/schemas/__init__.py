@@ -10,7 +10,8 @@ from api.web.schemas.candidates import (
     TrainingView,
 )
 from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets
-from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points, Predictions
+from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points
+from api.web.schemas.reports import Finish, Predictions, Rungs
 from api.web.schemas.requests import CostRequest, JobRequest
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "CostRequest",
     "CostView",
     "Export",
+    "Finish",
     "Health",
     "History",
     "JobPage",
@@ -33,5 +35,6 @@ __all__ = [
     "Predictions",
     "Presets",
     "Relative",
+    "Rungs",
     "TrainingView",
 ]

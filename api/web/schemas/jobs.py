@@ -68,24 +68,6 @@ class Points(Sent):
     metrics: Annotated[dict[str, list[float | None]], ByMetric]
 
 
-class Predictions(Sent):
-    """Agreement of a search's predictions with the outcomes; fields are null while fewer than five are known."""
-
-    metric: str | None = Field(description="the objective that is predicted; null if the algorithm predicts none")
-    count: int = Field(description="predictions whose candidates were trained")
-    coverage: float | None = Field(description="share of outcomes inside the 80 % interval of their prediction")
-    coverage_low: float | None = Field(description="lower end of the 95 % interval of that share")
-    coverage_high: float | None
-    rank_correlation: float | None = Field(description="Spearman's correlation of predictions and outcomes")
-    rank_low: float | None = Field(description="lower end of its 95 % interval")
-    rank_high: float | None
-    error: float | None = Field(description="root mean square of the differences")
-    number: list[int] = Field(description="candidates with a prediction and an outcome; the lists below follow it")
-    predicted: list[float]
-    deviation: list[float]
-    found: list[float]
-
-
 class History(Sent):
     """The progress of a search in columns; row i is the state after the training that ended as number `outcome[i]`."""
 
