@@ -16,7 +16,7 @@ from evaluator.tasks.registry import metrics
 from genome.classes.alphabet import TokenMixing
 from search.archive import Archive
 from search.archive.values import CandidateState, JobState
-from search.origin import Variation
+from search.origin import Purpose, Variation
 from search.presets import PRESETS
 from tests.served import Service
 
@@ -63,6 +63,7 @@ METRIC_KEYS = [name + suffix for name in metrics() for suffix in ("", "_stderr")
         ("CandidateView", ("properties", "variation"), list(Variation)),
         ("CandidateView", ("properties", "failure", "anyOf", 0), list(Failure)),
         ("CandidateView", ("properties", "metrics", "propertyNames"), METRIC_KEYS),
+        ("TrainingView", ("properties", "purpose"), list(Purpose)),
         ("Points", ("properties", "state", "items"), list(CandidateState)),
         ("Points", ("properties", "failure", "items", "anyOf", 0), list(Failure)),
         ("Points", ("properties", "metrics", "propertyNames"), METRIC_KEYS),
