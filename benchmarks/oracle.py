@@ -27,7 +27,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from evaluator.metrics import STATIC
 from genome import Genome, decode
 from search.costs import costs_of
-from search.presets import PRESETS
+from search.plan.presets import PRESETS
 from search.surrogate.box import Box
 
 Floats = NDArray[np.float64]

@@ -26,7 +26,7 @@ from replay_report import plotted, written
 from scipy.stats import t as student
 
 from search.algorithms.algorithm import Outcome
-from search.evolve import Evolution
+from search.evolution.evolve import Evolution
 from search.plan import Plan
 
 Floats = NDArray[np.float64]

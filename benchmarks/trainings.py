@@ -36,7 +36,7 @@ from evaluator.measure import quality
 from evaluator.schedule import stable_steps
 from evaluator.train import Training
 from genome import Genome, decode, digest, mutate, named, recombine, sample
-from search.presets import PRESETS
+from search.plan.presets import PRESETS
 
 PLAN = PRESETS["laptop"]
 SPACE = PLAN.liv_space

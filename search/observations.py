@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from evaluator.metrics import STDERR_SUFFIX
-from search.objectives import violation
+from genome import Genome
+from search.algorithms.algorithm import Outcome
+from search.objectives import objectives, violation
+from search.origin import Purpose
 from search.plan import Plan
 
 Metrics = Mapping[str, float]
@@ -48,6 +51,18 @@ class Observations:
         found = self._found[number]
         metrics = mean_metrics(found)
         return Summary(metrics, self._tokens[number], len(found), violation(metrics, self._plan) == 0)
+
+
+def outcome(plan: Plan, number: int, genome: Genome, tokens: int, purpose: str, metrics: Metrics | None) -> Outcome:
+    """Return the outcome of a training as the evolution learns it; `metrics` is None after a failure."""
+    return Outcome(
+        number=number,
+        genome=genome,
+        objectives=None if metrics is None else objectives(metrics, plan),
+        violation=0.0 if metrics is None else violation(metrics, plan),
+        tokens=None if tokens == plan.budget.tokens else tokens,
+        repeated=purpose == Purpose.REPEAT,
+    )
 
 
 def mean_metrics(found: Sequence[Metrics]) -> dict[str, float]:

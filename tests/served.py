@@ -22,7 +22,7 @@ from evaluator.inline import InlineEvaluator
 from genome import Genome, Space, decode
 from search.archive import Archive
 from search.costs import costs_of, reference
-from search.runner import Runner
+from search.run.runner import Runner
 
 
 class Service(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 import star
 from evaluator.inline import InlineEvaluator
 from search.costs import costs_of, reference
-from search.runner import Runner
+from search.run.runner import Runner
 from tests.served import serving
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from api.cli.main import app
 from genome import CLASSES, FEATURIZERS, FeaturizerGenome, Genome, LIVClass, OperatorGenome, Shape, Space
 from genome.catalogue.parts import CONVOLVED
 from genome.classes.alphabet import Repeat
-from search.presets import PRESETS
+from search.plan.presets import PRESETS
 from star import check
 
 ROOT = Path(__file__).parent.parent

@@ -14,7 +14,7 @@ from evaluator.metrics import COSTS
 from evaluator.tasks.registry import register, unregister
 from search.costs import costs_of, reference
 from search.plan import Plan
-from search.runner import Runner
+from search.run.runner import Runner
 from tests.served import Service, serving
 from tests.toy_task import EchoTask
 

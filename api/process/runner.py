@@ -18,7 +18,7 @@ from evaluator.artifacts import Artifacts
 from evaluator.pool import RayEvaluator
 from search.archive import Archive
 from search.costs import costs_of, reference
-from search.runner import Runner
+from search.run.runner import Runner
 
 OBJECT_STORE_BYTES = 100 * 2**20
 """Size of Ray's object store. It holds requests and evaluations; weights go to the store of artifacts."""

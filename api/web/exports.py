@@ -127,7 +127,7 @@ def facts(job: Job, candidate: Candidate) -> dict[str, Any]:
         "seeds": candidate.seeds,
         "task": job.plan["task"],
         "budget": job.plan["budget"],
-        "seed": job.plan["seed"],
+        "seed": (candidate.weights or {}).get("seed", job.plan["seed"]),
         "weights": candidate.weights and candidate.weights["key"],
     }
 

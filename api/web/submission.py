@@ -14,7 +14,7 @@ from api.web.problems import Fault, Refused, refuse_document, refuse_fault, summ
 from api.web.schemas import JobRequest
 from evaluator.value import FieldError
 from search.plan import Plan
-from search.presets import PRESETS, merged
+from search.plan.presets import PRESETS, merged
 
 LONGEST_TEXT = 4096
 """Largest length of a text in a plan, in characters."""

@@ -14,7 +14,7 @@ from pymoo.core.population import Population
 from genome import Space
 from search.algorithms.algorithm import Algorithm, CostsOf, Outcome, Past, Trial, sampled
 from search.algorithms.population import Breeding, from_json, individual, to_json
-from search.genome_operators import merit
+from search.evolution.genome_operators import merit
 from search.origin import Reason
 from search.plan import Plan
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 
 from genome import Genome, Space, sample
-from search.genome_operators import Draft
+from search.evolution.genome_operators import Draft
 from search.origin import Reason, Variation
 from search.plan import Plan
 

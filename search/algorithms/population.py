@@ -17,7 +17,7 @@ from genome import Genome, Space
 from genome.variation.class_mutation import invent
 from genome.variation.class_sampling import Level
 from search.algorithms.algorithm import Choice, Outcome, Trial
-from search.genome_operators import Draft, GenomeCrossover, GenomeMutation, tournament_winners, variables
+from search.evolution.genome_operators import Draft, GenomeCrossover, GenomeMutation, tournament_winners, variables
 from search.origin import Reason, Variation
 from search.plan import Plan
 

@@ -16,7 +16,6 @@ from search.archive.schema.engine import now
 from search.archive.schema.tables import CandidateRecord, CheckpointRecord, HistoryRecord, JobRecord, TrainingRecord
 from search.archive.training_rows import (
     begin_training,
-    kept_weights,
     moved_frontier,
     released_checkpoint,
     summarise,
@@ -30,7 +29,7 @@ from search.observations import Summary
 from search.origin import Purpose
 
 if TYPE_CHECKING:
-    from search.proposal import Further, Proposal
+    from search.evolution.proposal import Further, Proposal
 
 
 SUMMARISED = ("number", "state", "metrics", "tokens", "seeds", "failure", "feasible", "frontier")
@@ -143,7 +142,7 @@ class CandidateWrites(Transactions):
             write_outcome(training, evaluation, job.outcomes, at)
             summarise(candidate, evaluation, summary, at)
             released = released_checkpoint(session, training)
-            released += kept_weights(candidate, evaluation) if keeps_weights else unkept_weights(evaluation)
+            released += unkept_weights(candidate, evaluation, keeps_weights)
             session.flush()
             released += moved_frontier(session, job, standing)
             _write_progress(session, job, standing, at)
@@ -188,12 +187,12 @@ def _write_progress(session: Session, job: JobRecord, standing: Standing, at: fl
 def _announce_outcome(
     session: Session, job: JobRecord, candidate: CandidateRecord, training: TrainingRecord, standing: Standing
 ) -> None:
-    columns = ("number", "seed", "tokens", "purpose", "state", "attempt", "failure")
+    columns = ("number", "seed", "tokens", "purpose", "state", "attempt", "outcome", "failure")
     announce(session, job.id, EventKind.TRAINING, {name: getattr(training, name) for name in columns})
     if training.purpose == Purpose.FINISH:
         return
     summary = {name: getattr(candidate, name) for name in SUMMARISED}
-    announce(session, job.id, EventKind.CANDIDATE, {**summary, "done": job.done})
+    announce(session, job.id, EventKind.CANDIDATE, {**summary, "done": job.done, "outcome": job.outcomes})
     if standing.entered or standing.left:
         change = {"entered": list(standing.entered), "left": list(standing.left), "size": standing.size}
         announce(session, job.id, EventKind.FRONTIER, {**change, "hypervolume": job.hypervolume, "done": job.done})

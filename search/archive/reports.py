@@ -12,7 +12,7 @@ from search.archive.schema.tables import CandidateRecord, TrainingRecord
 from search.archive.transactions import Transactions
 from search.archive.values import CandidateState
 from search.origin import Purpose
-from search.verdict import Finalist
+from search.reports.verdict import Finalist
 
 
 class Reports(Transactions):

@@ -30,6 +30,14 @@ class Claim:
     reference: dict[str, float]
 
 
+class TrainingKey(NamedTuple):
+    """What tells the trainings of a job apart."""
+
+    number: int
+    seed: int
+    tokens: int
+
+
 class InFlight(NamedTuple):
     """A training that was begun and has no outcome; `spent` are the tokens that it reads itself."""
 
@@ -41,6 +49,11 @@ class InFlight(NamedTuple):
     spent: int
     genome: str
     baseline: str | None
+
+    @property
+    def key(self) -> TrainingKey:
+        """What tells it from the other trainings of its job."""
+        return TrainingKey(self.number, self.seed, self.tokens)
 
     def shown(self) -> dict[str, Any]:
         """Return what its row and its events hold."""

@@ -67,18 +67,14 @@ def released_checkpoint(session: Session, training: TrainingRecord) -> list[str]
     return keys
 
 
-def kept_weights(candidate: CandidateRecord, evaluation: Evaluation) -> list[str]:
-    """Refer to the weights of a training; those that the candidate had before are given up."""
+def unkept_weights(candidate: CandidateRecord, evaluation: Evaluation, wanted: bool) -> list[str]:
+    """Refer to the weights of a training if they are wanted and the candidate has none, or else return their key."""
     if evaluation.weights is None:
         return []
-    before = candidate.weights
-    candidate.weights = evaluation.weights.to_json()
-    return [] if before is None else [str(before["key"])]
-
-
-def unkept_weights(evaluation: Evaluation) -> list[str]:
-    """Return the key of weights that nobody refers to."""
-    return [] if evaluation.weights is None else [evaluation.weights.key]
+    if not wanted or candidate.weights is not None:
+        return [evaluation.weights.key]
+    candidate.weights = {**evaluation.weights.to_json(), "seed": evaluation.seed}
+    return []
 
 
 def moved_frontier(session: Session, job: JobRecord, standing: Standing) -> list[str]:

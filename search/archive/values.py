@@ -129,7 +129,7 @@ class Candidate:
         frontier: whether it was trained on the whole budget and no feasible candidate dominates it.
         feasible: whether it satisfies the plan's constraints; False until it succeeded.
         seconds: wall time of its trainings.
-        weights: the reference of its trained weights, as JSON, if they are kept.
+        weights: the reference of its trained weights and their seed, as JSON, if they are kept.
     """
 
     job_id: str

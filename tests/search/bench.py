@@ -9,7 +9,7 @@ from evaluator.evaluation import Evaluator
 from search.archive import Archive
 from search.archive.values import Candidate, Training
 from search.plan import Plan
-from search.runner import Runner
+from search.run.runner import Runner
 from tests.search.twin import Twin, corner, twin_costs
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from genome import Genome, Space
 from search.algorithms.algorithm import Begun, Outcome, Past
-from search.evolve import Evolution
+from search.evolution.evolve import Evolution
+from search.evolution.proposal import Further, Proposal
 from search.objectives import objectives
 from search.origin import Purpose
 from search.plan import Plan
-from search.proposal import Further, Proposal
 from tests.search.twin import analytic, twin_costs
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from search.archive import Archive
-from search.runner import Runner
+from search.run.runner import Runner
 from tests.search.twin import Twin, corner, twin_costs
 
 url, artifacts, log, delay = sys.argv[1], sys.argv[2], Path(sys.argv[3]), float(sys.argv[4])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from search.algorithms.algorithm import Outcome
-from search.evolve import Evolution
+from search.evolution.evolve import Evolution
+from search.evolution.proposal import Proposal
 from search.objectives import objectives, violation
 from search.plan import AlgorithmName, Plan, SpacePlan
-from search.proposal import Proposal
 from tests.search.journey import asked, begun
 from tests.search.twin import analytic
 

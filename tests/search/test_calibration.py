@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from search.calibration import calibration, compared
 from search.plan import Plan
+from search.reports.calibration import calibration, compared
 
 
 def test_honest_predictions_are_covered_and_ranked():

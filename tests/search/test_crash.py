@@ -15,7 +15,7 @@ from evaluator.artifacts import Artifacts
 from search.archive import Archive
 from search.archive.values import CandidateState, JobState
 from search.plan import Plan, SpacePlan
-from search.runner import Runner
+from search.run.runner import Runner
 from tests.search.twin import Twin, corner, twin_costs
 
 pytestmark = pytest.mark.slow

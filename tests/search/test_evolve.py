@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from genome import Genome, Space, decode, require_legal
 from genome.variation.class_sampling import Level
 from search.algorithms.algorithm import Outcome
-from search.evolve import Evolution
+from search.evolution.evolve import Evolution
+from search.evolution.proposal import Proposal
 from search.objectives import Frontier, objectives
 from search.plan import WITH_RUNGS, AlgorithmName, Plan, Rungs, SpacePlan
-from search.presets import PAPER
-from search.proposal import Proposal
+from search.plan.presets import PAPER
 from tests.search.journey import Journey, asked, begun
 from tests.search.twin import analytic, corner, twin_costs
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genome import Genome, named, require_legal
-from search.initial_design import initial_design
+from search.evolution.initial_design import initial_design
 from search.plan import Plan, SpacePlan
 
 CLASSES = ("SA-1", "Rec-1", "GConv-1", "GMemless")

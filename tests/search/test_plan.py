@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from evaluator.metrics import COSTS, DECODE_MS, MetricKind
 from evaluator.tasks.recall import RecallTask
 from search.plan import Plan
-from search.presets import PRESETS, merged
+from search.plan.presets import PRESETS, merged
 
 STORED: dict[str, Any] = {
     "space": {

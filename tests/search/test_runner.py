@@ -14,8 +14,8 @@ from evaluator.tasks.recall import RecallTask
 from genome import Space
 from search.archive.runner_values import Claim
 from search.archive.values import Action, Candidate, CandidateState, JobState
-from search.job_run import LAST_ATTEMPT
 from search.plan import Constraint, Plan, SpacePlan
+from search.run.job_run import LAST_ATTEMPT
 from tests.search.bench import Bench
 from tests.search.twin import Twin, corner
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from genome import Genome
 from search.algorithms.algorithm import Begun, Outcome, Past
-from search.evolve import Evolution
+from search.evolution.evolve import Evolution
 from search.objectives import objectives
 from search.plan import AlgorithmName, Plan, SpacePlan
 from tests.search.journey import asked

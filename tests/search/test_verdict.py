@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from search.plan import Plan
-from search.verdict import Finalist, noise, verdicts
+from search.reports.verdict import Finalist, noise, verdicts
 
 PLAN = Plan(objectives=("bits_per_byte", "parameters"))
 

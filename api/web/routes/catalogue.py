@@ -12,7 +12,7 @@ from api.web.task_views import Metrics, TaskView
 from evaluator.tasks import registry
 from genome import CLASSES, LIVClass
 from search.plan import Plan
-from search.presets import PRESETS
+from search.plan.presets import PRESETS
 from star import footprint
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])

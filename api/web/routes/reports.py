@@ -8,9 +8,9 @@ from fastapi import APIRouter
 
 from api.web.deps import ArchiveDep, JobDep, problems
 from api.web.schemas import Finish, Predictions, Rungs
-from search.calibration import compared, rungs_compared
 from search.plan import Plan
-from search.verdict import verdicts
+from search.reports.calibration import compared, rungs_compared
+from search.reports.verdict import verdicts
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["reports"])
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from api.web.schemas.body import Line, Received
-from search.presets import PRESETS
+from search.plan.presets import PRESETS
 
 MAX_GENOME = 16_384
 """Largest length of a genome in characters: enough for 256 LIVs of five long numbers."""

@@ -10,12 +10,12 @@ from genome import Genome, digest
 from search.archive import Archive
 from search.archive.runner_values import Claim, InFlight
 from search.costs import costs_of
+from search.evolution.proposal import Further, Proposal
 from search.objectives import Frontier, Standing, objectives
 from search.observations import Observations, Summary
 from search.origin import Purpose, Variation
 from search.plan import Plan
-from search.presets import merged
-from search.proposal import Further, Proposal
+from search.plan.presets import merged
 
 SIZES = {"width": 16, "head_dim": 4, "space": {"depth": 4}, "candidates": 30}
 REFERENCE = {"bits_per_byte": 8.0, "parameters": 1e6, "cache_bytes": 1e7}

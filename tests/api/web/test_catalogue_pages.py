@@ -15,7 +15,7 @@ from api.web.headers import HEADERS
 from api.web.routes.pages import DASHBOARD, HEAD_MARK
 from genome import CLASSES, Genome, Shape, Space, decode
 from search.plan import Plan
-from search.presets import PRESETS
+from search.plan.presets import PRESETS
 
 
 def test_the_catalogue_lists_every_class(client: httpx.Client) -> None:

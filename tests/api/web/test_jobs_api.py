@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from search.plan import Plan
-from search.presets import PRESETS
+from search.plan.presets import PRESETS
 from tests.served import SMALL, Service
 
 

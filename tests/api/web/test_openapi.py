@@ -17,7 +17,7 @@ from genome.classes.alphabet import TokenMixing
 from search.archive import Archive
 from search.archive.values import CandidateState, JobState
 from search.origin import Purpose, Variation
-from search.presets import PRESETS
+from search.plan.presets import PRESETS
 from tests.served import Service
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from search.archive import Archive
 from search.archive.values import JobState
+from search.evolution.proposal import Proposal
 from search.origin import Variation
 from search.plan import Plan
-from search.proposal import Proposal
 
 
 def claim_all(url: str, name: str, wait: Callable[[], object]) -> list[str]:

@@ -13,11 +13,11 @@ from genome import Genome
 from search.algorithms.algorithm import Outcome
 from search.archive import Archive
 from search.archive.runner_values import Claim
-from search.evolve import Evolution
+from search.evolution.evolve import Evolution
+from search.evolution.proposal import Proposal
 from search.objectives import Frontier, objectives
 from search.observations import Summary
 from search.plan import Plan
-from search.proposal import Proposal
 from tests.search.twin import analytic, corner, twin_costs
 
 

@@ -20,7 +20,7 @@ PROCESSES, JOBS = 8, 40
 def test_processes_migrate_at_once_and_claim_every_job_once(url: str, plan: Plan) -> None:
     context = multiprocessing.get_context("forkserver")
     # Imported once, not by every process; only what is installed can be named here.
-    context.set_forkserver_preload(["search.archive", "search.evolve"])
+    context.set_forkserver_preload(["search.archive", "search.evolution.evolve"])
     archive = Archive(url)
     with context.Manager() as manager, ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         barrier = manager.Barrier(PROCESSES + 1, timeout=60)  # or a process that fails would keep all others

@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Self
+from typing import Self
 
 from numpy.random import PCG64, Generator
 
 from evaluator.artifacts import Artifact, Artifacts
 from evaluator.evaluation import Evaluation, Evaluator, Failure, Request, Store
 from genome import Genome, Space
-from search.algorithms.algorithm import CostsOf, Outcome
+from search.algorithms.algorithm import CostsOf
 from search.archive import Archive
 from search.archive.errors import LeaseLostError
-from search.archive.runner_values import Claim, InFlight
-from search.evolve import Evolution
-from search.finish import finishing
-from search.objectives import Frontier, judged, objectives, violation
-from search.observations import Observations, Summary
+from search.archive.runner_values import Claim, InFlight, TrainingKey
+from search.evolution.evolve import Evolution
+from search.evolution.proposal import Proposal
+from search.objectives import Frontier, judged, objectives
+from search.observations import Observations, Summary, outcome
 from search.origin import Purpose
 from search.plan import Plan
-from search.proposal import Proposal
-from search.resumption import Resumption
+from search.run.finish import finishing
+from search.run.resumption import Resumption
 
 CostsUnder = Callable[[Plan], CostsOf]
 """Returns a function from a genome and its space to its static metrics under a plan."""
@@ -37,14 +37,6 @@ Reference = Callable[[Plan], dict[str, float]]
 
 LAST_ATTEMPT = 10
 """A training begun this often without an outcome is recorded as `killed` and not begun again."""
-
-
-class Key(NamedTuple):
-    """What tells the trainings of a job apart."""
-
-    number: int
-    seed: int
-    tokens: int
 
 
 class JobRun:
@@ -77,7 +69,7 @@ class JobRun:
         self._url = artifacts
         self._abandoned = deque(archive.in_flight(claim.job_id))
         self.plan = resumption.plan
-        self.in_flight: dict[Key, InFlight] = {}
+        self.in_flight: dict[TrainingKey, InFlight] = {}
 
     @classmethod
     def opened(cls, archive: Archive, claim: Claim, artifacts: str, reference: Reference, costs: CostsUnder) -> Self:
@@ -111,7 +103,7 @@ class JobRun:
             begun = self._retried() or self._next() or self._next_of_finish()
             if begun is None:
                 return
-            self.in_flight[_key(begun)] = begun
+            self.in_flight[begun.key] = begun
             evaluator.submit(self._request(begun))
 
     @property
@@ -129,13 +121,15 @@ class JobRun:
         Raises:
             LeaseLostError: the archive has a later attempt at the training, or the claim no longer holds.
         """
-        begun = self.in_flight.get(Key(evaluation.candidate, evaluation.seed, evaluation.tokens))
+        begun = self.in_flight.get(TrainingKey(evaluation.candidate, evaluation.seed, evaluation.tokens))
         if begun is None or begun.attempt != evaluation.attempt:
             return
         evaluation = judged(evaluation, self.plan)
         standing, summary = self._frontier.standing(), None
         if begun.purpose != Purpose.FINISH:
-            self._evolution.tell(self._outcome(begun, evaluation))
+            metrics = None if evaluation.failure else evaluation.metrics
+            genome = Genome.parse(begun.genome)
+            self._evolution.tell(outcome(self.plan, begun.number, genome, begun.tokens, begun.purpose, metrics))
             if evaluation.failure is None:
                 summary = self._observations.add(begun.number, begun.tokens, evaluation.metrics)
                 if summary.tokens == self.plan.budget.tokens:
@@ -152,7 +146,7 @@ class JobRun:
             raise LeaseLostError(f"candidate {begun.number} of job {self._claim.job_id} was begun by another runner")
         if evaluation.checkpoint is not None:
             self._checkpoints[begun.number] = evaluation.checkpoint
-        del self.in_flight[_key(begun)]
+        del self.in_flight[begun.key]
         for key in released:
             self._store.delete(key)
 
@@ -164,17 +158,6 @@ class JobRun:
             if key not in kept and not key.startswith(going_on):
                 self._store.delete(key)
 
-    def _outcome(self, begun: InFlight, evaluation: Evaluation) -> Outcome:
-        failed = evaluation.failure is not None
-        return Outcome(
-            begun.number,
-            Genome.parse(begun.genome),
-            None if failed else objectives(evaluation.metrics, self.plan),
-            0.0 if failed else violation(evaluation.metrics, self.plan),
-            None if begun.tokens == self.plan.budget.tokens else begun.tokens,
-            begun.purpose == Purpose.REPEAT,
-        )
-
     def _point(self, summary: Summary) -> list[float] | None:
         return objectives(summary.metrics, self.plan) if summary.feasible else None
 
@@ -183,7 +166,7 @@ class JobRun:
             begun = self._abandoned.popleft()
             if begun.attempt < LAST_ATTEMPT:
                 return self._archive.retry(self._claim, begun)
-            self.in_flight[_key(begun)] = begun
+            self.in_flight[begun.key] = begun
             detail = f"begun {begun.attempt} times, and every runner died before it had an outcome"
             lost = Evaluation(begun.number, begun.attempt, failure=Failure.KILLED, detail=detail)
             self.conclude(replace(lost, seed=begun.seed, tokens=begun.tokens))
@@ -225,10 +208,6 @@ class JobRun:
             checkpoint=self._checkpoints.get(begun.number) if begun.purpose == Purpose.PROMOTION else None,
             store=Store(self._url, _folder(self._claim, begun)),
         )
-
-
-def _key(begun: InFlight) -> Key:
-    return Key(begun.number, begun.seed, begun.tokens)
 
 
 def _folder(claim: Claim, begun: InFlight) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
 from evaluator.budget import Budget
-from evaluator.fields import AnyTask, MetricName, OneOf, field_fault
+from evaluator.fields import AnyTask, MetricName, field_fault
 from evaluator.metrics import CACHE_BYTES, PARAMETERS
 from evaluator.tasks.text import TextTask
 from evaluator.value import FieldError, Value
-from genome import CLASSES, Genome, Shape, Space, named, require_legal
-from genome.variation.class_sampling import Level
+from genome import Genome, Shape, Space, named, require_legal
+from search.plan.parts import WITH_RUNGS, AlgorithmName, Constraint, Finish, Rungs, SpacePlan
 
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
@@ -24,70 +23,6 @@ SEEDS = 2**63
 
 HELD_OUT = 1000
 """Distance of the first seed of an honest finish from the seed of the search."""
-
-ClassName = Annotated[str, OneOf("class", lambda: (row.name for row in CLASSES))]
-"""The name of a LIV class of the catalogue."""
-
-
-class AlgorithmName(StrEnum):
-    """The way in which a search chooses genomes.
-
-    `SURROGATE`: by the expected gain of hypervolume under a model of quality. `NSGA2`: children of a population that
-    changes with every outcome. `STAR`: the same in generations, the protocol of the STAR paper. `AGING`: mutants of a
-    population that the oldest leaves. `RANDOM`: samples.
-    """
-
-    SURROGATE = "surrogate"
-    NSGA2 = "nsga2"
-    STAR = "star"
-    AGING = "aging"
-    RANDOM = "random"
-
-
-WITH_RUNGS = frozenset({AlgorithmName.SURROGATE, AlgorithmName.RANDOM})
-"""The algorithms that use rungs; the populations of the others cannot compare trainings of different length."""
-
-
-class SpacePlan(Value):
-    """The genomes a search may visit."""
-
-    classes: tuple[ClassName, ...] | None = Field(
-        default=None, min_length=1, description="names of LIV classes; all classes of the catalogue when absent"
-    )
-    depth: int = Field(default=8, ge=1, le=256, description="LIVs in a genome")
-    allow_skip: bool = Field(default=False, description="whether a LIV may be left out, so that depth evolves")
-    share_weights: bool = Field(default=True, description="whether LIVs may share weights")
-    share_features: bool = Field(default=True, description="whether LIVs may share feature groups")
-    groups: int = Field(default=3, ge=1, le=256, description="largest label of a sharing group")
-    levels: Level = Field(
-        default=Level.BACKBONE,
-        description="lowest level whose digits evolve; at `backbone` the classes themselves are fixed",
-    )
-
-
-class Rungs(Value):
-    """Trainings of fewer tokens that come before the whole budget. Only a share of the candidates goes on from each."""
-
-    tokens: tuple[int, ...] = Field(
-        default=(), max_length=8, description="training tokens of the lower rungs, rising; none for the whole budget"
-    )
-    promoted: FiniteFloat = Field(
-        default=0.25, gt=0, lt=1, description="share of the candidates of a rung that go on to the next one"
-    )
-
-
-class Finish(Value):
-    """The honest finish: winners and baselines are trained again, on seeds that the search did not use."""
-
-    seeds: int = Field(default=0, ge=0, le=100, description="seeds of each; 0 for no honest finish")
-    members: int = Field(default=8, ge=1, le=1000, description="members of the frontier that are trained, at most")
-
-
-class Constraint(Value):
-    """The largest value of a metric in a feasible candidate. Infeasible ones are recorded, but not on the frontier."""
-
-    metric: MetricName
-    at_most: FiniteFloat = Field(gt=0, description="largest feasible value")
 
 
 class Plan(Value):

@@ -13,8 +13,8 @@ from search.archive import Archive
 from search.archive.errors import LeaseLostError
 from search.archive.runner_values import Claim
 from search.archive.values import TERMINAL, JobState
-from search.heartbeat import Heartbeat
-from search.job_run import CostsUnder, JobRun, Reference
+from search.run.heartbeat import Heartbeat
+from search.run.job_run import CostsUnder, JobRun, Reference
 
 log = logging.getLogger(__name__)
 

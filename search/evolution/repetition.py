@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from evaluator.metrics import STATIC
 from search.algorithms.algorithm import Outcome
+from search.evolution.proposal import Further
 from search.origin import Purpose
 from search.plan import Plan
-from search.proposal import Further
 
 MOST_SEEDS = 4
 """Trainings of a candidate in the search, at most; the honest finish is apart."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from search.evolution.proposal import Further
 from search.objectives import Frontier
 from search.origin import Purpose
 from search.plan import HELD_OUT, Plan
-from search.proposal import Further
 
 
 def finishing(plan: Plan, frontier: Frontier, baselines: Sequence[int]) -> Iterator[Further]:

@@ -17,14 +17,14 @@ from numpy.random import PCG64, Generator
 from genome import Space, digest
 from search.algorithms import ALGORITHMS
 from search.algorithms.algorithm import Choice, Costs, CostsOf, Outcome, Past, Trial
-from search.genome_operators import Draft
-from search.initial_design import Design, initial_design
+from search.evolution.genome_operators import Draft
+from search.evolution.initial_design import Design, initial_design
+from search.evolution.promotion import Promotions
+from search.evolution.proposal import Further, Proposal
+from search.evolution.repetition import Repeats
 from search.objectives import violation
 from search.origin import Purpose, Reason, Variation
 from search.plan import Plan
-from search.promotion import Promotions
-from search.proposal import Further, Proposal
-from search.repetition import Repeats
 
 KNOWN_IN_A_ROW = 500
 """Genomes tried that are known already, after which the space counts as exhausted."""

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 from evaluator.schedule import stable_steps
 from search.algorithms.algorithm import Outcome
+from search.evolution.proposal import Further
 from search.origin import Purpose
 from search.plan import Plan
-from search.proposal import Further
 
 Promise = Callable[[Sequence[Outcome]], Sequence[float]]
 """Returns of candidates that ended on one rung how much they promise on the whole budget; more is better."""

@@ -8,12 +8,11 @@ from typing import Self
 from evaluator.artifacts import Artifact
 from evaluator.metrics import STATIC
 from genome import Genome, Space
-from search.algorithms.algorithm import Begun, Outcome, Past
+from search.algorithms.algorithm import Begun, Past
 from search.archive import Archive
-from search.archive.runner_values import PastTraining
 from search.archive.values import CandidateState
-from search.objectives import objectives, violation
-from search.observations import Observations
+from search.objectives import objectives
+from search.observations import Observations, outcome
 from search.origin import Purpose
 from search.plan import Plan
 
@@ -56,7 +55,11 @@ class Resumption:
             plan=plan,
             past=Past(
                 begun=begun,
-                outcomes=[_outcome(row, genomes[row.number], plan) for row in searching if row.outcome is not None],
+                outcomes=[
+                    outcome(plan, row.number, genomes[row.number], row.tokens, row.purpose, row.metrics or None)
+                    for row in searching
+                    if row.outcome is not None
+                ],
                 space=space,
                 trainings=[(row.number, row.tokens, row.purpose) for row in searching],
             ),
@@ -66,18 +69,6 @@ class Resumption:
             finish_begun={(row.number, row.seed) for row in trainings if row.purpose == Purpose.FINISH},
             baselines=[row.number for row in candidates if row.baseline],
         )
-
-
-def _outcome(row: PastTraining, genome: Genome, plan: Plan) -> Outcome:
-    succeeded = row.state == CandidateState.SUCCEEDED
-    return Outcome(
-        row.number,
-        genome,
-        objectives(row.metrics, plan) if succeeded else None,
-        violation(row.metrics, plan) if succeeded else 0.0,
-        None if row.tokens == plan.budget.tokens else row.tokens,
-        row.purpose == Purpose.REPEAT,
-    )
 
 
 def _static(metrics: dict[str, float]) -> dict[str, float]:
