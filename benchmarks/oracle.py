@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyarrow import parquet
 from scipy.stats import spearmanr
+from sklearn.base import clone
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.model_selection import KFold, cross_val_predict
 
@@ -56,8 +57,7 @@ class Oracle:
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         full = [row for row in rows if row["tokens"] == FULL]
-        described_NF = np.stack([described(Genome.parse(row["genome"])) for row in full])
-        quality_N = np.array([row["bits_per_byte"] for row in full])
+        described_NF, quality_N = _learned(full)
         trees = GradientBoostingRegressor(
             n_estimators=600, learning_rate=0.03, max_depth=4, subsample=0.5, max_features=0.3, random_state=0
         )
@@ -67,15 +67,18 @@ class Oracle:
         self.trainings = len(full)
         self.noise = _noise(full)
         self.costs = costs_of(PLAN)
-        self._trees = trees.fit(described_NF, quality_N)
+        rungs = sorted({row["tokens"] for row in rows})
+        self._trees = {
+            tokens: clone(trees).fit(*_learned([row for row in rows if row["tokens"] == tokens])) for tokens in rungs
+        }
         points_ND = np.array([[row[name] for name in PLAN.objectives] for row in full])
         usual = float(np.median([row["bits_per_byte"] for row in full if row["origin"] == "random"]))
         self._box = Box.between(points_ND.min(0), np.array([usual, *points_ND[:, 1:].max(0)]), LOGARITHMIC)
 
     @lru_cache(maxsize=1_000_000)  # noqa: B019  # one oracle a process
-    def quality(self, text: str) -> float:
-        """Return the bits per byte of a genome, the mean over seeds."""
-        return float(self._trees.predict(described(Genome.parse(text))[np.newaxis])[0])
+    def quality(self, text: str, tokens: int = FULL) -> float:
+        """Return the bits per byte of a genome after so many tokens, the mean over seeds."""
+        return float(self._trees[tokens].predict(described(Genome.parse(text))[np.newaxis])[0])
 
     def hypervolume(self, points_ND: Floats) -> float:
         """Return the volume that points dominate in the box."""
@@ -102,6 +105,12 @@ def described(genome: Genome) -> Floats:
     features = [float(liv.features_from != n) for n, liv in enumerate(livs)]
     sharing = [*weights, *features, sum(weights), sum(features)]
     return np.concatenate([place_LC.ravel(), pairs_CC.ravel(), place_LC.mean(0), sharing])
+
+
+def _learned(rows: list[dict[str, Any]]) -> tuple[Floats, Floats]:
+    """Return descriptions and qualities of recorded trainings."""
+    described_NF = np.stack([described(Genome.parse(row["genome"])) for row in rows])
+    return described_NF, np.array([row["bits_per_byte"] for row in rows])
 
 
 def _noise(full: list[dict[str, Any]]) -> float:

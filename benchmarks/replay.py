@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -17,24 +16,27 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import attainment as attained
 import moocore
 import numpy as np
-from numpy.random import PCG64, Generator
+import selection
 from numpy.typing import NDArray
 from oracle import FULL, PLAN, fingerprint, oracle
 from replay_report import plotted, written
-from scipy.stats import t as student
+from simulation import SHORT, half_interval, planned, simulated
 
-from search.algorithms.algorithm import Outcome
-from search.evolution.evolve import Evolution
-from search.plan import Plan
+from evaluator.metrics import PARAMETERS
 
 Floats = NDArray[np.float64]
 
 REPORT = Path(__file__).parents[1] / "docs" / "replay.md"
+ATTAINMENT = REPORT.with_name("attainment.png")
 FIGURES = Path(__file__).parent / "data" / "replay.json"
 AT = (20, 40, 80, 160)
 """Evaluations after which the frontiers are compared."""
+
+RUNG: dict[str, Any] = {"rungs": {"tokens": [SHORT], "promoted": 0.25}, "candidates": 400}
+"""A quarter of the tokens first; a quarter of the candidates goes on."""
 
 DEFAULT = "surrogate (default)"
 CHOOSING = "search.algorithms.surrogate"
@@ -47,6 +49,9 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
     "random after stacks": {"algorithm": "random"},
     "nsga2 after stacks": {"algorithm": "nsga2"},
     "default without stacks": {"stacks": 0},
+    "default with a rung at a quarter": RUNG,
+    "random with a rung at a quarter": {**RUNG, "algorithm": "random", "stacks": 0},
+    "default with repeats": {"repeats": 0.1},
 }
 """Changes of the plan."""
 
@@ -62,40 +67,39 @@ WITHOUT: dict[str, dict[str, Any]] = {
 SHUFFLED = "default taught shuffled qualities"
 """A control: a model that learns nothing true must not beat random sampling."""
 
+ATTAINED = (DEFAULT, "random", "nsga2")
+"""Rows whose frontiers are shown."""
+
 ROWS = (*ALGORITHMS, *WITHOUT, SHUFFLED)
 
 
 def searched(name: str, seed: int) -> dict[str, Any]:
-    """Run one search; return the noiseless points of its frontiers at `AT`, their volumes, and seconds of asks."""
-    changes = {"candidates": AT[-1], "seed": seed, **ALGORITHMS.get(name, {})}
-    plan = Plan.model_validate({**PLAN.model_dump(mode="json"), **changes})
+    """Run one search; return its volumes, all noiseless outcomes, its frontiers at `AT`, and the time of an ask."""
+    plan = planned(**{"candidates": AT[-1], "seed": seed, **ALGORITHMS.get(name, {})})
+    volumes: list[float] = []
+    best: list[float] = []
+    seconds: list[tuple[float, float]] = []
+    frontiers: dict[int, Floats] = {}
     with ExitStack() as stack:
         for constant, value in WITHOUT.get(name, {}).items():
             stack.enter_context(patch(f"{CHOOSING}.{constant}", value))
-        return {"row": name, "seed": seed, **_run(plan, shuffles=name == SHUFFLED)}
-
-
-def _run(plan: Plan, *, shuffles: bool) -> dict[str, Any]:
-    truth, rng = oracle(), np.random.default_rng([plan.seed, 1])
-    evolution = Evolution(plan, Generator(PCG64(plan.seed)), truth.costs)
-    seen: list[list[float]] = []
-    true: list[list[float]] = []
-    volumes, seconds = [], []
-    for number in range(1, plan.candidates + 1):
-        began = time.perf_counter()
-        evolution.prepare()
-        prepared = time.perf_counter()
-        proposal = evolution.ask()
-        seconds.append((prepared - began, time.perf_counter() - prepared))
-        assert proposal is not None
-        costs = [proposal.costs[metric] for metric in plan.objectives[1:]]
-        quality = truth.quality(str(proposal.genome))
-        true.append([quality, *costs])
-        seen.append([quality + truth.noise * rng.standard_normal(), *costs])
-        told = [seen[int(rng.integers(number))][0], *costs] if shuffles else seen[-1]
-        evolution.tell(Outcome(number, proposal.genome, told))
-        volumes.append(truth.hypervolume(np.array(true)[moocore.is_nondominated(np.array(seen))]))
-    return {"volumes": volumes, "true": true, "seconds": np.median(seconds, axis=0).tolist()}
+        for now in simulated(plan, shuffles=name == SHUFFLED):
+            seconds.append(now.seconds)
+            while len(volumes) < min(now.spent // FULL, AT[-1]):
+                volumes.append(now.volume())
+                best.append(min((row[0] for row in now.true), default=np.nan))
+                frontiers[len(volumes)] = now.frontier()
+            if len(volumes) == AT[-1]:
+                break
+    return {
+        "row": name,
+        "seed": seed,
+        "volumes": volumes,
+        "best": best,
+        "true": now.true,
+        "frontiers": frontiers,
+        "seconds": np.median(seconds, axis=0).tolist(),
+    }
 
 
 def run(rows: tuple[str, ...], seeds: int, workers: int) -> list[dict[str, Any]]:
@@ -125,12 +129,18 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
         "noise": oracle().noise,
         "seeds": len(by_row["random"]),
         "tokens": FULL,
+        "best": best,
+        "attainment": {
+            name: {at: attainment([one["frontiers"][at] for one in by_row[name]]) for at in (AT[1], AT[-1])}
+            for name in ATTAINED
+            if by_row[name]
+        },
         "rows": {
             name: {
                 "mean": {at: float(share[:, at - 1].mean()) for at in AT},
-                "half": {at: _half_interval(share[:, at - 1]) for at in AT},
+                "half": {at: half_interval(share[:, at - 1]) for at in AT},
                 "reaches": {at: _first(share.mean(0), rival[at - 1]) for at in AT},
-                "quality": float(np.mean([np.min([p[0] for p in one["true"][:80]]) for one in by_row[name]])),
+                "quality": float(np.nanmean([one["best"][AT[-2] - 1] for one in by_row[name]])),
                 "seconds": np.median([one["seconds"] for one in by_row[name]], axis=0).tolist(),
                 "curve": share.mean(0).tolist(),
             }
@@ -139,9 +149,11 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _half_interval(values: Floats) -> float:
-    """Return half the width of the 95 % interval of a mean."""
-    return float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+def attainment(frontiers: list[Floats]) -> list[list[float]]:
+    """Return the median attainment curve of the parameters and the quality of frontiers."""
+    columns = [PLAN.objectives.index(PARAMETERS.name), 0]
+    curve: list[list[float]] = attained.median_curve([points[:, columns] for points in frontiers]).round(4).tolist()
+    return curve
 
 
 def _first(curve: Floats, target: float) -> int | None:
@@ -154,11 +166,15 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rows", nargs="*", default=ROWS, help="names of rows; random is always among them")
-    parser.add_argument("--write", action="store_true", help="write docs/replay.md, its picture, and all figures")
+    parser.add_argument("--write", action="store_true", help="write docs/replay.md, its pictures, and all figures")
     arguments = parser.parse_args()
-    found = summary(run(tuple(dict.fromkeys(["random", *arguments.rows])), arguments.seeds, arguments.workers))
-    print(written(found, AT))
+    results = run(tuple(dict.fromkeys(["random", *arguments.rows])), arguments.seeds, arguments.workers)
+    found = summary(results) | {"selection": selection.compared(arguments.seeds, arguments.workers)}
+    page = written(found, AT) + attained.section(found["attainment"], ATTAINMENT.name)
+    page += selection.section(found["selection"], found["best"])
+    print(page)
     if arguments.write:
-        REPORT.write_text(written(found, AT), encoding="utf-8")
-        FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        REPORT.write_text(page, encoding="utf-8")
+        FIGURES.write_text(json.dumps(found) + "\n", encoding="utf-8")
         plotted(found, REPORT.with_suffix(".png"), tuple(ALGORITHMS))
+        attained.plotted(found["attainment"], ATTAINMENT)

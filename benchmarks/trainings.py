@@ -44,7 +44,7 @@ BUDGET = Budget(steps=80, batch=16, length=64, warmup=8, validation=256, seconds
 RUNGS = (20, 80)
 """Steps after which a training is measured."""
 
-COUNTS = {"homogeneous": 40, "random": 340, "evolved": 230, "repeated": 90}
+COUNTS = {"homogeneous": 40, "random": 575, "evolved": 410, "repeated": 150}
 MUTATION_RATES = (0.03, 0.1, 0.3)
 PARENTS = 40
 JOURNAL = Path("var/trainings.jsonl")

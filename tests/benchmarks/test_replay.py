@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def replay() -> Iterator[Any]:
-    """The script, whose neighbours it imports by file name, for 40 trainings a search."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        import replay
+    """The script for 40 trainings a search."""
+    import replay
 
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(replay, "AT", (20, 40))
-            yield replay
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(replay, "AT", (20, 40))
+        yield replay
 
 
 def test_the_default_beats_random_sampling_and_selection_after_forty_trainings(replay: Any) -> None:
