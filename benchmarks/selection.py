@@ -20,7 +20,6 @@ import moocore
 import numpy as np
 from numpy.random import Generator
 from pymoo.core.population import Population
-from search.evolution.genome_operators import Draft
 from simulation import half_interval, planned, simulated
 
 from genome import Genome, Space, mutate, sample
@@ -28,6 +27,7 @@ from search.algorithms import ALGORITHMS
 from search.algorithms.algorithm import Choice, CostsOf, Outcome, Trial
 from search.algorithms.nsga2 import SteadyState
 from search.algorithms.population import individual
+from search.evolution.genome_operators import Draft
 from search.origin import Reason, Variation
 from search.plan import AlgorithmName, Plan
 
