@@ -97,6 +97,43 @@ def test_a_task_of_another_kind_replaces_the_presets_whole_task() -> None:
     assert merged("laptop", {"budget": {"steps": 7}}).budget == PRESETS["laptop"].budget.model_copy(update={"steps": 7})
 
 
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    [
+        ({}, [38]),
+        ({"budget": {"steps": 300}}, [76]),
+        ({"budget": {"steps": 1}}, []),
+        ({"algorithm": "nsga2"}, []),
+        ({"rungs": {"tokens": [2048]}}, [1]),
+    ],
+)
+def test_the_rungs_of_a_preset_follow_budget_and_algorithm(changes: dict[str, Any], steps: list[int]) -> None:
+    assert [tokens // 2048 for tokens in merged("laptop", changes).rungs.tokens] == steps
+
+
+@pytest.mark.parametrize(
+    ("rungs", "place", "message"),
+    [
+        ([4096, 2048], ("rungs", "tokens"), "must rise"),
+        ([2048, 2048], ("rungs", "tokens"), "must rise"),
+        ([2048, 5000], ("rungs", "tokens", 1), "multiple of 2048 from 2048 to 307200"),
+        ([307_200], ("rungs", "tokens", 0), "whole budget"),
+        ([614_400], ("rungs", "tokens", 0), "multiple of 2048 from 2048 to 307200"),
+    ],
+)
+def test_rungs_that_are_not_legal_are_refused_with_their_place(
+    rungs: list[int], place: tuple[str | int, ...], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message) as caught:
+        merged("laptop", {"rungs": {"tokens": rungs}})
+    assert [error["loc"] for error in caught.value.errors()] == [place]
+
+
+def test_an_algorithm_without_rungs_says_so() -> None:
+    with pytest.raises(ValidationError, match="those with rungs: random, surrogate"):
+        merged("laptop", {"rungs": {"tokens": [2048]}, "algorithm": "aging"})
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_no_preset_minimises_a_time_that_is_measured_while_other_workers_train(preset: str) -> None:
     measured = {metric.name for metric in COSTS if metric.kind is MetricKind.MEASURED}
