@@ -6,13 +6,17 @@ from datetime import UTC, datetime
 
 from evaluator.evaluation import Failure
 from search.archive.schema.tables import CandidateRecord, EventRecord, JobRecord, TrainingRecord
-from search.archive.values import Candidate, CandidateState, Event, EventKind, Job, JobState, Training
+from search.archive.values import TERMINAL, Candidate, CandidateState, Event, EventKind, Job, JobState, Training
 from search.origin import Purpose, Variation
+from search.plan.expected import expected_tokens
 
 
 def job_value(row: JobRecord, alive: bool) -> Job:
     """Return a job; `alive` says whether a runner holds an unexpired lease on it."""
     busy = row.running if alive else 0
+    expected = max(row.tokens, expected_tokens(row.plan))
+    if row.state in TERMINAL:
+        expected = row.tokens
     return Job(
         id=row.id,
         name=row.name,
@@ -31,8 +35,9 @@ def job_value(row: JobRecord, alive: bool) -> Job:
         repairs=row.repaired / row.genes if row.genes else 0.0,
         outcomes=row.outcomes,
         tokens=row.tokens,
+        tokens_expected=expected,
         workers_busy=busy,
-        seconds_left=_seconds_left(row, busy),
+        seconds_left=_seconds_left(row, expected, busy),
         why=row.why,
     )
 
@@ -96,11 +101,11 @@ def _utc_or_none(second: float | None) -> datetime | None:
     return None if second is None else utc(second)
 
 
-def _seconds_left(row: JobRecord, busy: int) -> float | None:
-    """Return the mean seconds of a candidate times the candidates left, divided by the `busy` ones at a time.
+def _seconds_left(row: JobRecord, expected: int, busy: int) -> float | None:
+    """Return the mean seconds of a token times the tokens left, divided by the `busy` trainings at a time.
 
-    None unless the job is running and at least one candidate is done.
+    None unless the job is running and at least one training ended.
     """
-    if row.state != JobState.RUNNING or row.done == 0 or busy == 0:
+    if row.state != JobState.RUNNING or row.tokens == 0 or busy == 0:
         return None
-    return (row.total - row.done) * row.seconds / row.done / busy
+    return max(0, expected - row.tokens) * row.seconds / row.tokens / busy

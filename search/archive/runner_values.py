@@ -79,5 +79,6 @@ class PastTraining(NamedTuple):
     purpose: str
     state: str
     metrics: dict[str, float]
+    spent: int
     outcome: int | None
     checkpoint: dict[str, Any] | None

@@ -83,6 +83,7 @@ class Job:
         repairs: repaired genes divided by genes drawn, 0 to 1.
         outcomes: number of trainings that ended, of any purpose.
         tokens: training tokens of the trainings that ended.
+        tokens_expected: training tokens at the end, as far as the plan tells; those of an ended job are `tokens`.
         workers_busy: number of trainings under way at a runner with a live lease.
         seconds_left: estimated seconds to the end; None while nothing is done or nothing runs.
         why: the reason for the state; may be empty.
@@ -105,6 +106,7 @@ class Job:
     repairs: float
     outcomes: int
     tokens: int
+    tokens_expected: int
     workers_busy: int
     seconds_left: float | None
     why: str

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from evaluator.schedule import stable_steps
 from search.algorithms.algorithm import Outcome
 from search.evolution.proposal import Further
 from search.origin import Purpose
 from search.plan import Plan
+from search.plan.expected import spent_above
 
 Promise = Callable[[Sequence[Outcome]], Sequence[float]]
 """Returns of candidates that ended on one rung how much they promise on the whole budget; more is better."""
@@ -44,11 +44,7 @@ class Promotions:
             if waiting:
                 best = max(zip(promise(waiting), waiting, strict=True), key=lambda pair: (pair[0], -pair[1].number))[1]
                 seed = self._plan.training_seed(0)
-                return Further(best.number, seed, above, Purpose.PROMOTION, spent_above(self._plan, below, above))
+                return Further(
+                    best.number, seed, above, Purpose.PROMOTION, spent_above(self._plan.budget, below, above)
+                )
         return None
-
-
-def spent_above(plan: Plan, below: int, above: int) -> int:
-    """Return the tokens that a promotion reads: it goes on from before the cool-down of the rung below."""
-    budget = plan.budget
-    return above - stable_steps(budget.steps_of(below), budget) * budget.batch * budget.length

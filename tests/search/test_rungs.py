@@ -12,6 +12,7 @@ from evaluator.schedule import stable_steps
 from search.archive.values import CandidateState, JobState
 from search.origin import Purpose
 from search.plan import AlgorithmName, Plan, Rungs, SpacePlan
+from search.plan.expected import expected_tokens
 from tests.search.bench import Bench
 from tests.search.twin import Twin
 
@@ -60,6 +61,7 @@ def test_a_promotion_goes_on_from_its_checkpoint_and_pays_the_difference(bench: 
             spent += request.trained_tokens - stable_steps(below[-1] // STEP, plan.budget) * STEP
     assert bench.archive.job(job_id).tokens == spent
     assert bench.archive.history(job_id)["tokens"][-1] == spent
+    assert expected_tokens(plan.model_dump(mode="json")) == spent
     assert set(bench.files(job_id)) == {row.number for row in bench.rows(job_id) if row.frontier or row.baseline}
 
 
@@ -78,9 +80,7 @@ def test_a_failed_promotion_leaves_the_candidate_what_it_had(bench: Bench, plan:
 
 
 def test_a_search_with_rungs_that_was_stopped_is_the_search_never_stopped(bench: Bench, plan: Plan) -> None:
-    jobs = [bench.queue(plan), bench.queue(plan)]
-    bench.runner().run_until_idle() if plan.seed < 0 else None
-    whole, broken = jobs
+    whole, broken = bench.queue(plan), bench.queue(plan)
     claim = bench.archive.claim("whole", 60)
     assert claim is not None
     bench.runner().run_job(claim)

@@ -28,6 +28,7 @@ class JobSummary(Sent):
     failed: int
     outcomes: int = Field(description="trainings that ended; a candidate may have several")
     tokens: int = Field(description="training tokens of the trainings that ended")
+    tokens_expected: int = Field(description="training tokens at the end, as far as the plan tells")
     frontier_size: int
     hypervolume: float = Field(description="share, 0 to 1, of the box between the reference point and the origin")
     reference: dict[str, float] = Field(
