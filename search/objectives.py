@@ -132,6 +132,15 @@ def violation(metrics: Mapping[str, float], plan: Plan) -> float:
     return sum(max(0.0, metrics[limit.metric] / limit.at_most - 1.0) for limit in known)
 
 
+def broken_limits(metrics: Mapping[str, float], plan: Plan) -> list[str]:
+    """Return in words which of the plan's limits these metrics exceed."""
+    return [
+        f"{limit.metric} is {metrics[limit.metric]:,g}, above the limit of {limit.at_most:,g}"
+        for limit in plan.constraints
+        if metrics.get(limit.metric, 0.0) > limit.at_most
+    ]
+
+
 def judged(evaluation: Evaluation, plan: Plan) -> Evaluation:
     """Return the evaluation, or a failure when a metric is not finite or a metric of the plan is missing.
 

@@ -6,11 +6,12 @@ from enum import StrEnum
 class Variation(StrEnum):
     """The operation that made a candidate's genome.
 
-    `STACK`: one class throughout. `ALTERNATING`: one class and the channel mixer in turn. `MUTATION` has one parent,
-    `CROSSOVER_AND_MUTATION` two.
+    `GIVEN`: none in this search; it came with the plan. `STACK`: one class throughout. `ALTERNATING`: one class and the
+    channel mixer in turn. `MUTATION` has one parent, `CROSSOVER_AND_MUTATION` two.
     """
 
     BASELINE = "baseline"
+    GIVEN = "given"
     STACK = "stack"
     ALTERNATING = "alternating stack"
     SAMPLE = "sample"
@@ -21,12 +22,13 @@ class Variation(StrEnum):
 class Reason(StrEnum):
     """The reason why a candidate was chosen.
 
-    `DESIGN`: it belongs to the initial design. `SAMPLING`: the algorithm had nothing to choose by. `SELECTION`: its
-    parents were selected. `IMPROVEMENT`: of a pool, it had the largest expected gain of hypervolume. `EXPLORATION`: it
-    was drawn at random so that the model is not alone with its opinion.
+    `GIVEN`: the plan names it. `DESIGN`: it belongs to the initial design. `SAMPLING`: the algorithm had nothing to
+    choose by. `SELECTION`: its parents were selected. `IMPROVEMENT`: of a pool, it had the largest expected gain of
+    hypervolume. `EXPLORATION`: it was drawn at random so that the model is not alone with its opinion.
     """
 
     BASELINE = "baseline"
+    GIVEN = "given"
     DESIGN = "initial design"
     SAMPLING = "sampling"
     SELECTION = "selection"

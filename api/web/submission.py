@@ -9,10 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from api.web.admission import require_within_limits
 from api.web.pointers import pointer
 from api.web.problems import Fault, Refused, refuse_document, refuse_fault, summary
 from api.web.schemas import JobRequest
 from evaluator.value import FieldError
+from genome import Genome
 from search.plan import Plan
 from search.plan.presets import PRESETS, merged
 
@@ -36,11 +38,14 @@ def plan_of(request: JobRequest, corpora: Sequence[Path]) -> Plan:
         raise Refused(422, summary(illegal), illegal)
     try:
         plan = merged(request.preset, request.plan)
-        return plan.model_copy(update={"task": plan.task.permitted(corpora)})
+        plan = plan.model_copy(update={"task": plan.task.permitted(corpora)})
     except ValidationError as error:
         raise refuse_document(error, Plan, "/plan") from None
     except FieldError as error:
         raise refuse_fault(str(error), "/plan" + pointer(error.field)) from None
+    for n, text in enumerate(plan.genomes):
+        require_within_limits(Genome.parse(text), plan.liv_space, plan, f"/plan/genomes/{n}")
+    return plan
 
 
 def _illegal_values(value: Any, where: str) -> Iterator[Fault]:

@@ -32,6 +32,9 @@ KNOWN_IN_A_ROW = 500
 OVER_LIMITS = 5_000
 """Genomes tried whose costs exceed a limit, after which the space counts as exhausted."""
 
+REASONS = {Variation.BASELINE: Reason.BASELINE, Variation.GIVEN: Reason.GIVEN}
+"""The reasons for what a search begins with; the others belong to the initial design."""
+
 
 class Evolution:
     """A search over genomes.
@@ -143,7 +146,7 @@ class Evolution:
     def _initial(self) -> Iterator[Trial]:
         while self._design:
             one = self._design.pop(0)
-            choice = Choice(Reason.BASELINE if one.baseline else Reason.DESIGN)
+            choice = Choice(REASONS.get(one.variation, Reason.DESIGN))
             yield Trial(Draft(one.genome), self.space, one.variation, choice, baseline=one.baseline)
 
     def _begun(self, trial: Trial, key: str, costs: Costs, genes: int, repaired: int) -> Proposal:

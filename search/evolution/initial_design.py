@@ -38,20 +38,21 @@ class Design:
 
 
 def initial_design(plan: Plan, rng: Generator) -> list[Design]:
-    """Return the initial design: all baselines, then stacks of one class in random order.
+    """Return the initial design: all baselines, the plan's genomes, then stacks of one class in random order.
 
     The stacks take at most the plan's share of the candidates. Stacks of one class are the extreme points of the
     space: each tells how good its class is, and how well it pairs with a channel mixer.
     """
     baselines = [Design(Variation.BASELINE, genome, name) for name, genome in plan.baseline_genomes().items()]
+    known = baselines + [Design(Variation.GIVEN, Genome.parse(text)) for text in plan.genomes]
     room = int(plan.stacks * plan.candidates)
     if room == 0:
-        return baselines
+        return known
     others = {one.genome: one for one in reversed(list(_stacks(plan.liv_space)))}
-    for one in baselines:
+    for one in known:
         others.pop(one.genome, None)
     stacks = list(reversed(others.values()))
-    return baselines + [stacks[int(n)] for n in rng.permutation(len(stacks))[:room]]
+    return known + [stacks[int(n)] for n in rng.permutation(len(stacks))[:room]]
 
 
 def _stacks(space: Space) -> Iterator[Design]:

@@ -12,11 +12,12 @@ from evaluator.fields import AnyTask, MetricName, field_fault
 from evaluator.metrics import CACHE_BYTES, PARAMETERS
 from evaluator.tasks.text import TextTask
 from evaluator.value import FieldError, Value
-from genome import Genome, Shape, Space, named, require_legal
+from genome import Genome, Shape, Space, digest, named, require_legal
 from search.plan.parts import WITH_RUNGS, AlgorithmName, Constraint, Finish, Rungs, SpacePlan
 
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
+MAX_GENOMES = 1000
 
 SEEDS = 2**63
 """Number of seeds there are."""
@@ -60,6 +61,9 @@ class Plan(Value):
     finish: Finish = Finish()
     seed: int = Field(default=0, ge=0, le=SEEDS - 1, description="seed of the search and of its first trainings")
     baselines: bool = Field(default=True, description="seed the search with Transformer++ and a striped hybrid")
+    genomes: tuple[str, ...] = Field(
+        default=(), max_length=MAX_GENOMES, description="genomes to train first, after the baselines"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -68,6 +72,7 @@ class Plan(Value):
             self.task.require_fit(self.budget)
             self._require_heads()
             self._require_rungs()
+            self._require_genomes()
         except FieldError as error:
             raise field_fault(error, type(self).__name__) from None
         return self
@@ -114,6 +119,24 @@ class Plan(Value):
         if tokens and self.algorithm not in WITH_RUNGS:
             legal = ", ".join(sorted(WITH_RUNGS))
             raise FieldError(("rungs", "tokens"), f"algorithm {self.algorithm} has no rungs; those with rungs: {legal}")
+
+    def _require_genomes(self) -> None:
+        """Check that the given genomes are legal, that no two are alike, and that there are candidates for all."""
+        known = {digest(one, self.liv_space): f"the baseline {name}" for name, one in self.baseline_genomes().items()}
+        for n, text in enumerate(self.genomes):
+            try:
+                genome = Genome.parse(text)
+                require_legal(genome, self.liv_space)
+            except ValueError as error:
+                raise FieldError(("genomes", n), str(error)) from None
+            key = digest(genome, self.liv_space)
+            if key in known:
+                raise FieldError(("genomes", n), f"it is the same architecture as {known[key]}; leave one of them out")
+            known[key] = f"genomes[{n}]"
+        if self.genomes and len(known) > self.candidates:
+            raise FieldError(
+                ("genomes",), f"with the baselines they are {len(known)}, more than the {self.candidates} candidates"
+            )
 
     @property
     def levels(self) -> tuple[int, ...]:

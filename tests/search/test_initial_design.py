@@ -1,10 +1,12 @@
 """The initial design: baselines, then stacks of one class, as many as the plan has room for."""
 
+import json
+
 import numpy as np
 import pytest
 
 from genome import Genome, named, require_legal
-from search.evolution.initial_design import initial_design
+from search.evolution.initial_design import Design, initial_design
 from search.plan import Plan, SpacePlan
 
 CLASSES = ("SA-1", "Rec-1", "GConv-1", "GMemless")
@@ -44,3 +46,13 @@ def test_stacks_take_their_share_and_differ_between_seeds():
 def test_short_stacks_are_no_duplicates(depth):
     design = _designed(Plan(space=SpacePlan(depth=depth), stacks=1, candidates=1_000, baselines=False))
     assert len({str(one.genome) for one in design}) == len(design)
+
+
+def test_the_genomes_of_the_plan_follow_the_baselines():
+    stack = "-".join(["1.1.1.1.1"] * 4)
+    mixed = "1.1.1.1.1-1.1.1.1.1-9.1.1.1.1-9.1.1.1.1"
+    design = _designed(_plan(stacks=1, genomes=[mixed, stack]))
+    assert [str(one.genome) for one in design[2:4]] == [mixed, stack]
+    assert {one.variation for one in design[2:4]} == {"given"}
+    assert len({one.genome for one in design}) == len(design) == len(_designed(_plan(stacks=1))) + 1
+    assert [Design.from_json(json.loads(json.dumps(one.to_json()))) for one in design] == design

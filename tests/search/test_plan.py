@@ -55,6 +55,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
     assert plan.task == RecallTask(symbols=16, pairs=4)
     added = {"algorithm": "surrogate", "stacks": 0.1, "budget": {**STORED["budget"], "cooldown": 0.2}}
     added |= {"rungs": {"tokens": [], "promoted": 0.25}, "repeats": 0, "finish": {"seeds": 0, "members": 8}}
+    added |= {"genomes": []}
     assert plan.model_dump(mode="json") == STORED | added
 
 
@@ -81,6 +82,10 @@ def test_a_stored_text_task_is_read_as_the_presets_task(task: dict[str, Any]) ->
         ({"objectives": ["parameters", "beauty"]}, ("objectives", 1)),
         ({"constraints": [{"metric": "bits_per_byte", "at_most": 1}]}, ("constraints", 0, "metric")),
         ({"space": {"classes": ["SA-1", "SA-99"]}}, ("space", "classes", 1)),
+        ({"genomes": ["-".join(["11111"] * 6), "-".join(["11111"] * 5)]}, ("genomes", 1)),
+        ({"genomes": ["-".join(["11111"] * 6), "-".join(["1.2.1.1.1"] * 6)]}, ("genomes", 1)),
+        ({"genomes": ["-".join(["11111", "91111"] * 3)]}, ("genomes", 0)),
+        ({"genomes": ["-".join(["11111"] * 6)], "candidates": 1}, ("genomes",)),
     ],
 )
 def test_an_error_has_the_location_of_its_field(changes: dict[str, Any], location: tuple[str | int, ...]) -> None:

@@ -13,6 +13,8 @@ from tests.served import Service
 
 RECALL: dict[str, Any] = {"task": {"kind": "recall", "pairs": 8}, "objectives": ["parameters"]}
 
+SIX = "-".join(["11111"] * 6)
+
 BAD_PLANS: list[tuple[dict[str, Any], str, str]] = [
     ({"candidates": 2_000_000}, "/plan/candidates", "less than or equal to 1000000"),
     ({"candidates": 0}, "/plan/candidates", "greater than or equal to 1"),
@@ -48,6 +50,16 @@ BAD_PLANS: list[tuple[dict[str, Any], str, str]] = [
     ({"objectives": []}, "/plan/objectives", "at least 1 item"),
     ({"constraints": [{"metric": "recall_error", "at_most": 1}]}, "/plan/constraints/0/metric", "it reports bits_per"),
     ({"constraints": [{"metric": "parameters", "at_most": -1}]}, "/plan/constraints/0/at_most", "greater than 0"),
+    ({"genomes": ["11111", SIX]}, "/plan/genomes/0", "the genome has 1 LIVs; the space has 6"),
+    ({"genomes": [SIX, "999.1.1.1.1" + SIX[5:]]}, "/plan/genomes/1", "999 is not in the space; legal: 1, 2"),
+    ({"genomes": [SIX, SIX.replace("1.1.1.1.1", "11111")]}, "/plan/genomes/1", "same architecture as genomes[0]"),
+    ({"genomes": ["-".join(["11111", "91111"] * 3)]}, "/plan/genomes/0", "the baseline Transformer++"),
+    ({"genomes": [SIX], "candidates": 2}, "/plan/genomes", "they are 3, more than the 2 candidates"),
+    (
+        {"genomes": [SIX], "constraints": [{"metric": "parameters", "at_most": 1000}]},
+        "/plan/genomes/0",
+        "above the limit of 1,000",
+    ),
     ({"space": {"classes": ["SA-1\0"]}}, "/plan/space/classes/0", "printable"),
     ({"task": {"corpus": "x" * 5000}}, "/plan/task/corpus", "at most 4096 characters"),
 ]
