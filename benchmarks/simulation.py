@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 import moocore
 import numpy as np
@@ -17,7 +17,7 @@ from scipy.stats import t as student
 from trainings import BUDGET
 
 from genome import Genome
-from search.algorithms.algorithm import Outcome
+from search.algorithms.algorithm import CostsOf, Outcome
 from search.evolution.evolve import Evolution
 from search.evolution.proposal import Proposal
 from search.plan import Plan
@@ -35,6 +35,7 @@ class Trained:
 
     Attributes:
         genomes: of all candidates, in order of number.
+        numbers: of the candidates on the whole budget.
         seen: the means of what the search was told, with the noise of each training.
         true: the same without noise.
         seconds: the time of the search's work ahead, and the time of the proposal.
@@ -43,6 +44,7 @@ class Trained:
 
     evolution: Evolution
     genomes: list[Genome]
+    numbers: list[int]
     seen: list[list[float]]
     true: list[list[float]]
     seconds: tuple[float, float]
@@ -67,13 +69,25 @@ def planned(**changes: Any) -> Plan:
     return Plan.model_validate({**PLAN.model_dump(mode="json"), **plain, **changes})
 
 
-def simulated(plan: Plan, *, shuffles: bool = False) -> Iterator[Trained]:
+class Truth(Protocol):
+    """What a search is told: the qualities of genomes, and the noise that is added to them."""
+
+    noise: float
+    costs: CostsOf
+
+    def quality(self, text: str, tokens: int = FULL) -> float:
+        """Return the quality of a genome after so many tokens."""
+        ...
+
+
+def simulated(plan: Plan, *, shuffles: bool = False, truth: Truth | None = None) -> Iterator[Trained]:
     """Run a search with one worker; yield after each outcome.
 
     Args:
         shuffles: whether the search is told the qualities of other genomes.
+        truth: the oracle by default.
     """
-    truth, rng = oracle(), np.random.default_rng([plan.seed, 1])
+    truth, rng = truth or oracle(), np.random.default_rng([plan.seed, 1])
     evolution = Evolution(plan, Generator(PCG64(plan.seed)), truth.costs)
     genomes: list[Genome] = []
     costs: list[list[float]] = []
@@ -104,7 +118,7 @@ def simulated(plan: Plan, *, shuffles: bool = False) -> Iterator[Trained]:
             found.setdefault(number, []).append(every[-1])
         seen = [[fmean(values), *costs[n - 1]] for n, values in found.items()]
         true = [[truth.quality(str(genomes[n - 1])), *costs[n - 1]] for n in found]
-        yield Trained(evolution, genomes, seen, true, seconds, spent)
+        yield Trained(evolution, genomes, list(found), seen, true, seconds, spent)
 
 
 def half_interval(values: Floats) -> float:
