@@ -90,7 +90,17 @@ def evaluate(request: Request) -> Evaluation:
     return Evaluation.of(request, metrics=metrics, curve=((1, 5.5), (2, 3.5)), seconds=1.0, weights=weights)
 
 
-SMALL: dict[str, Any] = {"width": 16, "head_dim": 4, "space": {"depth": 2}, "candidates": 12, "population": 4}
+ONCE: dict[str, Any] = {"rungs": {"tokens": []}, "repeats": 0, "finish": {"seeds": 0}}
+"""A search that trains every candidate once."""
+
+SMALL: dict[str, Any] = {
+    "width": 16,
+    "head_dim": 4,
+    "space": {"depth": 2},
+    "candidates": 12,
+    "population": 4,
+    **ONCE,
+}
 
 SEVERAL: dict[str, Any] = {
     **SMALL,

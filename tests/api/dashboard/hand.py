@@ -16,8 +16,9 @@ from search.observations import Observations, Summary
 from search.origin import Purpose, Variation
 from search.plan import Plan
 from search.plan.presets import merged
+from tests.served import ONCE
 
-SIZES = {"width": 16, "head_dim": 4, "space": {"depth": 4}, "candidates": 30}
+SIZES: dict[str, Any] = {"width": 16, "head_dim": 4, "space": {"depth": 4}, "candidates": 30, **ONCE}
 REFERENCE = {"bits_per_byte": 8.0, "parameters": 1e6, "cache_bytes": 1e7}
 
 

@@ -123,7 +123,7 @@ def test_a_finished_search_has_its_columns(service: Service, finished: str) -> N
     assert points["baseline"][:2] == ["Transformer++", "striped hybrid"]
     failed = points["failure"].index("diverged")
     assert points["metrics"]["bits_per_byte"][failed] is None
-    assert {len(column) for column in history.values()} == {job["done"]}
+    assert {len(column) for column in history.values()} == {job["outcomes"]}
     assert history["hypervolume"] == sorted(history["hypervolume"])
     assert history["hypervolume"][-1] == pytest.approx(job["hypervolume"])
 
