@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -79,7 +80,7 @@ def searched(name: str, seed: int) -> dict[str, Any]:
     volumes: list[float] = []
     best: list[float] = []
     seconds: list[tuple[float, float]] = []
-    frontiers: dict[int, Floats] = {}
+    frontiers: dict[str, list[list[float]]] = {}
     with ExitStack() as stack:
         for constant, value in WITHOUT.get(name, {}).items():
             stack.enter_context(patch(f"{CHOOSING}.{constant}", value))
@@ -88,7 +89,8 @@ def searched(name: str, seed: int) -> dict[str, Any]:
             while len(volumes) < min(now.spent // FULL, AT[-1]):
                 volumes.append(now.volume())
                 best.append(min((row[0] for row in now.true), default=np.nan))
-                frontiers[len(volumes)] = now.frontier()
+                if len(volumes) in AT:
+                    frontiers[str(len(volumes))] = now.frontier().tolist()
             if len(volumes) == AT[-1]:
                 break
     return {
@@ -102,15 +104,24 @@ def searched(name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def run(rows: tuple[str, ...], seeds: int, workers: int) -> list[dict[str, Any]]:
-    """Run every row with every seed, and print progress."""
-    results = []
-    with ProcessPoolExecutor(workers) as pool:
-        futures = [pool.submit(searched, name, seed) for seed in range(seeds) for name in rows]
-        for n, future in enumerate(futures, 1):
+def run(rows: tuple[str, ...], seeds: int, workers: int, kept: Path | None = None) -> list[dict[str, Any]]:
+    """Run every row with every seed, and print progress.
+
+    Args:
+        kept: a file to which every search is appended; those that it holds already are not run again.
+    """
+    lines = kept.read_text(encoding="utf-8").splitlines() if kept and kept.exists() else []
+    held = {(one["row"], one["seed"]): one for one in map(json.loads, lines)}
+    jobs = [(name, seed) for seed in range(seeds) for name in rows]
+    results = [held[job] for job in jobs if job in held]
+    with ProcessPoolExecutor(workers) as pool, (kept or Path(os.devnull)).open("a", encoding="utf-8") as file:
+        futures = [pool.submit(searched, *job) for job in jobs if job not in held]
+        for future in futures:
             results.append(future.result())
-            if n % len(rows) == 0:
-                print(f"{n} of {len(futures)} searches", flush=True)
+            file.write(json.dumps(results[-1]) + "\n")
+            file.flush()
+            if len(results) % len(rows) == 0:
+                print(f"{len(results)} of {len(jobs)} searches", flush=True)
     return results
 
 
@@ -131,7 +142,9 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
         "tokens": FULL,
         "best": best,
         "attainment": {
-            name: {at: attainment([one["frontiers"][at] for one in by_row[name]]) for at in (AT[1], AT[-1])}
+            name: {
+                at: attainment([np.array(one["frontiers"][str(at)]) for one in by_row[name]]) for at in (AT[1], AT[-1])
+            }
             for name in ATTAINED
             if by_row[name]
         },
@@ -166,9 +179,11 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rows", nargs="*", default=ROWS, help="names of rows; random is always among them")
+    parser.add_argument("--kept", type=Path, help="a file of searches, which go on from there; delete it for new ones")
     parser.add_argument("--write", action="store_true", help="write docs/replay.md, its pictures, and all figures")
     arguments = parser.parse_args()
-    results = run(tuple(dict.fromkeys(["random", *arguments.rows])), arguments.seeds, arguments.workers)
+    names = tuple(dict.fromkeys(["random", *arguments.rows]))
+    results = run(names, arguments.seeds, arguments.workers, arguments.kept)
     found = summary(results) | {"selection": selection.compared(arguments.seeds, arguments.workers)}
     page = written(found, AT) + attained.section(found["attainment"], ATTAINMENT.name)
     page += selection.section(found["selection"], found["best"])

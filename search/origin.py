@@ -6,12 +6,14 @@ from enum import StrEnum
 class Variation(StrEnum):
     """The operation that made a candidate's genome.
 
-    `GIVEN`: none in this search; it came with the plan. `STACK`: one class throughout. `ALTERNATING`: one class and the
-    channel mixer in turn. `MUTATION` has one parent, `CROSSOVER_AND_MUTATION` two.
+    `GIVEN` and `INJECTED`: none in this search; it came with the plan, or while the search ran. `STACK`: one class
+    throughout. `ALTERNATING`: one class and the channel mixer in turn. `MUTATION` has one parent,
+    `CROSSOVER_AND_MUTATION` two.
     """
 
     BASELINE = "baseline"
     GIVEN = "given"
+    INJECTED = "injected"
     STACK = "stack"
     ALTERNATING = "alternating stack"
     SAMPLE = "sample"
@@ -19,16 +21,22 @@ class Variation(StrEnum):
     CROSSOVER_AND_MUTATION = "crossover+mutation"
 
 
+EXTRA = frozenset({Variation.INJECTED})
+"""The origins of candidates that do not count among the `candidates` of a plan."""
+
+
 class Reason(StrEnum):
     """The reason why a candidate was chosen.
 
-    `GIVEN`: the plan names it. `DESIGN`: it belongs to the initial design. `SAMPLING`: the algorithm had nothing to
-    choose by. `SELECTION`: its parents were selected. `IMPROVEMENT`: of a pool, it had the largest expected gain of
-    hypervolume. `EXPLORATION`: it was drawn at random so that the model is not alone with its opinion.
+    `GIVEN`: the plan names it. `INJECTED`: somebody asked for it while the search ran. `DESIGN`: it belongs to the
+    initial design. `SAMPLING`: the algorithm had nothing to choose by. `SELECTION`: its parents were selected.
+    `IMPROVEMENT`: of a pool, it had the largest expected gain of hypervolume. `EXPLORATION`: it was drawn at random so
+    that the model is not alone with its opinion.
     """
 
     BASELINE = "baseline"
     GIVEN = "given"
+    INJECTED = "injected"
     DESIGN = "initial design"
     SAMPLING = "sampling"
     SELECTION = "selection"

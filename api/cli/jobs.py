@@ -1,4 +1,4 @@
-"""The commands that call a running service: submit, jobs, frontier, candidate, export, pause, resume, cancel."""
+"""The commands that call a running service: submit, jobs, frontier, candidate, inject, export, pause ..."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.cli.local import GenomeArgument
 from api.cli.output import (
     BAD_INPUT,
     FAILED,
@@ -29,6 +30,7 @@ app = typer.Typer()
 Url = Annotated[str, typer.Option("--url", envvar="STAR_URL", help="Address of the service.")]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
 NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", help="A candidate's number.", min=1)]
+Key = Annotated[str | None, typer.Option("--idempotency-key", help="A repeat with the same key creates nothing new.")]
 DEFAULT_URL = "http://127.0.0.1:8765"
 
 
@@ -42,9 +44,7 @@ def submit(
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change one field, as in budget.steps=50.")
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the search in lists.")] = "",
-    key: Annotated[
-        str | None, typer.Option("--idempotency-key", help="A repeat with the same key creates no new job.")
-    ] = None,
+    key: Key = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -114,6 +114,25 @@ def candidate(job: JobArgument, number: NumberArgument, url: Url = DEFAULT_URL, 
     columns = ("purpose", "tokens", "seed", "state", metric, "seconds")
     typer.echo()
     show_table("Trainings", columns, [_training_row(one, metric) for one in found["trainings"]])
+
+
+@app.command()
+def inject(
+    job: JobArgument,
+    genome: GenomeArgument,
+    by: Annotated[str, typer.Option(help="Who asks; shown at the candidate.")] = "",
+    key: Key = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a search to train a genome, before anything else and beside the candidates of its plan."""
+    with _service(url) as service:
+        headers = {"Idempotency-Key": key} if key else None
+        found = service.post(f"/v1/jobs/{job}/candidates", {"genome": genome, "by": by}, headers)
+    if as_json:
+        show_json(found)
+    else:
+        show_facts((name, str(found[name] or "-")) for name in ("genome", "digest", "by", "candidate"))
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from api.process.settings import Settings
 from api.web.exports import Exports
@@ -41,6 +41,16 @@ PageSize = Annotated[
     int, Query(ge=1, le=2**31 - 1, description=f"rows of a page; larger values count as {LARGEST_PAGE}")
 ]
 PageToken = Annotated[str | None, Query(max_length=200, description="next_page_token of the previous page")]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="a repeated request with the same key and body returns what the first one created",
+    ),
+]
 
 
 def _job(job_id: JobId, archive: ArchiveDep) -> Job:

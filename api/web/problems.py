@@ -19,7 +19,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from api.web.pointers import legal_fields, pointer
-from search.archive.errors import ArchiveError, IdempotencyError, IllegalActionError, NotFoundError
+from search.archive.errors import (
+    ArchiveError,
+    IdempotencyError,
+    IllegalActionError,
+    KnownGenomeError,
+    NotFoundError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +158,12 @@ def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     app.add_exception_handler(Exception, unexpected)
 
 
-_STATUSES: dict[type[ArchiveError], int] = {NotFoundError: 404, IllegalActionError: 409, IdempotencyError: 422}
+_STATUSES: dict[type[ArchiveError], int] = {
+    NotFoundError: 404,
+    IllegalActionError: 409,
+    KnownGenomeError: 409,
+    IdempotencyError: 422,
+}
 
 _DETAILS = {
     404: "this address does not exist",

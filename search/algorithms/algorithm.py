@@ -31,12 +31,14 @@ class Choice:
         predicted: the predicted value of the uncertain objective, or None without a prediction.
         deviation: standard deviation of one training around that prediction.
         improvement: the expected gain in hypervolume; the box that the algorithm chooses by has edges of 1.
+        by: who asked for it, as that person or program calls itself.
     """
 
     reason: Reason
     predicted: float | None = None
     deviation: float | None = None
     improvement: float | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Outcome:
         violation: the sum of relative excesses over the constraints; 0 is feasible.
         tokens: training tokens on a lower rung; None on the whole budget.
         repeated: whether the candidate was trained on as many tokens before, with another seed.
+        extra: whether the candidate does not count among those of the plan.
     """
 
     number: int
@@ -74,6 +77,7 @@ class Outcome:
     violation: float = 0.0
     tokens: int | None = None
     repeated: bool = False
+    extra: bool = False
 
     @property
     def feasible(self) -> bool:
@@ -83,12 +87,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Begun:
-    """A candidate that was proposed, whether or not it ended."""
+    """A candidate that was proposed, whether or not it ended; an `extra` one does not count among those of the plan."""
 
     number: int
     genome: Genome
     digest: str
     costs: Costs
+    extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,11 @@ class Past:
     outcomes: Sequence[Outcome]
     space: Space
     trainings: Sequence[tuple[int, int, str]] = ()
+
+    @property
+    def proposed(self) -> int:
+        """Number of candidates that count among those of the plan."""
+        return sum(not one.extra for one in self.begun)
 
 
 class Algorithm(ABC):
@@ -128,7 +138,7 @@ class Algorithm(ABC):
 
         Args:
             space: the space of the search, with all classes invented so far.
-            proposed: number of candidates proposed before.
+            proposed: number of candidates of the plan that were proposed before.
         """
 
     def prepare(self, space: Space, proposed: int) -> None:

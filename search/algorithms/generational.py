@@ -37,9 +37,11 @@ class Generational(Algorithm):
     def tell(self, outcome: Outcome) -> None:
         if outcome.repeated:
             return
-        self._told += 1
         if outcome.objectives is not None:
             self._arrived = Population.merge(self._arrived, Population.create(individual(outcome)))
+        if outcome.extra:  # it competes with the generation under way, but is not one of its number
+            return
+        self._told += 1
         if self._told % self.plan.population == 0 and len(self._arrived):
             merged = Population.merge(self._parents, self._arrived)
             self._parents, self._arrived = self._breeding.survivors(merged, self.plan.population), Population()

@@ -12,6 +12,9 @@ runner may claim the job, which gives the job a higher attempt. Every method tha
 **Trainings.** A candidate is trained once for each seed and number of tokens. A training whose runner died is begun
 again under a higher attempt; the outcome of an earlier attempt is not recorded.
 
+**Injections.** A genome that somebody asks for waits in the archive until a candidate with its digest is proposed,
+which answers it in the same transaction. A job does not succeed while one waits.
+
 **The evolution.** A proposal and an outcome are recorded together with the state of the evolution after them, so
 that the next runner of a job resumes the same search.
 
@@ -33,10 +36,10 @@ class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries):
 
     | part | for | methods |
     |---|---|---|
-    | `JobWrites` | people | `create_job`, `act` |
+    | `JobWrites` | people | `create_job`, `act`, `inject` |
     | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `finish` |
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
-    | `Resuming` | runners | `in_flight`, `past`, `past_trainings`, `artifacts` |
+    | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `artifacts` |
     | `Reports` | people | `predictions`, `climbs`, `finalists` |
     | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `trainings`, `history`, |
     | | | `points`, `events` |

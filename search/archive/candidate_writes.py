@@ -13,20 +13,23 @@ from search.archive.claims import held
 from search.archive.errors import NotFoundError
 from search.archive.runner_values import Claim, InFlight
 from search.archive.schema.engine import now
-from search.archive.schema.tables import CandidateRecord, CheckpointRecord, HistoryRecord, JobRecord, TrainingRecord
+from search.archive.schema.tables import CandidateRecord, CheckpointRecord, JobRecord, TrainingRecord
 from search.archive.training_rows import (
+    answer_injection,
     begin_training,
+    count_outcome,
     moved_frontier,
     released_checkpoint,
     summarise,
     unkept_weights,
     write_outcome,
+    write_progress,
 )
 from search.archive.transactions import Transactions, announce
 from search.archive.values import CandidateState, EventKind
 from search.objectives import Standing
 from search.observations import Summary
-from search.origin import Purpose
+from search.origin import EXTRA, Purpose
 
 if TYPE_CHECKING:
     from search.evolution.proposal import Further, Proposal
@@ -65,6 +68,7 @@ class CandidateWrites(Transactions):
             session.execute(insert(CandidateRecord).values(**shown, **known, **hidden, created_at=now()))
             begun = proposal.first_training(job.proposed)
             begin_training(session, job, begun)
+            answer_injection(session, job, proposal.digest)
             _save_checkpoint(session, job, state)
             event = {**shown, **known, "attempt": 1, "parents": list(proposal.parents)}
             announce(session, job.id, EventKind.CANDIDATE, event)
@@ -138,14 +142,14 @@ class CandidateWrites(Transactions):
                 return None
             candidate = _candidate(session, claim, evaluation.candidate)
             at = session.scalar(select(now())) or 0.0
-            _count_outcome(job, candidate, training, evaluation)
+            count_outcome(job, candidate, training, evaluation)
             write_outcome(training, evaluation, job.outcomes, at)
             summarise(candidate, evaluation, summary, at)
             released = released_checkpoint(session, training)
             released += unkept_weights(candidate, evaluation, keeps_weights)
             session.flush()
             released += moved_frontier(session, job, standing)
-            _write_progress(session, job, standing, at)
+            write_progress(session, job, standing, at)
             _save_checkpoint(session, job, state)
             _announce_outcome(session, job, candidate, training, standing)
             return released
@@ -158,30 +162,11 @@ def choice_of(proposal: Proposal) -> dict[str, Any]:
 
 def _count_genes(job: JobRecord, proposal: Proposal) -> None:
     job.proposed += 1
+    job.total += proposal.variation in EXTRA
     job.genes += proposal.genes
     job.repaired += proposal.repaired
     if proposal.space is not None:
         job.space = proposal.space.to_json()
-
-
-def _count_outcome(
-    job: JobRecord, candidate: CandidateRecord, training: TrainingRecord, evaluation: Evaluation
-) -> None:
-    job.running -= 1
-    job.outcomes += 1
-    job.tokens += training.spent
-    job.seconds += evaluation.seconds
-    if candidate.state == CandidateState.RUNNING:
-        job.done += 1
-        job.failed += evaluation.failure is not None
-
-
-def _write_progress(session: Session, job: JobRecord, standing: Standing, at: float) -> None:
-    """Append a point to the history of the job."""
-    job.frontier_size, job.hypervolume = standing.size, standing.hypervolume
-    columns = ("done", "tokens", "hypervolume", "frontier_size")
-    point = {name: getattr(job, name) for name in columns}
-    session.execute(insert(HistoryRecord).values(job_id=job.id, outcome=job.outcomes, at=at, **point))
 
 
 def _announce_outcome(

@@ -9,7 +9,7 @@ from search.archive.errors import LeaseLostError
 from search.archive.job_writes import change_state, locked
 from search.archive.runner_values import Claim
 from search.archive.schema.engine import now
-from search.archive.schema.tables import CheckpointRecord, JobRecord
+from search.archive.schema.tables import CheckpointRecord, InjectionRecord, JobRecord
 from search.archive.transactions import Transactions, announce
 from search.archive.values import TERMINAL, EventKind, JobState
 
@@ -105,12 +105,15 @@ class Claims(Transactions):
         with self._writing.begin() as session:
             held(session, claim).lease_until = None
 
-    def finish(self, claim: Claim, state: JobState, why: str = "") -> None:
+    def finish(self, claim: Claim, state: JobState, why: str = "") -> bool:
         """End a job and give up the claim. Running candidates become cancelled; a cancelled job stays cancelled.
 
         Args:
             state: a terminal state.
             why: the reason, for people to read.
+
+        Returns:
+            False when it should succeed and a genome waits to be injected; then the claim still holds.
 
         Raises:
             LeaseLostError: the claim no longer holds.
@@ -118,8 +121,11 @@ class Claims(Transactions):
         with self._writing.begin() as session:
             row = held(session, claim, ended=True)
             if JobState(row.state) not in TERMINAL:
+                if state is JobState.SUCCEEDED and _awaited(session, row):
+                    return False
                 change_state(session, row, state, why)
             row.lease_until = None
+            return True
 
 
 def held(session: Session, claim: Claim, *, ended: bool = False) -> JobRecord:
@@ -137,6 +143,12 @@ def held(session: Session, claim: Claim, *, ended: bool = False) -> JobRecord:
     if not ended and JobState(row.state) in TERMINAL:
         raise LeaseLostError(f"job {claim.job_id} has ended: {row.state}")
     return row
+
+
+def _awaited(session: Session, row: JobRecord) -> bool:
+    """Return whether a genome waits to be injected into this job."""
+    i = InjectionRecord
+    return session.scalar(select(i.seq).where(i.job_id == row.id, i.number.is_(None)).limit(1)) is not None
 
 
 def _free() -> ColumnElement[bool]:

@@ -3,7 +3,8 @@
 ArchiveError
 ├── NotFoundError          no such job or candidate
 ├── IllegalActionError     the job's state does not allow the action
-├── IdempotencyError       the key was used before for another plan
+├── KnownGenomeError       the job has this architecture already
+├── IdempotencyError       the key was used before for another request
 └── LeaseLostError         the claim on the job no longer holds
 """
 
@@ -20,8 +21,12 @@ class IllegalActionError(ArchiveError):
     """The job's state does not allow the action; the message names the state and the legal actions."""
 
 
+class KnownGenomeError(ArchiveError):
+    """The job has this architecture already; the message names the candidate, or what it waits for."""
+
+
 class IdempotencyError(ArchiveError):
-    """The idempotency key was used before for a different plan or name."""
+    """The idempotency key was used before for a different request."""
 
 
 class LeaseLostError(ArchiveError):

@@ -10,12 +10,21 @@ from sqlalchemy import delete, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from search.archive.errors import IdempotencyError, IllegalActionError, NotFoundError
+from genome import Genome, Space, digest
+from search.archive.errors import IdempotencyError, IllegalActionError, KnownGenomeError, NotFoundError
 from search.archive.queries import find_job
+from search.archive.row_values import injection_value
 from search.archive.schema.engine import now
-from search.archive.schema.tables import CandidateRecord, CheckpointRecord, JobRecord, KeyRecord, TrainingRecord
+from search.archive.schema.tables import (
+    CandidateRecord,
+    CheckpointRecord,
+    InjectionRecord,
+    JobRecord,
+    KeyRecord,
+    TrainingRecord,
+)
 from search.archive.transactions import Transactions, announce
-from search.archive.values import LEGAL, TERMINAL, Action, CandidateState, EventKind, Job, JobState
+from search.archive.values import LEGAL, TERMINAL, Action, CandidateState, EventKind, Injection, Job, JobState
 from search.plan import Plan
 
 
@@ -26,19 +35,40 @@ class JobWrites(Transactions):
         """Queue a search. A key that was used before returns the job it created then.
 
         Raises:
-            IdempotencyError: the key was used before for another plan or name.
+            IdempotencyError: the key was used before for another request.
         """
         try:
             with self._writing.begin() as session:
-                job_id = _job_of_key(session, plan, name, idempotency_key)
+                job_id = _job_of_key(session, idempotency_key, _fingerprint(plan, name))
                 return find_job(session, job_id or _insert_job(session, plan, name, idempotency_key))
         except IntegrityError:
             # Another request with the same key was committed between the look-up and the insert.
             with self._writing.begin() as session:
-                job_id = _job_of_key(session, plan, name, idempotency_key)
+                job_id = _job_of_key(session, idempotency_key, _fingerprint(plan, name))
                 if job_id is None:
                     raise
                 return find_job(session, job_id)
+
+    def inject(self, job_id: str, genome: Genome, by: str = "", idempotency_key: str | None = None) -> Injection:
+        """Ask a search to train a genome, which must be legal in its space, and return the request as it is stored.
+
+        The runner takes it before anything else, beside the candidates of the plan. A repeat with the same key returns
+        what it returned before, with the candidate if there is one by now.
+
+        Raises:
+            NotFoundError: there is no such job.
+            IllegalActionError: the job has ended.
+            KnownGenomeError: the job has this architecture; the message names the candidate.
+            IdempotencyError: the key was used before for another request.
+        """
+        request = _fingerprint("inject", job_id, str(genome), by)
+        try:
+            with self._writing.begin() as session:
+                return _injected(session, job_id, genome, by, idempotency_key, request)
+        except IntegrityError:
+            # A request for another job with the same key was committed between the look-up and the insert.
+            with self._writing.begin() as session:
+                return _injected(session, job_id, genome, by, idempotency_key, request)
 
     def act(self, job_id: str, action: Action) -> Job:
         """Pause, resume or cancel a job. An action that would change nothing does nothing.
@@ -117,26 +147,65 @@ def _insert_job(session: Session, plan: Plan, name: str, key: str | None) -> str
         "total": plan.candidates,
     }
     session.execute(insert(JobRecord).values(**values))
-    if key is not None:
-        session.execute(insert(KeyRecord).values(key=key, fingerprint=_fingerprint(plan, name), job_id=job_id))
+    _write_key(session, key, _fingerprint(plan, name), job_id)
     announce(session, job_id, EventKind.JOB, {"state": JobState.QUEUED, "why": ""})
     return job_id
 
 
-def _job_of_key(session: Session, plan: Plan, name: str, key: str | None) -> str | None:
-    """Return the id of the job that an idempotency key created, or None.
+def _injected(session: Session, job_id: str, genome: Genome, by: str, key: str | None, request: str) -> Injection:
+    """Return the injection of a request, stored now or before under the same key."""
+    row = locked(session, job_id)
+    if _job_of_key(session, key, request) is None:
+        _insert_injection(session, row, genome, by)
+        _write_key(session, key, request, job_id)
+    i = InjectionRecord
+    found = session.scalars(select(i).where(i.job_id == job_id, i.digest == digest(genome, Space.from_json(row.space))))
+    return injection_value(found.one())
+
+
+def _insert_injection(session: Session, row: JobRecord, genome: Genome, by: str) -> None:
+    """Insert a genome that waits to be injected.
 
     Raises:
-        IdempotencyError: the job has another plan or name.
+        IllegalActionError: the job has ended.
+        KnownGenomeError: the job has this architecture.
+    """
+    if JobState(row.state) in TERMINAL:
+        raise IllegalActionError(f"cannot inject a genome into a job that is {row.state}; it must not have ended")
+    key = digest(genome, Space.from_json(row.space))
+    c, i = CandidateRecord, InjectionRecord
+    number = session.scalar(select(c.number).where(c.job_id == row.id, c.digest == key))
+    if number is not None:
+        raise KnownGenomeError(f"candidate {number} of job {row.id} has this architecture")
+    if session.scalar(select(i.seq).where(i.job_id == row.id, i.digest == key)) is not None:
+        raise KnownGenomeError(f"job {row.id} was asked for this architecture before; it waits for a worker")
+    planned = Plan.model_validate(row.plan).named_architectures()
+    if key in planned:
+        raise KnownGenomeError(f"job {row.id} will train this architecture as {planned[key]} of its plan")
+    values = {"job_id": row.id, "genome": str(genome), "digest": key, "by": by, "created_at": now()}
+    session.execute(insert(InjectionRecord).values(**values))
+
+
+def _job_of_key(session: Session, key: str | None, fingerprint: str) -> str | None:
+    """Return the id of the job of an idempotency key, or None.
+
+    Raises:
+        IdempotencyError: the key belongs to another request.
     """
     record = session.get(KeyRecord, key) if key is not None else None
     if record is None:
         return None
-    if record.fingerprint != _fingerprint(plan, name):
-        raise IdempotencyError(f"idempotency key {key!r} was used before for a different plan or name")
+    if record.fingerprint != fingerprint:
+        raise IdempotencyError(f"idempotency key {key!r} was used before for a different request")
     return record.job_id
 
 
-def _fingerprint(plan: Plan, name: str) -> str:
-    body = json.dumps([plan.model_dump(mode="json"), name], sort_keys=True)
-    return hashlib.sha256(body.encode()).hexdigest()
+def _write_key(session: Session, key: str | None, fingerprint: str, job_id: str) -> None:
+    if key is not None:
+        session.execute(insert(KeyRecord).values(key=key, fingerprint=fingerprint, job_id=job_id))
+
+
+def _fingerprint(*request: Plan | str) -> str:
+    """Return a hash of a request's parts."""
+    parts = [part.model_dump(mode="json") if isinstance(part, Plan) else part for part in request]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import and_, select, text
 
-from search.archive.runner_values import InFlight, PastCandidate, PastTraining
-from search.archive.schema.tables import CandidateRecord, TrainingRecord
+from search.archive.runner_values import InFlight, PastCandidate, PastTraining, Waiting
+from search.archive.schema.tables import CandidateRecord, InjectionRecord, TrainingRecord
 from search.archive.transactions import Transactions
 
 
@@ -40,6 +40,13 @@ class Resuming(Transactions):
         with self._reading() as session:
             rows = session.execute(query.order_by(t.outcome.is_(None), t.outcome, t.number, t.seed, t.tokens))
             return [PastTraining(*row) for row in rows]
+
+    def waiting(self, job_id: str) -> list[Waiting]:
+        """Return the genomes that wait to be injected, in the order in which somebody asked for them."""
+        i = InjectionRecord
+        query = select(i.genome, i.by).where(i.job_id == job_id, i.number.is_(None)).order_by(i.seq)
+        with self._reading() as session:
+            return [Waiting(*row) for row in session.execute(query)]
 
     def artifacts(self, job_id: str) -> set[str]:
         """Return the keys of the artifacts that a job refers to: weights of candidates, checkpoints of trainings."""

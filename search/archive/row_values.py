@@ -5,8 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from evaluator.evaluation import Failure
-from search.archive.schema.tables import CandidateRecord, EventRecord, JobRecord, TrainingRecord
-from search.archive.values import TERMINAL, Candidate, CandidateState, Event, EventKind, Job, JobState, Training
+from search.archive.schema.tables import CandidateRecord, EventRecord, InjectionRecord, JobRecord, TrainingRecord
+from search.archive.values import (
+    TERMINAL,
+    Candidate,
+    CandidateState,
+    Event,
+    EventKind,
+    Injection,
+    Job,
+    JobState,
+    Training,
+)
 from search.origin import Purpose, Variation
 from search.plan.expected import expected_tokens
 
@@ -85,6 +95,11 @@ def training_value(row: TrainingRecord) -> Training:
         created_at=utc(row.created_at),
         finished_at=_utc_or_none(row.finished_at),
     )
+
+
+def injection_value(row: InjectionRecord) -> Injection:
+    """Return an injection."""
+    return Injection(row.job_id, row.genome, row.digest, row.by, row.number, utc(row.created_at))
 
 
 def event_value(row: EventRecord) -> Event:

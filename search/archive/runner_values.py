@@ -66,8 +66,16 @@ class PastCandidate(NamedTuple):
     number: int
     genome: str
     digest: str
+    variation: str
     baseline: str | None
     metrics: dict[str, float]
+
+
+class Waiting(NamedTuple):
+    """A genome that waits to be injected; for the meaning of each see `Injection`."""
+
+    genome: str
+    by: str
 
 
 class PastTraining(NamedTuple):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from evaluator.evaluation import Evaluation
 from search.archive.runner_values import InFlight
 from search.archive.schema.engine import now
-from search.archive.schema.tables import CandidateRecord, JobRecord, TrainingRecord
+from search.archive.schema.tables import CandidateRecord, HistoryRecord, InjectionRecord, JobRecord, TrainingRecord
 from search.archive.values import CandidateState
 from search.objectives import Standing
 from search.observations import Summary
@@ -26,6 +26,31 @@ def begin_training(session: Session, job: JobRecord, begun: InFlight) -> None:
     job.running += 1
     values = {**begun.shown(), "spent": begun.spent, "state": CandidateState.RUNNING}
     session.execute(insert(TrainingRecord).values(job_id=job.id, **values, created_at=now()))
+
+
+def answer_injection(session: Session, job: JobRecord, digest: str) -> None:
+    """Give the injection of this architecture, if there is one, the number of the latest candidate."""
+    i = InjectionRecord
+    session.execute(update(i).where(i.job_id == job.id, i.digest == digest).values(number=job.proposed))
+
+
+def count_outcome(job: JobRecord, candidate: CandidateRecord, training: TrainingRecord, evaluation: Evaluation) -> None:
+    """Count an outcome, and the candidate if this is its first one."""
+    job.running -= 1
+    job.outcomes += 1
+    job.tokens += training.spent
+    job.seconds += evaluation.seconds
+    if candidate.state == CandidateState.RUNNING:
+        job.done += 1
+        job.failed += evaluation.failure is not None
+
+
+def write_progress(session: Session, job: JobRecord, standing: Standing, at: float) -> None:
+    """Append a point to the history of the job."""
+    job.frontier_size, job.hypervolume = standing.size, standing.hypervolume
+    columns = ("done", "tokens", "hypervolume", "frontier_size")
+    point = {name: getattr(job, name) for name in columns}
+    session.execute(insert(HistoryRecord).values(job_id=job.id, outcome=job.outcomes, at=at, **point))
 
 
 def write_outcome(training: TrainingRecord, evaluation: Evaluation, outcome: int, at: float) -> None:

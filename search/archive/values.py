@@ -182,6 +182,23 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Injection:
+    """A genome that somebody asked a search to train.
+
+    Attributes:
+        by: who asked for it, as that person or program calls itself; may be empty.
+        candidate: the number of the candidate that it became, or None while it waits.
+    """
+
+    job_id: str
+    genome: str
+    digest: str
+    by: str
+    candidate: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Event:
     """A change of a job, a candidate or a frontier. `seq` grows in the order in which events become visible."""
 

@@ -9,12 +9,13 @@ before. Every random number follows from one generator: a search resumes exactly
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from numpy.random import PCG64, Generator
 
-from genome import Space, digest
+from genome import Genome, Space, digest
 from search.algorithms import ALGORITHMS
 from search.algorithms.algorithm import Choice, Costs, CostsOf, Outcome, Past, Trial
 from search.evolution.genome_operators import Draft
@@ -23,7 +24,7 @@ from search.evolution.promotion import Promotions
 from search.evolution.proposal import Further, Proposal
 from search.evolution.repetition import Repeats
 from search.objectives import violation
-from search.origin import Purpose, Reason, Variation
+from search.origin import EXTRA, Purpose, Reason, Variation
 from search.plan import Plan
 
 KNOWN_IN_A_ROW = 500
@@ -48,7 +49,7 @@ class Evolution:
 
     Attributes:
         space: the space of the search; it grows with each proposal that has a new class.
-        proposed: number of genomes proposed so far.
+        proposed: number of candidates of the plan proposed so far.
         exhausted: whether the last `ask` found no genome that is new and within the limits.
     """
 
@@ -56,12 +57,13 @@ class Evolution:
         self, plan: Plan, rng: Generator, costs: CostsOf, space: Space | None = None, past: Past | None = None
     ) -> None:
         self.space = past.space if past else space or plan.liv_space
-        self.proposed = len(past.begun) if past else 0
+        self.proposed = past.proposed if past else 0
         self.exhausted = False
         self._plan = plan
         self._rng = rng
         self._costs = costs
         self._seen = {one.digest for one in past.begun} if past else set()
+        self._extras = {one.number for one in past.begun if one.extra} if past else set()
         self._design = [] if past else initial_design(plan, rng)
         self._algorithm = ALGORITHMS[plan.algorithm](plan, rng, costs)
         self._promotions, self._repeats = Promotions(plan), Repeats(plan)
@@ -79,6 +81,14 @@ class Evolution:
         if not self._design and self._algorithm.waits(self.proposed):
             return None
         return self._new()
+
+    def inject(self, genome: Genome, by: str = "") -> Proposal:
+        """Return the proposal of a genome from outside, which is legal, new and within the limits.
+
+        It is an extra candidate: it takes no other one's place, nor its random numbers.
+        """
+        trial = Trial(Draft(genome), self.space, Variation.INJECTED, Choice(Reason.INJECTED, by=by or None))
+        return self._begun(trial, digest(genome, self.space), self._costs(genome, self.space), 0, 0)
 
     def _new(self) -> Proposal | None:
         genes = repaired = known = over = 0
@@ -106,7 +116,7 @@ class Evolution:
     def tell(self, outcome: Outcome) -> None:
         """Report the outcome of a training."""
         self._learn(outcome)
-        self._algorithm.tell(outcome)
+        self._algorithm.tell(replace(outcome, extra=outcome.number in self._extras))
 
     def state(self) -> dict[str, Any]:
         """Return the state as JSON, except for the past, which the archive holds."""
@@ -153,11 +163,15 @@ class Evolution:
         grown = None if trial.space is self.space else trial.space
         self.space = trial.space
         self._seen.add(key)
-        self.proposed += 1
-        self._algorithm.begin(self.proposed, trial, costs)
+        number = self.proposed + len(self._extras) + 1
+        if trial.variation in EXTRA:
+            self._extras.add(number)
+        else:
+            self.proposed += 1
+        self._algorithm.begin(number, trial, costs)
         tokens = self._plan.budget.tokens if trial.baseline else self._plan.levels[0]
-        self._begin(self.proposed, tokens, Purpose.SEARCH)
-        self._algorithm.train(self.proposed, tokens)
+        self._begin(number, tokens, Purpose.SEARCH)
+        self._algorithm.train(number, tokens)
         return Proposal(
             genome=trial.draft.genome,
             digest=key,

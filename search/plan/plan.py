@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Self
 
@@ -122,21 +123,30 @@ class Plan(Value):
 
     def _require_genomes(self) -> None:
         """Check that the given genomes are legal, that no two are alike, and that there are candidates for all."""
-        known = {digest(one, self.liv_space): f"the baseline {name}" for name, one in self.baseline_genomes().items()}
         for n, text in enumerate(self.genomes):
             try:
-                genome = Genome.parse(text)
-                require_legal(genome, self.liv_space)
+                require_legal(Genome.parse(text), self.liv_space)
             except ValueError as error:
                 raise FieldError(("genomes", n), str(error)) from None
-            key = digest(genome, self.liv_space)
+        known: dict[str, str] = {}
+        for n, (key, name) in enumerate(self._named(), -len(self.baseline_genomes())):
             if key in known:
                 raise FieldError(("genomes", n), f"it is the same architecture as {known[key]}; leave one of them out")
-            known[key] = f"genomes[{n}]"
+            known[key] = name
         if self.genomes and len(known) > self.candidates:
             raise FieldError(
                 ("genomes",), f"with the baselines they are {len(known)}, more than the {self.candidates} candidates"
             )
+
+    def _named(self) -> Iterator[tuple[str, str]]:
+        for name, genome in self.baseline_genomes().items():
+            yield digest(genome, self.liv_space), f"the baseline {name}"
+        for n, text in enumerate(self.genomes):
+            yield digest(Genome.parse(text), self.liv_space), f"genomes[{n}]"
+
+    def named_architectures(self) -> dict[str, str]:
+        """Return the architectures that this plan trains by all means, by digest: baselines, then given genomes."""
+        return dict(self._named())
 
     @property
     def levels(self) -> tuple[int, ...]:

@@ -14,12 +14,12 @@ from typing import Self
 from numpy.random import PCG64, Generator
 
 from evaluator.artifacts import Artifact, Artifacts
-from evaluator.evaluation import Evaluation, Evaluator, Failure, Request, Store
+from evaluator.evaluation import Evaluation, Evaluator, Failure
 from genome import Genome, Space
 from search.algorithms.algorithm import CostsOf
 from search.archive import Archive
 from search.archive.errors import LeaseLostError
-from search.archive.runner_values import Claim, InFlight, TrainingKey
+from search.archive.runner_values import Claim, InFlight, TrainingKey, Waiting
 from search.evolution.evolve import Evolution
 from search.evolution.proposal import Proposal
 from search.objectives import Frontier, judged, objectives
@@ -27,6 +27,7 @@ from search.observations import Observations, Summary, outcome
 from search.origin import Purpose
 from search.plan import Plan
 from search.run.finish import finishing
+from search.run.request import folder_of, request_of
 from search.run.resumption import Resumption
 
 CostsUnder = Callable[[Plan], CostsOf]
@@ -68,6 +69,7 @@ class JobRun:
         self._store = Artifacts(artifacts)
         self._url = artifacts
         self._abandoned = deque(archive.in_flight(claim.job_id))
+        self._waiting: deque[Waiting] = deque()
         self.plan = resumption.plan
         self.in_flight: dict[TrainingKey, InFlight] = {}
 
@@ -98,13 +100,20 @@ class JobRun:
         return run
 
     def fill(self, evaluator: Evaluator) -> None:
-        """Submit requests until the evaluator is full: first the trainings of a dead runner, then new ones."""
+        """Submit requests until the evaluator is full.
+
+        First come the trainings of a dead runner, then genomes that somebody asked for, then those of the search.
+        """
+        if evaluator.busy < evaluator.capacity:
+            self._waiting = deque(self._archive.waiting(self._claim.job_id))
         while evaluator.busy < evaluator.capacity:
-            begun = self._retried() or self._next() or self._next_of_finish()
+            begun = self._retried() or self._injected() or self._next() or self._next_of_finish()
             if begun is None:
                 return
             self.in_flight[begun.key] = begun
-            evaluator.submit(self._request(begun))
+            checkpoint = self._checkpoints.get(begun.number) if begun.purpose == Purpose.PROMOTION else None
+            space, job_id = self._evolution.space, self._claim.job_id
+            evaluator.submit(request_of(self.plan, space, job_id, begun, self._url, checkpoint))
 
     @property
     def exhausted(self) -> bool:
@@ -153,7 +162,7 @@ class JobRun:
     def sweep(self) -> None:
         """Delete the artifacts of the job that no row refers to, left by dead runners and their workers."""
         kept = self._archive.artifacts(self._claim.job_id)
-        going_on = tuple(f"{_folder(self._claim, one)}/" for one in self._abandoned)
+        going_on = tuple(f"{folder_of(self._claim.job_id, one)}/" for one in self._abandoned)
         for key in self._store.keys(self._claim.job_id):
             if key not in kept and not key.startswith(going_on):
                 self._store.delete(key)
@@ -171,6 +180,13 @@ class JobRun:
             lost = Evaluation(begun.number, begun.attempt, failure=Failure.KILLED, detail=detail)
             self.conclude(replace(lost, seed=begun.seed, tokens=begun.tokens))
         return None
+
+    def _injected(self) -> InFlight | None:
+        if not self._waiting:
+            return None
+        one = self._waiting.popleft()
+        proposal = self._evolution.inject(Genome.parse(one.genome), one.by)
+        return self._archive.propose(self._claim, proposal, self._evolution.state())
 
     def _next(self) -> InFlight | None:
         asked = self._evolution.ask()
@@ -192,24 +208,3 @@ class JobRun:
                 self._finished.add((further.number, further.seed))
                 return self._archive.begin(self._claim, further, self._evolution.state())
         return None
-
-    def _request(self, begun: InFlight) -> Request:
-        return Request(
-            candidate=begun.number,
-            attempt=begun.attempt,
-            genome=begun.genome,
-            space=self._evolution.space.to_json(),
-            shape=self.plan.shape,
-            task=self.plan.task,
-            budget=self.plan.budget,
-            context=self.plan.context,
-            seed=begun.seed,
-            tokens=begun.tokens,
-            checkpoint=self._checkpoints.get(begun.number) if begun.purpose == Purpose.PROMOTION else None,
-            store=Store(self._url, _folder(self._claim, begun)),
-        )
-
-
-def _folder(claim: Claim, begun: InFlight) -> str:
-    """Return the folder of a candidate's artifacts for one seed, within the store."""
-    return f"{claim.job_id}/{begun.number}/{begun.seed}"

@@ -13,7 +13,7 @@ from search.archive import Archive
 from search.archive.values import CandidateState
 from search.objectives import objectives
 from search.observations import Observations, outcome
-from search.origin import Purpose
+from search.origin import EXTRA, Purpose
 from search.plan import Plan
 
 
@@ -42,7 +42,10 @@ class Resumption:
     def read(cls, archive: Archive, job_id: str, plan: Plan, space: Space) -> Self:
         """Read the past of a job."""
         candidates, trainings = archive.past(job_id), archive.past_trainings(job_id)
-        begun = [Begun(row.number, Genome.parse(row.genome), row.digest, _static(row.metrics)) for row in candidates]
+        begun = [
+            Begun(row.number, Genome.parse(row.genome), row.digest, _static(row.metrics), row.variation in EXTRA)
+            for row in candidates
+        ]
         genomes = {one.number: one.genome for one in begun}
         searching = [row for row in trainings if row.purpose != Purpose.FINISH]
         observations, points = Observations(plan), {}

@@ -132,12 +132,13 @@ class Runner:
         """Release a paused job or finish an exhausted one; called when nothing is in flight.
 
         Returns:
-            False when the paused job was resumed meanwhile.
+            False when the paused job was resumed meanwhile, or when a genome waits to be injected.
         """
         if state is JobState.PAUSED:
             return self._archive.release(claim)
         why = "the search found no further genome in its space that keeps its limits" if run.exhausted else ""
-        self._archive.finish(claim, JobState.SUCCEEDED, why)
+        if not self._archive.finish(claim, JobState.SUCCEEDED, why):
+            return False
         run.sweep()
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,16 @@ def test_a_search_is_repeated_exactly_and_a_report_is_written(replay: Any) -> No
     assert set(found["rows"]) == {"random", "aging"}
     text = replay.written(found, replay.AT)
     assert len([line for line in text.splitlines() if line.startswith(("| random", "| aging"))]) == 2
+
+
+def test_searches_that_were_kept_are_not_run_again(
+    replay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "replay.jsonl"
+    first = replay.run(("random",), 2, 1, kept)
+    both = replay.run(("random", "star, population 16"), 2, 1, kept)
+    assert [one["row"] for one in both] == ["random", "random", "star, population 16", "star, population 16"]
+    assert both[0]["volumes"] == first[0]["volumes"]
+    monkeypatch.setattr(replay, "searched", None)
+    again = replay.run(("random", "star, population 16"), 2, 1, kept)
+    assert replay.summary(again)["rows"] == replay.summary(both)["rows"]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
-from genome import Genome, Space
+from genome import Genome, Space, digest, sample
 from search.algorithms.algorithm import Begun, Outcome, Past
 from search.evolution.evolve import Evolution
 from search.evolution.proposal import Further, Proposal
 from search.objectives import objectives
-from search.origin import Purpose
+from search.origin import EXTRA, Purpose
 from search.plan import Plan
 from tests.search.twin import analytic, twin_costs
 
@@ -53,6 +54,8 @@ class Journey:
     def step(self, choice: int) -> None:
         if choice == 11:
             self.evolution.prepare()
+        elif choice == 12:
+            self._inject()
         elif choice < 4 or not self.in_flight:
             self._ask()
         else:
@@ -76,7 +79,21 @@ class Journey:
             self._begin(UnderWay(asked.number, genome, asked.tokens, asked.purpose))
             self.made.append(tuple(asked))
             return
-        one = Begun(len(self.begun) + 1, asked.genome, asked.digest, dict(asked.costs))
+        self._propose(asked)
+
+    def _inject(self) -> None:
+        """Ask for a genome that the search does not know, the same one in every journey of this length."""
+        rng = np.random.default_rng(len(self.begun))
+        genome = next(
+            genome
+            for genome in (sample(self.evolution.space, rng).genome for _ in repeat(None))
+            if digest(genome, self.evolution.space) not in {one.digest for one in self.begun}
+        )
+        self._propose(self.evolution.inject(genome))
+
+    def _propose(self, asked: Proposal) -> None:
+        extra = asked.variation in EXTRA
+        one = Begun(len(self.begun) + 1, asked.genome, asked.digest, dict(asked.costs), extra)
         self.begun.append(one)
         self._begin(UnderWay(one.number, one.genome, asked.tokens, Purpose.SEARCH))
         made = (asked.parents, asked.variation, asked.choice, asked.genes, asked.repaired, asked.seed, asked.tokens)

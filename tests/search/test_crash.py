@@ -9,9 +9,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evaluator.artifacts import Artifacts
+from genome import sample
 from search.archive import Archive
 from search.archive.values import CandidateState, JobState
 from search.plan import Plan, SpacePlan
@@ -27,7 +29,9 @@ def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_pa
     plan = Plan(space=SpacePlan(depth=4), candidates=40, population=6, seed=3)
     job_id = archive.create_job(plan, "").id
     artifacts, log = tmp_path / "artifacts", tmp_path / "log"
-    for done in (6, 15):
+    asked = [sample(plan.liv_space, np.random.default_rng(n)).genome for n in (100, 101)]
+    for done, genome in zip((6, 15), asked, strict=True):
+        archive.inject(job_id, genome)
         interrupted = _killed_after(archive, job_id, done, [url, str(artifacts), str(log), "0.02"])
         _wait_for_lease(archive)
         for candidate in interrupted:
@@ -39,9 +43,10 @@ def test_a_killed_search_goes_on_where_it_was(archive: Archive, url: str, tmp_pa
 
     job = archive.job(job_id)
     rows = archive.candidates(job_id, 100).items
-    assert (job.state, job.done) == (JobState.SUCCEEDED, plan.candidates)
+    assert (job.state, job.done, job.candidates_total) == (JobState.SUCCEEDED, plan.candidates + 2, plan.candidates + 2)
+    assert [c.genome for c in rows if c.variation == "injected"] == [str(genome) for genome in asked]
     assert {c.state for c in rows} == {CandidateState.SUCCEEDED}
-    assert archive.history(job_id)["done"] == list(range(1, plan.candidates + 1))
+    assert archive.history(job_id)["done"] == list(range(1, plan.candidates + 3))
 
     begun = Counter(int(line.split()[0]) for line in log.read_text().splitlines())
     attempts = {c.number: archive.trainings(job_id, c.number)[0].attempt for c in rows}

@@ -40,7 +40,7 @@ INVENTIVE = Plan(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 1000),
-    script=st.lists(st.integers(0, 11), min_size=10, max_size=60),
+    script=st.lists(st.integers(0, 12), min_size=10, max_size=60),
     cut=st.integers(0, 60),
     plan=st.sampled_from([PLAN, INVENTIVE]),
     algorithm=st.sampled_from(AlgorithmName),

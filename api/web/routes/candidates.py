@@ -1,16 +1,18 @@
-"""The candidates of a search: the frontier, all candidates in pages, and one candidate in detail."""
+"""The candidates of a search: the frontier, all in pages, one in detail, and requests for further ones."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, status
 
 from api.costs import cost_of
-from api.web.deps import ArchiveDep, ExportsDep, JobDep, Number, PageSize, PageToken, problems
+from api.web.admission import admitted
+from api.web.deps import ArchiveDep, ExportsDep, IdempotencyKey, JobDep, Number, PageSize, PageToken, problems
 from api.web.problems import refuse_fault
-from api.web.schemas import CandidateDetail, CandidatePage, Candidates
+from api.web.schemas import CandidateDetail, CandidatePage, Candidates, InjectionRequest, InjectionView
 from genome import Genome, Space, decode
+from search.archive.values import Injection
 from search.plan import Plan
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["candidates"])
@@ -32,6 +34,19 @@ def candidates(
     except ValueError as error:
         raise refuse_fault(str(error), parameter="page_token") from None
     return {"candidates": page.items, "next_page_token": page.next_page_token}
+
+
+@router.post(
+    "/candidates",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_model=InjectionView,
+    responses=problems(400, 404, 409, 413, 422),
+)
+def inject(
+    job: JobDep, body: InjectionRequest, archive: ArchiveDep, idempotency_key: IdempotencyKey = None
+) -> Injection:
+    """Ask a search to train a genome. A worker takes it before anything else, beside the candidates of the plan."""
+    return archive.inject(job.id, admitted(body.genome, job, "/genome"), body.by, idempotency_key)
 
 
 @router.get("/candidates/{number}", response_model=CandidateDetail, responses=problems(404, 422))

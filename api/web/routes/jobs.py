@@ -8,23 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response, status
 from fastapi.responses import JSONResponse
 
-from api.web.deps import ArchiveDep, JobDep, JobId, PageSize, PageToken, SettingsDep, problems
+from api.web.deps import ArchiveDep, IdempotencyKey, JobDep, JobId, PageSize, PageToken, SettingsDep, problems
 from api.web.problems import refuse_fault
 from api.web.schemas import History, JobPage, JobRequest, JobView, Points
 from api.web.submission import plan_of
 from search.archive.values import Action, Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
-        description="a repeated request with the same key and body returns the same job instead of creating another",
-    ),
-]
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, response_model=JobView, responses=problems(400, 413, 422))

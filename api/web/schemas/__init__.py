@@ -6,13 +6,14 @@ from api.web.schemas.candidates import (
     Candidates,
     CandidateView,
     Export,
+    InjectionView,
     Relative,
     TrainingView,
 )
 from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets
 from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points
 from api.web.schemas.reports import Finish, Predictions, Rungs
-from api.web.schemas.requests import CostRequest, JobRequest
+from api.web.schemas.requests import CostRequest, InjectionRequest, JobRequest
 
 __all__ = [
     "CandidateDetail",
@@ -27,6 +28,8 @@ __all__ = [
     "Finish",
     "Health",
     "History",
+    "InjectionRequest",
+    "InjectionView",
     "JobPage",
     "JobRequest",
     "JobSummary",

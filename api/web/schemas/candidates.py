@@ -23,6 +23,18 @@ class ChoiceView(Sent):
     improvement: float | None = Field(
         default=None, description="expected gain of hypervolume, in the box that the search chooses by"
     )
+    by: str | None = Field(default=None, description="who asked for it while the search ran, if they gave a name")
+
+
+class InjectionView(Sent):
+    """A genome that a search was asked to train."""
+
+    job_id: str
+    genome: str
+    digest: str
+    by: str
+    candidate: int | None = Field(description="number of the candidate that it became; null while it waits")
+    created_at: datetime
 
 
 class CandidateView(Sent):

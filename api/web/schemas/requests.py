@@ -30,6 +30,13 @@ class JobRequest(Received):
     )
 
 
+class InjectionRequest(Received):
+    """A genome that a search is asked to train."""
+
+    genome: Line = Field(min_length=1, max_length=MAX_GENOME, examples=["1.1.1.1.1-9.1.1.1.1", "21211-91111"])
+    by: Line = Field(default="", max_length=200, description="who asks: a person or a program; shown at the candidate")
+
+
 class CostRequest(Received):
     """A genome, and the sizes of the model whose cost is predicted."""
 

@@ -131,6 +131,21 @@ class CandidateRecord(Record):
     finished_at: Mapped[float | None]
 
 
+class InjectionRecord(Record):
+    """A genome that somebody asked a search to train, and the candidate that it became."""
+
+    __tablename__ = "injections"
+    __table_args__ = (UniqueConstraint("job_id", "digest", name="injections_digest"), {"sqlite_autoincrement": True})
+
+    seq: Mapped[int] = mapped_column(Seq, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"))
+    genome: Mapped[str]
+    digest: Mapped[str] = mapped_column(String(16))
+    by: Mapped[str]
+    number: Mapped[int | None]
+    created_at: Mapped[float]
+
+
 class TrainingRecord(Record):
     """One training of a candidate and its outcome. A candidate is trained once for each seed and number of tokens."""
 

@@ -41,6 +41,18 @@ def test_a_repeated_submission_with_a_key(ask: Callable[..., Any]) -> None:
     assert first["id"] == second["id"]
 
 
+def test_a_genome_from_the_command_line(ask: Callable[..., Any], service: Service) -> None:
+    job = ask("submit", "--set", "space.depth=2")["id"]
+
+    found = ask("inject", job, "41111-21111", "--by", "Ada", "--idempotency-key", "one-genome")
+
+    assert (found["genome"], found["by"], found["candidate"]) == ("4.1.1.1.1-2.1.1.1.1", "Ada", None)
+    assert ask("inject", job, "41111-21111", "--by", "Ada", "--idempotency-key", "one-genome") == found
+    assert "waits for a worker" in run("inject", job, "41111-21111", "--url", service.url, status=2).stderr
+    assert "3.1.1.1.1" in run("inject", job, "31111-21111", "--url", service.url).stdout
+    ask("cancel", job)
+
+
 def test_a_winner_from_the_command_line(ask: Callable[..., Any], finished: str, tmp_path: Path) -> None:
     best = ask("frontier", finished)["candidates"][0]
     assert ask("candidate", finished, best["number"])["genome"] == best["genome"]
