@@ -27,8 +27,9 @@ from search.observations import Observations, Summary, outcome
 from search.origin import Purpose
 from search.plan import Plan
 from search.run.finish import finishing
-from search.run.request import folder_of, request_of
+from search.run.request import request_of
 from search.run.resumption import Resumption
+from search.run.sweeping import delete, sweep
 
 CostsUnder = Callable[[Plan], CostsOf]
 """Returns a function from a genome and its space to its static metrics under a plan."""
@@ -156,16 +157,11 @@ class JobRun:
         if evaluation.checkpoint is not None:
             self._checkpoints[begun.number] = evaluation.checkpoint
         del self.in_flight[begun.key]
-        for key in released:
-            self._store.delete(key)
+        delete(self._store, released)
 
     def sweep(self) -> None:
         """Delete the artifacts of the job that no row refers to, left by dead runners and their workers."""
-        kept = self._archive.artifacts(self._claim.job_id)
-        going_on = tuple(f"{folder_of(self._claim.job_id, one)}/" for one in self._abandoned)
-        for key in self._store.keys(self._claim.job_id):
-            if key not in kept and not key.startswith(going_on):
-                self._store.delete(key)
+        sweep(self._store, self._claim.job_id, self._archive.artifacts(self._claim.job_id), self._abandoned)
 
     def _point(self, summary: Summary) -> list[float] | None:
         return objectives(summary.metrics, self.plan) if summary.feasible else None

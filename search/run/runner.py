@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import OperationalError
 
+from evaluator.artifacts import ArtifactError
 from evaluator.evaluation import Evaluator
 from search.archive import Archive
 from search.archive.errors import LeaseLostError
@@ -95,9 +96,9 @@ class Runner:
         except LeaseLostError as lost:
             log.warning("%s no longer holds job %s: %s", self._name, claim.job_id, lost)
             self._abandon()
-        except OperationalError:
-            # The job stays running: its lease runs out, and a runner that reaches the database continues it.
-            log.exception("%s lost the database during job %s", self._name, claim.job_id)
+        except (OperationalError, ArtifactError):
+            # The job stays running: its lease runs out, and a runner that reaches both continues it.
+            log.exception("%s lost the database or the artifacts during job %s", self._name, claim.job_id)
             self._abandon()
         except Exception as error:
             log.exception("job %s failed", claim.job_id)
