@@ -31,6 +31,7 @@ class Choice:
         predicted: the predicted value of the uncertain objective, or None without a prediction.
         deviation: standard deviation of one training around that prediction.
         improvement: the expected gain in hypervolume; the box that the algorithm chooses by has edges of 1.
+        share: that gain as a share of the hypervolume that is dominated in this box.
         by: who asked for it, as that person or program calls itself.
     """
 
@@ -38,6 +39,7 @@ class Choice:
     predicted: float | None = None
     deviation: float | None = None
     improvement: float | None = None
+    share: float | None = None
     by: str | None = None
 
 

@@ -186,4 +186,5 @@ def _choice(scores: Scores, n: int) -> Choice:
     if scores.prediction is not None:
         predicted = float(scores.prediction.mean[n])
         deviation = float(np.hypot(scores.prediction.deviation[n], scores.prediction.noise))
-    return Choice(Reason.IMPROVEMENT, predicted, deviation, float(scores.improvement[n]))
+    gain = float(scores.improvement[n])
+    return Choice(Reason.IMPROVEMENT, predicted, deviation, gain, gain / scores.dominated)

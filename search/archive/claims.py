@@ -53,6 +53,7 @@ class Claims(Transactions):
                 space=row.space,
                 evolution=checkpoint.evolution if checkpoint else None,
                 reference=row.reference,
+                age=session.scalar(select(now() - JobRecord.started_at).where(JobRecord.seq == row.seq)) or 0.0,
             )
             announce(session, row.id, EventKind.JOB, {"state": JobState.RUNNING, "why": "", "attempt": row.attempt})
             return claim

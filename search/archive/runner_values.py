@@ -18,6 +18,7 @@ class Claim:
         space: `genome.Space` as JSON.
         evolution: the state of the evolution to resume from; None when nothing was proposed yet.
         reference: the hypervolume reference; empty when it was not computed yet.
+        age: seconds since the first claim on the job.
     """
 
     job_id: str
@@ -28,6 +29,7 @@ class Claim:
     space: dict[str, Any]
     evolution: dict[str, Any] | None
     reference: dict[str, float]
+    age: float = 0.0
 
 
 class TrainingKey(NamedTuple):

@@ -20,9 +20,10 @@ from search.algorithms import ALGORITHMS
 from search.algorithms.algorithm import Choice, Costs, CostsOf, Outcome, Past, Trial
 from search.evolution.genome_operators import Draft
 from search.evolution.initial_design import Design, initial_design
-from search.evolution.promotion import Promotions
+from search.evolution.promotion import Promotions, spent
 from search.evolution.proposal import Further, Proposal
 from search.evolution.repetition import Repeats
+from search.evolution.stopping import Stopping
 from search.objectives import violation
 from search.origin import EXTRA, Purpose, Reason, Variation
 from search.plan import Plan
@@ -35,6 +36,8 @@ OVER_LIMITS = 5_000
 
 REASONS = {Variation.BASELINE: Reason.BASELINE, Variation.GIVEN: Reason.GIVEN}
 """The reasons for what a search begins with; the others belong to the initial design."""
+
+OUT_OF_GENOMES = "the search found no further genome in its space that keeps its limits"
 
 
 class Evolution:
@@ -66,17 +69,21 @@ class Evolution:
         self._extras = {one.number for one in past.begun if one.extra} if past else set()
         self._design = [] if past else initial_design(plan, rng)
         self._algorithm = ALGORITHMS[plan.algorithm](plan, rng, costs)
-        self._promotions, self._repeats = Promotions(plan), Repeats(plan)
+        self._promotions, self._repeats, self._stopping = Promotions(plan), Repeats(plan), Stopping(plan)
 
-    def ask(self) -> Proposal | Further | None:
-        """Return the next training, or None when it must wait for an outcome or there is none left."""
+    def ask(self, seconds: float = 0.0) -> Proposal | Further | None:
+        """Return the next training, or None when it must wait for an outcome or there is none left.
+
+        Args:
+            seconds: the age of the search, by which the plan may stop it.
+        """
         further = self._promotions.due(self._algorithm.promise) or self._repeats.due()
         if further is not None:
             self._begin(further.number, further.tokens, further.purpose)
             if further.purpose == Purpose.PROMOTION:
                 self._algorithm.train(further.number, further.tokens)
             return further
-        if self.exhausted or self.proposed >= self._plan.candidates:
+        if self.exhausted or self.proposed >= self._plan.candidates or self._stopping.stops(seconds):
             return None
         if not self._design and self._algorithm.waits(self.proposed):
             return None
@@ -108,6 +115,11 @@ class Evolution:
         self.exhausted = True
         return None
 
+    @property
+    def why(self) -> str:
+        """The reason why fewer candidates were proposed than the plan asks for; empty while more may follow."""
+        return OUT_OF_GENOMES if self.exhausted else self._stopping.why
+
     def prepare(self) -> None:
         """Do work for the next `ask` while no worker waits for a genome."""
         if not self._design and self.proposed < self._plan.candidates:
@@ -124,6 +136,7 @@ class Evolution:
             "algorithm": self._plan.algorithm,
             "rng": dict(self._rng.bit_generator.state),
             "design": [one.to_json() for one in self._design],
+            "stopping": self._stopping.state(),
             **self._algorithm.state(),
         }
 
@@ -134,6 +147,7 @@ class Evolution:
         bits.state = state["rng"]
         evolution = cls(plan, Generator(bits), costs, past=past)
         evolution._design = [Design.from_json(row) for row in _design(state)]
+        evolution._stopping.restore(state.get("stopping", evolution._stopping.state()))
         for number, tokens, purpose in past.trainings:
             evolution._begin(number, tokens, purpose)
         for outcome in past.outcomes:
@@ -142,12 +156,14 @@ class Evolution:
         return evolution
 
     def _begin(self, number: int, tokens: int, purpose: str) -> None:
+        self._stopping.begin(spent(self._plan, tokens, purpose))
         if purpose == Purpose.REPEAT:
             self._repeats.begin(number)
         else:
             self._promotions.begin(number, tokens)
 
     def _learn(self, outcome: Outcome) -> None:
+        self._stopping.tell()
         if outcome.tokens is None:
             self._repeats.tell(outcome)
         if not outcome.repeated:
@@ -168,6 +184,7 @@ class Evolution:
             self._extras.add(number)
         else:
             self.proposed += 1
+        self._stopping.expect(trial.choice.share)
         self._algorithm.begin(number, trial, costs)
         tokens = self._plan.budget.tokens if trial.baseline else self._plan.levels[0]
         self._begin(number, tokens, Purpose.SEARCH)

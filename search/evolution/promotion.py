@@ -44,7 +44,12 @@ class Promotions:
             if waiting:
                 best = max(zip(promise(waiting), waiting, strict=True), key=lambda pair: (pair[0], -pair[1].number))[1]
                 seed = self._plan.training_seed(0)
-                return Further(
-                    best.number, seed, above, Purpose.PROMOTION, spent_above(self._plan.budget, below, above)
-                )
+                return Further(best.number, seed, above, Purpose.PROMOTION, spent(self._plan, above, Purpose.PROMOTION))
         return None
+
+
+def spent(plan: Plan, tokens: int, purpose: str) -> int:
+    """Return the tokens that a training reads itself; a promotion goes on from the rung below."""
+    if purpose != Purpose.PROMOTION:
+        return tokens
+    return spent_above(plan.budget, plan.levels[plan.levels.index(tokens) - 1], tokens)

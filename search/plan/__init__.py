@@ -1,6 +1,6 @@
 """What is asked of a search: the plan, its parts, and the plans that have names."""
 
-from search.plan.parts import WITH_RUNGS, AlgorithmName, ClassName, Constraint, Finish, Rungs, SpacePlan
+from search.plan.parts import WITH_RUNGS, AlgorithmName, ClassName, Constraint, Finish, Rungs, SpacePlan, Stop
 from search.plan.plan import HELD_OUT, MAX_CANDIDATES, Plan
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "Plan",
     "Rungs",
     "SpacePlan",
+    "Stop",
 ]

@@ -63,6 +63,16 @@ class Rungs(Value):
     )
 
 
+class Stop(Value):
+    """Rules after which no new candidate begins, beside the number of candidates. The honest finish still follows."""
+
+    tokens: int | None = Field(default=None, ge=1, description="training tokens of all candidates together")
+    seconds: FiniteFloat | None = Field(default=None, gt=0, description="seconds since a runner first took the search")
+    stagnation: int | None = Field(
+        default=None, ge=1, description="outcomes during which hardly any improvement is expected"
+    )
+
+
 class Finish(Value):
     """The honest finish: winners and baselines are trained again, on seeds that the search did not use."""
 

@@ -14,7 +14,7 @@ from evaluator.metrics import CACHE_BYTES, PARAMETERS
 from evaluator.tasks.text import TextTask
 from evaluator.value import FieldError, Value
 from genome import Genome, Shape, Space, digest, named, require_legal
-from search.plan.parts import WITH_RUNGS, AlgorithmName, Constraint, Finish, Rungs, SpacePlan
+from search.plan.parts import WITH_RUNGS, AlgorithmName, Constraint, Finish, Rungs, SpacePlan, Stop
 
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
@@ -59,6 +59,7 @@ class Plan(Value):
     repeats: FiniteFloat = Field(
         default=0.0, ge=0, le=1, description="share of the trainings that repeat uncertain members of the frontier"
     )
+    stop: Stop = Stop()
     finish: Finish = Finish()
     seed: int = Field(default=0, ge=0, le=SEEDS - 1, description="seed of the search and of its first trainings")
     baselines: bool = Field(default=True, description="seed the search with Transformer++ and a striped hybrid")
@@ -74,6 +75,7 @@ class Plan(Value):
             self._require_heads()
             self._require_rungs()
             self._require_genomes()
+            self._require_expectation()
         except FieldError as error:
             raise field_fault(error, type(self).__name__) from None
         return self
@@ -120,6 +122,14 @@ class Plan(Value):
         if tokens and self.algorithm not in WITH_RUNGS:
             legal = ", ".join(sorted(WITH_RUNGS))
             raise FieldError(("rungs", "tokens"), f"algorithm {self.algorithm} has no rungs; those with rungs: {legal}")
+
+    def _require_expectation(self) -> None:
+        """Check that an algorithm that is to stop when it expects no improvement expects any."""
+        if self.stop.stagnation is not None and self.algorithm is not AlgorithmName.SURROGATE:
+            raise FieldError(
+                ("stop", "stagnation"),
+                f"algorithm {self.algorithm} expects no improvement; legal: {AlgorithmName.SURROGATE}",
+            )
 
     def _require_genomes(self) -> None:
         """Check that the given genomes are legal, that no two are alike, and that there are candidates for all."""

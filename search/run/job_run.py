@@ -6,6 +6,7 @@ lines, and another one continues from the archive.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,7 +48,6 @@ class JobRun:
     Attributes:
         plan: the job's plan.
         in_flight: the trainings that the evaluator works on.
-        exhausted: whether the evolution found no genome that is new and within the plan's limits.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class JobRun:
         self._store = Artifacts(artifacts)
         self._url = artifacts
         self._abandoned = deque(archive.in_flight(claim.job_id))
+        self._began = time.monotonic() - claim.age
         self._waiting: deque[Waiting] = deque()
         self.plan = resumption.plan
         self.in_flight: dict[TrainingKey, InFlight] = {}
@@ -117,9 +118,9 @@ class JobRun:
             evaluator.submit(request_of(self.plan, space, job_id, begun, self._url, checkpoint))
 
     @property
-    def exhausted(self) -> bool:
-        """Whether the evolution found no genome that is new and within the plan's limits."""
-        return self._evolution.exhausted
+    def why(self) -> str:
+        """The reason why fewer candidates were proposed than the plan asks for, or an empty text."""
+        return self._evolution.why
 
     def prepare(self) -> None:
         """Let the evolution work ahead while all workers are busy."""
@@ -185,7 +186,7 @@ class JobRun:
         return self._archive.propose(self._claim, proposal, self._evolution.state())
 
     def _next(self) -> InFlight | None:
-        asked = self._evolution.ask()
+        asked = self._evolution.ask(time.monotonic() - self._began)
         if asked is None:
             return None
         if isinstance(asked, Proposal):

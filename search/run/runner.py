@@ -137,8 +137,7 @@ class Runner:
         """
         if state is JobState.PAUSED:
             return self._archive.release(claim)
-        why = "the search found no further genome in its space that keeps its limits" if run.exhausted else ""
-        if not self._archive.finish(claim, JobState.SUCCEEDED, why):
+        if not self._archive.finish(claim, JobState.SUCCEEDED, run.why):
             return False
         run.sweep()
         return True

@@ -44,10 +44,12 @@ class Scores(NamedTuple):
     Attributes:
         improvement: expected gain of hypervolume on the whole budget, (M,).
         prediction: the uncertain objective, if any, on the rung where a genome begins.
+        dominated: the hypervolume of the frontier, on the scale of the improvement.
     """
 
     improvement: Floats
     prediction: Prediction | None
+    dominated: float
 
 
 class Acquisition:
@@ -88,9 +90,10 @@ class Acquisition:
         box = Box.around(points_ND, self._static_D)
         front_KD = box.scaled(points_ND)
         front_KD = front_KD[moocore.is_nondominated(front_KD)]
+        dominated = float(moocore.hypervolume(front_KD, ref=box.reference))
         scaled_MD = box.scaled(known_MD)
         if not climbs:
-            return Scores(added_volume(scaled_MD, front_KD, box.reference), None)
+            return Scores(added_volume(scaled_MD, front_KD, box.reference), None, dominated)
         first = next(iter(self._ladders))
         others = [d for d in range(len(self._static_D)) if d != first]
         improvement_M = expected_improvement(
@@ -102,7 +105,7 @@ class Acquisition:
             box.reference[[first, *others]],
         )
         mean, deviation, noise = climbs[0].first
-        return Scores(improvement_M, Prediction(mean[count:], deviation[count:], noise))
+        return Scores(improvement_M, Prediction(mean[count:], deviation[count:], noise), dominated)
 
     def state(self) -> dict[str, Any]:
         """Return the parameters of the surrogates as JSON."""

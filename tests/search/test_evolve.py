@@ -15,7 +15,7 @@ from search.algorithms.algorithm import Outcome
 from search.evolution.evolve import Evolution
 from search.evolution.proposal import Proposal
 from search.objectives import Frontier, objectives
-from search.plan import WITH_RUNGS, AlgorithmName, Plan, Rungs, SpacePlan
+from search.plan import WITH_RUNGS, AlgorithmName, Plan, Rungs, SpacePlan, Stop
 from search.plan.presets import PAPER
 from tests.search.journey import Journey, asked, begun
 from tests.search.twin import analytic, corner, twin_costs
@@ -45,12 +45,14 @@ INVENTIVE = Plan(
     plan=st.sampled_from([PLAN, INVENTIVE]),
     algorithm=st.sampled_from(AlgorithmName),
     repeats=st.sampled_from([0.0, 0.5]),
+    stop=st.sampled_from([Stop(), Stop(tokens=15 * 200 * 16 * 128), Stop(stagnation=2)]),
 )
 def test_an_interrupted_search_goes_on_bit_for_bit(
-    seed: int, script: list[int], cut: int, plan: Plan, algorithm: AlgorithmName, repeats: float
+    seed: int, script: list[int], cut: int, plan: Plan, algorithm: AlgorithmName, repeats: float, stop: Stop
 ) -> None:
     rungs = RUNGS if algorithm in WITH_RUNGS else Rungs()
-    plan = plan.model_copy(update={"algorithm": algorithm, "stacks": 0.05, "rungs": rungs, "repeats": repeats})
+    changes = {"algorithm": algorithm, "stacks": 0.05, "rungs": rungs, "repeats": repeats, "stop": stop}
+    plan = plan.model_copy(update=changes)
     whole = Journey(begun(plan, seed), plan)
     for choice in script[:cut]:
         whole.step(choice)

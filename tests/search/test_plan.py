@@ -55,7 +55,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
     assert plan.task == RecallTask(symbols=16, pairs=4)
     added = {"algorithm": "surrogate", "stacks": 0.1, "budget": {**STORED["budget"], "cooldown": 0.2}}
     added |= {"rungs": {"tokens": [], "promoted": 0.25}, "repeats": 0, "finish": {"seeds": 0, "members": 8}}
-    added |= {"genomes": []}
+    added |= {"genomes": [], "stop": {"tokens": None, "seconds": None, "stagnation": None}}
     assert plan.model_dump(mode="json") == STORED | added
 
 
@@ -86,6 +86,9 @@ def test_a_stored_text_task_is_read_as_the_presets_task(task: dict[str, Any]) ->
         ({"genomes": ["-".join(["11111"] * 6), "-".join(["1.2.1.1.1"] * 6)]}, ("genomes", 1)),
         ({"genomes": ["-".join(["11111", "91111"] * 3)]}, ("genomes", 0)),
         ({"genomes": ["-".join(["11111"] * 6)], "candidates": 1}, ("genomes",)),
+        ({"stop": {"tokens": 0}}, ("stop", "tokens")),
+        ({"stop": {"seconds": -1}}, ("stop", "seconds")),
+        ({"stop": {"stagnation": 10}, "algorithm": "nsga2"}, ("stop", "stagnation")),
     ],
 )
 def test_an_error_has_the_location_of_its_field(changes: dict[str, Any], location: tuple[str | int, ...]) -> None:

@@ -23,6 +23,7 @@ class ChoiceView(Sent):
     improvement: float | None = Field(
         default=None, description="expected gain of hypervolume, in the box that the search chooses by"
     )
+    share: float | None = Field(default=None, description="that gain as a share of what is dominated in this box")
     by: str | None = Field(default=None, description="who asked for it while the search ran, if they gave a name")
 
 

@@ -60,6 +60,12 @@ BAD_PLANS: list[tuple[dict[str, Any], str, str]] = [
         "/plan/genomes/0",
         "above the limit of 1,000",
     ),
+    (
+        {"stop": {"stagnation": 9}, "algorithm": "random"},
+        "/plan/stop/stagnation",
+        "legal: surrogate",
+    ),
+    ({"stop": {"hours": 9}}, "/plan/stop/hours", "legal: tokens, seconds, stagnation"),
     ({"space": {"classes": ["SA-1\0"]}}, "/plan/space/classes/0", "printable"),
     ({"task": {"corpus": "x" * 5000}}, "/plan/task/corpus", "at most 4096 characters"),
 ]
