@@ -148,7 +148,7 @@ def written(found: list[dict[str, Any]]) -> str:
             clear = "yes" if abs(row["difference"]) > CLEAR * row["stderr"] else "no, within the noise"
             winners.append(f"| {one['seed']} | {best} | {other} | {lead} | {clear} | {row['probability']:.4f} |")
         for row in one["saved"]:
-            saved = "nothing" if row["share"] is None else f"{row["share"]:.2%} ({row['difference']:+.3f})"
+            saved = "nothing" if row["share"] is None else f"{row['share']:.2%} ({row['difference']:+.3f})"
             paper = PUBLISHED[row["baseline"], row["metric"]]
             savings.append(f"| {one['seed']} | {row['baseline']} | {row['metric']} | {saved} | {paper} |")
     facts = {"date": datetime.now(UTC).date().isoformat(), "count": len(found), "seeds": found[0]["seeds"]}
