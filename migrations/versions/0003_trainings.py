@@ -23,7 +23,8 @@ MOVED = """
 INSERT INTO trainings (job_id, number, seed, tokens, purpose, state, attempt, spent, outcome, metrics, curve, failure,
     detail, seconds, created_at, finished_at)
 SELECT c.job_id, c.number, CAST({seed} AS BIGINT), {tokens}, 'search', c.state, c.attempt, {tokens}, c.outcome,
-    c.metrics, c.curve, c.failure, c.detail, c.seconds, c.created_at, c.finished_at
+    CASE WHEN c.state = 'succeeded' THEN c.metrics ELSE '{{}}' END, c.curve, c.failure, c.detail, c.seconds,
+    c.created_at, c.finished_at
 FROM candidates AS c JOIN jobs ON jobs.id = c.job_id
 """
 

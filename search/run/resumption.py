@@ -10,6 +10,7 @@ from evaluator.metrics import STATIC
 from genome import Genome, Space
 from search.algorithms.algorithm import Begun, Past
 from search.archive import Archive
+from search.archive.runner_values import PastTraining
 from search.archive.values import CandidateState
 from search.objectives import objectives
 from search.observations import Observations, outcome
@@ -59,7 +60,7 @@ class Resumption:
             past=Past(
                 begun=begun,
                 outcomes=[
-                    outcome(plan, row.number, genomes[row.number], row.tokens, row.purpose, row.metrics or None)
+                    outcome(plan, row.number, genomes[row.number], row.tokens, row.purpose, _metrics(row))
                     for row in searching
                     if row.outcome is not None
                 ],
@@ -72,6 +73,10 @@ class Resumption:
             finish_begun={(row.number, row.seed) for row in trainings if row.purpose == Purpose.FINISH},
             baselines=[row.number for row in candidates if row.baseline],
         )
+
+
+def _metrics(row: PastTraining) -> dict[str, float] | None:
+    return row.metrics if row.state == CandidateState.SUCCEEDED else None
 
 
 def _static(metrics: dict[str, float]) -> dict[str, float]:

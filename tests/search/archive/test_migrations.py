@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,16 @@ def test_a_search_of_the_first_version_keeps_algorithm_and_order(archive: Archiv
     """The first version knew one algorithm, and wrote neither its name nor the order of outcomes."""
     search = Searching.started(archive, plan)
     search.go(6)
-    before = archive.past(search.job_id)
+    search.propose()
+
+    def known() -> list[object]:
+        job = archive.job(search.job_id)
+        trainings = [one for number in range(1, 8) for one in archive.trainings(job.id, number)]
+        curves = [replace(one, created_at=job.created_at) for one in trainings]  # its candidate began a moment before
+        reads = (archive.past, archive.past_trainings, archive.in_flight, archive.history)
+        return [job.outcomes, job.tokens, job.done, *curves, *(read(job.id) for read in reads)]
+
+    before = known()
     engine = sa.create_engine(database_url(url))
     with engine.begin() as connection:
         config = migration_config()
@@ -72,7 +82,11 @@ def test_a_search_of_the_first_version_keeps_algorithm_and_order(archive: Archiv
     found = archive.job(search.job_id).plan
     assert (found["algorithm"], found["stacks"]) == ("nsga2", 0)
     assert found == {**plan.model_dump(mode="json"), "algorithm": "nsga2", "stacks": 0}
-    assert archive.past(search.job_id) == before
+    assert known() == before
+    kept = {row.number: row.weights for row in archive.candidates(search.job_id).items if row.weights}
+    assert kept
+    for number, weights in kept.items():  # where earlier versions wrote them
+        assert weights == {"key": f"{search.job_id}/{number}.safetensors", "digest": None, "size": None}
 
 
 def test_migration_works_from_any_directory(url: str, tmp_path: Path) -> None:
