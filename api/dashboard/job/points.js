@@ -1,5 +1,7 @@
 // All candidates of a job in columns, updated by events without reading them again.
 
+import { scaled } from "../parts/format.js";
+
 /**
  * @typedef {{number: number[], state: string[], frontier: boolean[], feasible: boolean[],
  *   baseline: (string|null)[], variation: string[], genome: string[], failure: (string|null)[],
@@ -13,6 +15,12 @@ const DESIGNED = new Set(["stack", "alternating stack"]);
 /** The training tokens of a plan's whole budget. */
 export function wholeBudget({ budget }) {
   return budget.steps * budget.batch * budget.length;
+}
+
+/** The trainings behind a candidate's metrics, in words. */
+export function trainedOn({ tokens, seeds }, full) {
+  const part = tokens < full ? `${scaled(tokens)} of ${scaled(full)} tokens` : `${scaled(tokens)} tokens`;
+  return seeds > 1 ? `mean of ${seeds} seeds, ${part} each` : `one seed, ${part}`;
 }
 
 /** The columns of `GET /v1/jobs/{id}/points`, with their rows found by candidate number. */
@@ -61,6 +69,12 @@ export class Points {
   onLowerRung(row) {
     const { state, tokens } = this.columns;
     return state[row] === "succeeded" && tokens[row] < this.full;
+  }
+
+  /** The trainings behind the metrics of a row, in words; empty before it was trained. */
+  trainings(row) {
+    const { tokens, seeds, state } = this.columns;
+    return state[row] === "succeeded" ? trainedOn({ tokens: tokens[row], seeds: seeds[row] }, this.full) : "";
   }
 
   /** Rows for which `test(row)` holds. */
