@@ -25,6 +25,8 @@ const RANKED = "among the candidates that were trained on as many tokens";
 const ORIGINS = {
   sample: "drawn at random",
   baseline: "a baseline",
+  given: "given with the plan",
+  injected: "given while the search ran",
   stack: "a stack of one class",
   "alternating stack": "one class and the channel mixer in turn",
   mutation: "by mutation",

@@ -9,8 +9,8 @@ import { scaled } from "../parts/format.js";
  *   metrics: Object<string, (number|null)[]>}} Columns
  */
 
-// The kinds of genomes of the initial design that are worth a word beside a candidate's number.
-const DESIGNED = new Set(["stack", "alternating stack"]);
+// The origins of genomes that are worth a word beside a candidate's number.
+const NAMED = new Set(["given", "injected", "stack", "alternating stack"]);
 
 /** The training tokens of a plan's whole budget. */
 export function wholeBudget({ budget }) {
@@ -59,10 +59,10 @@ export class Points {
     return Object.fromEntries(known.map(([name, values]) => [name, values[row]]));
   }
 
-  /** The part of the initial design that a row is from: the name of its baseline, its kind of stack, or null. */
+  /** The origin of a row that is no child and no sample: the name of its baseline, or a word; else null. */
   origin(row) {
     const { baseline, variation } = this.columns;
-    return baseline[row] ?? (DESIGNED.has(variation[row]) ? variation[row] : null);
+    return baseline[row] ?? (NAMED.has(variation[row]) ? variation[row] : null);
   }
 
   /** Whether a row has its metrics from a training on a part of the budget. */
