@@ -17,6 +17,7 @@ from typing import Any
 import typer
 
 from api.cli.client import Client, ServiceError
+from api.cli.finish import show_finish
 from api.cli.output import FAILED, INTERRUPTED, fail, measured, show_table
 from api.cli.watch import watch
 from api.process.supervisor import end, start
@@ -51,6 +52,7 @@ def demo(port: int, workers: int, candidates: int | None, steps: int | None, lea
             if job["state"] != JobState.SUCCEEDED:
                 fail(f"the search {job['state']}: {job['why'] or 'no reason given'}", FAILED)
             _show_winners(client, job, home)
+            show_finish_of(client, job)
             if not leave:
                 _serve_on(f"{client.url}/jobs/{job['id']}")
     except ServiceError as error:
@@ -147,6 +149,14 @@ def _compare(client: Client, job: dict[str, Any], winners: dict[str, Any]) -> No
         livs = " ".join(liv["name"] for liv in found["blueprint"])
         rows.append([title, str(number), *(measured(one, found["metrics"]) for one in metrics), livs])
     show_table("Winners and baselines", ("", "candidate", *metrics, "LIVs"), rows)
+
+
+def show_finish_of(client: Client, job: dict[str, Any]) -> None:
+    """Print the honest finish, if the plan asked for one."""
+    found = client.get(f"/v1/jobs/{job['id']}/finish")
+    if found["finalists"]:
+        typer.echo()
+        show_finish(found, job["plan"]["objectives"])
 
 
 def _generated(exported: Path) -> str:

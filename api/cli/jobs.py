@@ -50,7 +50,7 @@ def submit(
 ) -> None:
     """Submit a search."""
     body = {"preset": preset, "name": name, "plan": plan_changes(plan, change or [])}
-    with _service(url) as service:
+    with calling(url) as service:
         job = service.post("/v1/jobs", body, {"Idempotency-Key": key} if key else None)
         _show_job(job, as_json, f"{service.url}/jobs/{job['id']}")
 
@@ -64,7 +64,7 @@ def jobs(
     as_json: AsJson = False,
 ) -> None:
     """List searches, newest first, or show one."""
-    with _service(url) as service:
+    with calling(url) as service:
         if job is not None:
             _show_job(service.get(f"/v1/jobs/{job}"), as_json, f"{service.url}/jobs/{job}")
             return
@@ -81,7 +81,7 @@ def jobs(
 @app.command()
 def frontier(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """List the candidates of a search that no other candidate dominates."""
-    with _service(url) as service:
+    with calling(url) as service:
         objectives = service.get(f"/v1/jobs/{job}")["plan"]["objectives"]
         found = service.get(f"/v1/jobs/{job}/frontier")
     if as_json:
@@ -98,7 +98,7 @@ def frontier(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) 
 @app.command()
 def candidate(job: JobArgument, number: NumberArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Show a candidate: its genome, its metrics, its parents and its trainings."""
-    with _service(url) as service:
+    with calling(url) as service:
         found = service.get(f"/v1/jobs/{job}/candidates/{number}")
         objectives = [] if as_json else service.get(f"/v1/jobs/{job}")["plan"]["objectives"]
     if as_json:
@@ -126,7 +126,7 @@ def inject(
     as_json: AsJson = False,
 ) -> None:
     """Ask a search to train a genome, before anything else and beside the candidates of its plan."""
-    with _service(url) as service:
+    with calling(url) as service:
         headers = {"Idempotency-Key": key} if key else None
         found = service.post(f"/v1/jobs/{job}/candidates", {"genome": genome, "by": by}, headers)
     if as_json:
@@ -144,7 +144,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Download a trained candidate as a folder that `star.load` reads."""
-    with _service(url) as service:
+    with calling(url) as service:
         folder = service.export(job, number, to)
     files = sorted(path.name for path in folder.iterdir())
     if as_json:
@@ -172,12 +172,13 @@ def cancel(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) ->
 
 
 def _act(action: str, job: str, url: str, as_json: bool) -> None:
-    with _service(url) as service:
+    with calling(url) as service:
         _show_job(service.post(f"/v1/jobs/{job}/{action}"), as_json, f"{service.url}/jobs/{job}")
 
 
 @contextmanager
-def _service(url: str) -> Iterator[Any]:
+def calling(url: str) -> Iterator[Any]:
+    """Yield a client of the service at a URL. Its errors end the command with one line."""
     from api.cli.client import Client, ServiceError
 
     try:

@@ -7,15 +7,16 @@ import { byId, el, put, showError } from "../parts/dom.js";
 import { follow, paced } from "../parts/events.js";
 import { drawExport } from "./export.js";
 import { family } from "./family.js";
+import { ownFinish } from "../finish/own.js";
 import { duration, words } from "../parts/format.js";
 import { drawGenome, genomeLegend } from "../genome/genome.js";
 import { caveat, metric, offered, written } from "../parts/metrics.js";
-import { wholeBudget } from "../job/points.js";
+import { trainedOn, wholeBudget } from "../job/points.js";
 import { ordinal, rank } from "./rank.js";
 import { costBars } from "./stack.js";
 import { isLive } from "../parts/state.js";
 import { ago } from "../parts/time.js";
-import { lossCurves, trainedOn, trainingTable } from "./trainings.js";
+import { lossCurves, purposes, trainingTable } from "./trainings.js";
 
 const [, , jobPart, , numberPart] = location.pathname.split("/");
 const id = decodeURIComponent(jobPart);
@@ -24,11 +25,14 @@ const RANKED = "among the candidates that were trained on as many tokens";
 const ORIGINS = {
   sample: "drawn at random",
   baseline: "a baseline",
+  given: "given with the plan",
+  injected: "given while the search ran",
   stack: "a stack of one class",
   "alternating stack": "one class and the channel mixer in turn",
   mutation: "by mutation",
   "crossover+mutation": "by crossover and mutation",
 };
+const finish = ownFinish(id, number);
 const drawn = { export: null, live: false };
 
 const reload = paced(load);
@@ -37,6 +41,7 @@ async function load() {
   try {
     const [job, candidate] = await Promise.all([get(jobPath(id)), get(`${jobPath(id)}/candidates/${number}`)]);
     draw(job, candidate);
+    if (job.plan.finish?.seeds > 0) finish.refresh(job.plan.objectives);
     const columns = await get(`${jobPath(id)}/points`);
     drawMetrics(job, candidate, columns);
     showError(null);
@@ -54,6 +59,7 @@ function draw(job, candidate) {
   drawMetrics(job, candidate, null);
   put(byId("curve"), lossCurves(candidate));
   put(byId("trainings"), trainingTable(candidate.trainings, job.plan.objectives));
+  put(byId("purposes"), purposes(candidate.trainings));
   put(byId("cost"), costBars(candidate.cost, candidate.blueprint));
   const read = (genome) => readGenome(genome, job.space.classes);
   const tie = { jobId: id, own: read(candidate.genome), read };
@@ -70,7 +76,8 @@ function drawHeading(job, candidate) {
   put(byId("crumbs"), el("span", {}, el("a", { href: "/" }, "Searches")), el("span", {}, jobLink));
   const { baseline, state, frontier, feasible, failure, detail, seconds, finished_at, variation } = candidate;
   const why = choiceLine(candidate.choice, job.plan.objectives);
-  const lower = candidate.tokens < wholeBudget(job.plan);
+  const full = wholeBudget(job.plan);
+  const lower = candidate.tokens < full;
   const below = feasible ? (lower ? "on a lower rung" : "dominated") : "over a limit";
   const standing = frontier ? "on the frontier" : state === "succeeded" && below;
   put(
@@ -81,7 +88,7 @@ function drawHeading(job, candidate) {
       { class: "under" },
       el("span", { class: `state state-${state}` }, failure ? words(failure) : state),
       standing && el("span", { class: frontier ? "standing best" : "standing" }, standing),
-      state === "succeeded" && el("span", {}, trainedOn(candidate, job.plan)),
+      state === "succeeded" && el("span", {}, trainedOn(candidate, full)),
       el("span", {}, ORIGINS[variation] ?? variation),
       finished_at && el("span", {}, ago(finished_at), `, in ${duration(seconds)}`),
     ),
@@ -126,6 +133,11 @@ function drawMetrics(job, candidate, columns) {
   );
 }
 
+function onEvent(_, data) {
+  // The noise is estimated from all finalists, so each training of the finish may change a verdict.
+  if (data.number === number || data.purpose === "honest finish") reload();
+}
+
 load().then(() => {
-  if (drawn.live) follow(`${jobPath(id)}/events`, (_, data) => data.number === number && reload(), reload);
+  if (drawn.live) follow(`${jobPath(id)}/events`, onEvent, reload);
 });

@@ -4,6 +4,8 @@ import { metric, predicted } from "../parts/metrics.js";
 
 const REASONS = {
   baseline: "Chosen as a baseline, to compare the others with.",
+  given: "Chosen because the plan names its genome.",
+  injected: "Injected while the search ran",
   "initial design": "Chosen as a part of the initial design.",
   sampling: "Drawn at random, because there was nothing to choose by.",
   selection: "Chosen because its parents were selected.",
@@ -24,12 +26,13 @@ export function prediction({ predicted: value, deviation }, name) {
 
 /**
  * Why a candidate was chosen, in one line; empty for a candidate of which this was not recorded.
- * @param {{reason: ?string, predicted: ?number, deviation: ?number}} choice
+ * @param {{reason: ?string, by: ?string, predicted: ?number, deviation: ?number}} choice
  * @param {string[]} objectives
  */
 export function choiceLine(choice, objectives) {
   const name = uncertain(objectives);
   const text = prediction(choice, name);
-  const why = REASONS[choice.reason] ?? (choice.reason ? `Chosen by ${choice.reason}.` : "");
+  const reason = REASONS[choice.reason] ?? (choice.reason ? `Chosen by ${choice.reason}.` : "");
+  const why = choice.reason === "injected" ? `${reason}${choice.by ? `, by ${choice.by}` : ""}.` : reason;
   return text ? `${why} Predicted ${metric(name).label.toLowerCase()} ${text} before training.`.trim() : why;
 }

@@ -2,7 +2,6 @@
 
 import { uncertain } from "./choice.js";
 import { curves } from "../chart/lines.js";
-import { wholeBudget } from "../job/points.js";
 import { el, svg } from "../parts/dom.js";
 import { duration, scaled, whole, words } from "../parts/format.js";
 import { caveat, metric, written } from "../parts/metrics.js";
@@ -10,18 +9,11 @@ import { caveat, metric, written } from "../parts/metrics.js";
 const DASHES = 3; // trainings of one purpose differ by their dashes, of which there are so many kinds
 const KINDS = { promotion: "of-promotion", "re-evaluation": "of-repeat", "honest finish": "of-finish" };
 const MEANINGS = {
-  search: "the first training",
-  promotion: "more tokens, because fewer were promising",
-  "re-evaluation": "another seed, because its place on the frontier was uncertain",
-  "honest finish": "a seed that the search did not use; it changes nothing in the search",
+  search: "the first training of this genome",
+  promotion: "more tokens, because the training on fewer tokens was promising",
+  "re-evaluation": "the same tokens with another seed, because its place on the frontier was uncertain",
+  "honest finish": "from scratch with a seed that the search never used; it decides nothing in the search",
 };
-
-/** The trainings behind a candidate's metrics, in words. */
-export function trainedOn({ tokens, seeds }, plan) {
-  const full = wholeBudget(plan);
-  const part = tokens < full ? `${scaled(tokens)} of ${scaled(full)} tokens` : `${scaled(tokens)} tokens`;
-  return seeds > 1 ? `mean of ${seeds} seeds, ${part} each` : `trained on ${part}`;
-}
 
 /** The loss curves of a candidate's trainings over common axes, with a key if there are several. */
 export function lossCurves({ state, trainings }) {
@@ -58,6 +50,13 @@ export function trainingTable(trainings, objectives) {
       el("td", {}, stateOf(one)),
     );
   return el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, trainings.map(row)));
+}
+
+/** What the purposes of some trainings mean, as the items of a list; empty for a single training of the search. */
+export function purposes(trainings) {
+  const present = Object.keys(MEANINGS).filter((purpose) => trainings.some((one) => one.purpose === purpose));
+  if (present.every((purpose) => purpose === "search")) return [];
+  return present.map((purpose) => [el("dt", {}, purpose), el("dd", {}, MEANINGS[purpose])]);
 }
 
 function stateOf({ state, failure, detail, attempt }) {

@@ -3,6 +3,7 @@
 import { title } from "./axes.js";
 import { metric } from "../parts/metrics.js";
 import { colour } from "./theme.js";
+import { barred, errorAt } from "./traces.js";
 
 const PADDING = 0.07; // margin around the data, as a share of its span
 const STRIP = 34; // pixels below the axis, for failed candidates and candidates over a limit
@@ -23,11 +24,8 @@ export function layout(points, axes, logs, rows) {
   const narrow = document.documentElement.clientWidth < 560;
   const strip = rows.failed.length + rows.infeasible.length > 0;
   const shown = [...rows.lower, ...rows.dominated, ...rows.best, ...rows.baselines];
-  const range = (role) =>
-    padded(
-      shown.map((row) => points.value(axes[role], row)),
-      logs[role],
-    );
+  const values = (name) => shown.map((row) => points.value(name, row));
+  const range = (role) => padded([...values(axes[role]), ...barEnds(points, axes[role], rows)], logs[role]);
   return {
     uirevision: `${axes.x} ${axes.y} ${logs.x} ${logs.y}`,
     paper_bgcolor: "rgba(0,0,0,0)",
@@ -78,6 +76,14 @@ function axis(name, log, range) {
     dtick: log && range[1] - range[0] > 1.6 ? 1 : undefined,
     nticks: 7,
   };
+}
+
+/** The ends of the error bars along one axis. */
+function barEnds(points, name, rows) {
+  return barred(points, rows).flatMap((row) => {
+    const [value, error] = [points.value(name, row), errorAt(points, name, row)];
+    return value === null || error === 0 ? [] : [value - error, value + error];
+  });
 }
 
 function padded(values, log) {

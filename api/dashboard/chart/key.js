@@ -1,9 +1,11 @@
 // The key of the frontier chart: what the marks mean, and which end of the colours is better.
 
+import { sortedRows } from "./dots.js";
 import { el, put } from "../parts/dom.js";
 import { plural, whole } from "../parts/format.js";
 import { extent } from "./frame.js";
 import { metric } from "../parts/metrics.js";
+import { barred, errorAt } from "./traces.js";
 
 /** Draw the key for these points and axes. */
 export function drawKey(place, points, axes) {
@@ -27,11 +29,18 @@ export function drawKey(place, points, axes) {
       mark("dominated", "dominated"),
       lower > 0 && mark("lower", `${whole(lower)} on a lower rung`),
       baseline.some(Boolean) && mark("baseline", "baseline"),
+      hasBars(points, axes) && mark("bar", "± one standard error"),
       strip && mark("failed", `${strip}, below`),
       infeasible > 0 && mark("infeasible", `${whole(infeasible)} over a limit, below`),
       running > 0 && el("li", {}, `${plural(running, "candidate")} under way`),
     ),
   );
+}
+
+/** Whether the chart shows error bars. Candidates with one training have the noise of its validation. */
+function hasBars(points, axes) {
+  const rows = barred(points, sortedRows(points, axes));
+  return rows.some((row) => errorAt(points, axes.x, row) > 0 || errorAt(points, axes.y, row) > 0);
 }
 
 function mark(kind, text) {

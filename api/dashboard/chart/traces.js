@@ -9,19 +9,37 @@ const MOST_ERROR_BARS = 300; // more error bars than this would hide the points
  * The traces of all marks, in plotly's format.
  * @param {import("../job/points.js").Points} points
  * @param {{x: string, y: string, colour: string}} axes
- * @param {{best: number[], baselines: number[]}} rows
+ * @param {{best: number[], baselines: number[], dominated: number[]}} rows
  * @param {{number: number, fresh: boolean}[]} ringed
  * @param {(row: number) => number[]|null} hueOf
  */
 export function traces(points, axes, rows, ringed, hueOf) {
   const { frontier } = points.columns;
+  const bars = barred(points, rows);
+  const leads = (row) => frontier[row];
   const leaders = [...rows.best, ...rows.baselines.filter((row) => frontier[row])];
   return [
     staircase(points, axes, leaders),
-    errorBars(points, axes, leaders),
+    errorBars(points, axes, bars.filter(leads), "edge"),
+    errorBars(points, axes, bars.filter((row) => !leads(row)), "line"),
     diamonds(points, axes, rows.baselines, hueOf),
     rings(points, axes, ringed),
   ].map((trace) => ({ type: "scatter", hoverinfo: "skip", showlegend: false, ...trace }));
+}
+
+/**
+ * The rows that have error bars, if there are few enough: the frontier, the baselines, and means of several seeds.
+ * @param {{best: number[], baselines: number[], dominated: number[]}} rows
+ */
+export function barred(points, { best, baselines, dominated }) {
+  const { seeds } = points.columns;
+  const found = [...best, ...baselines, ...dominated.filter((row) => seeds[row] > 1)];
+  return found.length > MOST_ERROR_BARS ? [] : found;
+}
+
+/** The standard error that an error bar shows on one axis; 0 where there is none. */
+export function errorAt(points, name, row) {
+  return points.value(errorOf(name), row) ?? 0;
 }
 
 function placed(points, axes, rows) {
@@ -40,12 +58,12 @@ function staircase(points, axes, rows) {
   return { name: "staircase", mode: "lines", ...placed(points, axes, steps), line };
 }
 
-function errorBars(points, axes, rows) {
+function errorBars(points, axes, rows, hue) {
   const bars = {};
   for (const side of ["x", "y"]) {
-    const array = rows.map((row) => points.value(errorOf(axes[side]), row) ?? 0);
-    if (rows.length > MOST_ERROR_BARS || !array.some((error) => error > 0)) continue;
-    bars[`error_${side}`] = { type: "data", array, thickness: 1.5, width: 3.5, color: colour("edge") };
+    const array = rows.map((row) => errorAt(points, axes[side], row));
+    if (!array.some((error) => error > 0)) continue;
+    bars[`error_${side}`] = { type: "data", array, thickness: 1.5, width: 3.5, color: colour(hue) };
   }
   return { name: "noise", mode: "markers", ...placed(points, axes, rows), marker: { opacity: 0 }, ...bars };
 }

@@ -2,7 +2,7 @@
 
 import { candidatePage } from "../parts/api.js";
 import { el } from "../parts/dom.js";
-import { scaled, words } from "../parts/format.js";
+import { words } from "../parts/format.js";
 import { drawGenome } from "../genome/genome.js";
 import { metric, offered, written } from "../parts/metrics.js";
 
@@ -12,6 +12,7 @@ export function hoverCard(points, row, livs, objectives) {
   return [
     el("strong", {}, `Candidate ${number[row]}`),
     standing(points, row),
+    trainings(points, row),
     drawGenome(livs),
     figures(points, row, objectives),
   ];
@@ -33,10 +34,12 @@ export function selectedCard(number, { points, job, read, pinned, pin }) {
   const compare = el("button", { type: "button", on: { click: () => pin(comparing ? null : number) } }, text);
   return [
     el("p", { class: "selected-name" }, el("strong", {}, `Candidate ${number}`), standing(points, row)),
+    trainings(points, row),
     pinned === number && el("p", { class: "small" }, "Choose the candidate to compare it with."),
     el("div", { class: "scroll" }, drawGenome(livs, "card", otherLivs)),
     other !== undefined && [
       el("p", { class: "selected-name" }, el("strong", {}, `Candidate ${pinned}`), standing(points, other)),
+      trainings(points, other),
       el("div", { class: "scroll" }, drawGenome(otherLivs, "card", livs)),
     ],
     figures(points, row, job.plan.objectives, other),
@@ -55,15 +58,13 @@ export function standing(points, row) {
   return el(
     "span",
     { class: `standing${frontier[row] ? " best" : ""}` },
-    [points.origin(row), word, trained(points, row)].filter(Boolean).join(", "),
+    [points.origin(row), word].filter(Boolean).join(", "),
   );
 }
 
-/** The trainings behind the metrics of a row, as far as they are not the usual single one on the whole budget. */
-function trained(points, row) {
-  const { tokens, seeds } = points.columns;
-  const part = points.onLowerRung(row) && `${scaled(tokens[row])} of ${scaled(points.full)} tokens`;
-  return [part, seeds[row] > 1 && `mean of ${seeds[row]} seeds`].filter(Boolean).join(", ");
+function trainings(points, row) {
+  const text = points.trainings(row);
+  return text && el("p", { class: "small" }, text);
 }
 
 function figures(points, row, objectives, other) {

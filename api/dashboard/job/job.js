@@ -10,10 +10,11 @@ import { byId, el, put, showError } from "../parts/dom.js";
 import { follow, paced } from "../parts/events.js";
 import { drawFailures } from "./failures.js";
 import { genomeLegend } from "../genome/genome.js";
+import { finishCard } from "../finish/finish.js";
 import { drawHead } from "./head.js";
 import { drawKey } from "../chart/key.js";
 import { curve } from "../chart/lines.js";
-import { modelCard } from "./model.js";
+import { modelCard } from "../model/model.js";
 import { Points, wholeBudget } from "./points.js";
 import { Scatter } from "../chart/scatter.js";
 import { isLive } from "../parts/state.js";
@@ -26,6 +27,7 @@ const view = { job: null, points: null, history: null, axes: null, selected: nul
 const scatter = new Scatter(byId("scatter"), byId("cloud"), { select, hover });
 const table = new FrontierTable(byId("table"), select);
 const model = modelCard(id);
+const finish = finishCard(id, () => view, read);
 
 const reload = paced(load);
 const refreshJob = paced(async () => {
@@ -44,6 +46,7 @@ async function load() {
     showError(null);
     drawAll();
     model.refresh();
+    finish.refresh();
   } catch (problem) {
     showError(problem);
   }
@@ -160,7 +163,8 @@ function onEvent(kind, data) {
     if (number !== null) arrived(number, data.done);
   }
   // A further training may change what is known of a candidate, and with it the frontier.
-  if (kind === "training" && data.state !== "running" && FURTHER.includes(data.purpose)) reload();
+  if (kind === "training" && data.purpose === "honest finish") finish.refresh();
+  else if (kind === "training" && data.state !== "running" && FURTHER.includes(data.purpose)) reload();
   else if (kind !== "job") drawSoon();
 }
 

@@ -1,5 +1,7 @@
 // All candidates of a job in columns, updated by events without reading them again.
 
+import { scaled } from "../parts/format.js";
+
 /**
  * @typedef {{number: number[], state: string[], frontier: boolean[], feasible: boolean[],
  *   baseline: (string|null)[], variation: string[], genome: string[], failure: (string|null)[],
@@ -7,12 +9,18 @@
  *   metrics: Object<string, (number|null)[]>}} Columns
  */
 
-// The kinds of genomes of the initial design that are worth a word beside a candidate's number.
-const DESIGNED = new Set(["stack", "alternating stack"]);
+// The origins of genomes that are worth a word beside a candidate's number.
+const NAMED = new Set(["given", "injected", "stack", "alternating stack"]);
 
 /** The training tokens of a plan's whole budget. */
 export function wholeBudget({ budget }) {
   return budget.steps * budget.batch * budget.length;
+}
+
+/** The trainings behind a candidate's metrics, in words. */
+export function trainedOn({ tokens, seeds }, full) {
+  const part = tokens < full ? `${scaled(tokens)} of ${scaled(full)} tokens` : `${scaled(tokens)} tokens`;
+  return seeds > 1 ? `mean of ${seeds} seeds, ${part} each` : `one seed, ${part}`;
 }
 
 /** The columns of `GET /v1/jobs/{id}/points`, with their rows found by candidate number. */
@@ -51,16 +59,22 @@ export class Points {
     return Object.fromEntries(known.map(([name, values]) => [name, values[row]]));
   }
 
-  /** The part of the initial design that a row is from: the name of its baseline, its kind of stack, or null. */
+  /** The origin of a row that is no child and no sample: the name of its baseline, or a word; else null. */
   origin(row) {
     const { baseline, variation } = this.columns;
-    return baseline[row] ?? (DESIGNED.has(variation[row]) ? variation[row] : null);
+    return baseline[row] ?? (NAMED.has(variation[row]) ? variation[row] : null);
   }
 
   /** Whether a row has its metrics from a training on a part of the budget. */
   onLowerRung(row) {
     const { state, tokens } = this.columns;
     return state[row] === "succeeded" && tokens[row] < this.full;
+  }
+
+  /** The trainings behind the metrics of a row, in words; empty before it was trained. */
+  trainings(row) {
+    const { tokens, seeds, state } = this.columns;
+    return state[row] === "succeeded" ? trainedOn({ tokens: tokens[row], seeds: seeds[row] }, this.full) : "";
   }
 
   /** Rows for which `test(row)` holds. */

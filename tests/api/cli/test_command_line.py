@@ -18,7 +18,7 @@ from tests.api.cli.commands import run
 pytestmark = pytest.mark.slow
 
 SERVER = ("serve", "run", "migrate", "demo")
-CLIENT = ("submit", "jobs", "frontier", "candidate", "export", "pause", "resume", "cancel")
+CLIENT = ("submit", "jobs", "frontier", "finish", "candidate", "export", "pause", "resume", "cancel")
 LOCAL = ("cost", "catalogue", "check", "analyse")
 STAR = [sys.executable, "-m", "api.cli"]
 

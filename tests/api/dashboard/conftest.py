@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sy
 
 from evaluator.evaluation import Failure
 from tests.api.dashboard.hand import Hand
-from tests.served import Service, finish_job, serving
+from tests.served import SEVERAL, Service, finish_job, serving
 
 NAMES = ("chromium", "google-chrome", "chromium-browser")
 WATCH = "addEventListener('securitypolicyviolation', (breach) => console.error('policy: ' + breach.violatedDirective))"
@@ -19,10 +19,17 @@ PATIENCE_MS = 30_000  # a busy machine is slow, which is no failure
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A server whose archive holds one search that ran to its end, with weights."""
+    """A server whose archive holds two searches that ran to their end, one of them with an honest finish."""
     with serving(tmp_path_factory.mktemp("site")) as running:
         finish_job(running)
+        finish_job(running, "several trainings", SEVERAL)
         yield running
+
+
+@pytest.fixture(scope="session")
+def several(site: Service) -> str:
+    """The id of the search with rungs, repeats and an honest finish."""
+    return next(job.id for job in site.archive.jobs(1000).items if job.name == "several trainings")
 
 
 @pytest.fixture(scope="session")

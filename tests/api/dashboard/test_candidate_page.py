@@ -54,6 +54,10 @@ def test_the_line_under_the_heading_says_why_it_was_chosen_and_what_was_predicte
     page.goto(f"/jobs/{hand.id}/candidates/{stack}")
     expect(page.locator("#heading .under")).to_contain_text("one class and the channel mixer in turn")
     expect(page.locator("#choice")).to_have_text("Chosen as a part of the initial design.")
+    asked = Choice(Reason.INJECTED, by="Ada <b>")
+    injected = hand.begin("9.1.1.1.1-9.1.1.1.1-9.1.1.1.1-9.1.1.1.1", variation="injected", choice=asked)
+    page.goto(f"/jobs/{hand.id}/candidates/{injected}")
+    expect(page.locator("#choice")).to_have_text("Injected while the search ran, by Ada <b>.")
 
 
 def test_a_candidate_under_way_has_costs_but_nothing_measured_and_no_rank(page: Page, site: Service) -> None:

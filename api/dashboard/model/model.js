@@ -1,33 +1,38 @@
-// The card of the model: how far its predictions agree with what training found.
+// The card of the model: how far its predictions agree with what training found, and short trainings with longer ones.
 
 import { get, jobPath } from "../parts/api.js";
 import { byId, el, put } from "../parts/dom.js";
 import { paced } from "../parts/events.js";
 import { percent, whole } from "../parts/format.js";
 import { metric } from "../parts/metrics.js";
+import { rungTable, two } from "./rungs.js";
 
 const HONEST =
   "Each prediction was made before its candidate was trained. " +
   "If the model is honest, about 80\u202f% of outcomes lie in their 80\u202f% interval.";
 
 /**
- * The card of a job's model, hidden for a search that predicts nothing.
+ * The card of a job's model, hidden for a search that predicts nothing and has no rungs.
  * @param {string} id of the job
- * @returns {{refresh: () => Promise<void>}} `refresh` reads the predictions again
+ * @returns {{refresh: () => Promise<void>}} `refresh` reads the predictions and the rungs again
  */
 export function modelCard(id) {
   let wanted = true;
   const refresh = paced(async () => {
-    const found = await get(`${jobPath(id)}/predictions`).catch(() => null);
-    if (!found) return;
-    wanted = found.metric !== null;
+    const [found, climbs] = await Promise.all(
+      ["predictions", "rungs"].map((name) => get(`${jobPath(id)}/${name}`).catch(() => null)),
+    );
+    if (!found || !climbs) return;
+    const predicts = found.metric !== null;
+    wanted = predicts || climbs.rungs.length > 0;
     byId("model-card").hidden = !wanted;
-    if (wanted) draw(byId("model"), found);
+    byId("model-title").textContent = predicts ? "Model" : "Rungs";
+    if (wanted) put(byId("model"), predicts && predictions(found), rungTable(climbs.rungs));
   });
   return { refresh: async () => wanted && refresh() };
 }
 
-function draw(place, found) {
+function predictions(found) {
   const known = found.coverage !== null;
   const facts = [
     ["Predictions", whole(found.count)],
@@ -35,11 +40,10 @@ function draw(place, found) {
     ["Rank correlation", two(found.rank_correlation), span(found.rank_low, found.rank_high, two)],
     [`Error, ${metric(found.metric).label.toLowerCase()}`, metric(found.metric).write(found.error)],
   ];
-  put(
-    place,
+  return [
     known ? el("div", { class: "facts" }, facts.map(fact)) : el("p", { class: "small" }, "Too few predictions yet."),
     el("p", { class: "small" }, HONEST, known && " The ranges after the numbers are 95\u202f% intervals."),
-  );
+  ];
 }
 
 function fact([name, value, range]) {
@@ -57,8 +61,4 @@ function span(low, high, write) {
 
 function share(value) {
   return percent(value, 0);
-}
-
-function two(value) {
-  return Number.isFinite(value) ? value.toFixed(2) : "–";
 }
