@@ -68,9 +68,12 @@ def in_words(compared: dict[str, Any], base: dict[str, Any]) -> str:
 
 
 def _headline(found: dict[str, Any], objective: str, bases: dict[int, dict[str, Any]]) -> str:
-    best = next((one for one in found["finalists"] if not one["baseline"] and one["seeds"]), None)
+    winners = [one for one in found["finalists"] if not one["baseline"]]
+    if not winners:
+        return "The finish has no candidates other than baselines."
+    best = next((one for one in winners if one["seeds"]), None)
     if best is None:
-        return "No winner has a result yet."
+        return "No winner has a result."
     said = [
         f"The best winner by {objective} is candidate {best['number']} with {measured(objective, best['metrics'])}."
     ]

@@ -47,7 +47,7 @@ function content({ seeds, finalists }, job, points, read) {
   return [
     about,
     done < asked && progress(done, asked, isLive(job)),
-    best && el("p", { class: "finish-best" }, done < asked ? `So far: ${best}` : best),
+    el("p", { class: "finish-best" }, done < asked ? `So far: ${best}` : best),
     el("div", { class: "scroll" }, table(finalists, seeds, job, read)),
     el("p", { class: "small finish-reading" }, READING),
   ];

@@ -27,10 +27,13 @@ export function inWords({ metric: name, difference, probability, clear }, base) 
   return { text: chance(probability), verdict, kind };
 }
 
-/** The best finalist that is no baseline, and with which probability it beats each baseline; empty without one. */
+/** The best finalist that is no baseline, and with which probability it beats each baseline, as sentences. */
 export function headline(finalists, objective) {
   const best = finalists.find((one) => !one.baseline && one.seeds > 0);
-  if (!best) return "";
+  if (!best) {
+    const alone = finalists.every((one) => one.baseline);
+    return alone ? "The finish has no candidates other than baselines." : "No winner has a result.";
+  }
   const { label } = metric(objective);
   const name = `The best winner by ${label.toLowerCase()} is candidate ${best.number} with ${written(objective, best.metrics)}.`;
   const beaten = best.against

@@ -81,6 +81,15 @@ def test_a_failed_training_of_the_finish_counts_as_done(page: Page, hand: Hand) 
     reads(row, "3 0 of 2, 1 failed –")
 
 
+def test_a_finish_of_baselines_alone_says_so(page: Page, site: Service) -> None:
+    hand = Hand(site.archive, "baselines alone", finish={"seeds": 1})
+    hand.add(ATTENTION, 3.0, variation="baseline", baseline="Transformer++")
+    finish(hand, 0, {1: 3.0})
+    page.goto(f"/jobs/{hand.id}")
+    expect(page.locator("#finish .finish-best")).to_have_text("The finish has no candidates other than baselines.")
+    expect(page.locator("#finish .progress")).to_have_count(0)
+
+
 def test_a_search_without_a_finish_has_no_card(page: Page, search: Hand) -> None:
     page.goto(f"/jobs/{search.id}")
     expect(page.locator(".frontier tbody tr").first).to_be_visible()
