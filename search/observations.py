@@ -69,15 +69,16 @@ def mean_metrics(found: Sequence[Metrics]) -> dict[str, float]:
     """Return the mean of every metric over trainings with different seeds, and its standard error.
 
     The standard error of one training is its own, from the validation sequences. That of several comes from their
-    spread, in which the validation sequences have their part.
+    spread, but is not below their own: they share the validation sequences, and a few seeds may agree by luck.
     """
     if len(found) == 1:
         return dict(found[0])
     names = [name for name in found[0] if not name.endswith(STDERR_SUFFIX)]
     columns = {name: [one[name] for one in found] for name in names}
     means = {name: fmean(column) for name, column in columns.items()}
-    spread = {f"{name}{STDERR_SUFFIX}": stderr(column) for name, column in columns.items()}
-    return means | {name: value for name, value in spread.items() if name in found[0]}
+    errors = {name for name in found[0] if name.endswith(STDERR_SUFFIX)}
+    spread = {name: stderr(columns[name.removesuffix(STDERR_SUFFIX)]) for name in errors}
+    return means | {name: max(spread[name], fmean(one[name] for one in found)) for name in errors}
 
 
 def stderr(values: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ import { follow, paced } from "../parts/events.js";
 import { drawExport } from "./export.js";
 import { family } from "./family.js";
 import { ownFinish } from "../finish/own.js";
-import { duration, words } from "../parts/format.js";
+import { duration, scaled, words } from "../parts/format.js";
 import { drawGenome, genomeLegend } from "../genome/genome.js";
 import { caveat, metric, offered, written } from "../parts/metrics.js";
 import { trainedOn, wholeBudget } from "../job/points.js";
@@ -75,8 +75,9 @@ function drawHeading(job, candidate) {
   const jobLink = el("a", { href: `/jobs/${encodeURIComponent(id)}?selected=${number}` }, job.name || id);
   put(byId("crumbs"), el("span", {}, el("a", { href: "/" }, "Searches")), el("span", {}, jobLink));
   const { baseline, state, frontier, feasible, failure, detail, seconds, finished_at, variation } = candidate;
-  const why = choiceLine(candidate.choice, job.plan.objectives);
   const full = wholeBudget(job.plan);
+  const first = candidate.trainings[0].tokens;
+  const why = choiceLine(candidate.choice, job.plan.objectives, first < full ? `${scaled(first)} tokens` : "");
   const lower = candidate.tokens < full;
   const below = feasible ? (lower ? "on a lower rung" : "dominated") : "over a limit";
   const standing = frontier ? "on the frontier" : state === "succeeded" && below;
@@ -103,8 +104,10 @@ function drawMetrics(job, candidate, columns) {
   const metrics = candidate.state === "succeeded" ? candidate.metrics : {};
   const predicted = Object.keys(cost).filter((name) => typeof cost[name] === "number");
   const byModel = uncertain(job.plan.objectives);
+  // A prediction is one of the first training, which a promotion leaves behind.
+  const comparable = [0, candidate.trainings[0].tokens].includes(candidate.tokens);
   const expected = (name) =>
-    name in cost ? metric(name).write(cost[name]) : name === byModel && prediction(choice, name);
+    name in cost ? metric(name).write(cost[name]) : name === byModel && comparable && prediction(choice, name);
   const names = offered([...new Set([...Object.keys(metrics), ...predicted])], job.plan.objectives);
   const line = (name) => {
     const at = columns && rank(columns, name, number);

@@ -28,11 +28,13 @@ export function prediction({ predicted: value, deviation }, name) {
  * Why a candidate was chosen, in one line; empty for a candidate of which this was not recorded.
  * @param {{reason: ?string, by: ?string, predicted: ?number, deviation: ?number}} choice
  * @param {string[]} objectives
+ * @param {string} rung the training tokens for which the prediction was made, in words; empty for the whole budget
  */
-export function choiceLine(choice, objectives) {
+export function choiceLine(choice, objectives, rung) {
   const name = uncertain(objectives);
   const text = prediction(choice, name);
   const reason = REASONS[choice.reason] ?? (choice.reason ? `Chosen by ${choice.reason}.` : "");
   const why = choice.reason === "injected" ? `${reason}${choice.by ? `, by ${choice.by}` : ""}.` : reason;
-  return text ? `${why} Predicted ${metric(name).label.toLowerCase()} ${text} before training.`.trim() : why;
+  const label = name && metric(name).label.toLowerCase();
+  return text ? `${why} Predicted ${label} ${text}${rung && ` on ${rung}`} before training.`.trim() : why;
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from search.origin import Purpose
+from search.algorithms.algorithm import Choice
+from search.origin import Purpose, Reason
 from tests.api.dashboard.hand import Hand
 from tests.served import Service
 
@@ -107,6 +108,19 @@ def test_a_candidate_on_a_lower_rung_is_marked_until_it_is_promoted(page: Page, 
     expect(selected).to_contain_text("mean of 2 seeds")
     expect(page.locator(f".frontier [data-number='{other}']")).to_have_count(0)
     assert page.evaluate("window.sameDocument")
+
+
+def test_a_prediction_is_compared_with_the_training_for_which_it_was_made(page: Page, hand: Hand) -> None:
+    choice = Choice(Reason.IMPROVEMENT, predicted=3.5, deviation=0.08, improvement=0.01)
+    number = hand.add(ATTENTION, 3.4, choice=choice)
+    page.goto(f"/jobs/{hand.id}/candidates/{number}")
+    expect(page.locator("#choice")).to_contain_text("3.500 ± 0.080 on 77.8\u202fk tokens before training.")
+    expect(page.locator("[data-metric='bits_per_byte'] td").first).to_have_text("3.500 ± 0.080")
+
+    hand.again(number, 3.1, Purpose.PROMOTION)
+
+    page.goto(f"/jobs/{hand.id}/candidates/{number}")
+    expect(page.locator("[data-metric='bits_per_byte'] td").first).to_have_text("–")
 
 
 def test_the_form_offers_rungs_repeats_and_the_honest_finish(page: Page, site: Service, tolerated: list[str]) -> None:
