@@ -43,14 +43,14 @@ members that are not dominated. The qualities are noiseless; the classes are cou
 
 {table}
 
-It is true that selection is by crowding alone, but that is not the cause: the survivors of random sampling are nearly
-as hard to tell apart, and parents chosen by quality alone improve the quality of the population, not the frontier. A
-larger population helps because it samples for longer; more mutation and parents from all outcomes make it worse. The
-cause is what sampling does: it draws a genome from a random subset of the classes, often from one or two, and because
-only LIVs of one class can share weights, such genomes are the small end of the frontier, while crossover and mutation
-mix the classes of their parents. Sampling that draws from all classes falls far below `nsga2`, and children that are
-left with few classes bring `nsga2` up to random sampling. So selection loses the structure that sampling has, and
-mended it is no better than sampling; to find more than luck takes a model of what was seen.
+After 80 trainings selection is by crowding alone, but that is not the cause: most survivors of random sampling are not
+dominated either, and parents chosen by quality alone improve the quality of the population, not the frontier. A larger
+population helps because it samples for longer; more mutation does not help, and parents drawn from all outcomes make it
+worse. The cause is what sampling does: it draws a genome from a random subset of the classes, often from one or two,
+and because only LIVs of one class can share weights, such genomes are the small end of the frontier, while crossover
+and mutation mix the classes of the parents. Sampling that draws from all classes falls far below `nsga2`, and children
+that are left with few classes bring `nsga2` up to random sampling. So selection loses the structure that sampling has,
+and mended it is no better than sampling; to find more than luck takes a model of what was seen.
 """
 
 
