@@ -109,11 +109,15 @@ def run(rows: tuple[str, ...], seeds: int, workers: int, kept: Path | None = Non
 
     Args:
         kept: a file to which every search is appended; those that it holds already are not run again.
+
+    Returns:
+        All searches of the call and of the file, so that rows may be added one after another.
     """
     lines = kept.read_text(encoding="utf-8").splitlines() if kept and kept.exists() else []
     held = {(one["row"], one["seed"]): one for one in map(json.loads, lines)}
     jobs = [(name, seed) for seed in range(seeds) for name in rows]
-    results = [held[job] for job in jobs if job in held]
+    results = list(held.values())
+    ahead = len(results) - sum(job in held for job in jobs)
     with ProcessPoolExecutor(workers) as pool, (kept or Path(os.devnull)).open("a", encoding="utf-8") as file:
         futures = [pool.submit(searched, *job) for job in jobs if job not in held]
         for future in futures:
@@ -121,7 +125,7 @@ def run(rows: tuple[str, ...], seeds: int, workers: int, kept: Path | None = Non
             file.write(json.dumps(results[-1]) + "\n")
             file.flush()
             if len(results) % len(rows) == 0:
-                print(f"{len(results)} of {len(jobs)} searches", flush=True)
+                print(f"{len(results) - ahead} of {len(jobs)} searches", flush=True)
     return results
 
 
@@ -150,6 +154,7 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
         },
         "rows": {
             name: {
+                "seeds": len(share),
                 "mean": {at: float(share[:, at - 1].mean()) for at in AT},
                 "half": {at: half_interval(share[:, at - 1]) for at in AT},
                 "reaches": {at: _first(share.mean(0), rival[at - 1]) for at in AT},

@@ -9,7 +9,7 @@ import numpy as np
 
 INTRODUCTION = """# Algorithms compared by replay
 
-`python benchmarks/replay.py` wrote this page on {date}. {seeds} seeds a row; intervals of 95 % over the seeds.
+`python benchmarks/replay.py` wrote this page on {date}. Intervals of 95 % over the seeds of a row.
 
 Each cell is the hypervolume of the frontier that a search reports, in one box for all rows, as a share of the best
 frontier that all these searches together found. A search sees qualities with noise; the noiseless qualities count.
@@ -35,6 +35,7 @@ def written(found: dict[str, Any], at: tuple[int, ...]) -> str:
     target = at[-2]
     head = [
         "algorithm",
+        "seeds",
         *(f"{count} trainings" for count in at),
         f"reaches random's {target} after",
         "best quality",
@@ -46,7 +47,7 @@ def written(found: dict[str, Any], at: tuple[int, ...]) -> str:
         reached = row["reaches"][target]
         last = [str(reached) if reached else f"more than {at[-1]}", f"{row['quality']:.3f}"]
         last.append(f"{1e3 * row['seconds'][1]:.0f}")
-        lines.append(f"| {' | '.join([name, *shares, *last])} |")
+        lines.append(f"| {' | '.join([name, str(row['seeds']), *shares, *last])} |")
     return INTRODUCTION.format(**found, table="\n".join(lines), target=target)
 
 
