@@ -13,7 +13,7 @@ url, artifacts, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
 archive = Archive(url)
 runner = Runner(
     archive,
-    lambda: Processes(4, seconds=0.1, deadly=0.15, seed=seed),
+    lambda: Processes(4, seconds=0.1, deadly=0.4, seed=seed),
     artifacts,
     corner,
     twin_costs,

@@ -23,13 +23,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 STEP = 16 * 128
-RUNNERS = 20
-"""Runners that are killed."""
+RUNNERS, WORKERS = 10, 50
+"""Runners that are killed on each database, and workers at least."""
 
 PLAN = Plan(
     space=SpacePlan(depth=4),
     algorithm=AlgorithmName.RANDOM,
-    candidates=500,
+    candidates=300,
     rungs=Rungs(tokens=(20 * STEP, 60 * STEP), promoted=0.4),
     repeats=0.2,
     finish=Finish(seeds=3, members=8),
@@ -58,7 +58,7 @@ def test_nothing_is_lost_and_nothing_counts_twice(archive: Archive, url: str, tm
     every = [training for own in trainings.values() for training in own]
     assert {training.state for training in every} == {CandidateState.SUCCEEDED, CandidateState.FAILED}
     assert sorted(training.outcome or 0 for training in every) == list(range(1, len(every) + 1))
-    assert (job.done, job.outcomes, job.candidates_total) == (500, len(every), 500)
+    assert (job.done, job.outcomes, job.candidates_total) == (300, len(every), 300)
     assert max(training.attempt for training in every) > 1
     for own in trainings.values():
         assert len({(training.seed, training.tokens) for training in own}) == len(own)
@@ -66,7 +66,7 @@ def test_nothing_is_lost_and_nothing_counts_twice(archive: Archive, url: str, tm
     assert job.tokens == archive.history(job_id)["tokens"][-1] == sum(one.spent for one in past)
 
     killed = [training for training in every if training.failure is Failure.KILLED]
-    assert len(killed) >= 100
+    assert len(killed) >= WORKERS
     assert job.failed == sum(row.state is CandidateState.FAILED for row in rows)
     counts = Counter(training.purpose for training in every)
     assert all(counts[purpose] for purpose in Purpose)
