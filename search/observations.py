@@ -62,6 +62,7 @@ def outcome(plan: Plan, number: int, genome: Genome, tokens: int, purpose: str, 
         violation=0.0 if metrics is None else violation(metrics, plan),
         tokens=None if tokens == plan.budget.tokens else tokens,
         repeated=purpose == Purpose.REPEAT,
+        earlier=purpose == Purpose.WARM_START,
     )
 
 

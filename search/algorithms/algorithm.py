@@ -32,7 +32,7 @@ class Choice:
         deviation: standard deviation of one training around that prediction.
         improvement: the expected gain in hypervolume; the box that the algorithm chooses by has edges of 1.
         share: that gain as a share of the hypervolume that is dominated in this box.
-        by: who asked for it, as that person or program calls itself.
+        by: who asked for it, as that person or program calls itself, or the candidate of an earlier search.
     """
 
     reason: Reason
@@ -71,6 +71,7 @@ class Outcome:
         tokens: training tokens on a lower rung; None on the whole budget.
         repeated: whether the candidate was trained on as many tokens before, with another seed.
         extra: whether the candidate does not count among those of the plan.
+        earlier: whether an earlier search trained it.
     """
 
     number: int
@@ -80,6 +81,7 @@ class Outcome:
     tokens: int | None = None
     repeated: bool = False
     extra: bool = False
+    earlier: bool = False
 
     @property
     def feasible(self) -> bool:
@@ -89,13 +91,19 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Begun:
-    """A candidate that was proposed, whether or not it ended; an `extra` one does not count among those of the plan."""
+    """A candidate that was proposed, whether or not it ended.
+
+    Attributes:
+        extra: whether it does not count among those of the plan.
+        earlier: whether it was taken over from an earlier search.
+    """
 
     number: int
     genome: Genome
     digest: str
     costs: Costs
     extra: bool = False
+    earlier: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,11 @@ class Past:
         """Number of candidates that count among those of the plan."""
         return sum(not one.extra for one in self.begun)
 
+    @property
+    def earlier(self) -> int:
+        """Number of candidates that were taken over from an earlier search."""
+        return sum(one.earlier for one in self.begun)
+
 
 class Algorithm(ABC):
     """Chooses genomes. Every random number follows from one generator, so that the same state gives the same search.
@@ -140,7 +153,7 @@ class Algorithm(ABC):
 
         Args:
             space: the space of the search, with all classes invented so far.
-            proposed: number of candidates of the plan that were proposed before.
+            proposed: number of candidates of the plan that were proposed before, and of those taken over.
         """
 
     def prepare(self, space: Space, proposed: int) -> None:

@@ -122,7 +122,7 @@ class SurrogateSearch(Algorithm):
         self._rows = {one.number: self._row(one.genome, past.space, one.costs) for one in past.begun}
         self._outcomes = list(past.outcomes[: state["bred_after"]])
         if state["bred_after"] is not None:
-            self.prepare(past.space, past.proposed)
+            self.prepare(past.space, past.proposed + past.earlier)
         self._outcomes = list(past.outcomes)
         self._under_way = {(number, tokens) for number, tokens, _ in past.trainings}
         self._under_way -= {(one.number, one.tokens or self.plan.budget.tokens) for one in past.outcomes}

@@ -68,7 +68,7 @@ class CandidateWrites(Transactions):
             session.execute(insert(CandidateRecord).values(**shown, **known, **hidden, created_at=now()))
             begun = proposal.first_training(job.proposed)
             begin_training(session, job, begun)
-            answer_injection(session, job, proposal.digest)
+            answer_injection(session, job, proposal.digest, job.proposed)
             _save_checkpoint(session, job, state)
             event = {**shown, **known, "attempt": 1, "parents": list(proposal.parents)}
             announce(session, job.id, EventKind.CANDIDATE, event)

@@ -1,16 +1,27 @@
-"""Reading what a runner needs to take up a job: what is in flight, what happened before, and what is kept."""
+"""What a runner needs to take up a job: what is in flight, what happened before or in an earlier job, what is kept."""
 
 from __future__ import annotations
 
-from sqlalchemy import and_, select, text
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
-from search.archive.runner_values import InFlight, PastCandidate, PastTraining, Waiting
-from search.archive.schema.tables import CandidateRecord, InjectionRecord, TrainingRecord
-from search.archive.transactions import Transactions
+from sqlalchemy import and_, insert, select, text
+from sqlalchemy.orm import Session
+
+from search.archive.claims import held
+from search.archive.runner_values import Claim, InFlight, PastCandidate, PastTraining, TakenOver, Waiting
+from search.archive.schema.engine import now
+from search.archive.schema.tables import CandidateRecord, InjectionRecord, JobRecord, TrainingRecord
+from search.archive.training_rows import answer_injection, copy_training, moved_frontier, write_progress
+from search.archive.transactions import Transactions, announce
+from search.archive.values import CandidateState, EventKind
+from search.objectives import Frontier
+from search.origin import Reason, Variation
 
 
 class Resuming(Transactions):
-    """The reads of a runner."""
+    """The reads of a runner, and what it takes over from an earlier job."""
 
     def in_flight(self, job_id: str) -> list[InFlight]:
         """Return the trainings that were begun and have no outcome, in order of number."""
@@ -48,6 +59,37 @@ class Resuming(Transactions):
         with self._reading() as session:
             return [Waiting(*row) for row in session.execute(query)]
 
+    def take_over(self, claim: Claim, earlier: str, found: Sequence[TakenOver], frontier: Frontier) -> None:
+        """Record the candidates of an earlier job as the first ones of this job, unless it has candidates already.
+
+        Their trainings are outcomes that read no tokens. The candidates count neither as done nor in the total.
+
+        Args:
+            frontier: that of these candidates.
+
+        Raises:
+            LeaseLostError: the claim no longer holds, or the job has ended.
+        """
+        with self._writing.begin() as session:
+            job = held(session, claim)
+            if job.proposed or not found:
+                return
+            at = session.scalar(select(now())) or 0.0
+            job.proposed = len(found)
+            shown = [_taken_over(session, job, number, one, earlier, at) for number, one in enumerate(found, 1)]
+            trainings = [(number, row) for number, one in enumerate(found, 1) for row in one.trainings]
+            for number, row in sorted(trainings, key=lambda pair: pair[1].outcome or 0):
+                job.outcomes += 1
+                copy_training(session, job, number, row, at)
+            standing = replace(frontier.standing(), entered=frontier.members)
+            moved_frontier(session, job, standing)
+            write_progress(session, job, standing, at)
+            session.flush()
+            for one in shown:
+                announce(session, job.id, EventKind.CANDIDATE, one)
+            change = {"entered": list(standing.entered), "left": [], "size": standing.size}
+            announce(session, job.id, EventKind.FRONTIER, {**change, "hypervolume": job.hypervolume, "done": job.done})
+
     def artifacts(self, job_id: str) -> set[str]:
         """Return the keys of the artifacts that a job refers to: weights of candidates, checkpoints of trainings."""
         kept = set()
@@ -57,3 +99,22 @@ class Resuming(Transactions):
                 query = select(reference).where(table.job_id == job_id, text(f"{column} IS NOT NULL"))
                 kept |= {str(one["key"]) for one in session.scalars(query)}
         return kept
+
+
+def _taken_over(
+    session: Session, job: JobRecord, number: int, one: TakenOver, earlier: str, at: float
+) -> dict[str, Any]:
+    """Insert a candidate of an earlier job, and return what its event holds."""
+    shown = {
+        "number": number,
+        "state": CandidateState.SUCCEEDED,
+        "genome": one.genome,
+        "variation": Variation.WARM_START,
+        "baseline": one.baseline,
+        "choice": {"reason": Reason.WARM_START, "by": f"candidate {one.number} of job {earlier}"},
+        **asdict(one.summary),
+    }
+    hidden = {"job_id": job.id, "digest": one.digest, "created_at": at, "finished_at": at}
+    session.execute(insert(CandidateRecord).values(**shown, **hidden))
+    answer_injection(session, job, one.digest, number)
+    return {**shown, "parents": [], "failure": None, "frontier": False, "done": job.done}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from search.observations import Summary
 
 
 @dataclass(frozen=True)
@@ -92,3 +95,14 @@ class PastTraining(NamedTuple):
     spent: int
     outcome: int | None
     checkpoint: dict[str, Any] | None
+
+
+class TakenOver(NamedTuple):
+    """A candidate of an earlier search that becomes one of a new search; `number` is the one that it had."""
+
+    number: int
+    genome: str
+    digest: str
+    baseline: str | None
+    summary: Summary
+    trainings: list[PastTraining]

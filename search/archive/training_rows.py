@@ -12,7 +12,7 @@ from sqlalchemy import insert, null, select, update
 from sqlalchemy.orm import Session
 
 from evaluator.evaluation import Evaluation
-from search.archive.runner_values import InFlight
+from search.archive.runner_values import InFlight, PastTraining
 from search.archive.schema.engine import now
 from search.archive.schema.tables import CandidateRecord, HistoryRecord, InjectionRecord, JobRecord, TrainingRecord
 from search.archive.values import CandidateState
@@ -28,10 +28,10 @@ def begin_training(session: Session, job: JobRecord, begun: InFlight) -> None:
     session.execute(insert(TrainingRecord).values(job_id=job.id, **values, created_at=now()))
 
 
-def answer_injection(session: Session, job: JobRecord, digest: str) -> None:
-    """Give the injection of this architecture, if there is one, the number of the latest candidate."""
+def answer_injection(session: Session, job: JobRecord, digest: str, number: int) -> None:
+    """Give the injection of this architecture, if there is one, the number of its candidate."""
     i = InjectionRecord
-    session.execute(update(i).where(i.job_id == job.id, i.digest == digest).values(number=job.proposed))
+    session.execute(update(i).where(i.job_id == job.id, i.digest == digest).values(number=number))
 
 
 def count_outcome(job: JobRecord, candidate: CandidateRecord, training: TrainingRecord, evaluation: Evaluation) -> None:
@@ -51,6 +51,24 @@ def write_progress(session: Session, job: JobRecord, standing: Standing, at: flo
     columns = ("done", "tokens", "hypervolume", "frontier_size")
     point = {name: getattr(job, name) for name in columns}
     session.execute(insert(HistoryRecord).values(job_id=job.id, outcome=job.outcomes, at=at, **point))
+
+
+def copy_training(session: Session, job: JobRecord, number: int, row: PastTraining, at: float) -> None:
+    """Insert a training of an earlier job as the latest outcome of this one. It reads no tokens here."""
+    values = {
+        "job_id": job.id,
+        "number": number,
+        "seed": row.seed,
+        "tokens": row.tokens,
+        "purpose": Purpose.WARM_START,
+        "state": row.state,
+        "spent": 0,
+        "outcome": job.outcomes,
+        "metrics": row.metrics,
+        "created_at": at,
+        "finished_at": at,
+    }
+    session.execute(insert(TrainingRecord).values(**values))
 
 
 def write_outcome(training: TrainingRecord, evaluation: Evaluation, outcome: int, at: float) -> None:

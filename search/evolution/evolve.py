@@ -19,7 +19,7 @@ from genome import Genome, Space, digest
 from search.algorithms import ALGORITHMS
 from search.algorithms.algorithm import Choice, Costs, CostsOf, Outcome, Past, Trial
 from search.evolution.genome_operators import Draft
-from search.evolution.initial_design import Design, initial_design
+from search.evolution.initial_design import initial_design, rest_of_design
 from search.evolution.promotion import Promotions, spent
 from search.evolution.proposal import Further, Proposal
 from search.evolution.repetition import Repeats
@@ -33,9 +33,6 @@ KNOWN_IN_A_ROW = 500
 
 OVER_LIMITS = 5_000
 """Genomes tried whose costs exceed a limit, after which the space counts as exhausted."""
-
-REASONS = {Variation.BASELINE: Reason.BASELINE, Variation.GIVEN: Reason.GIVEN}
-"""The reasons for what a search begins with; the others belong to the initial design."""
 
 OUT_OF_GENOMES = "the search found no further genome in its space that keeps its limits"
 
@@ -67,6 +64,7 @@ class Evolution:
         self._costs = costs
         self._seen = {one.digest for one in past.begun} if past else set()
         self._extras = {one.number for one in past.begun if one.extra} if past else set()
+        self._earlier = past.earlier if past else 0
         self._design = [] if past else initial_design(plan, rng)
         self._algorithm = ALGORITHMS[plan.algorithm](plan, rng, costs)
         self._promotions, self._repeats, self._stopping = Promotions(plan), Repeats(plan), Stopping(plan)
@@ -97,9 +95,20 @@ class Evolution:
         trial = Trial(Draft(genome), self.space, Variation.INJECTED, Choice(Reason.INJECTED, by=by or None))
         return self._begun(trial, digest(genome, self.space), self._costs(genome, self.space), 0, 0)
 
+    def take_over(self, past: Past) -> None:
+        """Learn from an earlier search, before anything is asked. Its candidates are extra ones."""
+        for one in past.begun:
+            self._seen.add(one.digest)
+            self._extras.add(one.number)
+            self._earlier += 1
+            trial = Trial(Draft(one.genome), self.space, Variation.WARM_START, Choice(Reason.WARM_START))
+            self._algorithm.begin(one.number, trial, one.costs)
+        for outcome in past.outcomes:
+            self.tell(outcome)
+
     def _new(self) -> Proposal | None:
         genes = repaired = known = over = 0
-        for trial in chain(self._initial(), self._algorithm.trials(self.space, self.proposed)):
+        for trial in chain(self._initial(), self._algorithm.trials(self.space, self.proposed + self._earlier)):
             genes += trial.draft.genes
             repaired += trial.draft.repaired
             key = digest(trial.draft.genome, trial.space)
@@ -123,7 +132,7 @@ class Evolution:
     def prepare(self) -> None:
         """Do work for the next `ask` while no worker waits for a genome."""
         if not self._design and self.proposed < self._plan.candidates:
-            self._algorithm.prepare(self.space, self.proposed)
+            self._algorithm.prepare(self.space, self.proposed + self._earlier)
 
     def tell(self, outcome: Outcome) -> None:
         """Report the outcome of a training."""
@@ -146,10 +155,11 @@ class Evolution:
         bits = PCG64()
         bits.state = state["rng"]
         evolution = cls(plan, Generator(bits), costs, past=past)
-        evolution._design = [Design.from_json(row) for row in _design(state)]
+        evolution._design = rest_of_design(state)
         evolution._stopping.restore(state.get("stopping", evolution._stopping.state()))
         for number, tokens, purpose in past.trainings:
-            evolution._begin(number, tokens, purpose)
+            if purpose != Purpose.WARM_START:
+                evolution._begin(number, tokens, purpose)
         for outcome in past.outcomes:
             evolution._learn(outcome)
         evolution._algorithm.restore(state, past)
@@ -163,17 +173,18 @@ class Evolution:
             self._promotions.begin(number, tokens)
 
     def _learn(self, outcome: Outcome) -> None:
-        self._stopping.tell()
         if outcome.tokens is None:
             self._repeats.tell(outcome)
+        if outcome.earlier:
+            return
+        self._stopping.tell()
         if not outcome.repeated:
             self._promotions.tell(outcome)
 
     def _initial(self) -> Iterator[Trial]:
         while self._design:
             one = self._design.pop(0)
-            choice = Choice(REASONS.get(one.variation, Reason.DESIGN))
-            yield Trial(Draft(one.genome), self.space, one.variation, choice, baseline=one.baseline)
+            yield Trial(Draft(one.genome), self.space, one.variation, Choice(one.reason), baseline=one.baseline)
 
     def _begun(self, trial: Trial, key: str, costs: Costs, genes: int, repaired: int) -> Proposal:
         grown = None if trial.space is self.space else trial.space
@@ -203,10 +214,3 @@ class Evolution:
             costs=costs,
             choice=trial.choice,
         )
-
-
-def _design(state: dict[str, Any]) -> list[Any]:
-    """Return the rest of the initial design; older states hold the names and genomes of baselines alone."""
-    if "design" in state:
-        return list(state["design"])
-    return [[Variation.BASELINE, text, name] for name, text in state["baselines"]]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.random import Generator
 
 from genome import Genome, Space
-from search.origin import Variation
+from search.origin import Reason, Variation
 from search.plan import Plan
 
 CHANNEL_MIXER = "GMemless"
 """The class that stands between the LIVs of an alternating stack, as the feed-forward layers of a transformer do."""
+
+REASONS = {Variation.BASELINE: Reason.BASELINE, Variation.GIVEN: Reason.GIVEN}
+"""The reasons for what a search begins with; the others belong to the initial design."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class Design:
     genome: Genome
     baseline: str | None = None
 
+    @property
+    def reason(self) -> Reason:
+        """The reason why it was chosen."""
+        return REASONS.get(self.variation, Reason.DESIGN)
+
     def to_json(self) -> list[Any]:
         return [self.variation, str(self.genome), self.baseline]
 
@@ -35,6 +43,13 @@ class Design:
     def from_json(cls, row: Sequence[Any]) -> Design:
         variation, text, baseline = row
         return cls(Variation(variation), Genome.parse(text), baseline)
+
+
+def rest_of_design(state: Mapping[str, Any]) -> list[Design]:
+    """Return what is left of the initial design; older states hold the names and genomes of baselines alone."""
+    if "design" in state:
+        return [Design.from_json(row) for row in state["design"]]
+    return [Design(Variation.BASELINE, Genome.parse(text), name) for name, text in state["baselines"]]
 
 
 def initial_design(plan: Plan, rng: Generator) -> list[Design]:

@@ -42,6 +42,7 @@ class Repeats:
         self._found: dict[int, list[list[float]]] = {}
         self._begun: dict[int, int] = {}
         self._told = 0
+        self._earlier: set[int] = set()
 
     def begin(self, number: int) -> None:
         """Learn that a repeat began."""
@@ -49,7 +50,9 @@ class Repeats:
 
     def tell(self, outcome: Outcome) -> None:
         """Learn from the outcome of a training on the whole budget."""
-        self._told += 1
+        self._told += not outcome.earlier
+        if outcome.earlier:
+            self._earlier.add(outcome.number)
         if outcome.feasible and outcome.objectives is not None:
             self._found.setdefault(outcome.number, []).append(outcome.objectives)
 
@@ -58,7 +61,8 @@ class Repeats:
         if sum(self._begun.values()) >= int(self._repeats * self._told):
             return None
         numbers = [number for number in self._found if not self._in_flight(number)]
-        uncertain = [n for n, doubtful in zip(numbers, self._doubtful(numbers), strict=True) if doubtful]
+        doubtful = zip(numbers, self._doubtful(numbers), strict=True)
+        uncertain = [n for n, doubt in doubtful if doubt and n not in self._earlier]
         if not uncertain:
             return None
         number = min(uncertain, key=lambda n: (len(self._found[n]), n))

@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluator.budget import Budget
 from evaluator.schedule import stable_steps
-from search.plan.parts import Finish, Rungs
+from search.plan.parts import Finish, Rungs, Stop
 
 BASELINES_EXPECTED = 2
 """Baselines that most spaces can express."""
@@ -18,7 +18,7 @@ def expected_tokens(plan: Mapping[str, Any]) -> int:
     """Estimate the training tokens of a whole search from its plan as JSON, of which fields may be missing.
 
     It counts every candidate on the lowest rung, the share that goes on, repeats, and the honest finish of as many
-    members of the frontier as the plan allows.
+    members of the frontier as the plan allows. A rule that stops the search by tokens bounds all but the finish.
     """
     budget = Budget.model_validate(plan["budget"])
     rungs, finish = Rungs.model_validate(plan.get("rungs", {})), Finish.model_validate(plan.get("finish", {}))
@@ -33,7 +33,9 @@ def expected_tokens(plan: Mapping[str, Any]) -> int:
     repeats = plan.get("repeats", 0.0)
     repeated = whole * repeats / (1 - repeats) if repeats < 1 else whole
     finished = finish.seeds * (baselines + min(finish.members, whole))
-    return tokens + int(repeated + finished) * budget.tokens
+    tokens += int(repeated) * budget.tokens
+    stop = Stop.model_validate(plan.get("stop", {})).tokens
+    return min(tokens, stop or tokens) + finished * budget.tokens
 
 
 def spent_above(budget: Budget, below: int, above: int) -> int:

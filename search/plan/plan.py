@@ -67,6 +67,10 @@ class Plan(Value):
         default=(), max_length=MAX_GENOMES, description="genomes to train first, after the baselines"
     )
 
+    warm_start: str | None = Field(
+        default=None, max_length=64, description="id of an earlier search whose trainings are taken over"
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         try:

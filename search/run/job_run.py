@@ -31,6 +31,7 @@ from search.run.finish import finishing
 from search.run.request import request_of
 from search.run.resumption import Resumption
 from search.run.sweeping import delete, sweep
+from search.run.taking_over import frontier_of, taken_over
 
 CostsUnder = Callable[[Plan], CostsOf]
 """Returns a function from a genome and its space to its static metrics under a plan."""
@@ -88,12 +89,17 @@ class JobRun:
         missing = [metric for metric in plan.objectives if metric not in corner]
         if missing:
             raise ValueError(f"the hypervolume reference lacks {', '.join(missing)}")
-        resumption = Resumption.read(archive, claim.job_id, plan, space)
-        frontier = Frontier([corner[metric] for metric in plan.objectives], resumption.points)
+        far = [corner[metric] for metric in plan.objectives]
         if not claim.reference:
             archive.set_reference(claim, {metric: float(corner[metric]) for metric in plan.objectives})
+        if claim.evolution is None and plan.warm_start is not None:
+            found = taken_over(archive, plan.warm_start, plan, space, costs(plan))
+            archive.take_over(claim, plan.warm_start, found, frontier_of(found, plan, far))
+        resumption = Resumption.read(archive, claim.job_id, plan, space)
+        frontier = Frontier(far, resumption.points)
         if claim.evolution is None:
             evolution = Evolution(plan, Generator(PCG64(plan.seed)), costs(plan), space)
+            evolution.take_over(resumption.past)
         else:
             evolution = Evolution.restore(plan, claim.evolution, resumption.past, costs(plan))
         run = cls(archive, claim, evolution, frontier, resumption, artifacts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from itertools import repeat
 from typing import NamedTuple
 
@@ -50,6 +51,17 @@ class Journey:
         self.outcomes: list[Outcome] = []
         self.in_flight: list[UnderWay] = []
         self.made: list[tuple[object, ...]] = []
+
+    def take_over(self, genomes: Iterable[Genome]) -> None:
+        """Begin with what an earlier search found."""
+        space = self.evolution.space
+        for number, genome in enumerate(genomes, 1):
+            costs = twin_costs(self.plan)(genome, space)
+            self.begun.append(Begun(number, genome, digest(genome, space), costs, extra=True, earlier=True))
+            point = objectives(analytic(genome), self.plan)
+            self.outcomes += [Outcome(number, genome, point, repeated=again, earlier=True) for again in (False, True)]
+            self.trainings.append((number, self.plan.budget.tokens, Purpose.WARM_START))
+        self.evolution.take_over(Past(list(self.begun), list(self.outcomes), space, list(self.trainings)))
 
     def step(self, choice: int) -> None:
         if choice == 11:

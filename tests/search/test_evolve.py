@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genome import Genome, Space, decode, require_legal
+from genome import Genome, Space, decode, require_legal, sample
 from genome.variation.class_sampling import Level
 from search.algorithms.algorithm import Outcome
 from search.evolution.evolve import Evolution
@@ -45,15 +45,24 @@ INVENTIVE = Plan(
     plan=st.sampled_from([PLAN, INVENTIVE]),
     algorithm=st.sampled_from(AlgorithmName),
     repeats=st.sampled_from([0.0, 0.5]),
+    earlier=st.sampled_from([0, 3, 9]),
     stop=st.sampled_from([Stop(), Stop(tokens=15 * 200 * 16 * 128), Stop(stagnation=2)]),
 )
 def test_an_interrupted_search_goes_on_bit_for_bit(
-    seed: int, script: list[int], cut: int, plan: Plan, algorithm: AlgorithmName, repeats: float, stop: Stop
+    seed: int,
+    script: list[int],
+    cut: int,
+    plan: Plan,
+    algorithm: AlgorithmName,
+    repeats: float,
+    earlier: int,
+    stop: Stop,
 ) -> None:
     rungs = RUNGS if algorithm in WITH_RUNGS else Rungs()
     changes = {"algorithm": algorithm, "stacks": 0.05, "rungs": rungs, "repeats": repeats, "stop": stop}
     plan = plan.model_copy(update=changes)
     whole = Journey(begun(plan, seed), plan)
+    whole.take_over({sample(plan.liv_space, np.random.default_rng(n)).genome: n for n in range(earlier)})
     for choice in script[:cut]:
         whole.step(choice)
     other = whole.resumed()

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from evaluator.metrics import COSTS, DECODE_MS, MetricKind
 from evaluator.tasks.recall import RecallTask
 from search.plan import Plan
+from search.plan.expected import expected_tokens
 from search.plan.presets import PRESETS, merged
 
 STORED: dict[str, Any] = {
@@ -55,7 +56,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
     assert plan.task == RecallTask(symbols=16, pairs=4)
     added = {"algorithm": "surrogate", "stacks": 0.1, "budget": {**STORED["budget"], "cooldown": 0.2}}
     added |= {"rungs": {"tokens": [], "promoted": 0.25}, "repeats": 0, "finish": {"seeds": 0, "members": 8}}
-    added |= {"genomes": [], "stop": {"tokens": None, "seconds": None, "stagnation": None}}
+    added |= {"warm_start": None, "genomes": [], "stop": {"tokens": None, "seconds": None, "stagnation": None}}
     assert plan.model_dump(mode="json") == STORED | added
 
 
@@ -148,3 +149,14 @@ def test_no_preset_minimises_a_time_that_is_measured_while_other_workers_train(p
 
     assert DECODE_MS.name in measured
     assert measured.isdisjoint(PRESETS[preset].objectives)
+
+
+def test_a_stop_by_tokens_bounds_what_is_expected_of_the_search_but_not_of_its_finish() -> None:
+    plan = merged("laptop", {"finish": {"seeds": 0}}).model_dump(mode="json")
+    every = expected_tokens(plan)
+    stopped = expected_tokens(plan | {"stop": {"tokens": every // 2}})
+    finish = {"seeds": 1, "members": 1}
+    assert stopped == every // 2
+    assert expected_tokens(plan | {"stop": {"tokens": 2 * every}}) == every
+    each = PRESETS["laptop"].budget.tokens
+    assert expected_tokens(plan | {"stop": {"tokens": every // 2}, "finish": finish}) == stopped + 3 * each

@@ -12,6 +12,7 @@ from api.web.deps import ArchiveDep, IdempotencyKey, JobDep, JobId, PageSize, Pa
 from api.web.problems import refuse_fault
 from api.web.schemas import History, JobPage, JobRequest, JobView, Points
 from api.web.submission import plan_of
+from api.web.warm_start import require_comparable
 from search.archive.values import Action, Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -28,6 +29,7 @@ def submit(
 ) -> Job:
     """Submit a search. It is queued until a runner claims it. Its state is at the address in the Location header."""
     plan = plan_of(body, settings.corpora)
+    require_comparable(plan, archive)
     job = archive.create_job(plan, body.name or body.preset, idempotency_key)
     response.headers["Location"] = str(request.url_for("job", job_id=job.id).path)
     response.headers["Retry-After"] = "1"
