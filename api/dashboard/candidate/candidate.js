@@ -27,6 +27,7 @@ const ORIGINS = {
   baseline: "a baseline",
   given: "given with the plan",
   injected: "given while the search ran",
+  "warm start": "from an earlier search",
   stack: "a stack of one class",
   "alternating stack": "one class and the channel mixer in turn",
   mutation: "by mutation",

@@ -6,6 +6,7 @@ const REASONS = {
   baseline: "Chosen as a baseline, to compare the others with.",
   given: "Chosen because the plan names its genome.",
   injected: "Injected while the search ran",
+  "warm start": "Taken over from an earlier search, which trained it.",
   "initial design": "Chosen as a part of the initial design.",
   sampling: "Drawn at random, because there was nothing to choose by.",
   selection: "Chosen because its parents were selected.",

@@ -13,6 +13,7 @@ const MEANINGS = {
   promotion: "more tokens, because the training on fewer tokens was promising",
   "re-evaluation": "the same tokens with another seed, because its place on the frontier was uncertain",
   "honest finish": "from scratch with a seed that the search never used; it decides nothing in the search",
+  "warm start": "taken over from an earlier search, without training again",
 };
 
 /** The loss curves of a candidate's trainings over common axes, with a key if there are several. */
