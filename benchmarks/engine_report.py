@@ -36,7 +36,7 @@ The real runner runs one job of random genomes with workers that need no time, o
 is what follows an outcome: it is compared with the frontier and recorded, and the next candidate is proposed, recorded
 and submitted. Wanted: 500 results a second, and 10,000 candidates in flight. "Begun" counts the candidates that were
 proposed and recorded before the first result. Memory is the growth of the process. 10,000 in flight are no burden, but
-the 500 are not reached: a result takes two transactions of about seven statements each, and more time goes into
+the 500 are not reached: a result takes two transactions of several statements each, and more time goes into
 building them than into SQLite.
 
 {recorded}
