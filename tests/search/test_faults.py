@@ -69,7 +69,7 @@ def test_nothing_is_lost_and_nothing_counts_twice(archive: Archive, url: str, tm
     assert len(killed) >= WORKERS
     assert job.failed == sum(row.state is CandidateState.FAILED for row in rows)
     counts = Counter(training.purpose for training in every)
-    assert all(counts[purpose] for purpose in Purpose)
+    assert counts.keys() == set(Purpose) - {Purpose.WARM_START}
     finalists = {number for number, own in trainings.items() if any(t.purpose is Purpose.FINISH for t in own)}
     assert counts[Purpose.FINISH] == 3 * len(finalists)
     store = Artifacts(str(tmp_path / "artifacts"))
