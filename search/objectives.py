@@ -86,8 +86,8 @@ class Frontier:
         First the best one by the first objective, then by the hypervolume that would be lost without each.
         """
         members = self.members
-        if not members:
-            return []
+        if len(members) < 2:
+            return list(members)
         first = min(members, key=lambda number: self._points[number][0])
         lost_K = moocore.hv_contributions(self._scaled(members), ref=np.ones(len(self._reference)))
         order = [members[int(k)] for k in np.argsort(-lost_K, kind="stable")]

@@ -91,6 +91,30 @@ def test_members_whose_place_is_uncertain_get_further_seeds_and_their_mean_count
         assert rows[number].metrics["bits_per_byte_stderr"] > 0
 
 
+@pytest.mark.parametrize("algorithm", ["random", "surrogate"])
+@pytest.mark.parametrize(
+    "objectives",
+    [
+        ("bits_per_byte",),
+        ("parameters", "cache_bytes"),
+        ("cache_bytes", "decode_ms"),
+        ("parameters", "bits_per_byte", "cache_bytes", "train_seconds"),
+    ],
+)
+@pytest.mark.usefixtures("small_pool")
+def test_any_objectives_have_rungs_repeats_and_a_finish(
+    bench: Bench, plan: Plan, objectives: tuple[str, ...], algorithm: str
+) -> None:
+    changes = {"objectives": objectives, "algorithm": algorithm, "rungs": {"tokens": [20 * 16 * 128]}, "candidates": 20}
+    job_id = bench.queue(Plan.model_validate({**plan.model_dump(mode="json"), **changes}))
+    bench.runner(lambda: Twin(2)).run_until_idle()
+    job = bench.archive.job(job_id)
+    assert (job.state, job.why, job.done) == (JobState.SUCCEEDED, "", 20)
+    finished = {number for number, _ in of(bench, job_id, Purpose.FINISH)}
+    assert len(finished) == len(of(bench, job_id, Purpose.FINISH)) / 3 >= 2
+    assert len(of(bench, job_id, Purpose.PROMOTION)) == 4
+
+
 def test_a_failure_in_the_finish_fails_no_candidate(bench: Bench, plan: Plan) -> None:
     def fails(request: Request) -> Failure | None:
         return Failure.KILLED if request.seed >= HELD_OUT else None
