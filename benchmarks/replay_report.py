@@ -12,10 +12,10 @@ INTRODUCTION = """# Algorithms compared by replay
 `python benchmarks/replay.py` wrote this page on {date}. Intervals of 95 % over the seeds of a row.
 
 Each cell is the hypervolume of the frontier that a search reports, in one box for all rows, as a share of the best
-frontier that all these searches together found. A search sees qualities with noise; the noiseless qualities count.
-Costs count by their logarithm. The box ends at the median quality of random genomes. "Best quality" is the lowest
-noiseless bits per byte among the first {target} trainings; "ask" is the median time until a free worker gets its next
-genome, after the pool was bred while all workers were busy.
+frontier that all these searches together found. A column is a budget: the tokens of so many full trainings. A search
+sees qualities with noise; the noiseless qualities count. Costs count by their logarithm. The box ends at the median
+quality of random genomes. "Best quality" is the lowest noiseless bits per byte within the tokens of {target} trainings;
+"ask" is the median time until a free worker gets its next genome, after the pool was bred while all workers were busy.
 
 The qualities come from boosted trees over {trainings} real trainings of the `laptop` space (80 steps of 16 × 64 bytes,
 `benchmarks/data/trainings.parquet`), made by `benchmarks/trainings.py`. On trainings that a fit has not seen, the
