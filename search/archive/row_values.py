@@ -24,9 +24,7 @@ from search.plan.expected import expected_tokens
 def job_value(row: JobRecord, alive: bool) -> Job:
     """Return a job; `alive` says whether a runner holds an unexpired lease on it."""
     busy = row.running if alive else 0
-    expected = max(row.tokens, expected_tokens(row.plan))
-    if row.state in TERMINAL:
-        expected = row.tokens
+    expected = row.tokens if row.state in TERMINAL else max(row.tokens, expected_tokens(row.plan))
     return Job(
         id=row.id,
         name=row.name,

@@ -82,9 +82,10 @@ class Repeats:
         counts_N = np.array([len(self._found[number]) for number in numbers])
         on_N = moocore.is_nondominated(means_ND) & (counts_N < MOST_SEEDS)
         doubtful_N = np.zeros(len(numbers), bool)
+        noise = self._noise(means_ND[:, d])
         for n in np.flatnonzero(on_N):
             worse_D = means_ND[n].copy()
-            worse_D[d] += self._noise(means_ND[:, d]) / math.sqrt(counts_N[n])
+            worse_D[d] += noise / math.sqrt(counts_N[n])
             others_ND = np.delete(means_ND, n, axis=0)
             doubtful_N[n] = bool((others_ND <= worse_D).all(axis=1).any())
         return doubtful_N
