@@ -3,28 +3,16 @@
 import { get, jobPath } from "./api.js";
 import { el } from "./dom.js";
 
-const PLAIN = [
-  "number",
-  "state",
-  "frontier",
-  "feasible",
-  "baseline",
-  "variation",
-  "genome",
-  "failure",
-  "tokens",
-  "seeds",
-];
-
 /** All candidates as CSV, one line each. */
 export function asCsv(points) {
   const { columns } = points;
+  const plain = Object.keys(columns).filter((name) => name !== "metrics");
   const metrics = Object.keys(columns.metrics);
   const line = (row) => [
-    ...PLAIN.map((name) => columns[name][row]),
+    ...plain.map((name) => columns[name][row]),
     ...metrics.map((name) => columns.metrics[name][row]),
   ];
-  const lines = [[...PLAIN, ...metrics], ...columns.number.map((_, row) => line(row))];
+  const lines = [[...plain, ...metrics], ...columns.number.map((_, row) => line(row))];
   return lines.map((cells) => cells.map(quoted).join(",")).join("\r\n") + "\r\n";
 }
 
