@@ -73,3 +73,6 @@ COSTS = (PARAMETERS, CACHE_BYTES, FLOPS_PER_TOKEN, DECODE_MS, TRAIN_SECONDS)
 
 STATIC = frozenset(metric.name for metric in COSTS if metric.kind is MetricKind.STATIC)
 """The names of the metrics that are exact before a genome is trained."""
+
+MEASURED = frozenset(metric.name for metric in COSTS if metric.kind is MetricKind.MEASURED)
+"""The names of the metrics that a clock gives, and that two trainings of a genome do not share."""

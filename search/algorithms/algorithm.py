@@ -114,7 +114,7 @@ class Past:
         begun: all candidates, in the order of their numbers.
         outcomes: of their trainings that ended, in the order in which they were told.
         space: the space with all classes invented so far.
-        trainings: number, tokens and purpose of every training that began.
+        trainings: number, tokens and purpose of every training that began, in the order in which they began.
     """
 
     begun: Sequence[Begun]

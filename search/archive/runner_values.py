@@ -93,6 +93,7 @@ class PastTraining(NamedTuple):
     state: str
     metrics: dict[str, float]
     spent: int
+    begun: int
     outcome: int | None
     checkpoint: dict[str, Any] | None
 

@@ -24,7 +24,8 @@ from search.origin import Purpose
 def begin_training(session: Session, job: JobRecord, begun: InFlight) -> None:
     """Insert a training that is under way."""
     job.running += 1
-    values = {**begun.shown(), "spent": begun.spent, "state": CandidateState.RUNNING}
+    place = job.running + job.outcomes
+    values = {**begun.shown(), "spent": begun.spent, "begun": place, "state": CandidateState.RUNNING}
     session.execute(insert(TrainingRecord).values(job_id=job.id, **values, created_at=now()))
 
 
@@ -63,6 +64,7 @@ def copy_training(session: Session, job: JobRecord, number: int, row: PastTraini
         "purpose": Purpose.WARM_START,
         "state": row.state,
         "spent": 0,
+        "begun": job.outcomes,
         "outcome": job.outcomes,
         "metrics": row.metrics,
         "created_at": at,

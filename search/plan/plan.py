@@ -10,7 +10,7 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from evaluator.budget import Budget
 from evaluator.fields import AnyTask, MetricName, field_fault
-from evaluator.metrics import CACHE_BYTES, PARAMETERS
+from evaluator.metrics import CACHE_BYTES, MEASURED, PARAMETERS
 from evaluator.tasks.text import TextTask
 from evaluator.value import FieldError, Value
 from genome import Genome, Shape, Space, digest, named, require_legal
@@ -59,6 +59,13 @@ class Plan(Value):
     repeats: FiniteFloat = Field(
         default=0.0, ge=0, le=1, description="share of the trainings that repeat uncertain members of the frontier"
     )
+    lag: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="outcomes are told in the order in which trainings began, each exactly so many trainings later, so "
+        "that any number of workers makes the same search; absent, they are told as they come",
+    )
     stop: Stop = Stop()
     finish: Finish = Finish()
     seed: int = Field(default=0, ge=0, le=SEEDS - 1, description="seed of the search and of its first trainings")
@@ -80,6 +87,7 @@ class Plan(Value):
             self._require_rungs()
             self._require_genomes()
             self._require_expectation()
+            self._require_order()
         except FieldError as error:
             raise field_fault(error, type(self).__name__) from None
         return self
@@ -134,6 +142,18 @@ class Plan(Value):
                 ("stop", "stagnation"),
                 f"algorithm {self.algorithm} expects no improvement; legal: {AlgorithmName.SURROGATE}",
             )
+
+    def _require_order(self) -> None:
+        """Check that nothing which the clock decides steers a search that any number of workers makes alike."""
+        if self.lag is None:
+            return
+        if self.stop.seconds is not None:
+            raise FieldError(
+                ("stop", "seconds"), "with a lag, the clock must not end the search; leave one of them out"
+            )
+        for n, name in enumerate(self.objectives):
+            if name in MEASURED:
+                raise FieldError(("objectives", n), f"with a lag, no objective may be a time, as {name} is")
 
     def _require_genomes(self) -> None:
         """Check that the given genomes are legal, that no two are alike, and that there are candidates for all."""

@@ -22,6 +22,7 @@ from search.archive import Archive
 from search.archive.errors import LeaseLostError
 from search.archive.runner_values import Claim, InFlight, TrainingKey, Waiting
 from search.evolution.evolve import Evolution
+from search.evolution.ordering import kind_of_evolution
 from search.evolution.proposal import Proposal
 from search.objectives import Frontier, judged, objectives
 from search.observations import Observations, Summary, outcome
@@ -98,10 +99,10 @@ class JobRun:
         resumption = Resumption.read(archive, claim.job_id, plan, space)
         frontier = Frontier(far, resumption.points)
         if claim.evolution is None:
-            evolution = Evolution(plan, Generator(PCG64(plan.seed)), costs(plan), space)
+            evolution = kind_of_evolution(plan)(plan, Generator(PCG64(plan.seed)), costs(plan), space)
             evolution.take_over(resumption.past)
         else:
-            evolution = Evolution.restore(plan, claim.evolution, resumption.past, costs(plan))
+            evolution = kind_of_evolution(plan).restore(plan, claim.evolution, resumption.past, costs(plan))
         run = cls(archive, claim, evolution, frontier, resumption, artifacts)
         run._store.require_writable()
         run.sweep()

@@ -73,7 +73,9 @@ class Resumption:
                 begun=begun,
                 outcomes=_outcomes(plan, searching, genomes),
                 space=space,
-                trainings=[(row.number, row.tokens, row.purpose) for row in searching],
+                trainings=[
+                    (row.number, row.tokens, row.purpose) for row in sorted(searching, key=lambda one: one.begun)
+                ],
             ),
             observations=observations,
             points={number: point for number, point in points.items() if point is not None},

@@ -12,6 +12,7 @@ import numpy as np
 from genome import Genome, Space, digest, sample
 from search.algorithms.algorithm import Begun, Outcome, Past
 from search.evolution.evolve import Evolution
+from search.evolution.ordering import kind_of_evolution
 from search.evolution.proposal import Further, Proposal
 from search.objectives import objectives
 from search.origin import EXTRA, Purpose
@@ -21,7 +22,7 @@ from tests.search.twin import analytic, twin_costs
 
 def begun(plan: Plan, seed: int = 0) -> Evolution:
     """Return a new search whose static costs follow the formula of the twin."""
-    return Evolution(plan, np.random.Generator(np.random.PCG64(seed)), twin_costs(plan))
+    return kind_of_evolution(plan)(plan, np.random.Generator(np.random.PCG64(seed)), twin_costs(plan))
 
 
 def asked(evolution: Evolution) -> Proposal:
@@ -73,6 +74,11 @@ class Journey:
         else:
             self._tell(self.in_flight.pop(choice % len(self.in_flight)), choice)
 
+    def step_tell(self, place: int) -> None:
+        """Tell the outcome of one of the trainings in flight, which depends on nothing else."""
+        one = self.in_flight.pop(place)
+        self._tell(one, 4 + (one.number * 7 + one.tokens) % 7)
+
     def _tell(self, one: UnderWay, choice: int) -> None:
         missing = 1 - one.tokens / self.plan.budget.tokens
         point = [round(x + missing, 1) for x in objectives(analytic(one.genome), self.plan)]  # with ties
@@ -119,8 +125,8 @@ class Journey:
         """Return the journey that goes on from what an archive would hold."""
         state = json.loads(json.dumps(self.evolution.state(), allow_nan=False))
         space = Space.from_json(json.loads(json.dumps(self.evolution.space.to_json())))
-        past = Past(list(self.begun), list(self.outcomes), space, sorted(self.trainings))
-        copy = Journey(Evolution.restore(self.plan, state, past, twin_costs(self.plan)), self.plan)
+        past = Past(list(self.begun), list(self.outcomes), space, list(self.trainings))
+        copy = Journey(kind_of_evolution(self.plan).restore(self.plan, state, past, twin_costs(self.plan)), self.plan)
         copy.begun, copy.outcomes, copy.trainings = list(self.begun), list(self.outcomes), list(self.trainings)
         copy.in_flight, copy.made = list(self.in_flight), list(self.made)
         return copy

@@ -47,6 +47,7 @@ INVENTIVE = Plan(
     repeats=st.sampled_from([0.0, 0.5]),
     earlier=st.sampled_from([0, 3, 9]),
     stop=st.sampled_from([Stop(), Stop(tokens=15 * 200 * 16 * 128), Stop(stagnation=2)]),
+    lag=st.sampled_from([None, None, 1, 4]),
 )
 def test_an_interrupted_search_goes_on_bit_for_bit(
     seed: int,
@@ -57,9 +58,10 @@ def test_an_interrupted_search_goes_on_bit_for_bit(
     repeats: float,
     earlier: int,
     stop: Stop,
+    lag: int | None,
 ) -> None:
     rungs = RUNGS if algorithm in WITH_RUNGS else Rungs()
-    changes = {"algorithm": algorithm, "stacks": 0.05, "rungs": rungs, "repeats": repeats, "stop": stop}
+    changes = {"algorithm": algorithm, "stacks": 0.05, "rungs": rungs, "repeats": repeats, "stop": stop, "lag": lag}
     plan = plan.model_copy(update=changes)
     whole = Journey(begun(plan, seed), plan)
     whole.take_over({sample(plan.liv_space, np.random.default_rng(n)).genome: n for n in range(earlier)})

@@ -147,7 +147,10 @@ class InjectionRecord(Record):
 
 
 class TrainingRecord(Record):
-    """One training of a candidate and its outcome. A candidate is trained once for each seed and number of tokens."""
+    """One training of a candidate and its outcome. A candidate is trained once for each seed and number of tokens.
+
+    `begun` counts the trainings of a job in the order in which they began, `outcome` in the order in which they ended.
+    """
 
     __tablename__ = "trainings"
     __table_args__ = (
@@ -165,6 +168,7 @@ class TrainingRecord(Record):
     state: Mapped[str] = mapped_column(String(16))
     attempt: Mapped[int] = mapped_column(default=1)
     spent: Mapped[int] = mapped_column(BigInteger)
+    begun: Mapped[int] = mapped_column(default=0, server_default="0")
     outcome: Mapped[int | None]
     metrics: Mapped[dict[str, float]] = mapped_column(default=dict)
     curve: Mapped[list[Any]] = mapped_column(default=list)
