@@ -10,11 +10,12 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from evaluator.budget import Budget
 from evaluator.fields import AnyTask, MetricName, field_fault
-from evaluator.metrics import CACHE_BYTES, MEASURED, PARAMETERS
+from evaluator.metrics import CACHE_BYTES, PARAMETERS
 from evaluator.tasks.text import TextTask
 from evaluator.value import FieldError, Value
 from genome import Genome, Shape, Space, digest, named, require_legal
-from search.plan.parts import WITH_RUNGS, AlgorithmName, Constraint, Finish, Rungs, SpacePlan, Stop
+from search.plan.course import require_course
+from search.plan.parts import AlgorithmName, Constraint, Finish, Rungs, SpacePlan, Stop
 
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
@@ -84,10 +85,8 @@ class Plan(Value):
             self._require_metrics()
             self.task.require_fit(self.budget)
             self._require_heads()
-            self._require_rungs()
             self._require_genomes()
-            self._require_expectation()
-            self._require_order()
+            require_course(self)
         except FieldError as error:
             raise field_fault(error, type(self).__name__) from None
         return self
@@ -118,42 +117,6 @@ class Plan(Value):
                 shape.groups(liv_class, self.liv_space.featurizer(liv_class))
             except ValueError as error:
                 raise FieldError(("head_dim",), str(error)) from None
-
-    def _require_rungs(self) -> None:
-        """Check that the rungs rise below the budget, and that the algorithm can compare trainings across them."""
-        tokens = self.rungs.tokens
-        if list(tokens) != sorted(set(tokens)):
-            raise FieldError(("rungs", "tokens"), f"the tokens of rungs must rise, not {', '.join(map(str, tokens))}")
-        for n, one in enumerate(tokens):
-            try:
-                self.budget.steps_of(one)
-            except ValueError as error:
-                raise FieldError(("rungs", "tokens", n), str(error)) from None
-            if one == self.budget.tokens:
-                raise FieldError(("rungs", "tokens", n), f"{one} is the whole budget, which follows the last rung")
-        if tokens and self.algorithm not in WITH_RUNGS:
-            legal = ", ".join(sorted(WITH_RUNGS))
-            raise FieldError(("rungs", "tokens"), f"algorithm {self.algorithm} has no rungs; those with rungs: {legal}")
-
-    def _require_expectation(self) -> None:
-        """Check that an algorithm that is to stop when it expects no improvement expects any."""
-        if self.stop.stagnation is not None and self.algorithm is not AlgorithmName.SURROGATE:
-            raise FieldError(
-                ("stop", "stagnation"),
-                f"algorithm {self.algorithm} expects no improvement; legal: {AlgorithmName.SURROGATE}",
-            )
-
-    def _require_order(self) -> None:
-        """Check that nothing which the clock decides steers a search that any number of workers makes alike."""
-        if self.lag is None:
-            return
-        if self.stop.seconds is not None:
-            raise FieldError(
-                ("stop", "seconds"), "with a lag, the clock must not end the search; leave one of them out"
-            )
-        for n, name in enumerate(self.objectives):
-            if name in MEASURED:
-                raise FieldError(("objectives", n), f"with a lag, no objective may be a time, as {name} is")
 
     def _require_genomes(self) -> None:
         """Check that the given genomes are legal, that no two are alike, and that there are candidates for all."""

@@ -1,0 +1,60 @@
+"""Checks that the parts of a plan which steer the course of a search fit together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evaluator.metrics import MEASURED
+from evaluator.value import FieldError
+from search.plan.parts import WITH_RUNGS, AlgorithmName
+
+if TYPE_CHECKING:
+    from search.plan.plan import Plan
+
+
+def require_course(plan: Plan) -> None:
+    """Check rungs, stop rules and order.
+
+    Raises:
+        FieldError: a field does not fit the others.
+    """
+    _require_rungs(plan)
+    _require_expectation(plan)
+    _require_order(plan)
+
+
+def _require_rungs(plan: Plan) -> None:
+    """Check that the rungs rise below the budget, and that the algorithm can compare trainings across them."""
+    tokens = plan.rungs.tokens
+    if list(tokens) != sorted(set(tokens)):
+        raise FieldError(("rungs", "tokens"), f"the tokens of rungs must rise, not {', '.join(map(str, tokens))}")
+    for n, one in enumerate(tokens):
+        try:
+            plan.budget.steps_of(one)
+        except ValueError as error:
+            raise FieldError(("rungs", "tokens", n), str(error)) from None
+        if one == plan.budget.tokens:
+            raise FieldError(("rungs", "tokens", n), f"{one} is the whole budget, which follows the last rung")
+    if tokens and plan.algorithm not in WITH_RUNGS:
+        legal = ", ".join(sorted(WITH_RUNGS))
+        raise FieldError(("rungs", "tokens"), f"algorithm {plan.algorithm} has no rungs; those with rungs: {legal}")
+
+
+def _require_expectation(plan: Plan) -> None:
+    """Check that an algorithm that is to stop when it expects no improvement expects any."""
+    if plan.stop.stagnation is not None and plan.algorithm is not AlgorithmName.SURROGATE:
+        raise FieldError(
+            ("stop", "stagnation"),
+            f"algorithm {plan.algorithm} expects no improvement; legal: {AlgorithmName.SURROGATE}",
+        )
+
+
+def _require_order(plan: Plan) -> None:
+    """Check that nothing which the clock decides steers a search that any number of workers makes alike."""
+    if plan.lag is None:
+        return
+    if plan.stop.seconds is not None:
+        raise FieldError(("stop", "seconds"), "with a lag, the clock must not end the search; leave one of them out")
+    for n, name in enumerate(plan.objectives):
+        if name in MEASURED:
+            raise FieldError(("objectives", n), f"with a lag, no objective may be a time, as {name} is")
