@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 
 import star
+from api.process.listening import listening
 from api.process.server import Server
 from api.process.settings import Settings
 from api.web.app import create_app
@@ -48,7 +48,7 @@ def serving(folder: Path) -> Iterator[Service]:
     archive = Archive(settings.database_url)
     archive.migrate()
     server = Server(create_app(archive, settings))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listening("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -15,6 +15,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
+from api.process.listening import listening
 from api.process.settings import Settings
 from api.process.supervisor import Supervisor, when_orphaned
 from api.web.app import create_app
@@ -56,7 +57,7 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
     archive.migrate()
     if supervised:
         when_orphaned(lambda: os.kill(os.getpid(), signal.SIGTERM))
-    with contextlib.suppress(KeyboardInterrupt), _listening(settings) as listener:
+    with contextlib.suppress(KeyboardInterrupt), listening(settings.host, settings.port) as listener:
         _announce(listener, runner, as_json)
         threading.Thread(target=_warm, name="warm", daemon=True).start()
         with Supervisor(RUNNER, _runner_settings(settings)) if runner else contextlib.nullcontext():
@@ -69,14 +70,6 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
 
 def _interrupt(sig: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _listening(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
-    except OSError as error:
-        raise OSError(f"cannot listen at {settings.host} port {settings.port}: {error.strerror}") from None
 
 
 def _announce(listener: socket.socket, runner: bool, as_json: bool) -> None:
