@@ -26,6 +26,19 @@ class Store:
 
 
 @dataclass(frozen=True)
+class Parent:
+    """A trained candidate whose weights a child begins with.
+
+    Attributes:
+        genome: its text form.
+        weights: its trained weights.
+    """
+
+    genome: str
+    weights: Artifact
+
+
+@dataclass(frozen=True)
 class Request:
     """One candidate to evaluate.
 
@@ -37,6 +50,7 @@ class Request:
         context: tokens at which the cache is counted.
         tokens: training tokens after which the candidate is cooled down and measured, a whole number of steps; None
             for all of the budget.
+        parent: a trained candidate whose weights it begins with, where the genomes agree; they lie in the store.
         checkpoint: the state before the cool-down of a shorter training with the same seed, to go on from; it lies in
             the store.
         store: where the worker writes weights, checkpoints and progress; None to keep nothing.
@@ -52,6 +66,7 @@ class Request:
     context: int = 4096
     seed: int = 0
     tokens: int | None = None
+    parent: Parent | None = None
     checkpoint: Artifact | None = None
     store: Store | None = None
 

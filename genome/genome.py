@@ -56,6 +56,11 @@ class Genome:
         segments = [Segment(s.liv_class, *w, *f) for s, w, f in zip(kept, weights, features, strict=True)]
         return Genome(tuple(segments) + (SKIPPED,) * (len(self.segments) - len(kept)))
 
+    def unchanged(self, former: Genome) -> frozenset[int]:
+        """Return the positions of the LIVs that have the same class and share in the same way as in another genome."""
+        pairs = zip(self.canonical().segments, former.canonical().segments, strict=False)
+        return frozenset(n for n, (own, other) in enumerate(pairs) if own == other != SKIPPED)
+
 
 def members(segments: tuple[Segment, ...], of: Callable[[Segment], tuple[int, int]]) -> dict[int, list[int]]:
     """List the positions of the members of each sharing group; strategy 1 shares nothing and has no group."""

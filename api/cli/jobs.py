@@ -108,6 +108,8 @@ def candidate(job: JobArgument, number: NumberArgument, url: Url = DEFAULT_URL, 
     names = ("number", "state", "genome", "variation", "parents", "frontier", "tokens", "seeds")
     facts = [(name, str(found[name])) for name in names]
     facts += [(name, measured(name, found["metrics"])) for name in metrics]
+    given = found["inherited"]
+    facts += [("inherited", f"{given['livs']} LIVs of candidate {given['candidate']}")] if given else []
     facts += [("failure", f"{found['failure']}: {found['detail']}")] if found["failure"] else []
     show_facts([*facts, ("LIVs", ", ".join(liv["name"] for liv in found["blueprint"]))])
     metric = quality(objectives)

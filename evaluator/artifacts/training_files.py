@@ -8,10 +8,12 @@ import logging
 import star
 from evaluator.artifacts.artifact import Artifact
 from evaluator.artifacts.checkpoint import Checkpoint, identity, packed, unpacked
+from evaluator.artifacts.inheritance import inherit
 from evaluator.artifacts.store import ArtifactError, Artifacts
 from evaluator.evaluation import Request
 from evaluator.schedule import stable_steps
 from evaluator.train import Training
+from genome import Genome
 
 CHECKPOINT = "checkpoint"
 """The note of a progress file that holds the reference to the checkpoint before the cool-down."""
@@ -57,6 +59,21 @@ class TrainingFiles:
             data = self._artifacts.read(self._request.checkpoint)
             training.restore(unpacked(data, self._identity).state, end)
         return None
+
+    def inherit(self, model: star.Backbone) -> None:
+        """Give a fresh model what it inherits, if the request names a parent.
+
+        Raises:
+            ArtifactError: the weights of the parent are missing or damaged.
+            ValueError: there is no store in which they lie.
+        """
+        parent = self._request.parent
+        if parent is None:
+            return
+        if self._artifacts is None:
+            raise ValueError("a request with a parent needs the store in which its weights lie")
+        positions = Genome.parse(self._request.genome).unchanged(Genome.parse(parent.genome))
+        inherit(model, positions, self._artifacts.read(parent.weights))
 
     def save_progress(self, training: Training, checkpoint: Artifact | None) -> None:
         """Write the state of a training, and the reference to its checkpoint if it is behind that.

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from evaluator.evaluation import Evaluation
 from search.archive.claims import held
 from search.archive.errors import NotFoundError
-from search.archive.runner_values import Claim, InFlight
+from search.archive.runner_values import Claim, InFlight, Inherited
 from search.archive.schema.engine import now
 from search.archive.schema.tables import CandidateRecord, CheckpointRecord, JobRecord, TrainingRecord
 from search.archive.training_rows import (
@@ -42,11 +42,14 @@ SUMMARISED = ("number", "state", "metrics", "tokens", "seeds", "failure", "feasi
 class CandidateWrites(Transactions):
     """The writes of a runner that concern the candidates of the job it holds."""
 
-    def propose(self, claim: Claim, proposal: Proposal, state: dict[str, Any]) -> InFlight:
+    def propose(
+        self, claim: Claim, proposal: Proposal, state: dict[str, Any], inherited: Inherited | None = None
+    ) -> InFlight:
         """Record a candidate whose first training is about to begin, and return that training.
 
         Args:
             state: the state of the evolution after the proposal, as JSON.
+            inherited: the weights that it begins with, if they are those of a parent.
 
         Raises:
             LeaseLostError: the claim no longer holds, or the job has ended.
@@ -65,8 +68,10 @@ class CandidateWrites(Transactions):
             }
             known = {"metrics": dict(proposal.costs), "choice": choice_of(proposal)}
             hidden = {"job_id": job.id, "digest": proposal.digest, "mother": mother, "father": father}
-            session.execute(insert(CandidateRecord).values(**shown, **known, **hidden, created_at=now()))
-            begun = proposal.first_training(job.proposed)
+            given = inherited and inherited._asdict()
+            row = {**shown, **known, **hidden, "inherited": given}
+            session.execute(insert(CandidateRecord).values(**row, created_at=now()))
+            begun = proposal.first_training(job.proposed)._replace(inherited=given)
             begin_training(session, job, begun)
             answer_injection(session, job, proposal.digest, job.proposed)
             _save_checkpoint(session, job, state)

@@ -26,11 +26,11 @@ class Resuming(Transactions):
     def in_flight(self, job_id: str) -> list[InFlight]:
         """Return the trainings that were begun and have no outcome, in order of number."""
         c, t = CandidateRecord, TrainingRecord
-        columns = [getattr(t, name) for name in InFlight._fields[:-2]]
+        columns = [getattr(t, name) for name in InFlight._fields[:-3]]
         same = and_(c.job_id == t.job_id, c.number == t.number)
         # As literal text: SQLite uses a partial index only where the query's text implies the index's condition.
         running = (t.job_id == job_id, text("trainings.state = 'running'"))
-        query = select(*columns, c.genome, c.baseline).join(c, same).where(*running)
+        query = select(*columns, c.genome, c.baseline, c.inherited).join(c, same).where(*running)
         with self._reading() as session:
             rows = session.execute(query.order_by(t.number, t.seed, t.tokens))
             return [InFlight(**row._mapping) for row in rows]
@@ -90,14 +90,27 @@ class Resuming(Transactions):
             change = {"entered": list(standing.entered), "left": [], "size": standing.size}
             announce(session, job.id, EventKind.FRONTIER, {**change, "hypervolume": job.hypervolume, "done": job.done})
 
+    def kept_weights(self, job_id: str, numbers: Sequence[int]) -> dict[int, tuple[str, dict[str, Any]]]:
+        """Return the genomes and the references of the weights of those candidates whose weights are kept."""
+        c = CandidateRecord
+        query = select(c.number, c.genome, c.weights).where(c.job_id == job_id, c.number.in_(numbers))
+        with self._reading() as session:
+            rows = session.execute(query.where(text("weights IS NOT NULL")))
+            return {number: (genome, weights) for number, genome, weights in rows}
+
     def artifacts(self, job_id: str) -> set[str]:
-        """Return the keys of the artifacts that a job refers to: weights of candidates, checkpoints of trainings."""
-        kept = set()
+        """Return the keys of the artifacts that a job refers to.
+
+        They are weights of candidates and of parents that candidates under way begin with, and checkpoints.
+        """
+        c, kept = CandidateRecord, set()
+        begins = select(c.inherited).where(c.job_id == job_id, text("state = 'running'"), c.inherited.is_not(None))
         with self._reading() as session:
             for table, column in ((CandidateRecord, "weights"), (TrainingRecord, "checkpoint")):
                 reference = getattr(table, column)
                 query = select(reference).where(table.job_id == job_id, text(f"{column} IS NOT NULL"))
                 kept |= {str(one["key"]) for one in session.scalars(query)}
+            kept |= {str(one["weights"]["key"]) for one in session.scalars(begins) if one}
         return kept
 
 

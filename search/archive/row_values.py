@@ -63,6 +63,7 @@ def candidate_value(row: CandidateRecord) -> Candidate:
         baseline=row.baseline,
         metrics=row.metrics,
         choice=row.choice,
+        inherited=row.inherited and {name: row.inherited[name] for name in ("candidate", "livs")},
         tokens=row.tokens,
         seeds=row.seeds,
         failure=None if row.failure is None else Failure(row.failure),

@@ -44,7 +44,10 @@ class TrainingKey(NamedTuple):
 
 
 class InFlight(NamedTuple):
-    """A training that was begun and has no outcome; `spent` are the tokens that it reads itself."""
+    """A training that was begun and has no outcome; `spent` are the tokens that it reads itself.
+
+    `inherited` is the `Inherited` of its candidate as JSON, or None.
+    """
 
     number: int
     seed: int
@@ -54,6 +57,7 @@ class InFlight(NamedTuple):
     spent: int
     genome: str
     baseline: str | None
+    inherited: dict[str, Any] | None = None
 
     @property
     def key(self) -> TrainingKey:
@@ -63,6 +67,15 @@ class InFlight(NamedTuple):
     def shown(self) -> dict[str, Any]:
         """Return what its row and its events hold."""
         return {name: getattr(self, name) for name in ("number", "seed", "tokens", "purpose", "attempt")}
+
+
+class Inherited(NamedTuple):
+    """What a candidate began with: so many LIVs of a parent, its number, its genome and its weights as JSON."""
+
+    candidate: int
+    livs: int
+    genome: str
+    weights: dict[str, Any]
 
 
 class PastCandidate(NamedTuple):

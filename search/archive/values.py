@@ -124,6 +124,7 @@ class Candidate:
         metrics: values by metric name, standard errors under `<name>_stderr`. The static ones are exact and known
             from the proposal on, the others once it succeeded.
         choice: why it was chosen, as JSON: `reason` and, from a model, `predicted`, `deviation` and `improvement`.
+        inherited: the parent, and how many of its LIVs, whose weights it began with; None if it began from scratch.
         tokens: training tokens behind its metrics; 0 before it has any.
         seeds: trainings of so many tokens, over whose seeds the metrics are means.
         failure: the kind of failure, or None.
@@ -144,6 +145,7 @@ class Candidate:
     baseline: str | None
     metrics: dict[str, float]
     choice: dict[str, Any]
+    inherited: dict[str, int] | None
     tokens: int
     seeds: int
     failure: Failure | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.plan.plan import Plan
 
-COMPARED = ("task", "width", "head_dim", "window", "context")
+COMPARED = ("task", "width", "head_dim", "window", "context", "inherit")
 
 
 def differences(plan: Plan, other: Plan) -> list[str]:

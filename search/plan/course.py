@@ -53,6 +53,8 @@ def _require_order(plan: Plan) -> None:
     """Check that nothing which the clock decides steers a search that any number of workers makes alike."""
     if plan.lag is None:
         return
+    if plan.inherit:
+        raise FieldError(("inherit",), "with a lag, no weights are inherited: which are kept depends on the moment")
     if plan.stop.seconds is not None:
         raise FieldError(("stop", "seconds"), "with a lag, the clock must not end the search; leave one of them out")
     for n, name in enumerate(plan.objectives):

@@ -60,6 +60,9 @@ class Plan(Value):
     repeats: FiniteFloat = Field(
         default=0.0, ge=0, le=1, description="share of the trainings that repeat uncertain members of the frontier"
     )
+    inherit: bool = Field(
+        default=False, description="whether a child begins with its parent's weights in the LIVs that did not change"
+    )
     lag: int | None = Field(
         default=None,
         ge=1,

@@ -29,6 +29,7 @@ from search.observations import Observations, Summary, outcome
 from search.origin import Purpose
 from search.plan import Plan
 from search.run.finish import finishing
+from search.run.inheriting import inherited, needed
 from search.run.request import request_of
 from search.run.resumption import Resumption
 from search.run.sweeping import delete, sweep
@@ -165,7 +166,7 @@ class JobRun:
         if evaluation.checkpoint is not None:
             self._checkpoints[begun.number] = evaluation.checkpoint
         del self.in_flight[begun.key]
-        delete(self._store, released)
+        delete(self._store, set(released) - needed(self.in_flight.values()))
 
     def sweep(self) -> None:
         """Delete the artifacts of the job that no row refers to, left by dead runners and their workers."""
@@ -197,7 +198,8 @@ class JobRun:
         if asked is None:
             return None
         if isinstance(asked, Proposal):
-            begun = self._archive.propose(self._claim, asked, self._evolution.state())
+            given = inherited(self._archive, self._claim.job_id, self.plan, asked)
+            begun = self._archive.propose(self._claim, asked, self._evolution.state(), given)
             if asked.baseline:
                 self._baselines.append(begun.number)
             return begun

@@ -7,6 +7,7 @@ from evaluator.evaluation import Request, Store
 from genome import Space
 from search.archive.runner_values import InFlight
 from search.plan import Plan
+from search.run.inheriting import parent_of
 
 
 def request_of(
@@ -29,6 +30,7 @@ def request_of(
         context=plan.context,
         seed=begun.seed,
         tokens=begun.tokens,
+        parent=parent_of(begun),
         checkpoint=checkpoint,
         store=Store(url, folder_of(job_id, begun)),
     )

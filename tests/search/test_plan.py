@@ -58,6 +58,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
     added |= {"rungs": {"tokens": [], "promoted": 0.25}, "repeats": 0, "finish": {"seeds": 0, "members": 8}}
     added |= {
         "warm_start": None,
+        "inherit": False,
         "lag": None,
         "genomes": [],
         "stop": {"tokens": None, "seconds": None, "stagnation": None},

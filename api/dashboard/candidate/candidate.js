@@ -75,7 +75,8 @@ function drawHeading(job, candidate) {
   document.title = `Candidate ${number} · ${job.name || "Search"} · STAR`;
   const jobLink = el("a", { href: `/jobs/${encodeURIComponent(id)}?selected=${number}` }, job.name || id);
   put(byId("crumbs"), el("span", {}, el("a", { href: "/" }, "Searches")), el("span", {}, jobLink));
-  const { baseline, state, frontier, feasible, failure, detail, seconds, finished_at, variation } = candidate;
+  const { baseline, state, frontier, feasible, failure, detail, seconds, finished_at, variation, inherited } =
+    candidate;
   const full = wholeBudget(job.plan);
   const first = candidate.trainings[0].tokens;
   const why = choiceLine(candidate.choice, job.plan.objectives, first < full ? `${scaled(first)} tokens` : "");
@@ -95,8 +96,15 @@ function drawHeading(job, candidate) {
       finished_at && el("span", {}, ago(finished_at), `, in ${duration(seconds)}`),
     ),
     why && el("p", { id: "choice", class: "small" }, why),
+    inherited && el("p", { id: "inherited", class: "small" }, begunWith(inherited)),
     detail && el("p", { class: "failure mono" }, detail),
   );
+}
+
+function begunWith({ candidate, livs }) {
+  const parent = el("a", { href: `/jobs/${encodeURIComponent(id)}/candidates/${candidate}` }, `candidate ${candidate}`);
+  const count = livs === 1 ? "1 LIV" : `${livs} LIVs`;
+  return el("span", {}, `Its training began with the weights of ${count} of `, parent, ", not from scratch.");
 }
 
 function drawMetrics(job, candidate, columns) {

@@ -38,6 +38,13 @@ class InjectionView(Sent):
     created_at: datetime
 
 
+class InheritedView(Sent):
+    """The weights that a candidate began with; the others were fresh."""
+
+    candidate: int = Field(description="number of the parent")
+    livs: int = Field(description="number of LIVs that began with its weights")
+
+
 class CandidateView(Sent):
     """One architecture of a search and the results of its evaluation."""
 
@@ -52,6 +59,9 @@ class CandidateView(Sent):
         description="static ones from the proposal on; standard errors under <metric>_stderr"
     )
     choice: ChoiceView
+    inherited: InheritedView | None = Field(
+        description="null if it began from scratch, as it does in every repeat and in the honest finish"
+    )
     tokens: int = Field(description="training tokens behind the metrics; 0 before there are any")
     seeds: int = Field(description="trainings of so many tokens, over whose seeds the metrics are means")
     failure: Failure | None

@@ -119,6 +119,7 @@ class CandidateRecord(Record):
     baseline: Mapped[str | None]
     metrics: Mapped[dict[str, float]] = mapped_column(default=dict)
     choice: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    inherited: Mapped[dict[str, Any] | None]
     tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     seeds: Mapped[int] = mapped_column(default=0, server_default="0")
     failure: Mapped[str | None] = mapped_column(String(32))
