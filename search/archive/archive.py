@@ -39,7 +39,8 @@ class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries):
     | `JobWrites` | people | `create_job`, `act`, `inject` |
     | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `finish` |
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
-    | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, `kept_weights`, `artifacts` |
+    | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, |
+    | | | `kept_weights`, `artifacts` |
     | `Reports` | people | `predictions`, `climbs`, `finalists` |
     | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `trainings`, `history`, |
     | | | `points`, `events` |
