@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, Text, cast, func, select, union
+from sqlalchemy import Select, Text, cast, func, select, text, union
 from sqlalchemy.orm import Session
 
 from search.archive.errors import NotFoundError
@@ -103,7 +103,8 @@ class Queries(Transactions):
         """
         with self._reading() as session:
             require_job(session, job_id)
-            return _listed(session, _candidates(job_id).where(CandidateRecord.frontier))
+            # As literal text: `frontier = 1`, as SQLAlchemy writes it for SQLite, does not imply the index's condition.
+            return _listed(session, _candidates(job_id).where(text("candidates.frontier")))
 
     def children(self, job_id: str, number: int) -> list[Candidate]:
         """Return the candidates that have this one as a parent, in order of number.

@@ -43,12 +43,12 @@ class Reports(Transactions):
         """
         c, t = CandidateRecord, TrainingRecord
         same = (c.job_id == t.job_id) & (c.number == t.number)
-        # As literal text: SQLite uses a partial index only where the query's text implies the index's condition.
+        # As literal text, and sorted here, so that SQLite uses the partial index (see `Resuming.in_flight`).
         finish = (t.job_id == job_id, text("trainings.purpose = 'honest finish'"))
-        query = select(t.number, c.genome, c.baseline, t.state, t.metrics).join(c, same).where(*finish)
+        query = select(t.number, c.genome, c.baseline, t.seed, t.state, t.metrics).join(c, same).where(*finish)
         with self._reading() as session:
             require_job(session, job_id)
-            rows = session.execute(query.order_by(t.number, t.seed)).all()
+            rows = sorted(session.execute(query).all(), key=lambda row: (row.number, row.seed))
         finalists = []
         for (number, genome, baseline), group in groupby(rows, key=lambda row: tuple(row[:3])):
             ended = [(state, metrics) for *_, state, metrics in group]

@@ -28,12 +28,13 @@ class Resuming(Transactions):
         c, t = CandidateRecord, TrainingRecord
         columns = [getattr(t, name) for name in InFlight._fields[:-3]]
         same = and_(c.job_id == t.job_id, c.number == t.number)
-        # As literal text: SQLite uses a partial index only where the query's text implies the index's condition.
+        # As literal text, and sorted here: SQLite uses a partial index only where the query's text implies the index's
+        # condition, and it would rather read all trainings of the job in the order of the primary key.
         running = (t.job_id == job_id, text("trainings.state = 'running'"))
         query = select(*columns, c.genome, c.baseline, c.inherited).join(c, same).where(*running)
         with self._reading() as session:
-            rows = session.execute(query.order_by(t.number, t.seed, t.tokens))
-            return [InFlight(**row._mapping) for row in rows]
+            found = [InFlight(**row._mapping) for row in session.execute(query)]
+        return sorted(found, key=lambda one: (one.number, one.seed, one.tokens))
 
     def past(self, job_id: str) -> list[PastCandidate]:
         """Return of every candidate what a search resumes from, in order of number."""
