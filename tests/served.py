@@ -48,17 +48,24 @@ def serving(folder: Path) -> Iterator[Service]:
     archive = Archive(settings.database_url)
     archive.migrate()
     server = Server(create_app(archive, settings))
+    try:
+        with answering(server) as url, httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+            yield Service(client, url, archive, settings, server)
+    finally:
+        archive.close()
+
+
+@contextmanager
+def answering(server: Server) -> Iterator[str]:
+    """Let a server answer in a thread of its own, and give its address."""
     with listening("127.0.0.1", 0) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-                yield Service(client, url, archive, settings, server)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.handle_exit(2, None)
             thread.join(timeout=20)
-            archive.close()
     assert not thread.is_alive()
 
 

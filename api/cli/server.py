@@ -98,6 +98,7 @@ def _errors_in_one_line() -> Iterator[None]:
     from sqlalchemy.exc import DBAPIError
 
     from evaluator.artifacts import ArtifactError
+    from search.archive.errors import SchemaError
 
     try:
         yield
@@ -105,6 +106,8 @@ def _errors_in_one_line() -> Iterator[None]:
         fail(f"--artifacts (STAR_ARTIFACTS) must name a place that can be written: {error}")
     except ValueError as error:
         fail(str(error))
+    except SchemaError as error:
+        fail(str(error), FAILED)
     except (DBAPIError, sqlite3.Error) as error:  # sqlite3.Error: the file is not a database
         fail(f"the database cannot be used: {getattr(error, 'orig', error)}", FAILED)
     except OSError as error:

@@ -36,6 +36,7 @@ def run(settings: Settings, supervised: bool) -> None:
     Raises:
         ValueError: the database URL is invalid.
         ArtifactError: the store of artifacts cannot be written.
+        SchemaError: the database has a schema of a later version.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -49,6 +49,7 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
         OSError: the address is in use or does not belong to this machine.
         ValueError: the database URL is invalid.
         ArtifactError: the store of artifacts cannot be written.
+        SchemaError: the database has a schema of a later version.
     """
     for sign in ENDING:
         signal.signal(sign, _interrupt)

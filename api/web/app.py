@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api.process.settings import Settings
+from api.web.deps import problems, require_known_parameters
 from api.web.headers import SecurityHeaders
 from api.web.limits import BodyLimit
 from api.web.problems import handle
 from api.web.routes import candidates, catalogue, events, exports, genomes, health, jobs, pages, reports
 from search.archive import Archive
 
-ROUTERS = (jobs, reports, candidates, exports, events, genomes, catalogue, health, pages)
+API = (jobs, reports, candidates, exports, events, genomes, catalogue, health)
+ROUTERS = (*API, pages)
 
 
 def create_app(archive: Archive, settings: Settings) -> FastAPI:
@@ -35,7 +37,10 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)  # the middleware added last is the outermost
     handle(app, [route for module in ROUTERS for route in module.router.routes])
-    for module in ROUTERS:
-        app.include_router(module.router)
+    for module in API:
+        app.include_router(
+            module.router, dependencies=[Depends(require_known_parameters)], responses=problems(422, 503)
+        )
+    app.include_router(pages.router)
     app.mount("/static", pages.dashboard(), name="static")
     return app

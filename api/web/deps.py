@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
+from fastapi.dependencies.models import Dependant
 
 from api.process.settings import Settings
 from api.web.exports import Exports
-from api.web.problems import Problem
+from api.web.problems import Fault, Problem, Refused, summary
 from evaluator.artifacts import Artifacts
 from search.archive import Archive
 from search.archive.paging import LARGEST_PAGE
@@ -58,6 +59,25 @@ def _job(job_id: JobId, archive: ArchiveDep) -> Job:
 
 
 JobDep = Annotated[Job, Depends(_job)]
+
+
+def require_known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have, because a mistyped one would change nothing unseen.
+
+    Raises:
+        Refused: 422; it names the parameters and the legal ones.
+    """
+    legal = sorted(_query_parameters(request.scope["route"].dependant))
+    unknown = [name for name in dict.fromkeys(request.query_params) if name not in legal]
+    if unknown:
+        detail = f"unknown query parameter; legal: {', '.join(legal) or 'none'}"
+        found = [Fault(parameter=name, detail=detail) for name in unknown]
+        raise Refused(422, summary(found), found)
+
+
+def _query_parameters(dependant: Dependant) -> set[str]:
+    own = {parameter.alias for parameter in dependant.query_params}
+    return own.union(*map(_query_parameters, dependant.dependencies))
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

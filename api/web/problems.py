@@ -26,12 +26,15 @@ from search.archive.errors import (
     KnownGenomeError,
     NotFoundError,
 )
+from search.archive.schema.engine import UNAVAILABLE
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20
 LONGEST_DETAIL = 1200
+RETRY_SECONDS = 2
+"""Seconds after which a client may repeat a request that the service could not answer at the time."""
 
 
 class Fault(BaseModel):
@@ -56,9 +59,11 @@ class Problem(BaseModel):
 class Refused(Exception):  # noqa: N818 - a refused request is not an error of the program
     """A request that is answered with a problem of this status, detail and faults."""
 
-    def __init__(self, status: int, detail: str, errors: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self, status: int, detail: str, errors: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.errors = status, detail, list(errors)
+        self.status, self.detail, self.errors, self.headers = status, detail, list(errors), dict(headers or {})
 
 
 def problem(
@@ -80,6 +85,11 @@ def problem(
 def shortened(text: str, limit: int = LONGEST_DETAIL) -> str:
     """Return the text without its middle when it is longer than `limit`; legal values are usually listed at its end."""
     return text if len(text) <= limit else f"{text[: limit // 4]} ... {text[-limit // 2 :]}"
+
+
+def reason(error: Exception) -> str:
+    """Return in one line what the database said, without the statement and its parameters."""
+    return shortened(" ".join(str(getattr(error, "orig", None) or error).split()), 300)
 
 
 def summary(found: Sequence[Fault]) -> str:
@@ -125,7 +135,7 @@ def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 
     async def refused(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, Refused)
-        return problem(request, exc.status, exc.detail, exc.errors)
+        return problem(request, exc.status, exc.detail, exc.errors, exc.headers)
 
     async def archive(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, ArchiveError)
@@ -146,6 +156,11 @@ def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         headers = {"allow": _allowed(request, routes)} if exc.status_code == 405 else exc.headers
         return problem(request, exc.status_code, detail, headers=headers)
 
+    async def unavailable(request: Request, exc: Exception) -> Response:
+        log.warning("%s %s: the database did not answer: %s", request.method, request.url.path, reason(exc))
+        detail = "the database does not answer; nothing is lost, repeat the request later"
+        return problem(request, 503, detail, headers={"Retry-After": str(RETRY_SECONDS)})
+
     async def unexpected(request: Request, exc: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
         return problem(request, 500, "the server failed to answer; its log has the reason")
@@ -153,6 +168,8 @@ def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     app.add_exception_handler(Refused, refused)
     for kind in _STATUSES:
         app.add_exception_handler(kind, archive)
+    for trouble in UNAVAILABLE:
+        app.add_exception_handler(trouble, unavailable)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)

@@ -5,6 +5,7 @@ ArchiveError
 ├── IllegalActionError     the job's state does not allow the action
 ├── KnownGenomeError       the job has this architecture already
 ├── IdempotencyError       the key was used before for another request
+├── SchemaError            the database has the schema of another version
 └── LeaseLostError         the claim on the job no longer holds
 """
 
@@ -27,6 +28,10 @@ class KnownGenomeError(ArchiveError):
 
 class IdempotencyError(ArchiveError):
     """The idempotency key was used before for a different request."""
+
+
+class SchemaError(ArchiveError):
+    """The database has the schema of another version of STAR; the message names both schemas."""
 
 
 class LeaseLostError(ArchiveError):

@@ -27,7 +27,11 @@ class Transactions:
         self._reading = sessionmaker(self._reader)
 
     def migrate(self) -> None:
-        """Bring the tables up to date. Any number of processes may call this at the same time."""
+        """Bring the tables up to date. Any number of processes may call this at the same time.
+
+        Raises:
+            SchemaError: the database has a schema of a later version, and was not changed.
+        """
         migrate(self._writer)
 
     def close(self) -> None:

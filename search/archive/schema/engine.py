@@ -12,12 +12,17 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import Double
+
+from search.archive.errors import SchemaError
 
 MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 
@@ -33,6 +38,11 @@ DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
+
+LEGAL = "legal: sqlite:///path, postgresql://user:password@host/name"
+
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
+"""Errors that say that the database did not answer; the same call may succeed later."""
 
 
 class now(FunctionElement[float]):  # noqa: N801 -- a SQL function, written like one
@@ -56,16 +66,22 @@ def database_url(url: str) -> URL:
     """Return the parsed URL with the driver that STAR uses.
 
     Raises:
-        ValueError: the URL names no SQLite file and no PostgreSQL database.
+        ValueError: the URL names no SQLite file and no PostgreSQL database. The message holds no part of the URL but
+            its scheme, because a URL that cannot be parsed may have its password anywhere.
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise ValueError(f"database_url {url!r} is not a URL; legal: sqlite:///path, postgresql://host/name") from None
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number
+        raise ValueError(f"database_url is not a URL; {LEGAL}") from None
     if parsed.drivername not in DRIVERS:
-        raise ValueError(f"database_url names {parsed.drivername!r}; legal: sqlite:///path, postgresql://host/name")
-    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ValueError("database_url must name a file, because processes cannot share a database in memory")
+        raise ValueError(f"database_url names {parsed.drivername!r}; {LEGAL}")
+    if parsed.drivername == "sqlite":
+        if any((parsed.host, parsed.username, parsed.password)):
+            raise ValueError(f"database_url names a host or a user, which SQLite does not have; {LEGAL}")
+        if parsed.database in (None, "", ":memory:"):
+            raise ValueError("database_url must name a file, because processes cannot share a database in memory")
+    elif "@" in f"{parsed.host}{parsed.database}":
+        raise ValueError("database_url has an @ or a / in its user or password; write them as %40 and %2F")
     return parsed.set(drivername=DRIVERS[parsed.drivername])
 
 
@@ -103,13 +119,29 @@ def migration_config(folder: Path = MIGRATIONS) -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables up to date. Of processes that call this at the same time one works and the others wait."""
+    """Bring the tables up to date. Of processes that call this at the same time one works and the others wait.
+
+    Raises:
+        SchemaError: the database has a schema of a later version, and was not changed.
+    """
     config = migration_config()
     with _exclusive(engine), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        _require_known(connection, config)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _require_known(connection: Connection, config: Config) -> None:
+    """Raise SchemaError when the database has a revision that is not among the migrations."""
+    known = sorted(one.revision for one in ScriptDirectory.from_config(config).walk_revisions())
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found not in known:
+        raise SchemaError(
+            f"the database has schema {found}, which a later version of STAR made; this version knows schemas up to "
+            f"{known[-1]}; install the later version, or use another database"
+        )
 
 
 @contextmanager

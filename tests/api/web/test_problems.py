@@ -81,6 +81,21 @@ def test_a_bad_parameter_is_named(client: httpx.Client, query: str, parameter: s
     assert problem["errors"][0]["parameter"] == parameter
 
 
+@pytest.mark.parametrize(
+    ("path", "legal"),
+    [
+        ("/v1/jobs?page_sise=3&page_size=2", "page_size, page_token"),
+        ("/v1/catalogue?page_sise=1", "none"),
+        ("/healthz?page_sise=1", "none"),
+        ("/v1/events?page_sise=1", "after"),
+    ],
+)
+def test_an_unknown_parameter_is_named_with_the_legal_ones(client: httpx.Client, path: str, legal: str) -> None:
+    problem = refused(client.get(path))
+
+    assert problem["errors"] == [{"parameter": "page_sise", "detail": f"unknown query parameter; legal: {legal}"}]
+
+
 def test_other_methods_and_places_are_problems_too(client: httpx.Client) -> None:
     wrong_method = client.delete("/v1/jobs")
 
