@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+HostName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+)$", max_length=253)]
+"""A name or an address without a port, or `*`."""
 
 
 class Settings(BaseSettings):
@@ -26,6 +30,10 @@ class Settings(BaseSettings):
     exports: Path = Field(default=Path("var/exports"), description="directory of the zip archives of exported models")
     corpora: list[Path] = Field(default=[], description="directories a text task may name as its corpus, as JSON")
     host: str = "127.0.0.1"
+    hosts: list[HostName] = Field(
+        default=[],
+        description="names by which clients reach the API beside localhost and the host, as JSON; * permits every name",
+    )
     port: int = Field(default=8765, ge=0, le=65535)
     workers: int = Field(default=2, ge=1, le=4096, description="candidates evaluated at once")
     lease_seconds: float = Field(

@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from api.process.settings import Settings
 from api.web.deps import problems, require_known_parameters
 from api.web.headers import SecurityHeaders
+from api.web.hosts import Hosts
 from api.web.limits import BodyLimit
 from api.web.problems import handle
 from api.web.routes import candidates, catalogue, events, exports, genomes, health, jobs, pages, reports
@@ -30,16 +31,18 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
         version=version("star-synthesis"),
         docs_url=None,  # docs and redoc would load scripts from other sites
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the Host header
     )
     app.state.archive = archive
     app.state.settings = settings
     app.state.closing = threading.Event()
     app.add_middleware(BodyLimit)
+    app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))
     app.add_middleware(SecurityHeaders)  # the middleware added last is the outermost
     handle(app, [route for module in ROUTERS for route in module.router.routes])
     for module in API:
         app.include_router(
-            module.router, dependencies=[Depends(require_known_parameters)], responses=problems(422, 503)
+            module.router, dependencies=[Depends(require_known_parameters)], responses=problems(421, 422, 503)
         )
     app.include_router(pages.router)
     app.mount("/static", pages.dashboard(), name="static")
