@@ -161,7 +161,7 @@ def recorded(in_flight: int, results: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         archive = Archive(f"sqlite:///{folder}/star.db")
         archive.migrate()
-        archive.create_job(planned(algorithm="random", stacks=0, candidates=in_flight + results), "engine")
+        archive.create_job(planned(algorithm="random", candidates=in_flight + results), "engine")
         Runner(archive, lambda: evaluator, folder, reference, remembering, "engine").run_until_idle()
         (job,) = archive.jobs(1).items
         archive.close()

@@ -38,8 +38,8 @@ OURS, STAR, RANDOM = "surrogate, with a rung", "star, population 16", "random"
 RUNGS: dict[str, Any] = {"rungs": {"tokens": [SHORT], "promoted": 0.25}}
 ARMS: dict[str, tuple[int, dict[str, Any]]] = {
     OURS: (40, {**RUNGS, "candidates": 90}),
-    STAR: (160, {"algorithm": "star", "stacks": 0, "population": 16, "candidates": 160}),
-    RANDOM: (80, {"algorithm": "random", "stacks": 0, "candidates": 80}),
+    STAR: (160, {"algorithm": "star", "population": 16, "candidates": 160}),
+    RANDOM: (80, {"algorithm": "random", "candidates": 80}),
 }
 """Full trainings that each arm may take, and its changes of the plan."""
 

@@ -43,15 +43,15 @@ DEFAULT = "surrogate (default)"
 CHOOSING = "search.algorithms.surrogate"
 ALGORITHMS: dict[str, dict[str, Any]] = {
     DEFAULT: {},
-    "random": {"algorithm": "random", "stacks": 0},
-    "nsga2": {"algorithm": "nsga2", "stacks": 0},
-    "star, population 16": {"algorithm": "star", "stacks": 0, "population": 16},
-    "aging": {"algorithm": "aging", "stacks": 0},
-    "random after stacks": {"algorithm": "random"},
-    "nsga2 after stacks": {"algorithm": "nsga2"},
-    "default without stacks": {"stacks": 0},
+    "random": {"algorithm": "random"},
+    "nsga2": {"algorithm": "nsga2"},
+    "star, population 16": {"algorithm": "star", "population": 16},
+    "aging": {"algorithm": "aging"},
+    "random after stacks": {"algorithm": "random", "stacks": 0.1},
+    "nsga2 after stacks": {"algorithm": "nsga2", "stacks": 0.1},
+    "default after stacks": {"stacks": 0.1},
     "default with a rung at a quarter": RUNG,
-    "random with a rung at a quarter": {**RUNG, "algorithm": "random", "stacks": 0},
+    "random with a rung at a quarter": {**RUNG, "algorithm": "random"},
     "default with repeats": {"repeats": 0.1},
 }
 """Changes of the plan."""

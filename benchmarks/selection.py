@@ -155,7 +155,7 @@ def drawn(draw: Callable[[Space, Generator], Genome], space: Space, rng: Generat
 def observed(name: str, seed: int) -> dict[str, Any]:
     """Run one search; return figures of its population at `AT`, and the mean number of classes of its later genomes."""
     algorithm, changes = ROWS[name]
-    plan = planned(algorithm="nsga2", stacks=0, candidates=AT[-1], seed=seed, **changes)
+    plan = planned(algorithm="nsga2", candidates=AT[-1], seed=seed, **changes)
     found: dict[str, Any] = {"row": name, "nondominated": [], "quality": [], "volume": []}
     with patch.dict(ALGORITHMS, {AlgorithmName.NSGA2: algorithm}):
         for number, now in enumerate(simulated(plan), 1):

@@ -52,7 +52,7 @@ class Plan(Value):
     candidates: int = Field(default=48, ge=1, le=MAX_CANDIDATES, description="evaluations in all, baselines included")
     algorithm: AlgorithmName = Field(default=AlgorithmName.SURROGATE, description="the way genomes are chosen")
     stacks: FiniteFloat = Field(
-        default=0.1, ge=0, le=1, description="share of the candidates that begin the search as stacks of one class"
+        default=0.0, ge=0, le=1, description="share of the candidates that begin the search as stacks of one class"
     )
     population: int = Field(default=16, ge=2, le=10_000, description="candidates that may become parents")
     mutation: FiniteFloat = Field(default=0.1, ge=0, le=1, description="probability that a gene is redrawn")

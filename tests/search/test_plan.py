@@ -54,7 +54,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
     plan = Plan.model_validate(STORED)
 
     assert plan.task == RecallTask(symbols=16, pairs=4)
-    added = {"algorithm": "surrogate", "stacks": 0.1, "budget": {**STORED["budget"], "cooldown": 0.2}}
+    added = {"algorithm": "surrogate", "stacks": 0, "budget": {**STORED["budget"], "cooldown": 0.2}}
     added |= {"rungs": {"tokens": [], "promoted": 0.25}, "repeats": 0, "finish": {"seeds": 0, "members": 8}}
     added |= {
         "warm_start": None,

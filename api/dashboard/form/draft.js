@@ -63,7 +63,8 @@ export const IN_SHORT = {
     objectives.map((name) => metric(name).label.toLowerCase()).join(", ") +
     (constraints.length ? `; ${plural(constraints.length, "limit")}` : ""),
   search: ({ algorithm, stacks, rungs, finish }) =>
-    `${ALGORITHMS[algorithm] ?? algorithm}, ${percent(stacks, 0)} stacks at the start` +
+    (ALGORITHMS[algorithm] ?? algorithm) +
+    (stacks ? `, ${percent(stacks, 0)} stacks at the start` : "") +
     (rungs.tokens.length ? `, ${plural(rungs.tokens.length, "lower rung")}` : "") +
     (finish.seeds ? `, honest finish with ${plural(finish.seeds, "seed")}` : ""),
   budget: ({ candidates, budget }) => `${plural(candidates, "candidate")}, ${plural(budget.steps, "step")} each`,
