@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from api.process.listening import listening
 from api.process.settings import Settings
 from api.process.supervisor import Supervisor, when_orphaned
+from api.process.thinning import thinning
 from api.web.app import create_app
 from evaluator.artifacts import Artifacts
 from search.archive import Archive
@@ -63,7 +64,8 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
         threading.Thread(target=_warm, name="warm", daemon=True).start()
         with Supervisor(RUNNER, _runner_settings(settings)) if runner else contextlib.nullcontext():
             try:
-                Server(create_app(archive, settings)).run(sockets=[listener])
+                with thinning(archive, settings.event_hours):
+                    Server(create_app(archive, settings)).run(sockets=[listener])
             finally:
                 for sign in ENDING:
                     signal.signal(sign, signal.SIG_IGN)  # every step of the shutdown has a time limit

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         description="names by which clients reach the API beside localhost and the host, as JSON; * permits every name",
     )
     port: int = Field(default=8765, ge=0, le=65535)
+    event_hours: float = Field(
+        default=24.0, ge=0, le=87_600, description="hours after the end of a job during which all its events are kept"
+    )
     workers: int = Field(default=2, ge=1, le=4096, description="candidates evaluated at once")
     lease_seconds: float = Field(
         default=15.0,

@@ -25,13 +25,14 @@ from __future__ import annotations
 
 from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
+from search.archive.events import Events
 from search.archive.job_writes import JobWrites
 from search.archive.queries import Queries
 from search.archive.reports import Reports
 from search.archive.resuming import Resuming
 
 
-class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries):
+class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries, Events):
     """A database of searches: the public methods of its parts in one object.
 
     | part | for | methods |
@@ -43,7 +44,8 @@ class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries):
     | | | `kept_weights`, `artifacts` |
     | `Reports` | people | `predictions`, `climbs`, `finalists` |
     | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `trainings`, `history`, |
-    | | | `points`, `events` |
+    | | | `points` |
+    | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
     | `Transactions` | processes | `migrate`, `close` |
 
     Args:

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from genome import Genome, Space, digest
 from search.archive.errors import IdempotencyError, IllegalActionError, KnownGenomeError, NotFoundError
 from search.archive.queries import find_job
-from search.archive.row_values import injection_value
 from search.archive.schema.engine import now
+from search.archive.schema.row_values import injection_value
 from search.archive.schema.tables import (
     CandidateRecord,
     CheckpointRecord,

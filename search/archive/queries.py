@@ -1,4 +1,4 @@
-"""Reading jobs, candidates and events. Every query is a select, so reading locks nothing."""
+"""Reading jobs, candidates and trainings. Every query is a select, so reading locks nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from search.archive.errors import NotFoundError
 from search.archive.paging import Page, page_key, page_length
-from search.archive.row_values import candidate_value, event_value, job_value, training_value, utc
 from search.archive.schema.engine import now
+from search.archive.schema.row_values import candidate_value, job_value, training_value, utc
 from search.archive.schema.tables import CandidateRecord, EventRecord, HistoryRecord, JobRecord, TrainingRecord
 from search.archive.transactions import Transactions
-from search.archive.values import Candidate, CandidateState, Event, Job, Training
+from search.archive.values import Candidate, CandidateState, Job, Training
 
 HISTORY_COLUMNS = ("outcome", "done", "tokens", "hypervolume", "frontier_size", "at")
 
@@ -160,14 +160,6 @@ class Queries(Transactions):
         by_name = {name: [row.get(name) for row in metrics] for name in measured}
         return {**dict(zip(POINT_COLUMNS, plain, strict=True)), "metrics": by_name}
 
-    def events(self, job_id: str | None = None, after: int = 0, limit: int = 500) -> list[Event]:
-        """Return up to `limit` events of one job, or of all, that follow event `after`, oldest first."""
-        query = select(EventRecord).where(EventRecord.seq > after).order_by(EventRecord.seq).limit(limit)
-        if job_id is not None:
-            query = query.where(EventRecord.job_id == job_id)
-        with self._reading() as session:
-            return [event_value(row) for row in session.scalars(query)]
-
 
 def find_job(session: Session, job_id: str) -> Job:
     """Return one job as the transaction sees it.
@@ -187,9 +179,10 @@ def require_job(session: Session, job_id: str) -> None:
         raise NotFoundError(f"there is no job {job_id!r}")
 
 
-def _jobs() -> Select[JobRecord, bool]:
-    """Select jobs, each with whether its lease is unexpired."""
-    return select(JobRecord, func.coalesce(JobRecord.lease_until > now(), False))
+def _jobs() -> Select[JobRecord, bool, int]:
+    """Select jobs, each with whether its lease is unexpired and the number of its last event."""
+    last = select(func.max(EventRecord.seq)).where(EventRecord.job_id == JobRecord.id).scalar_subquery()
+    return select(JobRecord, func.coalesce(JobRecord.lease_until > now(), False), func.coalesce(last, 0))
 
 
 def _candidates(job_id: str) -> Select[CandidateRecord]:

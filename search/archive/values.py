@@ -59,13 +59,15 @@ class EventKind(StrEnum):
     """The kind of an event.
 
     `JOB`: a job changed its state. `CANDIDATE`: a candidate was proposed or its summary changed. `TRAINING`: a further
-    training or attempt began, or a training ended. `FRONTIER`: candidates entered or left the frontier.
+    training or attempt began, or a training ended. `FRONTIER`: candidates entered or left the frontier. `THINNED`:
+    events up to here were removed after the job had ended.
     """
 
     JOB = "job"
     CANDIDATE = "candidate"
     TRAINING = "training"
     FRONTIER = "frontier"
+    THINNED = "thinned"
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Job:
         workers_busy: number of trainings under way at a runner with a live lease.
         seconds_left: estimated seconds to the end; None while nothing is done or nothing runs.
         why: the reason for the state; may be empty.
+        last_event: number of the job's last event that this value reflects; an event stream continues from it.
     """
 
     id: str
@@ -110,6 +113,7 @@ class Job:
     workers_busy: int
     seconds_left: float | None
     why: str
+    last_event: int
 
 
 @dataclass(frozen=True)

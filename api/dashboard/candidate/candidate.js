@@ -38,9 +38,13 @@ const drawn = { export: null, live: false };
 
 const reload = paced(load);
 
+/** Read everything, and return the number of the last event before that. */
 async function load() {
+  let last = 0;
   try {
-    const [job, candidate] = await Promise.all([get(jobPath(id)), get(`${jobPath(id)}/candidates/${number}`)]);
+    const job = await get(jobPath(id));
+    last = job.last_event;
+    const candidate = await get(`${jobPath(id)}/candidates/${number}`);
     draw(job, candidate);
     if (job.plan.finish?.seeds > 0) finish.refresh(job.plan.objectives);
     const columns = await get(`${jobPath(id)}/points`);
@@ -49,6 +53,13 @@ async function load() {
   } catch (problem) {
     showError(problem);
   }
+  return last;
+}
+
+async function resume() {
+  const { last_event: last } = await get(jobPath(id));
+  reload();
+  return last;
 }
 
 function draw(job, candidate) {
@@ -150,6 +161,6 @@ function onEvent(_, data) {
   if (data.number === number || data.purpose === "honest finish") reload();
 }
 
-load().then(() => {
-  if (drawn.live) follow(`${jobPath(id)}/events`, onEvent, reload);
+load().then((last) => {
+  if (drawn.live) follow(`${jobPath(id)}/events`, last, onEvent, resume);
 });

@@ -36,9 +36,12 @@ const refreshJob = paced(async () => {
 });
 const drawSoon = paced(drawAll);
 
+/** Read everything, and return the number of the last event before that. */
 async function load() {
+  let last = 0;
   try {
     const job = await get(jobPath(id));
+    last = job.last_event;
     showJob(job);
     const [columns, history] = await Promise.all([get(`${jobPath(id)}/points`), get(`${jobPath(id)}/history`)]);
     view.points = new Points(columns, job.done, wholeBudget(job.plan));
@@ -50,6 +53,13 @@ async function load() {
   } catch (problem) {
     showError(problem);
   }
+  return last;
+}
+
+async function resume() {
+  const { last_event: last } = await get(jobPath(id));
+  reload();
+  return last;
 }
 
 function showJob(job) {
@@ -186,7 +196,7 @@ function begin() {
   put(byId("legend"), genomeLegend());
   byId("scatter").addEventListener("keydown", onKey);
   onThemeChange(drawSoon);
-  load().then(() => view.job && isLive(view.job) && follow(`${jobPath(id)}/events`, onEvent, reload));
+  load().then((last) => view.job && isLive(view.job) && follow(`${jobPath(id)}/events`, last, onEvent, resume));
 }
 
 begin();

@@ -10,6 +10,7 @@ import { progress, stateWord } from "../parts/state.js";
 import { ago } from "../parts/time.js";
 
 const PAGE = 50;
+const RETRY_MS = 2000;
 const SPARKLINES = 20; // newest rows, whose histories are read
 const COLUMNS = ["Search", "Done", "Frontier", "Hypervolume", "Workers", "Time left"];
 
@@ -109,13 +110,25 @@ byId("more").addEventListener("click", () => {
   shown.pages += 1;
   refresh();
 });
-follow(
-  "/v1/events",
-  (_, data) => {
-    if (data.job_id) shown.lastEvent.set(data.job_id, new Date().toISOString());
-    refresh();
-  },
-  refresh,
-);
+
+function onEvent(_, data) {
+  if (data.job_id) shown.lastEvent.set(data.job_id, new Date().toISOString());
+  refresh();
+}
+
+/** Read the searches again, and return the number of the last event before that. */
+async function resume() {
+  const { last_event: last } = await get("/v1/jobs?page_size=1");
+  refresh();
+  return last;
+}
+
+async function begin() {
+  const last = await resume().catch(() => null);
+  if (last !== null) return follow("/v1/events", last, onEvent, resume);
+  refresh(); // it shows why the searches could not be read
+  return setTimeout(begin, RETRY_MS);
+}
+
 if (location.hash === "#new") openForm();
-refresh();
+begin();

@@ -9,22 +9,36 @@ const PATIENCE_MS = 1500;
 /**
  * Follow a stream until its `end`.
  * @param {string} path
+ * @param {number} after number of the last event that the page reflects already
  * @param {(kind: string, data: Object) => void} onEvent
- * @param {() => void} onResume called when events may have been missed and everything must be read again
+ * @param {() => Promise<number>} onResume called when events may have been missed: it has everything read again, and
+ *   gives the number of the last event before that reading
  */
-export function follow(path, onEvent, onResume) {
+export function follow(path, after, onEvent, onResume) {
+  let last = after;
   let source = null;
   let ended = false;
   let broken = null;
 
   function open() {
     if (ended || document.hidden || source) return;
-    const opened = new EventSource(path);
+    const opened = new EventSource(`${path}?after=${last}`);
     source = opened;
     opened.addEventListener("open", recover);
     opened.addEventListener("error", () => fail(opened));
     opened.addEventListener("end", finish);
-    for (const kind of KINDS) opened.addEventListener(kind, (event) => onEvent(kind, read(event.data)));
+    opened.addEventListener("thinned", resume);
+    for (const kind of KINDS) opened.addEventListener(kind, hear);
+  }
+
+  function hear({ type, data, lastEventId }) {
+    last = Math.max(last, Number(lastEventId));
+    onEvent(type, read(data));
+  }
+
+  async function resume() {
+    const reached = await onResume().catch(() => 0); // the page itself shows why it could not be read
+    last = Math.max(last, reached);
   }
 
   function close() {
@@ -36,7 +50,7 @@ export function follow(path, onEvent, onResume) {
     ended = true;
     close();
     quiet();
-    onResume();
+    resume();
   }
 
   function fail(failed) {
@@ -50,7 +64,7 @@ export function follow(path, onEvent, onResume) {
   function recover() {
     if (broken === null) return;
     quiet();
-    onResume();
+    resume();
   }
 
   function quiet() {
@@ -59,11 +73,11 @@ export function follow(path, onEvent, onResume) {
     put(byId("notice")).hidden = true;
   }
 
-  document.addEventListener("visibilitychange", () => {
+  document.addEventListener("visibilitychange", async () => {
     if (document.hidden) return close();
     if (ended) return undefined;
-    open();
-    return onResume();
+    await resume(); // first, so that the stream begins after what was read
+    return open();
   });
   open();
 }

@@ -31,10 +31,12 @@ After = Annotated[int, Query(ge=0, le=LAST_SEQ, description="the same as Last-Ev
 async def job_events(
     job: JobDep, request: Request, archive: ArchiveDep, last_event_id: LastEventId = None, after: After = 0
 ) -> AsyncIterator[ServerSentEvent]:
-    """Stream the events of one search, of kinds job, candidate, training and frontier; the last one is `end`.
+    """Stream the events of one search after a number; the last one is `end`. A search's `last_event` is such a number.
 
-    `candidate`: it was proposed, or its summary changed. `training`: a further training or attempt began, or a training
-    ended; an honest finish changes no candidate. `frontier`: candidates entered or left the frontier.
+    `job`: its state changed. `candidate`: it was proposed, or its summary changed. `training`: a further training or
+    attempt began, or a training ended; an honest finish changes no candidate. `frontier`: candidates entered or left
+    the frontier. `thinned`: the search has ended, and its events from number `first` to number `last` were removed,
+    except the changes of its state; what they led to is in the search's other answers.
     """
     async for event in _follow(request, archive, job.id, after if last_event_id is None else last_event_id):
         yield event

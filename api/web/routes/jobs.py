@@ -39,11 +39,12 @@ def submit(
 @router.get("", response_model=JobPage, responses=problems(422))
 def jobs(archive: ArchiveDep, page_size: PageSize = 50, page_token: PageToken = None) -> JobPage:
     """List all searches, newest first."""
+    last = archive.last_event()  # before the page, which then reflects it
     try:
         page = archive.jobs(page_size, page_token)
     except ValueError as error:
         raise refuse_fault(str(error), parameter="page_token") from None
-    return JobPage.model_validate({"jobs": page.items, "next_page_token": page.next_page_token})
+    return JobPage.model_validate({"jobs": page.items, "next_page_token": page.next_page_token, "last_event": last})
 
 
 @router.get("/{job_id}", response_model=JobView, responses={304: {"description": "unchanged"}, **problems(404, 422)})

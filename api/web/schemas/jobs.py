@@ -38,6 +38,7 @@ class JobSummary(Sent):
     workers_busy: int
     seconds_left: float | None = Field(description="estimated seconds until the search ends")
     why: str = Field(description="reason for the present state, or empty")
+    last_event: int = Field(description="number of the last event that this reflects; a stream continues from it")
 
 
 class JobView(JobSummary):
@@ -51,6 +52,7 @@ class JobPage(Sent):
 
     jobs: list[JobSummary]
     next_page_token: str | None
+    last_event: int = Field(description="number of an event of any search; this page reflects all events up to it")
 
 
 class Points(Sent):

@@ -15,6 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from search.archive import Archive
+from search.archive.values import JobState
+from tests.api.dashboard.hand import Hand
 from tests.processes import children, eventually, gone
 
 pytestmark = pytest.mark.slow
@@ -94,6 +97,19 @@ def test_a_runner_does_not_outlive_a_service_that_was_killed(tmp_path: Path) -> 
         process.wait()
 
         eventually(lambda: gone(runner))
+
+
+def test_the_server_thins_the_events_of_searches_that_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = Archive(f"sqlite:///{tmp_path / 'star.db'}")
+    archive.migrate()
+    hand = Hand(archive, "ended")
+    hand.add("1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1", 3.0)
+    archive.finish(hand.claim, JobState.SUCCEEDED)
+    monkeypatch.setenv("STAR_EVENT_HOURS", "0")
+
+    with served(tmp_path, "--no-runner"):
+        eventually(lambda: [one.kind for one in archive.events(hand.id)] == ["job", "job", "thinned", "job"])
+    archive.close()
 
 
 def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:

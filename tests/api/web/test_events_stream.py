@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from search.archive.values import JobState
+from tests.api.dashboard.hand import Hand
 from tests.served import SMALL, Service
 
 pytestmark = pytest.mark.slow
@@ -86,6 +88,35 @@ def test_a_follower_that_has_heard_the_end_hears_it_again(client: httpx.Client, 
     end = whole_stream(client, finished)[-1]
 
     assert whole_stream(client, finished, headers={"Last-Event-ID": str(end.id)}) == [end]
+
+
+def test_a_stream_continues_from_what_an_answer_reflects(service: Service) -> None:
+    job = service.client.post("/v1/jobs", json={}).json()
+    page = service.client.get("/v1/jobs").json()
+    service.client.post(f"/v1/jobs/{job['id']}/cancel").raise_for_status()
+
+    heard = whole_stream(service.client, job["id"], params={"after": job["last_event"]})
+    assert [one.kind for one in heard] == ["job", "end"]
+    assert heard[0].data["state"] == "cancelled"
+    assert heard[0].id == service.client.get(f"/v1/jobs/{job['id']}").json()["last_event"]
+    with service.client.stream("GET", "/v1/events", params={"after": page["last_event"]}) as answer:
+        assert next(events(answer.iter_lines())).data["job_id"] == job["id"]
+
+
+def test_a_late_reader_of_a_thinned_search_hears_of_the_gap(service: Service) -> None:
+    hand = Hand(service.archive, "thinned")
+    hand.add("1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1", 3.0)
+    service.archive.finish(hand.claim, JobState.SUCCEEDED)
+    whole = whole_stream(service.client, hand.id)
+    missed = [one for one in whole if one.kind not in ("job", "end")]
+
+    assert service.archive.thin(hand.id) == len(missed)
+
+    heard = whole_stream(service.client, hand.id, headers={"Last-Event-ID": str(missed[0].id)})
+    assert [one.kind for one in heard] == ["thinned", "job", "end"]
+    assert heard[0].data["last"] == heard[0].id == missed[-1].id
+    late = whole_stream(service.client, hand.id, headers={"Last-Event-ID": str(missed[-1].id)})
+    assert late == heard[1:] == whole[-2:]
 
 
 def test_a_change_arrives_while_one_listens(service: Service) -> None:

@@ -21,7 +21,7 @@ from search.origin import Purpose, Variation
 from search.plan.expected import expected_tokens
 
 
-def job_value(row: JobRecord, alive: bool) -> Job:
+def job_value(row: JobRecord, alive: bool, last_event: int) -> Job:
     """Return a job; `alive` says whether a runner holds an unexpired lease on it."""
     busy = row.running if alive else 0
     expected = row.tokens if row.state in TERMINAL else max(row.tokens, expected_tokens(row.plan))
@@ -47,6 +47,7 @@ def job_value(row: JobRecord, alive: bool) -> Job:
         workers_busy=busy,
         seconds_left=_seconds_left(row, expected, busy),
         why=row.why,
+        last_event=last_event,
     )
 
 
