@@ -193,10 +193,10 @@ def test_downloads(page: Page, search: Hand, tmp_path: Path) -> None:
 
 def test_a_lost_connection_says_so_and_comes_back(page: Page, search: Hand, tolerated: list[str]) -> None:
     tolerated.append("ERR_FAILED")
-    page.route("**/events", lambda route: route.abort())
+    page.route("**/events?*", lambda route: route.abort())
     open_job(page, search)
     expect(page.locator("#notice")).to_contain_text("connection was lost")
-    page.unroute("**/events")
+    page.unroute("**/events?*")
     expect(page.locator("#notice")).to_be_hidden()
 
 
