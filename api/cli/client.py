@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ class ServiceError(Exception):
 
 
 class Client:
-    """A client of the service at a URL."""
+    """A client of the service at a URL. It sends the API key of the variable STAR_API_KEY, if there is one."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        key = os.environ.get("STAR_API_KEY", "").strip()
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def get(self, path: str, **parameters: Any) -> Any:
         return self._send("GET", path, params={k: v for k, v in parameters.items() if v is not None}).json()
@@ -45,7 +48,7 @@ class Client:
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             # trust_env=False: proxy variables do not apply to the service.
-            with httpx.Client(base_url=self.url, timeout=TIMEOUT, trust_env=False) as client:
+            with httpx.Client(base_url=self.url, timeout=TIMEOUT, trust_env=False, headers=self._headers) as client:
                 response = client.request(method, path, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceError(f"no answer from {self.url}: {error}; `star serve` starts a service", False) from None

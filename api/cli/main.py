@@ -11,6 +11,7 @@ from api.cli import analyse as commands_analyse
 from api.cli import check as commands_check
 from api.cli import finish as commands_finish
 from api.cli import jobs as commands_jobs
+from api.cli import keys as commands_keys
 from api.cli import local as commands_local
 from api.cli import server as commands_server
 
@@ -22,7 +23,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for commands in (commands_server, commands_jobs, commands_finish, commands_local, commands_check, commands_analyse):
+COMMANDS = (
+    commands_server,
+    commands_keys,
+    commands_jobs,
+    commands_finish,
+    commands_local,
+    commands_check,
+    commands_analyse,
+)
+for commands in COMMANDS:
     app.add_typer(commands.app)
 
 

@@ -30,6 +30,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [STAR_HOST]")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. [STAR_PORT]")] = None,
     workers: Workers = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Listen beyond this machine without API keys. [STAR_INSECURE]")
+    ] = None,
     runner: Annotated[bool, typer.Option("--runner/--no-runner", help="Run searches too, or serve only.")] = True,
     database: Database = None,
     artifacts: Artifacts = None,
@@ -39,10 +42,10 @@ def serve(
 ) -> None:
     """Serve the API and the dashboard, and run searches. Ctrl-C stops everything."""
     stored = {"database_url": database, "artifacts": artifacts, "exports": exports}
-    settings = _settings(host=host, port=port, workers=workers, **stored)
+    settings = settings_of(host=host, port=port, workers=workers, insecure=insecure, **stored)
     from api.process.server import serve as start
 
-    with _errors_in_one_line():
+    with errors_in_one_line():
         start(settings, runner, supervised, as_json)
 
 
@@ -54,20 +57,20 @@ def run(
     supervised: Supervised = False,
 ) -> None:
     """Run queued searches, and searches whose runner has died."""
-    settings = _settings(workers=workers, database_url=database, artifacts=artifacts)
+    settings = settings_of(workers=workers, database_url=database, artifacts=artifacts)
     from api.process.runner import run as start
 
-    with _errors_in_one_line():
+    with errors_in_one_line():
         start(settings, supervised)
 
 
 @app.command()
 def migrate(database: Database = None, as_json: AsJson = False) -> None:
     """Upgrade the database to this version's schema. `serve` and `run` upgrade it too."""
-    settings = _settings(database_url=database)
+    settings = settings_of(database_url=database)
     from search.archive import Archive
 
-    with _errors_in_one_line():
+    with errors_in_one_line():
         Archive(settings.database_url).migrate()
     if as_json:
         show_json({"migrated": True})
@@ -91,7 +94,7 @@ def demo(
 
 
 @contextmanager
-def _errors_in_one_line() -> Iterator[None]:
+def errors_in_one_line() -> Iterator[None]:
     """End the command with one line instead of a traceback when input, database, artifacts or address are unusable."""
     import sqlite3
 
@@ -114,7 +117,8 @@ def _errors_in_one_line() -> Iterator[None]:
         fail(str(error), FAILED)
 
 
-def _settings(**given: Any) -> Settings:
+def settings_of(**given: Any) -> Settings:
+    """Return the settings with what an option gave; a setting that is not legal ends the command."""
     from pydantic import ValidationError
 
     from api.process.settings import Settings

@@ -19,6 +19,7 @@ from api.process.listening import listening
 from api.process.settings import Settings
 from api.process.supervisor import Supervisor, when_orphaned
 from api.process.thinning import thinning
+from api.web.access import require_lock
 from api.web.app import create_app
 from evaluator.artifacts import Artifacts
 from search.archive import Archive
@@ -48,7 +49,7 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
 
     Raises:
         OSError: the address is in use or does not belong to this machine.
-        ValueError: the database URL is invalid.
+        ValueError: the database URL is invalid, or the service would be open to a network.
         ArtifactError: the store of artifacts cannot be written.
         SchemaError: the database has a schema of a later version.
     """
@@ -57,6 +58,7 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
     Artifacts(settings.artifacts).require_writable()
     archive = Archive(settings.database_url)
     archive.migrate()
+    require_lock(archive, settings)
     if supervised:
         when_orphaned(lambda: os.kill(os.getpid(), signal.SIGTERM))
     with contextlib.suppress(KeyboardInterrupt), listening(settings.host, settings.port) as listener:

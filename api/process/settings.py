@@ -34,6 +34,7 @@ class Settings(BaseSettings):
         default=[],
         description="names by which clients reach the API beside localhost and the host, as JSON; * permits every name",
     )
+    insecure: bool = Field(default=False, description="whether to listen beyond this machine without API keys")
     port: int = Field(default=8765, ge=0, le=65535)
     event_hours: float = Field(
         default=24.0, ge=0, le=87_600, description="hours after the end of a job during which all its events are kept"

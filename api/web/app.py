@@ -8,16 +8,20 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 
 from api.process.settings import Settings
+from api.web.access import describe, require_access
 from api.web.deps import problems, require_known_parameters
 from api.web.headers import SecurityHeaders
 from api.web.hosts import Hosts
 from api.web.limits import BodyLimit
 from api.web.problems import handle
-from api.web.routes import candidates, catalogue, events, exports, genomes, health, jobs, pages, reports
+from api.web.routes import candidates, catalogue, events, exports, genomes, health, jobs, pages, reports, session
 from search.archive import Archive
 
-API = (jobs, reports, candidates, exports, events, genomes, catalogue, health)
-ROUTERS = (*API, pages)
+API = (jobs, reports, candidates, exports, events, genomes, catalogue)
+OPEN = (health, session)
+"""What answers without a key, beside the pages, which hold no data."""
+
+ROUTERS = (*API, *OPEN, pages)
 
 
 def create_app(archive: Archive, settings: Settings) -> FastAPI:
@@ -40,10 +44,13 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))
     app.add_middleware(SecurityHeaders)  # the middleware added last is the outermost
     handle(app, [route for module in ROUTERS for route in module.router.routes])
+    known = [Depends(require_known_parameters)]
     for module in API:
-        app.include_router(
-            module.router, dependencies=[Depends(require_known_parameters)], responses=problems(421, 422, 503)
-        )
+        locked = [Depends(require_access), *known]
+        app.include_router(module.router, dependencies=locked, responses=problems(401, 403, 421, 422, 503))
+    for module in OPEN:
+        app.include_router(module.router, dependencies=known, responses=problems(421, 422, 503))
     app.include_router(pages.router)
+    describe(app)
     app.mount("/static", pages.dashboard(), name="static")
     return app

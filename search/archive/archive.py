@@ -23,6 +23,7 @@ that the next runner of a job resumes the same search.
 
 from __future__ import annotations
 
+from search.archive.access.keyring import Keyring
 from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
 from search.archive.events import Events
@@ -32,7 +33,7 @@ from search.archive.reports import Reports
 from search.archive.resuming import Resuming
 
 
-class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries, Events):
+class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries, Events, Keyring):
     """A database of searches: the public methods of its parts in one object.
 
     | part | for | methods |
@@ -46,6 +47,7 @@ class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries, Ev
     | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `trainings`, `history`, |
     | | | `points` |
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
+    | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |
     | `Transactions` | processes | `migrate`, `close` |
 
     Args:

@@ -31,8 +31,11 @@ from search.plan import Plan
 class JobWrites(Transactions):
     """The writes that people ask for."""
 
-    def create_job(self, plan: Plan, name: str, idempotency_key: str | None = None) -> Job:
-        """Queue a search. A key that was used before returns the job it created then.
+    def create_job(self, plan: Plan, name: str, idempotency_key: str | None = None, key: str | None = None) -> Job:
+        """Queue a search. An idempotency key that was used before returns the job it created then.
+
+        Args:
+            key: id of the API key that submits it, if there is one.
 
         Raises:
             IdempotencyError: the key was used before for another request.
@@ -40,7 +43,7 @@ class JobWrites(Transactions):
         try:
             with self._writing.begin() as session:
                 job_id = _job_of_key(session, idempotency_key, _fingerprint(plan, name))
-                return find_job(session, job_id or _insert_job(session, plan, name, idempotency_key))
+                return find_job(session, job_id or _insert_job(session, plan, name, idempotency_key, key))
         except IntegrityError:
             # Another request with the same key was committed between the look-up and the insert.
             with self._writing.begin() as session:
@@ -134,7 +137,7 @@ def _require_legal(action: Action, state: JobState) -> None:
         raise IllegalActionError(f"cannot {action.value} a job that is {state.value}; legal: {legal}")
 
 
-def _insert_job(session: Session, plan: Plan, name: str, key: str | None) -> str:
+def _insert_job(session: Session, plan: Plan, name: str, idempotency_key: str | None, key: str | None) -> str:
     """Insert a queued job and return its id."""
     job_id = uuid.uuid4().hex[:12]
     values = {
@@ -145,9 +148,10 @@ def _insert_job(session: Session, plan: Plan, name: str, key: str | None) -> str
         "space": plan.liv_space.to_json(),
         "created_at": now(),
         "total": plan.candidates,
+        "key": key,
     }
     session.execute(insert(JobRecord).values(**values))
-    _write_key(session, key, _fingerprint(plan, name), job_id)
+    _write_key(session, idempotency_key, _fingerprint(plan, name), job_id)
     announce(session, job_id, EventKind.JOB, {"state": JobState.QUEUED, "why": ""})
     return job_id
 

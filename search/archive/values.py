@@ -90,6 +90,7 @@ class Job:
         seconds_left: estimated seconds to the end; None while nothing is done or nothing runs.
         why: the reason for the state; may be empty.
         last_event: number of the job's last event that this value reflects; an event stream continues from it.
+        key: id of the API key that submitted it, or None.
     """
 
     id: str
@@ -114,6 +115,7 @@ class Job:
     seconds_left: float | None
     why: str
     last_event: int
+    key: str | None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-// Requests to the public API. Every error is thrown as a `Problem`.
+// Requests to the public API. Every error is thrown as a `Problem`; one for want of a key opens the dialog for it.
+
+import { login } from "./login.js";
 
 /** An RFC 9457 problem of the server, or the failure to reach it. */
 class Problem extends Error {
@@ -44,6 +46,7 @@ async function ask(path, options) {
     throw new Problem({ title: "The server cannot be reached. Check that it is running, then try again." });
   }
   if (response.ok) return response.json();
+  if (response.status === 401) login();
   const body = await response.json().catch(() => ({}));
   throw new Problem({ status: response.status, title: response.statusText, ...body });
 }

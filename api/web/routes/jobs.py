@@ -8,17 +8,19 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response, status
 from fastapi.responses import JSONResponse
 
+from api.web.access import require_room
 from api.web.deps import ArchiveDep, IdempotencyKey, JobDep, JobId, PageSize, PageToken, SettingsDep, problems
 from api.web.problems import refuse_fault
 from api.web.schemas import History, JobPage, JobRequest, JobView, Points
 from api.web.submission import plan_of
 from api.web.warm_start import require_comparable
+from search.archive.access.keys import ApiKey
 from search.archive.values import Action, Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
-@router.post("", status_code=status.HTTP_202_ACCEPTED, response_model=JobView, responses=problems(400, 413, 422))
+@router.post("", status_code=status.HTTP_202_ACCEPTED, response_model=JobView, responses=problems(400, 413, 422, 429))
 def submit(
     body: JobRequest,
     request: Request,
@@ -30,7 +32,9 @@ def submit(
     """Submit a search. It is queued until a runner claims it. Its state is at the address in the Location header."""
     plan = plan_of(body, settings.corpora)
     require_comparable(plan, archive)
-    job = archive.create_job(plan, body.name or body.preset, idempotency_key)
+    key: ApiKey | None = request.state.key
+    require_room(key, archive)
+    job = archive.create_job(plan, body.name or body.preset, idempotency_key, key.id if key else None)
     response.headers["Location"] = str(request.url_for("job", job_id=job.id).path)
     response.headers["Retry-After"] = "1"
     return job

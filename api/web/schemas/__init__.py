@@ -1,5 +1,6 @@
 """Request and response models, from which the OpenAPI document is made; one file for each resource."""
 
+from api.web.schemas.access import Session, SessionRequest
 from api.web.schemas.candidates import (
     CandidateDetail,
     CandidatePage,
@@ -39,5 +40,7 @@ __all__ = [
     "Presets",
     "Relative",
     "Rungs",
+    "Session",
+    "SessionRequest",
     "TrainingView",
 ]

@@ -39,6 +39,7 @@ class JobSummary(Sent):
     seconds_left: float | None = Field(description="estimated seconds until the search ends")
     why: str = Field(description="reason for the present state, or empty")
     last_event: int = Field(description="number of the last event that this reflects; a stream continues from it")
+    key: str | None = Field(description="id of the API key that submitted it; null on an open service")
 
 
 class JobView(JobSummary):

@@ -32,8 +32,8 @@ def job_value(row: JobRecord, alive: bool, last_event: int) -> Job:
         plan=row.plan,
         space=row.space,
         created_at=utc(row.created_at),
-        started_at=_utc_or_none(row.started_at),
-        finished_at=_utc_or_none(row.finished_at),
+        started_at=utc_or_none(row.started_at),
+        finished_at=utc_or_none(row.finished_at),
         candidates_total=row.total,
         done=row.done,
         failed=row.failed,
@@ -48,6 +48,7 @@ def job_value(row: JobRecord, alive: bool, last_event: int) -> Job:
         seconds_left=_seconds_left(row, expected, busy),
         why=row.why,
         last_event=last_event,
+        key=row.key,
     )
 
 
@@ -73,7 +74,7 @@ def candidate_value(row: CandidateRecord) -> Candidate:
         feasible=row.feasible,
         seconds=row.seconds,
         created_at=utc(row.created_at),
-        finished_at=_utc_or_none(row.finished_at),
+        finished_at=utc_or_none(row.finished_at),
         weights=row.weights,
     )
 
@@ -93,7 +94,7 @@ def training_value(row: TrainingRecord) -> Training:
         detail=row.detail,
         seconds=row.seconds,
         created_at=utc(row.created_at),
-        finished_at=_utc_or_none(row.finished_at),
+        finished_at=utc_or_none(row.finished_at),
     )
 
 
@@ -112,7 +113,8 @@ def utc(second: float) -> datetime:
     return datetime.fromtimestamp(second, UTC)
 
 
-def _utc_or_none(second: float | None) -> datetime | None:
+def utc_or_none(second: float | None) -> datetime | None:
+    """Return the same for a time that may not be known."""
     return None if second is None else utc(second)
 
 

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     String,
-    Text,
     UniqueConstraint,
-    text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import Double
+from sqlalchemy.orm import Mapped, mapped_column
 
-Seq = BigInteger().with_variant(Integer, "sqlite")
-"""An integer key that grows with every row. SQLite increments only keys of type INTEGER."""
-
-
-def _partial(name: str, rows: str) -> Index:
-    """Return an index over the rows of a table that satisfy a condition, by job and number."""
-    return Index(name, "job_id", "number", sqlite_where=text(rows), postgresql_where=text(rows))
-
-
-class Record(DeclarativeBase):
-    """The parent of every table, with the column type of each Python type."""
-
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        str: Text,
-        float: Double,
-        dict[str, Any]: JSON(none_as_null=True),
-        dict[str, float]: JSON,
-        list[Any]: JSON,
-    }
+from search.archive.schema.record import Record, Seq, partial
 
 
 class JobRecord(Record):
@@ -62,6 +39,7 @@ class JobRecord(Record):
     runner: Mapped[str] = mapped_column(default="")
     lease_until: Mapped[float | None]
 
+    key: Mapped[str | None] = mapped_column(String(16))
     total: Mapped[int]
     proposed: Mapped[int] = mapped_column(default=0)
     done: Mapped[int] = mapped_column(default=0)
@@ -95,6 +73,22 @@ class KeyRecord(Record):
     job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"))
 
 
+class ApiKeyRecord(Record):
+    """An API key; of its secret only a hash. `jobs.key` names the key that submitted a job."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str]
+    scope: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64))
+    jobs: Mapped[int | None]
+    created_at: Mapped[float]
+    expires_at: Mapped[float | None]
+    used_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
+
+
 class CandidateRecord(Record):
     """A candidate and a summary of its trainings. Its parents are columns, so relatives are found by an index."""
 
@@ -103,9 +97,9 @@ class CandidateRecord(Record):
         UniqueConstraint("job_id", "digest", name="candidates_digest"),
         Index("candidates_mother", "job_id", "mother"),
         Index("candidates_father", "job_id", "father"),
-        _partial("candidates_frontier", "frontier"),
-        _partial("candidates_running", "state = 'running'"),
-        _partial("candidates_weights", "weights IS NOT NULL"),
+        partial("candidates_frontier", "frontier"),
+        partial("candidates_running", "state = 'running'"),
+        partial("candidates_weights", "weights IS NOT NULL"),
     )
 
     job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"), primary_key=True)
@@ -156,9 +150,9 @@ class TrainingRecord(Record):
     __tablename__ = "trainings"
     __table_args__ = (
         ForeignKeyConstraint(["job_id", "number"], ["candidates.job_id", "candidates.number"]),
-        _partial("trainings_running", "state = 'running'"),
-        _partial("trainings_finish", "purpose = 'honest finish'"),
-        _partial("trainings_checkpoint", "checkpoint IS NOT NULL"),
+        partial("trainings_running", "state = 'running'"),
+        partial("trainings_finish", "purpose = 'honest finish'"),
+        partial("trainings_checkpoint", "checkpoint IS NOT NULL"),
     )
 
     job_id: Mapped[str] = mapped_column(String(32), primary_key=True)

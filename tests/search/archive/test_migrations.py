@@ -19,12 +19,12 @@ from alembic.migration import MigrationContext
 from search.archive import Archive
 from search.archive.schema.engine import MIGRATIONS, database_url, migration_config, now
 from search.archive.schema.new_migration import new_migration
-from search.archive.schema.tables import Record
+from search.archive.schema.tables import JobRecord
 from search.plan import Plan
 from tests.search.archive.searching import Searching
 
 
-def difference(url: str, tables: sa.MetaData = Record.metadata) -> list[object]:
+def difference(url: str, tables: sa.MetaData = JobRecord.metadata) -> list[object]:
     engine = sa.create_engine(database_url(url))
     with engine.connect() as connection:
         found = list(compare_metadata(MigrationContext.configure(connection), tables))
@@ -124,7 +124,7 @@ def folder(tmp_path: Path) -> Path:
 def changed_tables() -> sa.MetaData:
     """The tables with a new column, a new table and a column of another type."""
     tables = sa.MetaData()
-    for table in Record.metadata.tables.values():
+    for table in JobRecord.metadata.tables.values():
         table.to_metadata(tables)
     tables.tables["jobs"].append_column(sa.Column("note", sa.Text))
     tables.tables["jobs"].c.runner.type = sa.String(200)
