@@ -1,6 +1,6 @@
 // Requests to the public API. Every error is thrown as a `Problem`; one for want of a key opens the dialog for it.
 
-import { login } from "./login.js";
+import { login } from "../dialog/login.js";
 
 /** An RFC 9457 problem of the server, or the failure to reach it. */
 class Problem extends Error {

@@ -1,6 +1,6 @@
 // The dialog that asks for an API key once the server wants one. The server keeps it in a cookie that no script reads.
 
-import { el, put } from "./dom.js";
+import { el, put } from "../parts/dom.js";
 
 let open = null;
 
