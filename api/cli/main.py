@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from api.cli import analyse as commands_analyse
 from api.cli import check as commands_check
+from api.cli import doctor as commands_doctor
 from api.cli import finish as commands_finish
 from api.cli import jobs as commands_jobs
 from api.cli import keys as commands_keys
@@ -26,6 +29,7 @@ app = typer.Typer(
 COMMANDS = (
     commands_server,
     commands_keys,
+    commands_doctor,
     commands_jobs,
     commands_finish,
     commands_local,
@@ -34,6 +38,21 @@ COMMANDS = (
 )
 for commands in COMMANDS:
     app.add_typer(commands.app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("star-synthesis"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options of `star` itself."""
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries, Ev
     | | | `points` |
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
     | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |
-    | `Transactions` | processes | `migrate`, `close` |
+    | `Transactions` | processes | `migrate`, `schema`, `close` |
 
     Args:
         url: `sqlite:///path` or `postgresql://user:password@host/name`.

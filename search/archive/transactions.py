@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from search.archive.schema.engine import EVENT_LOCK, database_url, migrate, now, open_engine
+from search.archive.schema.engine import EVENT_LOCK, database_url, migrate, now, open_engine, schemas
 from search.archive.schema.tables import EventRecord
 from search.archive.values import EventKind
 
@@ -33,6 +33,10 @@ class Transactions:
             SchemaError: the database has a schema of a later version, and was not changed.
         """
         migrate(self._writer)
+
+    def schema(self) -> tuple[str | None, str]:
+        """Return the schema of the database, None if it has no tables, and the newest one that this version knows."""
+        return schemas(self._reader)
 
     def close(self) -> None:
         """Close every connection."""

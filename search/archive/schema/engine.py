@@ -133,9 +133,19 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
+def schemas(engine: Engine) -> tuple[str | None, str]:
+    """Return the schema of a database, None if it has no tables, and the newest one that this version knows."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision(), _known(migration_config())[-1]
+
+
+def _known(config: Config) -> list[str]:
+    return sorted(one.revision for one in ScriptDirectory.from_config(config).walk_revisions())
+
+
 def _require_known(connection: Connection, config: Config) -> None:
     """Raise SchemaError when the database has a revision that is not among the migrations."""
-    known = sorted(one.revision for one in ScriptDirectory.from_config(config).walk_revisions())
+    known = _known(config)
     found = MigrationContext.configure(connection).get_current_revision()
     if found is not None and found not in known:
         raise SchemaError(
