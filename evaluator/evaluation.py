@@ -80,7 +80,8 @@ class Failure(StrEnum):
     """The reason why a candidate has no metrics.
 
     `DEVICE`: the accelerator reported an error, such as a CUDA error. `STORAGE`: the store of artifacts could not be
-    written or read, for example because the disk is full.
+    written or read, for example because the disk is full; that is no candidate's fault. `DAMAGED`: the checkpoint that
+    it goes on from is missing or damaged.
     """
 
     DIVERGED = "diverged"
@@ -90,6 +91,7 @@ class Failure(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     DEVICE = "device"
     STORAGE = "storage"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """The exceptions of an evaluation, and the failed evaluation that each leads to.
 
 Exception
-├── ArtifactError    the store of artifacts cannot be written or read (see `evaluator.artifacts`)
-├── DivergenceError  the loss or a gradient is not finite, or the loss is too large
-└── TimeLimitError   the seconds of the budget are used up
+├── ArtifactError              the store of artifacts cannot be written or read (see `evaluator.artifacts`)
+│   └── DamagedArtifactError   an artifact is missing or damaged
+├── DivergenceError            the loss or a gradient is not finite, or the loss is too large
+└── TimeLimitError             the seconds of the budget are used up
 """
 
 from __future__ import annotations
 
-from evaluator.artifacts import ArtifactError
+from evaluator.artifacts import ArtifactError, DamagedArtifactError
 from evaluator.evaluation import Evaluation, Failure, Request
 
 DETAIL_CHARACTERS = 300
@@ -47,6 +48,8 @@ def kind(error: BaseException) -> Failure:
         return Failure.DIVERGED
     if isinstance(error, TimeLimitError):
         return Failure.TIMED_OUT
+    if isinstance(error, DamagedArtifactError):
+        return Failure.DAMAGED
     if isinstance(error, ArtifactError):
         return Failure.STORAGE
     if isinstance(error, MemoryError) or _reports(error, _NO_MEMORY_PHRASES):

@@ -114,6 +114,20 @@ class Frontier:
         return scaled_KD
 
 
+def far_corner(reference: Mapping[str, float], plan: Plan) -> list[float]:
+    """Return the hypervolume reference in the order of the objectives.
+
+    Raises:
+        ValueError: it lacks an objective, or has a value that is not finite and positive.
+    """
+    missing = [metric for metric in plan.objectives if metric not in reference]
+    if missing:
+        raise ValueError(f"the hypervolume reference lacks {', '.join(missing)}")
+    far = [reference[metric] for metric in plan.objectives]
+    Frontier(far, {})
+    return far
+
+
 def objectives(metrics: Mapping[str, float], plan: Plan) -> list[float]:
     """Return the metrics a plan minimises, in its order.
 

@@ -163,7 +163,7 @@ def pause(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> 
 
 @app.command()
 def resume(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Resume a paused search."""
+    """Resume a paused or failed search where it was."""
     _act("resume", job, url, as_json)
 
 

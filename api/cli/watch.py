@@ -33,11 +33,11 @@ def watch(client: Client, job_id: str) -> dict[str, Any]:
 
 
 def _lines(client: Client, job_id: str) -> dict[str, Any]:
-    seen: tuple[str, int] | None = None
+    seen: tuple[str, int, str] | None = None
     while True:
         job = _job(client, job_id)
-        if seen != (job["state"], job["outcomes"]):
-            seen = (job["state"], job["outcomes"])
+        if seen != (job["state"], job["outcomes"], job["why"]):
+            seen = (job["state"], job["outcomes"], job["why"])
             typer.echo("  ".join(f"{name} {value}" for name, value in _facts(job)))
         if job["state"] in TERMINAL:
             return job
@@ -58,6 +58,7 @@ def _facts(job: dict[str, Any]) -> list[tuple[str, str]]:
         ("frontier", str(job["frontier_size"])),
         ("hypervolume", f"{job['hypervolume']:.4f}"),
         ("time left", duration(job["seconds_left"])),
+        *([("why", job["why"])] if job["why"] else []),
     ]
 
 

@@ -9,6 +9,7 @@ import socket
 import threading
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import ray
 
@@ -25,6 +26,9 @@ OBJECT_STORE_BYTES = 100 * 2**20
 
 MEMORY_SHARE = 0.8
 """Share of this machine's memory that all workers together may use."""
+
+CONNECT_SECONDS = 5.0
+"""Seconds that a Ray head has to accept a connection."""
 
 ADDRESS = "STAR_RAY_ADDRESS"
 """Environment variable with the address of a Ray cluster; without it the first job starts Ray on this machine."""
@@ -76,13 +80,48 @@ def located(artifacts: str) -> str:
 
 
 def _start_ray(workers: int) -> None:
+    """Connect to the cluster of the settings or start Ray on this machine, unless a connection works.
+
+    A cluster on this machine that others started is not used, even if it left its address in a file.
+    """
     if ray.is_initialized():
-        return
+        if _cluster_answers():
+            return
+        ray.shutdown()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers inherit it: each has one thread
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = os.environ.get(ADDRESS)
-    own = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-    ray.init(**({"address": address} if address else own), logging_level="ERROR", log_to_driver=False)
+    if address:
+        _require_listening(address)
+        where: dict[str, Any] = {"address": address}
+    else:
+        where = {"address": "local", "num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES}
+        where["include_dashboard"] = False
+    ray.init(**where, logging_level="ERROR", log_to_driver=False)
+
+
+def _require_listening(address: str) -> None:
+    """Check that something listens at the address of a Ray head. Ray itself would try for minutes.
+
+    Raises:
+        ConnectionError: nothing does.
+    """
+    host, found, port = address.removeprefix("ray://").rpartition(":")
+    if not found or not port.isdecimal():  # such as `auto`
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConnectionError(f"no Ray head answers at {address}, the value of {ADDRESS}: {reason}") from None
+
+
+def _cluster_answers() -> bool:
+    try:
+        _require_listening(ray.get_runtime_context().gcs_address)
+        return any(node["Alive"] for node in ray.nodes())
+    except Exception:  # Ray raises errors of many kinds when its head is lost
+        return False
 
 
 def _memory_share(workers: int) -> int | None:

@@ -26,6 +26,10 @@ class ArtifactError(Exception):
     """An artifact cannot be written, read or deleted, is missing, or differs from its reference."""
 
 
+class DamagedArtifactError(ArtifactError):
+    """An artifact is missing or differs from its reference, and no other try will change that."""
+
+
 class Artifacts:
     """The bytes below a URL, by key.
 
@@ -72,17 +76,18 @@ class Artifacts:
         """Return the bytes of a reference, verified by its size and its digest, as far as it has them.
 
         Raises:
-            ArtifactError: they are missing, differ from the reference, or cannot be read.
+            DamagedArtifactError: they are missing or differ from the reference.
+            ArtifactError: they cannot be read.
         """
         data = self.fetch(artifact.key)
         if data is None:
-            raise ArtifactError(f"artifact {artifact.key} is missing from {self.name}")
+            raise DamagedArtifactError(f"artifact {artifact.key} is missing from {self.name}")
         if artifact.size is not None and len(data) != artifact.size:
-            raise ArtifactError(
+            raise DamagedArtifactError(
                 f"artifact {artifact.key} in {self.name} is damaged: it has {len(data)} bytes, not {artifact.size}"
             )
         if artifact.digest is not None and Artifact.of(artifact.key, data).digest != artifact.digest:
-            raise ArtifactError(f"artifact {artifact.key} in {self.name} is damaged: its SHA-256 is another one")
+            raise DamagedArtifactError(f"artifact {artifact.key} in {self.name} is damaged: its SHA-256 is another one")
         return data
 
     def fetch(self, key: str) -> bytes | None:

@@ -16,7 +16,7 @@ again under a higher attempt; the outcome of an earlier attempt is not recorded.
 which answers it in the same transaction. A job does not succeed while one waits.
 
 **The evolution.** A proposal and an outcome are recorded together with the state of the evolution after them, so
-that the next runner of a job resumes the same search.
+that the next runner of a job resumes the same search. The state outlives the job's end.
 
 **Time.** All times come from the clock of the database, which all processes share.
 """
@@ -39,7 +39,7 @@ class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries, Ev
     | part | for | methods |
     |---|---|---|
     | `JobWrites` | people | `create_job`, `act`, `inject` |
-    | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `finish` |
+    | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `put_off`, `finish` |
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
     | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, |
     | | | `kept_weights`, `artifacts` |

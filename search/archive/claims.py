@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -10,6 +12,7 @@ from search.archive.job_writes import change_state, locked
 from search.archive.runner_values import Claim
 from search.archive.schema.engine import now
 from search.archive.schema.tables import CheckpointRecord, InjectionRecord, JobRecord
+from search.archive.training_rows import let_go
 from search.archive.transactions import Transactions, announce
 from search.archive.values import TERMINAL, EventKind, JobState
 
@@ -20,7 +23,8 @@ class Claims(Transactions):
     def claim(self, runner: str, lease_seconds: float) -> Claim | None:
         """Claim the oldest job that is queued or whose lease has run out, or return None when there is none.
 
-        The row is found and changed in one statement, so two runners never claim the same job.
+        A job that was put off is left out until its pause is over. The row is found and changed in one statement, so
+        two runners never claim the same job.
 
         Args:
             runner: a name for people to read.
@@ -34,6 +38,7 @@ class Claims(Transactions):
                 .values(
                     state=JobState.RUNNING,
                     why="",
+                    retry_at=None,
                     attempt=JobRecord.attempt + 1,
                     runner=runner,
                     lease_until=now() + lease_seconds,
@@ -100,11 +105,42 @@ class Claims(Transactions):
     def hand_back(self, claim: Claim) -> None:
         """Give up the claim on a running job, so that another runner can claim it at once.
 
+        Its trainings under way are begun again; this attempt does not count as lost.
+
         Raises:
             LeaseLostError: the claim no longer holds, or the job has ended.
         """
         with self._writing.begin() as session:
-            held(session, claim).lease_until = None
+            row = held(session, claim)
+            row.lease_until = None
+            let_go(session, row)
+
+    def put_off(self, claim: Claim, why: str, pause: Callable[[int], float], errors: int | None = None) -> None:
+        """Give up the claim and queue the job again, to be claimed after a pause; a paused job stays paused.
+
+        Its trainings under way are begun again; this attempt does not count as lost.
+
+        Args:
+            why: what the job lacks, for people to read.
+            pause: returns the seconds of the pause from the number of times that it was put off since its last outcome.
+            errors: number of times in a row that an error of the program may put it off, the next of which fails it;
+                None if the cause lies outside of the program.
+
+        Raises:
+            LeaseLostError: the claim no longer holds, or the job has ended.
+        """
+        with self._writing.begin() as session:
+            row = held(session, claim)
+            row.lease_until = None
+            row.faults += 1
+            row.errors += errors is not None
+            let_go(session, row)
+            if errors is not None and row.errors > errors:
+                change_state(session, row, JobState.FAILED, why)
+                return
+            row.retry_at = (session.scalar(select(now())) or 0.0) + pause(row.faults)
+            paused = row.state == JobState.PAUSED
+            change_state(session, row, JobState.PAUSED if paused else JobState.QUEUED, why)
 
     def finish(self, claim: Claim, state: JobState, why: str = "") -> bool:
         """End a job and give up the claim. Running candidates become cancelled; a cancelled job stays cancelled.
@@ -153,9 +189,10 @@ def _awaited(session: Session, row: JobRecord) -> bool:
 
 
 def _free() -> ColumnElement[bool]:
-    """Select jobs that are queued, or running without a live lease."""
+    """Select jobs that are queued and not put off, or running without a live lease."""
     expired = or_(JobRecord.lease_until.is_(None), JobRecord.lease_until <= now())
-    return or_(JobRecord.state == JobState.QUEUED, (JobRecord.state == JobState.RUNNING) & expired)
+    due = or_(JobRecord.retry_at.is_(None), JobRecord.retry_at <= now())
+    return or_((JobRecord.state == JobState.QUEUED) & due, (JobRecord.state == JobState.RUNNING) & expired)
 
 
 def _lost(claim: Claim) -> LeaseLostError:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 
-from sqlalchemy import delete, insert, null, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,16 +15,10 @@ from search.archive.errors import IdempotencyError, IllegalActionError, KnownGen
 from search.archive.queries import find_job
 from search.archive.schema.engine import now
 from search.archive.schema.row_values import injection_value
-from search.archive.schema.tables import (
-    CandidateRecord,
-    CheckpointRecord,
-    InjectionRecord,
-    JobRecord,
-    KeyRecord,
-    TrainingRecord,
-)
+from search.archive.schema.tables import CandidateRecord, InjectionRecord, JobRecord, KeyRecord
+from search.archive.training_rows import cancel_running, revive_cancelled
 from search.archive.transactions import Transactions, announce
-from search.archive.values import LEGAL, TERMINAL, Action, CandidateState, EventKind, Injection, Job, JobState
+from search.archive.values import LEGAL, TERMINAL, Action, EventKind, Injection, Job, JobState
 from search.plan import Plan
 
 
@@ -76,6 +70,8 @@ class JobWrites(Transactions):
     def act(self, job_id: str, action: Action) -> Job:
         """Pause, resume or cancel a job. An action that would change nothing does nothing.
 
+        A failed job that is resumed goes on where it was, and a job that was put off does not wait any longer.
+
         The runner that holds the job reads the new state at its next heartbeat.
 
         Raises:
@@ -85,12 +81,10 @@ class JobWrites(Transactions):
         with self._writing.begin() as session:
             row = locked(session, job_id)
             _require_legal(action, JobState(row.state))
-            alive = session.scalar(select(JobRecord.lease_until > now()).where(JobRecord.seq == row.seq))
-            resumed = JobState.RUNNING if alive else JobState.QUEUED
             if action is Action.PAUSE and row.state != JobState.PAUSED:
                 change_state(session, row, JobState.PAUSED)
-            elif action is Action.RESUME and row.state == JobState.PAUSED:
-                change_state(session, row, resumed)
+            elif action is Action.RESUME:
+                _resume(session, row)
             elif action is Action.CANCEL and row.state != JobState.CANCELLED:
                 change_state(session, row, JobState.CANCELLED)
             session.flush()
@@ -110,25 +104,32 @@ def locked(session: Session, job_id: str) -> JobRecord:
 
 
 def change_state(session: Session, row: JobRecord, state: JobState, why: str = "") -> None:
-    """Change a job's state and announce it. A terminal state cancels the running candidates of the job."""
+    """Change a job's state and announce it. A terminal state cancels the running candidates of the job.
+
+    The state of the evolution stays, and so do the checkpoints of a failed job, because it may be resumed.
+    """
     row.state, row.why = state, why
     if state in TERMINAL:
         row.finished_at = session.scalar(select(now()))
-        _cancel_running(session, row)
-        session.execute(delete(CheckpointRecord).where(CheckpointRecord.job_id == row.id))
+        cancel_running(session, row, for_good=state is not JobState.FAILED)
     session.flush()
     announce(session, row.id, EventKind.JOB, {"state": state, "why": why})
 
 
-def _cancel_running(session: Session, row: JobRecord) -> None:
-    """Cancel what is under way, and give up every checkpoint, from which nothing goes on any more."""
-    ended = {"state": CandidateState.CANCELLED, "finished_at": row.finished_at}
-    for table in (TrainingRecord, CandidateRecord):
-        of_job = (table.job_id == row.id, table.state == CandidateState.RUNNING)
-        session.execute(update(table).where(*of_job).values(**ended))
-    checkpoints = (TrainingRecord.job_id == row.id, TrainingRecord.checkpoint.is_not(None))
-    session.execute(update(TrainingRecord).where(*checkpoints).values(checkpoint=null()))
-    row.running = 0
+def _resume(session: Session, row: JobRecord) -> None:
+    """Let a paused or failed job go on, or one that was put off go on at once."""
+    put_off = row.retry_at is not None
+    row.retry_at = None
+    if row.state == JobState.FAILED:
+        row.faults = row.errors = 0
+        row.finished_at = None
+        revive_cancelled(session, row)
+        change_state(session, row, JobState.QUEUED)
+    elif row.state == JobState.PAUSED:
+        alive = session.scalar(select(JobRecord.lease_until > now()).where(JobRecord.seq == row.seq))
+        change_state(session, row, JobState.RUNNING if alive else JobState.QUEUED)
+    elif put_off:
+        change_state(session, row, JobState(row.state), row.why)
 
 
 def _require_legal(action: Action, state: JobState) -> None:

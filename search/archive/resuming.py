@@ -26,7 +26,8 @@ class Resuming(Transactions):
     def in_flight(self, job_id: str) -> list[InFlight]:
         """Return the trainings that were begun and have no outcome, in order of number."""
         c, t = CandidateRecord, TrainingRecord
-        columns = [getattr(t, name) for name in InFlight._fields[:-3]]
+        of_candidate = ("genome", "baseline", "inherited")
+        columns = [getattr(t, name) for name in InFlight._fields if name not in of_candidate]
         same = and_(c.job_id == t.job_id, c.number == t.number)
         # As literal text, and sorted here: SQLite uses a partial index only where the query's text implies the index's
         # condition, and it would rather read all trainings of the job in the order of the primary key.

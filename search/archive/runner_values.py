@@ -47,6 +47,8 @@ class InFlight(NamedTuple):
     """A training that was begun and has no outcome; `spent` are the tokens that it reads itself.
 
     `inherited` is the `Inherited` of its candidate as JSON, or None.
+    `claim` is the attempt of the claim under which it was begun last, None once that runner handed it back; `losses`
+    counts its lost attempts by kind.
     """
 
     number: int
@@ -58,6 +60,8 @@ class InFlight(NamedTuple):
     genome: str
     baseline: str | None
     inherited: dict[str, Any] | None = None
+    claim: int | None = None
+    losses: dict[str, int] = {}  # noqa: RUF012 -- a field of a named tuple; nobody changes it
 
     @property
     def key(self) -> TrainingKey:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import insert, null, select, update
+from sqlalchemy import func, insert, null, select, update
 from sqlalchemy.orm import Session
 
 from evaluator.evaluation import Evaluation
@@ -26,7 +26,36 @@ def begin_training(session: Session, job: JobRecord, begun: InFlight) -> None:
     job.running += 1
     place = job.running + job.outcomes
     values = {**begun.shown(), "spent": begun.spent, "begun": place, "state": CandidateState.RUNNING}
-    session.execute(insert(TrainingRecord).values(job_id=job.id, **values, created_at=now()))
+    session.execute(insert(TrainingRecord).values(job_id=job.id, **values, claim=job.attempt, created_at=now()))
+
+
+def let_go(session: Session, job: JobRecord) -> None:
+    """Note that a runner hands back the trainings under way, so that this attempt at them does not count as lost."""
+    t = TrainingRecord
+    session.execute(update(t).where(t.job_id == job.id, t.state == CandidateState.RUNNING).values(claim=None))
+
+
+def cancel_running(session: Session, job: JobRecord, *, for_good: bool) -> None:
+    """Cancel what is under way and, if nothing goes on from them any more, give up every checkpoint."""
+    let_go(session, job)
+    ended = {"state": CandidateState.CANCELLED, "finished_at": job.finished_at}
+    for table in (TrainingRecord, CandidateRecord):
+        of_job = (table.job_id == job.id, table.state == CandidateState.RUNNING)
+        session.execute(update(table).where(*of_job).values(**ended))
+    if for_good:
+        checkpoints = (TrainingRecord.job_id == job.id, TrainingRecord.checkpoint.is_not(None))
+        session.execute(update(TrainingRecord).where(*checkpoints).values(checkpoint=null()))
+    job.running = 0
+
+
+def revive_cancelled(session: Session, job: JobRecord) -> None:
+    """Put what the end of a job cancelled under way again."""
+    for table in (CandidateRecord, TrainingRecord):
+        of_job = (table.job_id == job.id, table.state == CandidateState.CANCELLED)
+        session.execute(update(table).where(*of_job).values(state=CandidateState.RUNNING, finished_at=None))
+    t = TrainingRecord
+    running = select(func.count()).where(t.job_id == job.id, t.state == CandidateState.RUNNING)
+    job.running = session.scalar(running) or 0
 
 
 def answer_injection(session: Session, job: JobRecord, digest: str, number: int) -> None:
@@ -39,6 +68,7 @@ def count_outcome(job: JobRecord, candidate: CandidateRecord, training: Training
     """Count an outcome, and the candidate if this is its first one."""
     job.running -= 1
     job.outcomes += 1
+    job.faults = job.errors = 0
     job.tokens += training.spent
     job.seconds += evaluation.seconds
     if candidate.state == CandidateState.RUNNING:

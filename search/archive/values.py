@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class JobState(StrEnum):
-    """The state of a job. A state in `TERMINAL` never changes again."""
+    """The state of a job. A state in `TERMINAL` ends it; only a failed job can be resumed."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -49,7 +49,7 @@ class Action(StrEnum):
 
 LEGAL: dict[Action, frozenset[JobState]] = {
     Action.PAUSE: frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}),
-    Action.RESUME: frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}),
+    Action.RESUME: frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.FAILED}),
     Action.CANCEL: frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED}),
 }
 """The states in which each action is legal. An action that would change nothing does nothing."""
@@ -91,6 +91,7 @@ class Job:
         why: the reason for the state; may be empty.
         last_event: number of the job's last event that this value reflects; an event stream continues from it.
         key: id of the API key that submitted it, or None.
+        retry_at: the time before which no runner takes it, because it was put off; None for now.
     """
 
     id: str
@@ -116,6 +117,7 @@ class Job:
     why: str
     last_event: int
     key: str | None
+    retry_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ class Evolution:
             self._repeats.tell(outcome)
         if outcome.earlier:
             return
-        self._stopping.tell()
+        self._stopping.tell(failed=outcome.objectives is None)
         if not outcome.repeated:
             self._promotions.tell(outcome)
 

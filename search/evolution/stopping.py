@@ -25,6 +25,7 @@ class Stopping:
         self._rules = plan.stop
         self._spent = 0
         self._told = 0
+        self._failed = 0
         self._low_since: int | None = None
         self.why = ""
 
@@ -32,9 +33,10 @@ class Stopping:
         """Learn that a training begins which reads so many tokens."""
         self._spent += spent
 
-    def tell(self) -> None:
+    def tell(self, failed: bool) -> None:
         """Learn of an outcome."""
         self._told += 1
+        self._failed = self._failed + 1 if failed else 0
 
     def expect(self, gain: float | None) -> None:
         """Learn the expected gain of a new candidate, as a share of what is dominated; None if it has none."""
@@ -64,6 +66,7 @@ class Stopping:
         low = self._told - self._low_since if self._low_since is not None else 0
         rules = (
             (self._spent, self._rules.tokens, "training tokens reached the plan's {:,}"),
+            (self._failed, self._rules.failures, "{:,} trainings in a row failed"),
             (seconds, self._rules.seconds, "the plan's {:,g} seconds were over"),
             (
                 low,

@@ -71,6 +71,7 @@ class Stop(Value):
     stagnation: int | None = Field(
         default=None, ge=1, description="outcomes during which hardly any improvement is expected"
     )
+    failures: int | None = Field(default=None, ge=1, description="trainings in a row that failed")
 
 
 class Finish(Value):

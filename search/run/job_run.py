@@ -24,10 +24,11 @@ from search.archive.runner_values import Claim, InFlight, TrainingKey, Waiting
 from search.evolution.evolve import Evolution
 from search.evolution.ordering import kind_of_evolution
 from search.evolution.proposal import Proposal
-from search.objectives import Frontier, judged, objectives
+from search.objectives import Frontier, far_corner, judged, objectives
 from search.observations import Observations, Summary, outcome
 from search.origin import Purpose
 from search.plan import Plan
+from search.run.faults import EnvironmentFault, evaluator_needed, plan_checked
 from search.run.finish import finishing
 from search.run.inheriting import inherited, needed
 from search.run.request import request_of
@@ -83,15 +84,14 @@ class JobRun:
         """Begin a job, or continue it from what its last runner recorded.
 
         Raises:
-            ValueError: the plan, the space or the reference is not legal.
+            PlanFault: the plan, the space or the reference is not legal.
             ArtifactError: the store of artifacts cannot be written.
         """
-        plan, space = Plan.model_validate(claim.plan), Space.from_json(claim.space)
-        corner = claim.reference or reference(plan)
-        missing = [metric for metric in plan.objectives if metric not in corner]
-        if missing:
-            raise ValueError(f"the hypervolume reference lacks {', '.join(missing)}")
-        far = [corner[metric] for metric in plan.objectives]
+        Artifacts(artifacts).require_writable()
+        with plan_checked():
+            plan, space = Plan.model_validate(claim.plan), Space.from_json(claim.space)
+            corner = claim.reference or reference(plan)
+            far = far_corner(corner, plan)
         if not claim.reference:
             archive.set_reference(claim, {metric: float(corner[metric]) for metric in plan.objectives})
         if claim.evolution is None and plan.warm_start is not None:
@@ -105,7 +105,6 @@ class JobRun:
         else:
             evolution = kind_of_evolution(plan).restore(plan, claim.evolution, resumption.past, costs(plan))
         run = cls(archive, claim, evolution, frontier, resumption, artifacts)
-        run._store.require_writable()
         run.sweep()
         return run
 
@@ -123,7 +122,8 @@ class JobRun:
             self.in_flight[begun.key] = begun
             checkpoint = self._checkpoints.get(begun.number) if begun.purpose == Purpose.PROMOTION else None
             space, job_id = self._evolution.space, self._claim.job_id
-            evaluator.submit(request_of(self.plan, space, job_id, begun, self._url, checkpoint))
+            with evaluator_needed():
+                evaluator.submit(request_of(self.plan, space, job_id, begun, self._url, checkpoint))
 
     @property
     def why(self) -> str:
@@ -138,11 +138,14 @@ class JobRun:
         """Report an outcome to the evolution and record it. The outcome of an earlier attempt is ignored.
 
         Raises:
+            EnvironmentFault: the worker could not write to or read from the store of artifacts.
             LeaseLostError: the archive has a later attempt at the training, or the claim no longer holds.
         """
         begun = self.in_flight.get(TrainingKey(evaluation.candidate, evaluation.seed, evaluation.tokens))
         if begun is None or begun.attempt != evaluation.attempt:
             return
+        if evaluation.failure is Failure.STORAGE:
+            raise EnvironmentFault(f"a worker cannot use the store of artifacts: {evaluation.detail}")
         evaluation = judged(evaluation, self.plan)
         standing, summary = self._frontier.standing(), None
         if begun.purpose != Purpose.FINISH:

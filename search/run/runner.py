@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import OperationalError
 
-from evaluator.artifacts import ArtifactError
 from evaluator.evaluation import Evaluator
 from search.archive import Archive
 from search.archive.errors import LeaseLostError
 from search.archive.runner_values import Claim
 from search.archive.values import TERMINAL, JobState
+from search.run.faults import AWAY, ERRORS, PAUSES, Kind, Pauses, evaluator_needed, kind_of, why_of
 from search.run.heartbeat import Heartbeat
 from search.run.job_run import CostsUnder, JobRun, Reference
 
@@ -35,6 +35,7 @@ class Runner:
         name: the name of the holder of a job, for people to read.
         lease_seconds: time after the last heartbeat at which another runner may claim the job.
         beat: seconds between heartbeats, and the longest wait for an evaluation.
+        pauses: the time for which a job is put off.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Runner:
         *,
         lease_seconds: float = 15.0,
         beat: float = 1.0,
+        pauses: Pauses = PAUSES,
     ) -> None:
         self._archive = archive
         self._evaluators = evaluators
@@ -58,6 +60,7 @@ class Runner:
         self._name = name
         self._lease_seconds = lease_seconds
         self._beat = beat
+        self._pauses = pauses
 
     def run_forever(self, stop: threading.Event) -> None:
         """Run jobs as they are queued until `stop` is set; then hand back the job under way."""
@@ -87,29 +90,25 @@ class Runner:
         return claims
 
     def run_job(self, claim: Claim, stop: threading.Event | None = None) -> None:
-        """Run one claimed job until it ends, is paused, is lost or `stop` is set.
+        """Run one claimed job until it ends, is paused, is lost, is put off or `stop` is set.
 
-        An exception of the evaluator or of the plan fails the job and is not raised.
+        A fault of the plan fails the job, and any other fault puts it off (see `search.run.faults`); none is raised.
         """
         try:
             self._follow(claim, stop or threading.Event())
         except LeaseLostError as lost:
             log.warning("%s no longer holds job %s: %s", self._name, claim.job_id, lost)
             self._abandon()
-        except (OperationalError, ArtifactError):
-            # The job stays running: its lease runs out, and a runner that reaches both continues it.
-            log.exception("%s lost the database or the artifacts during job %s", self._name, claim.job_id)
-            self._abandon()
         except Exception as error:
-            log.exception("job %s failed", claim.job_id)
             self._abandon()
-            self._fail(claim, error)
+            self._give_up(claim, error)
 
     def _follow(self, claim: Claim, stop: threading.Event) -> None:
         with Heartbeat(self._archive, claim, self._beat) as heartbeat:
             run = JobRun.opened(self._archive, claim, self._artifacts, self._reference, self._costs)
             if self._evaluator is None:
-                self._evaluator = self._evaluators()
+                with evaluator_needed():
+                    self._evaluator = self._evaluators()
             while not stop.is_set():
                 state = heartbeat.state
                 if state in TERMINAL:
@@ -120,7 +119,9 @@ class Runner:
                     run.fill(self._evaluator)
                 if run.in_flight:
                     run.prepare()
-                    for evaluation in self._evaluator.collect(self._beat):
+                    with evaluator_needed():
+                        evaluations = self._evaluator.collect(self._beat)
+                    for evaluation in evaluations:
                         run.conclude(evaluation)
                 elif self._ended(claim, run, state):
                     return
@@ -146,10 +147,21 @@ class Runner:
         """Close the evaluator and with it the candidates in flight; the next job gets a new evaluator."""
         evaluator, self._evaluator = self._evaluator, None
         if evaluator is not None:
-            evaluator.close()
+            try:
+                evaluator.close()
+            except Exception as error:  # what it cannot release any more is gone already
+                log.warning("the evaluator could not be closed: %s", why_of(error))
 
-    def _fail(self, claim: Claim, error: Exception) -> None:
+    def _give_up(self, claim: Claim, error: Exception) -> None:
+        """Fail the job or put it off, as the kind of the fault says. If the database is away, the lease runs out."""
+        kind, why = kind_of(error), why_of(error)
+        # A fault of the environment says all in one line; of an error of this program its place matters.
+        log.warning("the run of job %s ends: %s", claim.job_id, why, exc_info=kind is Kind.ERROR)
         try:
-            self._archive.finish(claim, JobState.FAILED, f"{type(error).__name__}: {error}")
-        except (LeaseLostError, OperationalError) as lost:
-            log.warning("the failure of job %s could not be recorded: %s", claim.job_id, lost)
+            if kind is Kind.PLAN:
+                self._archive.finish(claim, JobState.FAILED, why)
+            else:
+                errors = ERRORS if kind is Kind.ERROR else None
+                self._archive.put_off(claim, why, self._pauses.after, errors)
+        except (LeaseLostError, *AWAY) as lost:
+            log.warning("that could not be recorded for job %s: %s", claim.job_id, why_of(lost))

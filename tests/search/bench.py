@@ -6,11 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evaluator.evaluation import Evaluator
+from search.algorithms.algorithm import CostsOf
 from search.archive import Archive
 from search.archive.values import Candidate, Training
 from search.plan import Plan
+from search.run.faults import Pauses
 from search.run.runner import Runner
 from tests.search.twin import Twin, corner, twin_costs
+
+LONG = Pauses(first=1000.0, longest=100_000.0)
+"""Pauses that no test outlasts."""
 
 
 class Bench:
@@ -24,6 +29,8 @@ class Bench:
         self,
         make: Callable[[], Evaluator] = Twin,
         reference: Callable[[Plan], dict[str, float]] = corner,
+        costs: Callable[[Plan], CostsOf] = twin_costs,
+        pauses: Pauses = LONG,
         beat: float = 0.05,
         lease_seconds: float = 60.0,
     ) -> Runner:
@@ -38,8 +45,9 @@ class Bench:
             remembered,
             str(self.artifacts),
             reference,
-            twin_costs,
+            costs,
             "bench",
+            pauses=pauses,
             beat=beat,
             lease_seconds=lease_seconds,
         )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from evaluator.artifacts import ArtifactError, Artifacts
-from search.archive.values import JobState
+from evaluator.evaluation import Failure, Request
+from search.archive.values import Action, JobState
 from search.plan import Plan
 from tests.search.bench import Bench
+from tests.search.twin import Twin
 
 pytestmark = pytest.mark.slow
 
@@ -32,11 +34,48 @@ def test_artifacts_that_cannot_be_deleted_fail_no_job(
 def test_a_job_waits_for_a_store_that_cannot_be_written(bench: Bench, plan: Plan) -> None:
     job_id = bench.queue(plan)
     bench.artifacts.write_text("a file, where the folder must be")
-    claim = bench.archive.claim("early", 0)
-    assert claim is not None
-    bench.runner().run_job(claim)
-    assert bench.archive.job(job_id).state is JobState.RUNNING
-    bench.artifacts.unlink()
     bench.runner().run_until_idle()
     job = bench.archive.job(job_id)
-    assert (job.state, job.done) == (JobState.SUCCEEDED, plan.candidates)
+    assert (job.state, job.done) == (JobState.QUEUED, 0)
+    assert "cannot be written" in job.why
+    bench.artifacts.unlink()
+    bench.archive.act(job_id, Action.RESUME)
+    bench.runner().run_until_idle()
+    job = bench.archive.job(job_id)
+    assert (job.state, job.done, job.why) == (JobState.SUCCEEDED, plan.candidates, "")
+
+
+def test_a_store_that_fills_up_during_a_search_fails_no_candidate(bench: Bench, plan: Plan) -> None:
+    job_id = bench.queue(plan)
+    kept = bench.artifacts.with_name("kept")
+
+    def fails(request: Request) -> Failure | None:
+        """Take the store away in the middle of the search, as a lost mount does; the worker reports what it met."""
+        if request.candidate == 5 and not kept.exists():
+            bench.artifacts.rename(kept)
+            bench.artifacts.write_text("a file, where the folder must be")
+            return Failure.STORAGE
+        return None
+
+    bench.runner(lambda: Twin(3, fails=fails)).run_until_idle()
+    job = bench.archive.job(job_id)
+    assert (job.state, job.done, job.failed) == (JobState.QUEUED, 4, 0)
+    assert "a worker cannot use the store of artifacts: as asked" in job.why
+    bench.archive.act(job_id, Action.RESUME)
+    bench.runner().run_until_idle()
+    assert "cannot be written" in bench.archive.job(job_id).why
+    bench.artifacts.unlink()
+    kept.rename(bench.artifacts)
+    bench.archive.act(job_id, Action.RESUME)
+    bench.runner().run_until_idle()
+    job = bench.archive.job(job_id)
+    assert (job.state, job.done, job.failed) == (JobState.SUCCEEDED, plan.candidates, 0)
+
+
+def test_a_damaged_checkpoint_is_the_outcome_of_the_candidate_that_needs_it(bench: Bench, plan: Plan) -> None:
+    job_id = bench.queue(plan)
+    fails = {3: Failure.DAMAGED}
+    bench.runner(lambda: Twin(fails=lambda request: fails.get(request.candidate))).run_until_idle()
+    job = bench.archive.job(job_id)
+    assert (job.state, job.failed) == (JobState.SUCCEEDED, 1)
+    assert bench.archive.candidate(job_id, 3).failure is Failure.DAMAGED

@@ -61,7 +61,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
         "inherit": False,
         "lag": None,
         "genomes": [],
-        "stop": {"tokens": None, "seconds": None, "stagnation": None},
+        "stop": {"tokens": None, "seconds": None, "stagnation": None, "failures": None},
     }
     assert plan.model_dump(mode="json") == STORED | added
 

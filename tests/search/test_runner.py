@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -142,33 +141,6 @@ def test_a_used_up_space_ends_the_search_and_says_so(bench: Bench) -> None:
     job = bench.archive.job(job_id)
     assert (job.state, job.done) == (JobState.SUCCEEDED, 8)
     assert "no further genome" in job.why
-
-
-class Broken(Twin):
-    def collect(self, timeout: float) -> list[object]:  # type: ignore[override]
-        raise RuntimeError("the pool is gone")
-
-
-@pytest.mark.parametrize(
-    ("make", "reference", "why"),
-    [
-        (Broken, corner, "RuntimeError: the pool is gone"),
-        (Twin, lambda plan: {"parameters": 1.0}, "reference lacks bits_per_byte"),
-        (Twin, lambda plan: dict.fromkeys(plan.objectives, -1.0), "finite and positive"),
-        (Twin, lambda plan: 1 / 0, "ZeroDivisionError"),
-    ],
-)
-def test_a_runner_that_breaks_fails_the_job_with_the_reason(
-    bench: Bench, plan: Plan, make: type[Twin], reference: Callable[[Plan], dict[str, float]], why: str
-) -> None:
-    broken, after = bench.queue(plan), bench.queue(plan)
-    bench.runner(make, reference).run_until_idle()
-    job = bench.archive.job(broken)
-    assert job.state is JobState.FAILED
-    assert why in job.why
-    assert bench.archive.in_flight(broken) == []
-    assert bench.archive.job(after).state is JobState.FAILED
-    assert all(twin.closed for twin in bench.twins)
 
 
 def test_a_runner_that_lost_its_lease_lets_go_without_a_trace(bench: Bench, plan: Plan) -> None:

@@ -5,7 +5,12 @@ import { byId, el, put, showError } from "../parts/dom.js";
 import { asCsv, asJson, saveText, saveUrl } from "../parts/download.js";
 import { plural } from "../parts/format.js";
 
-const OFFERED = { queued: ["pause", "cancel"], running: ["pause", "cancel"], paused: ["resume", "cancel"] };
+const OFFERED = {
+  queued: ["pause", "cancel"],
+  running: ["pause", "cancel"],
+  paused: ["resume", "cancel"],
+  failed: ["resume"],
+};
 const WORDS = { pause: "Pause", resume: "Resume", cancel: "Cancel" };
 
 /**
@@ -29,11 +34,14 @@ export function drawActions(job, page) {
 
 async function act(job, action, page) {
   try {
-    page.changed(await post(`${jobPath(job.id)}/${action}`));
+    const changed = await post(`${jobPath(job.id)}/${action}`);
+    if (job.state === "failed") return location.reload(); // the stream of events has ended
+    page.changed(changed);
     showError(null);
   } catch (problem) {
     showError(problem);
   }
+  return undefined;
 }
 
 function askToCancel(page) {

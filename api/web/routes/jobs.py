@@ -69,7 +69,7 @@ def pause(job_id: JobId, archive: ArchiveDep) -> Job:
 
 @router.post("/{job_id}/resume", response_model=JobView, responses=problems(404, 409, 422))
 def resume(job_id: JobId, archive: ArchiveDep) -> Job:
-    """Resume a paused search."""
+    """Resume a paused or failed search where it was. One that was put off does not wait any longer."""
     return archive.act(job_id, Action.RESUME)
 
 

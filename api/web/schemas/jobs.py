@@ -40,6 +40,7 @@ class JobSummary(Sent):
     why: str = Field(description="reason for the present state, or empty")
     last_event: int = Field(description="number of the last event that this reflects; a stream continues from it")
     key: str | None = Field(description="id of the API key that submitted it; null on an open service")
+    retry_at: datetime | None = Field(description="time before which no runner takes it, because it was put off")
 
 
 class JobView(JobSummary):

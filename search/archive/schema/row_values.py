@@ -49,6 +49,7 @@ def job_value(row: JobRecord, alive: bool, last_event: int) -> Job:
         why=row.why,
         last_event=last_event,
         key=row.key,
+        retry_at=utc_or_none(row.retry_at),
     )
 
 

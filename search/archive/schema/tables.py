@@ -18,7 +18,11 @@ from search.archive.schema.record import Record, Seq, partial
 
 
 class JobRecord(Record):
-    """A job: its plan, the runner that holds it, and counts that save counting rows."""
+    """A job: its plan, the runner that holds it, and counts that save counting rows.
+
+    `faults` counts how often it was put off since its last outcome, `errors` how often by an exception that nobody
+    expected. `lost` counts the attempts at trainings that were lost and begun again.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (Index("jobs_state", "state", "seq"), {"sqlite_autoincrement": True})
@@ -38,6 +42,11 @@ class JobRecord(Record):
     attempt: Mapped[int] = mapped_column(default=0)
     runner: Mapped[str] = mapped_column(default="")
     lease_until: Mapped[float | None]
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    retry_at: Mapped[float | None]
+    faults: Mapped[int] = mapped_column(default=0, server_default="0")
+    errors: Mapped[int] = mapped_column(default=0, server_default="0")
+    lost: Mapped[int] = mapped_column(default=0, server_default="0")
 
     key: Mapped[str | None] = mapped_column(String(16))
     total: Mapped[int]
@@ -145,6 +154,8 @@ class TrainingRecord(Record):
     """One training of a candidate and its outcome. A candidate is trained once for each seed and number of tokens.
 
     `begun` counts the trainings of a job in the order in which they began, `outcome` in the order in which they ended.
+    `claim` is the job's attempt under which it was begun last; None once that runner handed it back. `losses` counts
+    the lost attempts by their kind.
     """
 
     __tablename__ = "trainings"
@@ -162,6 +173,8 @@ class TrainingRecord(Record):
     purpose: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     attempt: Mapped[int] = mapped_column(default=1)
+    claim: Mapped[int | None]
+    losses: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     spent: Mapped[int] = mapped_column(BigInteger)
     begun: Mapped[int] = mapped_column(default=0, server_default="0")
     outcome: Mapped[int | None]

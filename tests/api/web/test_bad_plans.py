@@ -65,7 +65,7 @@ BAD_PLANS: list[tuple[dict[str, Any], str, str]] = [
         "/plan/stop/stagnation",
         "legal: surrogate",
     ),
-    ({"stop": {"hours": 9}}, "/plan/stop/hours", "legal: tokens, seconds, stagnation"),
+    ({"stop": {"hours": 9}}, "/plan/stop/hours", "legal: tokens, seconds, stagnation, failures"),
     ({"space": {"classes": ["SA-1\0"]}}, "/plan/space/classes/0", "printable"),
     ({"task": {"corpus": "x" * 5000}}, "/plan/task/corpus", "at most 4096 characters"),
 ]

@@ -75,7 +75,7 @@ def test_actions_change_a_job_or_say_what_is_legal(
     expected = {
         Action.PAUSE: JobState.PAUSED,
         Action.CANCEL: JobState.CANCELLED,
-        Action.RESUME: JobState.QUEUED if state is JobState.PAUSED else state,
+        Action.RESUME: JobState.QUEUED if state in (JobState.PAUSED, JobState.FAILED) else state,
     }
     assert after.state is expected[action]
     assert (after.finished_at is not None) == (action is Action.CANCEL)

@@ -63,6 +63,7 @@ def test_a_search_of_the_first_version_keeps_algorithm_and_order(archive: Archiv
     search = Searching.started(archive, plan)
     search.go(6)
     search.propose()
+    archive.hand_back(search.claim)
 
     def known() -> list[object]:
         job = archive.job(search.job_id)
