@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI) -> None:
         super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=DRAIN_SECONDS))
-        self._closing: threading.Event = app.state.closing
+        self._closing: threading.Event = app.state.feed.closing
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._closing.set()

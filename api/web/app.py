@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
@@ -10,6 +9,7 @@ from fastapi import Depends, FastAPI
 from api.process.settings import Settings
 from api.web.access import describe, require_access
 from api.web.deps import problems, require_known_parameters
+from api.web.feed import Feed
 from api.web.headers import SecurityHeaders
 from api.web.hosts import Hosts
 from api.web.limits import BodyLimit
@@ -27,7 +27,7 @@ ROUTERS = (*API, *OPEN, pages)
 def create_app(archive: Archive, settings: Settings) -> FastAPI:
     """Return the application with the API under /v1 and the dashboard.
 
-    Setting `app.state.closing` ends all event streams, which would otherwise delay the shutdown of a server.
+    Setting `app.state.feed.closing` ends all event streams, which would otherwise delay the shutdown of a server.
     """
     app = FastAPI(
         title="STAR",
@@ -39,7 +39,7 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     )
     app.state.archive = archive
     app.state.settings = settings
-    app.state.closing = threading.Event()
+    app.state.feed = Feed(archive)
     app.add_middleware(BodyLimit)
     app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))
     app.add_middleware(SecurityHeaders)  # the middleware added last is the outermost

@@ -171,7 +171,8 @@ def test_nobody_polls_for_a_follower_that_has_left(service: Service, monkeypatch
 
     monkeypatch.setattr(service.archive, "events", counted)
     with httpx.Client(base_url=service.url) as client, client.stream("GET", "/v1/events") as answer:
-        next(answer.iter_lines())
+        lines = answer.iter_lines()  # httpx closes a stream whose iterator is dropped
+        next(lines)
         assert asked.wait(10)
     deadline = time.monotonic() + 20
     while service.server.server_state.tasks and time.monotonic() < deadline:

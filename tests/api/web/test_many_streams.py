@@ -1,0 +1,144 @@
+"""Many event streams: one poller for all of them, a limit on their number, and no event lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from api.web.feed import Feed, Told
+from search.archive import Archive
+from search.archive.values import Action, JobState
+from tests.api.dashboard.hand import Hand
+from tests.api.web.refusal import refused
+from tests.api.web.test_events_stream import events
+from tests.processes import eventually
+from tests.served import Service
+
+GENOME = "1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1"
+
+Start = Callable[[], AbstractContextManager[Service]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The job, or None for all jobs, of every reading of events from an archive."""
+    asked: list[str | None] = []
+    read = Archive.events
+
+    def counted(self: Archive, job_id: str | None = None, *args: Any, **options: Any) -> Any:
+        asked.append(job_id)
+        return read(self, job_id, *args, **options)
+
+    monkeypatch.setattr(Archive, "events", counted)
+    return asked
+
+
+@pytest.mark.slow
+def test_idle_streams_share_one_poller_and_all_hear_what_happens(start_service: Start, asked: list[str | None]) -> None:
+    with start_service() as service, ExitStack() as open_streams:
+        job = service.client.post("/v1/jobs", json={}).json()
+        path = f"/v1/jobs/{job['id']}/events?after={job['last_event']}"
+        streams = [open_streams.enter_context(httpx.stream("GET", service.url + path)) for _ in range(8)]
+        eventually(lambda: asked.count(job["id"]) == len(streams))  # each has looked for what it missed
+        polled = len(asked)
+        eventually(lambda: len(asked) > polled + 3)
+        assert set(asked[polled:]) == {None}
+
+        service.archive.act(job["id"], Action.CANCEL)
+
+        for stream in streams:
+            assert [one.kind for one in events(stream.iter_lines())] == ["job", "end"]
+        assert asked.count(job["id"]) == len(streams)
+
+
+@pytest.mark.slow
+def test_a_stream_too_many_is_refused_until_another_ends(start_service: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAR_STREAMS", "2")
+    with start_service() as service, httpx.stream("GET", f"{service.url}/v1/events"):
+        with httpx.stream("GET", f"{service.url}/v1/events") as second:
+            lines = second.iter_lines()  # httpx closes a stream whose iterator is dropped
+            next(lines)
+            answer = service.client.get("/v1/events")
+            assert "STAR_STREAMS" in refused(answer, 429)["detail"]
+            assert int(answer.headers["retry-after"]) > 0
+            assert service.client.get("/healthz").status_code == 200
+
+        eventually(lambda: _opens(service.url))
+
+
+def _opens(url: str) -> bool:
+    with httpx.stream("GET", f"{url}/v1/events") as answer:
+        return answer.status_code == 200
+
+
+@pytest.fixture
+def hand(tmp_path: Path) -> Iterator[Hand]:
+    archive = Archive(f"sqlite:///{tmp_path / 'star.db'}")
+    archive.migrate()
+    yield Hand(archive, "followed")
+    archive.close()
+
+
+async def _heard(feed: Feed, job: str, meanwhile: Callable[[], Any]) -> list[Told]:
+    """Follow a job from its beginning, and let something happen after the first event."""
+    heard = []
+    async for told in feed.follow(job, 0):
+        heard.append(told)
+        if len(heard) == 1:
+            await asyncio.to_thread(meanwhile)
+    return heard
+
+
+def test_a_reader_too_slow_for_the_feed_misses_nothing(
+    hand: Hand, asked: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.web.feed.MOST_WAITING", 3)
+    monkeypatch.setattr("api.web.feed.POLL_SECONDS", 0.01)
+
+    def much() -> None:
+        for _ in range(10):
+            hand.archive.set_reference(hand.claim, {"bits_per_byte": 8.0})
+        hand.add(GENOME, 3.0)
+        hand.archive.finish(hand.claim, JobState.SUCCEEDED)
+        polled = asked.count(None)
+        eventually(lambda: asked.count(None) > polled + 2)  # the feed is past all of them
+
+    heard = asyncio.run(_heard(Feed(hand.archive), hand.id, much))
+
+    stored = [one.seq for one in hand.archive.events(hand.id)]
+    assert len(stored) > 6
+    assert [one.seq for one in heard] == [*stored, stored[-1]]
+    assert [one.kind for one in heard].index("end") == len(stored)
+
+
+def test_streams_outlive_a_database_that_is_away_for_a_while(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("api.web.feed.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("api.web.feed.AWAY_SECONDS", 0.01)
+    read, failures = hand.archive.events, iter(range(5))
+    away = False
+
+    def sometimes(*args: Any, **options: Any) -> Any:
+        if away and next(failures, None) is not None:
+            raise OperationalError("SELECT", {}, Exception("the server closed the connection"))
+        return read(*args, **options)
+
+    def outage() -> None:
+        nonlocal away
+        away = True
+        eventually(lambda: next(failures, None) is None)
+        hand.archive.finish(hand.claim, JobState.CANCELLED)
+
+    monkeypatch.setattr(hand.archive, "events", sometimes)
+    heard = asyncio.run(_heard(Feed(hand.archive), hand.id, outage))
+
+    assert [one.kind for one in heard][-2:] == ["job", "end"]
+    assert len([one for one in caplog.records if "does not answer" in one.message]) <= 1
