@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.client import Client, ServiceError
+from api.client import ServiceError, Star
 from tests.processes import eventually
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def _environment(installed: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _served(installed: Path, folder: Path) -> Iterator[Client]:
+def _served(installed: Path, folder: Path) -> Iterator[Star]:
     command = [sys.executable, "-m", "api.cli", "serve", "--json", "--port", "0"]
     with subprocess.Popen(
         command,
@@ -69,16 +69,16 @@ def _served(installed: Path, folder: Path) -> Iterator[Client]:
     ) as process:
         try:
             assert process.stdout is not None
-            client = Client(json.loads(process.stdout.readline())["url"])
-            eventually(lambda: _healthy(client))
-            yield client
+            with Star(json.loads(process.stdout.readline())["url"]) as client:
+                eventually(lambda: _healthy(client))
+                yield client
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0
         finally:
             process.kill()
 
 
-def _healthy(client: Client) -> bool:
+def _healthy(client: Star) -> bool:
     try:
         return bool(client.get("/healthz"))
     except ServiceError:

@@ -16,10 +16,10 @@ from typing import Any
 
 import typer
 
-from api.cli.client import Client, ServiceError
 from api.cli.finish import show_finish
 from api.cli.output import FAILED, INTERRUPTED, fail, measured, show_table
 from api.cli.watch import watch
+from api.client import ServiceError, Star
 from api.process.supervisor import end, start
 from search.archive.values import JobState
 
@@ -72,7 +72,7 @@ def _interrupt(sig: int, frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def _service(home: Path, port: int, workers: int) -> Iterator[Client]:
+def _service(home: Path, port: int, workers: int) -> Iterator[Star]:
     """Run `star serve` in a child process until the context ends."""
     port = port or _free_port()
     settings = {
@@ -86,9 +86,9 @@ def _service(home: Path, port: int, workers: int) -> Iterator[Client]:
     with (home / "serve.log").open("wb") as log:
         child = start([sys.executable, "-m", "api.cli", "serve", "--supervised"], settings, log)
         try:
-            client = Client(f"http://127.0.0.1:{port}")
-            _await_health(client, child)
-            yield client
+            with Star(f"http://127.0.0.1:{port}") as client:
+                _await_health(client, child)
+                yield client
         finally:
             end(child, signal.SIGINT, STOP_SECONDS)
 
@@ -98,7 +98,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _await_health(client: Client, child: subprocess.Popen[bytes]) -> None:
+def _await_health(client: Star, child: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -110,7 +110,7 @@ def _await_health(client: Client, child: subprocess.Popen[bytes]) -> None:
             time.sleep(0.2)
 
 
-def _submit(client: Client, candidates: int | None, steps: int | None) -> dict[str, Any]:
+def _submit(client: Star, candidates: int | None, steps: int | None) -> dict[str, Any]:
     plan: dict[str, Any] = {}
     if candidates is not None:
         plan["candidates"] = candidates
@@ -121,7 +121,7 @@ def _submit(client: Client, candidates: int | None, steps: int | None) -> dict[s
     return job
 
 
-def _show_winners(client: Client, job: dict[str, Any], home: Path) -> None:
+def _show_winners(client: Star, job: dict[str, Any], home: Path) -> None:
     """Compare the winners with the baselines, export them, and generate text with each in a fresh process."""
     quality = job["plan"]["objectives"][0]
     frontier = client.get(f"/v1/jobs/{job['id']}/frontier")["candidates"]
@@ -138,7 +138,7 @@ def _show_winners(client: Client, job: dict[str, Any], home: Path) -> None:
         typer.echo(_generated(exported))
 
 
-def _compare(client: Client, job: dict[str, Any], winners: dict[str, Any]) -> None:
+def _compare(client: Star, job: dict[str, Any], winners: dict[str, Any]) -> None:
     columns = client.get(f"/v1/jobs/{job['id']}/points")
     numbers = [(name, number) for name, number in zip(columns["baseline"], columns["number"], strict=True) if name]
     shown = [(title, winner["number"]) for title, winner in winners.items()] + numbers
@@ -151,7 +151,7 @@ def _compare(client: Client, job: dict[str, Any], winners: dict[str, Any]) -> No
     show_table("Winners and baselines", ("", "candidate", *metrics, "LIVs"), rows)
 
 
-def show_finish_of(client: Client, job: dict[str, Any]) -> None:
+def show_finish_of(client: Star, job: dict[str, Any]) -> None:
     """Print the honest finish, if the plan asked for one."""
     found = client.get(f"/v1/jobs/{job['id']}/finish")
     if found["finalists"]:

@@ -181,10 +181,11 @@ def _act(action: str, job: str, url: str, as_json: bool) -> None:
 @contextmanager
 def calling(url: str) -> Iterator[Any]:
     """Yield a client of the service at a URL. Its errors end the command with one line."""
-    from api.cli.client import Client, ServiceError
+    from api.client import ServiceError, Star
 
     try:
-        yield Client(url)
+        with Star(url) as service:
+            yield service
     except ServiceError as error:
         fail(str(error), BAD_INPUT if error.refused else FAILED)
     except OSError as error:

@@ -11,14 +11,14 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from api.cli.client import Client
 from api.cli.output import duration
+from api.client import Star
 from search.archive.values import TERMINAL
 
 POLL_SECONDS = 0.5
 
 
-def watch(client: Client, job_id: str) -> dict[str, Any]:
+def watch(client: Star, job_id: str) -> dict[str, Any]:
     """Show a search until it ends: live on a terminal, elsewhere a line for every change. Return the final job."""
     console = Console()
     if not console.is_terminal:
@@ -32,7 +32,7 @@ def watch(client: Client, job_id: str) -> dict[str, Any]:
     return job
 
 
-def _lines(client: Client, job_id: str) -> dict[str, Any]:
+def _lines(client: Star, job_id: str) -> dict[str, Any]:
     seen: tuple[str, int, str] | None = None
     while True:
         job = _job(client, job_id)
@@ -44,7 +44,7 @@ def _lines(client: Client, job_id: str) -> dict[str, Any]:
         time.sleep(POLL_SECONDS)
 
 
-def _job(client: Client, job_id: str) -> dict[str, Any]:
+def _job(client: Star, job_id: str) -> dict[str, Any]:
     job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}")
     return job
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from api.cli import demo
-from api.cli.client import Client
 from api.cli.finish import in_words
+from api.client import Star
 from tests.api.cli.commands import run
 from tests.served import SEVERAL, Service
 
@@ -84,7 +84,7 @@ def test_comparisons_in_words(
 def test_the_demo_ends_with_the_finish_of_a_search_that_has_one(
     service: Service, several: str, finished: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client = Client(service.url)
-    for job in (several, finished):
-        demo.show_finish_of(client, client.get(f"/v1/jobs/{job}"))
+    with Star(service.url) as client:
+        for job in (several, finished):
+            demo.show_finish_of(client, client.get(f"/v1/jobs/{job}"))
     assert capsys.readouterr().out.count("Honest finish") == 1

@@ -1,0 +1,178 @@
+"""The client for programs that wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from api.client import calls
+from api.client.calls import Call
+from api.client.errors import no_answer, require_success
+from api.web.schemas import (
+    CandidateDetail,
+    CandidateView,
+    Finish,
+    InjectionView,
+    JobSummary,
+    JobView,
+    Points,
+    Predictions,
+    Rungs,
+)
+from search.archive.values import TERMINAL
+
+T = TypeVar("T")
+
+
+class Star:
+    """A client of the service at a URL.
+
+    Every method raises `ServiceError` if the service refuses the request, fails or does not answer. The answers are
+    those of the API, with types; `get` and `post` give plain JSON. Use it in a `with` block, or call `close`.
+
+    Args:
+        url: address of the service; by default STAR_URL, or this machine.
+        key: an API key; by default STAR_API_KEY, or none.
+    """
+
+    def __init__(self, url: str | None = None, key: str | None = None) -> None:
+        options = calls.settings(url, key)
+        self.url: str = options["base_url"]
+        try:
+            self._http = httpx.Client(**options)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise no_answer(self.url, error) from None
+
+    def submit(
+        self, plan: Mapping[str, Any] | None = None, *, preset: str = "laptop", name: str = "", key: str | None = None
+    ) -> JobView:
+        """Submit a search.
+
+        Args:
+            plan: fields that differ from the preset.
+            key: an idempotency key; a repeat with the same key creates nothing new.
+        """
+        return self._send(calls.submit(plan, preset, name, key))
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: float | None = None,
+        pause: float = 1.0,
+        seen: Callable[[JobView], Any] | None = None,
+    ) -> JobView:
+        """Return a search once it has ended.
+
+        Args:
+            timeout: seconds to wait at most.
+            pause: seconds between two looks.
+            seen: called with the search at every look.
+
+        Raises:
+            TimeoutError: the search has not ended in time; it goes on.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while (job := self.job(job_id)).state not in TERMINAL:
+            if seen:
+                seen(job)
+            if until is not None and time.monotonic() + pause > until:
+                raise TimeoutError(f"search {job_id} is still {job.state} after {timeout:g} seconds")
+            time.sleep(pause)
+        return job
+
+    def jobs(self) -> Iterator[JobSummary]:
+        """Iterate over all searches, newest first."""
+        token: str | None = None
+        while True:
+            page = self._send(calls.jobs(token))
+            yield from page.jobs
+            if (token := page.next_page_token) is None:
+                return
+
+    def job(self, job_id: str) -> JobView:
+        """Return a search and its progress."""
+        return self._send(calls.job(job_id))
+
+    def pause(self, job_id: str) -> JobView:
+        """Pause a search: candidates under way finish, no others begin."""
+        return self._send(calls.act(job_id, "pause"))
+
+    def resume(self, job_id: str) -> JobView:
+        """Resume a search."""
+        return self._send(calls.act(job_id, "resume"))
+
+    def cancel(self, job_id: str) -> JobView:
+        """Cancel a search for good; its results are kept."""
+        return self._send(calls.act(job_id, "cancel"))
+
+    def frontier(self, job_id: str) -> list[CandidateView]:
+        """Return the candidates that no other one dominates."""
+        return self._send(calls.frontier(job_id))
+
+    def candidates(self, job_id: str) -> Iterator[CandidateView]:
+        """Iterate over all candidates, in the order in which they were proposed."""
+        token: str | None = None
+        while True:
+            page = self._send(calls.candidates(job_id, token))
+            yield from page.candidates
+            if (token := page.next_page_token) is None:
+                return
+
+    def candidate(self, job_id: str, number: int) -> CandidateDetail:
+        """Return a candidate with its trainings, its cost, its parents and its children."""
+        return self._send(calls.candidate(job_id, number))
+
+    def inject(self, job_id: str, genome: str, *, by: str = "", key: str | None = None) -> InjectionView:
+        """Ask a search to train a genome next; `key` is an idempotency key."""
+        return self._send(calls.inject(job_id, genome, by, key))
+
+    def points(self, job_id: str) -> Points:
+        """Return all candidates in columns."""
+        return self._send(calls.points(job_id))
+
+    def finish(self, job_id: str) -> Finish:
+        """Return the honest finish of a search as far as it has come."""
+        return self._send(calls.finish(job_id))
+
+    def rungs(self, job_id: str) -> Rungs:
+        """Return how well the rungs of a search agree."""
+        return self._send(calls.rungs(job_id))
+
+    def predictions(self, job_id: str) -> Predictions:
+        """Return how well a search predicted its outcomes."""
+        return self._send(calls.predictions(job_id))
+
+    def export(self, job_id: str, number: int, folder: Path | str) -> Path:
+        """Export a candidate, unpack it below a folder, and return the directory that `star.load` reads."""
+        return calls.unpacked(self._send(calls.downloaded(self._send(calls.built_export(job_id, number)))), folder)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Return the JSON of a GET; parameters that are None are left out."""
+        return self._send(calls.plain("GET", path, **parameters))
+
+    def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON of a POST."""
+        return self._send(calls.plain("POST", path, body, headers))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _send(self, call: Call[T]) -> T:
+        try:
+            response = self._http.request(call.method, call.path, **call.options())
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise no_answer(self.url, error) from None
+        require_success(response)
+        return call.read(response)

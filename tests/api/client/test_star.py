@@ -1,0 +1,135 @@
+"""Both clients against a real server: every method, errors, and that the two offer the same."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import star as architectures
+from api.client import AsyncStar, ServiceError, Star, table
+from search.archive.access.keys import Scope
+from tests.served import Service, finish_job, serving
+
+PLAN = {"candidates": 4, "space": {"depth": 4}}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str]]:
+    """A service of its own with a search that has ended."""
+    with serving(tmp_path_factory.mktemp("client")) as service:
+        finish_job(service)
+        yield service, service.archive.jobs().items[0].id
+
+
+def awaited(url: str, method: str, *arguments: Any, **options: Any) -> Any:
+    """What an `AsyncStar` returns; of an iterator the list."""
+
+    async def call() -> Any:
+        async with AsyncStar(url) as star:
+            found = getattr(star, method)(*arguments, **options)
+            return [one async for one in found] if isinstance(found, AsyncIterator) else await found
+
+    return asyncio.run(call())
+
+
+def waited(url: str, method: str, *arguments: Any, **options: Any) -> Any:
+    """The same of a `Star`."""
+    with Star(url) as star:
+        found = getattr(star, method)(*arguments, **options)
+        return list(found) if isinstance(found, Iterator) else found
+
+
+@pytest.fixture(params=[waited, awaited])
+def ask(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    found: Callable[..., Any] = request.param
+    return found
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    def methods(kind: type) -> dict[str, list[str]]:
+        public = {name: one for name, one in vars(kind).items() if callable(one) and not name.startswith("_")}
+        return {name: list(inspect.signature(one).parameters) for name, one in public.items()}
+
+    assert methods(Star) == methods(AsyncStar)
+    assert len(methods(Star)) > 15
+
+
+def test_a_search_is_submitted_steered_and_found(finished: tuple[Service, str], ask: Callable[..., Any]) -> None:
+    url = finished[0].url
+    job = ask(url, "submit", PLAN, name="by a program", key=f"once-{ask.__name__}")
+    assert job.plan["candidates"] == 4
+    assert ask(url, "submit", PLAN, name="by a program", key=f"once-{ask.__name__}").id == job.id
+    assert job.id in [one.id for one in ask(url, "jobs")]
+    assert ask(url, "inject", job.id, "1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-1.1.1.1.1", by="Ada").by == "Ada"
+    states = [ask(url, action, job.id).state for action in ("pause", "resume", "cancel")]
+    assert states == ["paused", "queued", "cancelled"]
+    assert ask(url, "wait", job.id).state == "cancelled"
+
+
+def test_waiting_has_a_limit_and_tells_what_it_sees(finished: tuple[Service, str], ask: Callable[..., Any]) -> None:
+    url = finished[0].url
+    job = ask(url, "submit", PLAN)
+    seen: list[str] = []
+    with pytest.raises(TimeoutError, match="still queued"):
+        ask(url, "wait", job.id, timeout=0.05, pause=0.02, seen=lambda one: seen.append(one.id))
+    assert set(seen) == {job.id}
+    ask(url, "cancel", job.id)
+
+
+def test_results_are_typed_and_a_table(finished: tuple[Service, str], ask: Callable[..., Any]) -> None:
+    service, job_id = finished
+    frontier = ask(service.url, "frontier", job_id)
+    assert frontier
+    assert all(one.frontier for one in frontier)
+    every = ask(service.url, "candidates", job_id)
+    assert [one.number for one in every] == list(range(1, len(every) + 1))
+    assert ask(service.url, "points", job_id).number == [one.number for one in every]
+    assert ask(service.url, "candidate", job_id, frontier[0].number).trainings
+    for report in ("finish", "rungs", "predictions"):
+        assert ask(service.url, report, job_id) is not None
+    rows = table(every)
+    assert len({tuple(row) for row in rows}) == 1  # the same columns in every row
+    assert {type(value) for row in rows for value in row.values()} <= {int, float, str, bool, type(None)}
+    assert [row["parameters"] for row in rows] == [one.metrics.get("parameters") for one in every]
+
+
+def test_an_export_is_a_model(finished: tuple[Service, str], ask: Callable[..., Any], tmp_path: Path) -> None:
+    service, job_id = finished
+    number = ask(service.url, "frontier", job_id)[0].number
+    model = architectures.load(ask(service.url, "export", job_id, number, tmp_path))
+    assert model(torch.zeros(1, 4, dtype=torch.long)).isfinite().all()
+
+
+def test_a_refusal_says_which_field(finished: tuple[Service, str], ask: Callable[..., Any]) -> None:
+    with pytest.raises(ServiceError, match="/plan/candidates") as refused:
+        ask(finished[0].url, "submit", {"candidates": 0})
+    assert (refused.value.refused, refused.value.status) == (True, 422)
+    with pytest.raises(ServiceError, match="no job") as refused:
+        ask(finished[0].url, "job", "none")
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://[", "ftp://127.0.0.1"])
+def test_a_service_that_does_not_answer(url: str, ask: Callable[..., Any]) -> None:
+    with pytest.raises(ServiceError, match="no answer from") as failed:
+        ask(url, "job", "any")
+    assert not failed.value.refused
+
+
+def test_a_key_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(tmp_path) as service:
+        text = service.archive.create_key("Ada", Scope.READ)[1]
+        with Star(service.url) as star, pytest.raises(ServiceError, match="API key is needed"):
+            list(star.jobs())
+        with Star(service.url, text) as star:
+            assert list(star.jobs()) == []
+        monkeypatch.setenv("STAR_API_KEY", text)
+        monkeypatch.setenv("STAR_URL", service.url)
+        with Star() as star:
+            assert list(star.jobs()) == []
