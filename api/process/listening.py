@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-BACKLOG = 2048
-"""Connections that may wait until the server accepts them."""
+BACKLOG = 512
+"""Connections that may wait until the server accepts them, and the most that it accepts at a time."""
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -9,13 +10,15 @@ import signal
 import socket
 import sys
 import threading
+from functools import partial
 from types import FrameType
 
 import typer
 import uvicorn
 from fastapi import FastAPI
 
-from api.process.listening import listening
+from api.process.connections import Connection, QuietErrors, most_connections
+from api.process.listening import BACKLOG, listening
 from api.process.settings import Settings
 from api.process.supervisor import Supervisor, when_orphaned
 from api.process.thinning import thinning
@@ -36,8 +39,23 @@ class Server(uvicorn.Server):
     """A web server that ends its event streams when it stops, instead of waiting until their readers disconnect."""
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=DRAIN_SECONDS))
+        seconds = app.state.settings.request_seconds
+        connection = partial(Connection, seconds=seconds, most=most_connections())
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+                http=connection,  # type: ignore[arg-type]  # called like the class
+                ws="none",
+                backlog=BACKLOG,
+            )
+        )
         self._closing: threading.Event = app.state.feed.closing
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(QuietErrors())
+        await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._closing.set()

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     )
     insecure: bool = Field(default=False, description="whether to listen beyond this machine without API keys")
     port: int = Field(default=8765, ge=0, le=65535)
+    request_seconds: float = Field(
+        default=15.0, gt=0, le=3600, description="seconds that a client has for the head of a request, and for its body"
+    )
     streams: int = Field(default=256, ge=0, le=100_000, description="event streams that may be open at once")
     event_hours: float = Field(
         default=24.0, ge=0, le=87_600, description="hours after the end of a job during which all its events are kept"

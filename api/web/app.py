@@ -40,14 +40,14 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.state.archive = archive
     app.state.settings = settings
     app.state.feed = Feed(archive)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, seconds=settings.request_seconds)
     app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))
     app.add_middleware(SecurityHeaders)  # the middleware added last is the outermost
     handle(app, [route for module in ROUTERS for route in module.router.routes])
     known = [Depends(require_known_parameters)]
     for module in API:
         locked = [Depends(require_access), *known]
-        app.include_router(module.router, dependencies=locked, responses=problems(401, 403, 421, 422, 503))
+        app.include_router(module.router, dependencies=locked, responses=problems(401, 403, 408, 421, 422, 503))
     for module in OPEN:
         app.include_router(module.router, dependencies=known, responses=problems(421, 422, 503))
     app.include_router(pages.router)
