@@ -49,7 +49,7 @@ def test_further_names_are_a_setting(settings: dict[str, object], host: str, sta
     app = create_app(cast(Archive, None), Settings.model_validate(settings))
 
     with answering(Server(app)) as url:
-        answer = httpx.get(f"{url}/v1/metrics", headers={"Host": host}, trust_env=False)
+        answer = httpx.get(f"{url}/", headers={"Host": host}, trust_env=False)
 
     assert answer.status_code == status
 
