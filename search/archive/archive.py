@@ -44,8 +44,8 @@ class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries, Ev
     | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, |
     | | | `kept_weights`, `artifacts` |
     | `Reports` | people | `predictions`, `climbs`, `finalists` |
-    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `trainings`, `history`, |
-    | | | `points` |
+    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `child_count`, |
+    | | | `trainings`, `history`, `points` |
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
     | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |
     | `Transactions` | processes | `migrate`, `schema`, `close` |

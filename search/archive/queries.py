@@ -106,19 +106,25 @@ class Queries(Transactions):
             # As literal text: `frontier = 1`, as SQLAlchemy writes it for SQLite, does not imply the index's condition.
             return _listed(session, _candidates(job_id).where(text("candidates.frontier")))
 
-    def children(self, job_id: str, number: int) -> list[Candidate]:
-        """Return the candidates that have this one as a parent, in order of number.
+    def children(self, job_id: str, number: int, page_size: int = 50, page_token: str | None = None) -> Page[Candidate]:
+        """Return a page of the candidates that have this one as a parent, in order of number.
 
         Raises:
             NotFoundError: there is no such job.
+            ValueError: page_size is not positive, or page_token was not issued by this listing.
         """
-        c = CandidateRecord
-        numbers = select(c.number).where(c.job_id == job_id)
-        # A union is one look-up in each index; an `or` would scan the job.
-        found = union(*(numbers.where(parent == number) for parent in (c.mother, c.father)))
         with self._reading() as session:
             require_job(session, job_id)
-            return _listed(session, _candidates(job_id).where(c.number.in_(found)))
+            listing = f"children/{job_id}/{number}"
+            size, after = page_length(page_size), page_key(listing, page_token)
+            later = [child for child in _children(session, job_id, number) if child > (after or 0)][: size + 1]
+            found = _listed(session, _candidates(job_id).where(CandidateRecord.number.in_(later)))
+            return Page.of(found, later, size, listing)
+
+    def child_count(self, job_id: str, number: int) -> int:
+        """Return how many candidates have this one as a parent."""
+        with self._reading() as session:
+            return len(_children(session, job_id, number))
 
     def trainings(self, job_id: str, number: int) -> list[Training]:
         """Return the trainings of a candidate with their curves, in the order in which they began."""
@@ -188,6 +194,14 @@ def _jobs() -> Select[JobRecord, bool, int]:
 def _candidates(job_id: str) -> Select[CandidateRecord]:
     c = CandidateRecord
     return select(c).where(c.job_id == job_id).order_by(c.number)
+
+
+def _children(session: Session, job_id: str, number: int) -> list[int]:
+    """Return the numbers of the candidates that have this one as a parent, in order."""
+    c = CandidateRecord
+    numbers = select(c.number).where(c.job_id == job_id)
+    # A union is one look-up in each index; an `or` would scan the job.
+    return sorted(session.scalars(union(*(numbers.where(parent == number) for parent in (c.mother, c.father)))))
 
 
 def _listed(session: Session, query: Select[CandidateRecord]) -> list[Candidate]:

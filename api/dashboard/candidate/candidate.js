@@ -75,8 +75,9 @@ function draw(job, candidate) {
   put(byId("cost"), costBars(candidate.cost, candidate.blueprint));
   const read = (genome) => readGenome(genome, job.space.classes);
   const tie = { jobId: id, own: read(candidate.genome), read };
-  put(byId("parents"), family(candidate.parent_candidates, "None: this candidate was not made from others.", tie));
-  put(byId("children"), family(candidate.children, "None yet.", tie));
+  const parents = candidate.parent_candidates;
+  put(byId("parents"), family(parents, parents.length, "None: this candidate was not made from others.", tie));
+  put(byId("children"), family(candidate.children, candidate.children_total, "None yet.", tie));
   const exportable = `${candidate.state} ${candidate.weights_place}`;
   if (drawn.export !== exportable) drawExport(byId("export"), id, candidate);
   drawn.export = exportable;

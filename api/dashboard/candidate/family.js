@@ -6,16 +6,15 @@ import { el } from "../parts/dom.js";
 import { plural } from "../parts/format.js";
 import { drawGenome } from "../genome/genome.js";
 
-const MOST = 60;
-
 /**
  * The parents or the children, each drawn with the LIVs that equal the candidate's in grey.
  * @param {{number: number, genome: string, variation: string}[]} relatives
+ * @param {number} total number of all relatives, of which some may be left out
  * @param {string} none text for an empty list
  */
-export function family(relatives, none, { jobId, own, read }) {
+export function family(relatives, total, none, { jobId, own, read }) {
   if (relatives.length === 0) return el("p", { class: "small" }, none);
-  const shown = relatives.slice(0, MOST).map((relative) => {
+  const shown = relatives.map((relative) => {
     const livs = read(relative.genome);
     const changed = Math.max(livs.length, own.length) - livs.filter((liv, n) => sameLiv(liv, own[n])).length;
     return el(
@@ -30,6 +29,6 @@ export function family(relatives, none, { jobId, own, read }) {
       el("div", { class: "scroll" }, drawGenome(livs, "card", own)),
     );
   });
-  const more = relatives.length - shown.length;
+  const more = total - shown.length;
   return [el("ul", { class: "family" }, shown), more > 0 && el("p", { class: "small" }, `and ${more} more`)];
 }

@@ -15,6 +15,9 @@ from genome import Genome, Space, decode
 from search.archive.values import Injection
 from search.plan import Plan
 
+FIRST_CHILDREN = 60
+"""Children that a candidate's answer holds; a popular parent has thousands."""
+
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["candidates"])
 
 
@@ -51,7 +54,7 @@ def inject(
 
 @router.get("/candidates/{number}", response_model=CandidateDetail, responses=problems(404, 422))
 def candidate(job: JobDep, number: Number, archive: ArchiveDep, exports: ExportsDep) -> dict[str, Any]:
-    """Return a candidate with its trainings, its blueprint, the cost of each LIV, its parents and its children."""
+    """Return a candidate with its trainings, its blueprint, the cost of each LIV, its parents and first children."""
     found = archive.candidate(job.id, number)
     plan, space = Plan.model_validate(job.plan), Space.from_json(job.space)
     blueprint = decode(Genome.parse(found.genome), space)
@@ -61,5 +64,19 @@ def candidate(job: JobDep, number: Number, archive: ArchiveDep, exports: Exports
         "blueprint": blueprint.to_json(),
         "cost": cost_of(blueprint, plan.shape, plan.context),
         "parent_candidates": [archive.candidate(job.id, parent) for parent in found.parents],
-        "children": archive.children(job.id, found.number),
+        "children": archive.children(job.id, number, FIRST_CHILDREN).items,
+        "children_total": archive.child_count(job.id, number),
     }
+
+
+@router.get("/candidates/{number}/children", response_model=CandidatePage, responses=problems(404, 422))
+def children(
+    job: JobDep, number: Number, archive: ArchiveDep, page_size: PageSize = 100, page_token: PageToken = None
+) -> dict[str, Any]:
+    """List the candidates that have this one as a parent, in the order in which they were proposed."""
+    archive.candidate(job.id, number)
+    try:
+        page = archive.children(job.id, number, page_size, page_token)
+    except ValueError as error:
+        raise refuse_fault(str(error), parameter="page_token") from None
+    return {"candidates": page.items, "next_page_token": page.next_page_token}

@@ -124,7 +124,8 @@ class CandidateDetail(CandidateView):
     blueprint: list[dict[str, Any]]
     cost: dict[str, Any]
     parent_candidates: list[Relative]
-    children: list[Relative]
+    children: list[Relative] = Field(description="the first of them; the address below, /children, has all in pages")
+    children_total: int = Field(description="number of all children")
 
 
 class Export(Sent):

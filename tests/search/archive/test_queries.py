@@ -77,9 +77,14 @@ def test_lineage_reads_the_same_both_ways(archive: Archive, plan: Plan) -> None:
     rows = archive.candidates(search.job_id, 100).items
     assert any(len(c.parents) == 2 for c in rows)
     for one in rows:
-        assert [c.number for c in archive.children(search.job_id, one.number)] == [
-            c.number for c in rows if one.number in c.parents
-        ]
+        found, token = [], None
+        while page := archive.children(search.job_id, one.number, 2, token):
+            assert len(page.items) <= 2
+            found += [c.number for c in page.items]
+            if (token := page.next_page_token) is None:
+                break
+        assert found == [c.number for c in rows if one.number in c.parents]
+        assert archive.child_count(search.job_id, one.number) == len(found)
 
 
 def test_a_candidate_keeps_its_outcome(archive: Archive, plan: Plan) -> None:
