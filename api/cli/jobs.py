@@ -1,4 +1,4 @@
-"""The commands that call a running service: submit, jobs, frontier, candidate, inject, export, pause ..."""
+"""The commands that call a running service: submit, jobs, frontier, candidate, inject, export."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def submit(
     body = {"preset": preset, "name": name, "plan": plan_changes(plan, change or [])}
     with calling(url) as service:
         job = service.post("/v1/jobs", body, {"Idempotency-Key": key} if key else None)
-        _show_job(job, as_json, f"{service.url}/jobs/{job['id']}")
+        show_job(job, as_json, f"{service.url}/jobs/{job['id']}")
 
 
 @app.command()
@@ -66,7 +66,7 @@ def jobs(
     """List searches, newest first, or show one."""
     with calling(url) as service:
         if job is not None:
-            _show_job(service.get(f"/v1/jobs/{job}"), as_json, f"{service.url}/jobs/{job}")
+            show_job(service.get(f"/v1/jobs/{job}"), as_json, f"{service.url}/jobs/{job}")
             return
         page = service.get("/v1/jobs", page_size=page_size, page_token=page_token)
     if as_json:
@@ -155,29 +155,6 @@ def export(
         show_facts([("folder", str(folder)), ("files", ", ".join(files))])
 
 
-@app.command()
-def pause(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Pause a search: candidates under way finish, no others begin."""
-    _act("pause", job, url, as_json)
-
-
-@app.command()
-def resume(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Resume a paused or failed search where it was."""
-    _act("resume", job, url, as_json)
-
-
-@app.command()
-def cancel(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Cancel a search. It cannot be resumed; its results are kept."""
-    _act("cancel", job, url, as_json)
-
-
-def _act(action: str, job: str, url: str, as_json: bool) -> None:
-    with calling(url) as service:
-        _show_job(service.post(f"/v1/jobs/{job}/{action}"), as_json, f"{service.url}/jobs/{job}")
-
-
 @contextmanager
 def calling(url: str) -> Iterator[Any]:
     """Yield a client of the service at a URL. Its errors end the command with one line."""
@@ -210,7 +187,8 @@ def _training_row(training: dict[str, Any], metric: str) -> list[str]:
     return [training["purpose"], f"{training['tokens']:,}", str(training["seed"]), state + again, value, seconds]
 
 
-def _show_job(job: dict[str, Any], as_json: bool, page: str) -> None:
+def show_job(job: dict[str, Any], as_json: bool, page: str) -> None:
+    """Print a search: its progress, and the address of its page."""
     if as_json:
         show_json(job)
         return

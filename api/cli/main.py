@@ -17,6 +17,7 @@ from api.cli import jobs as commands_jobs
 from api.cli import keys as commands_keys
 from api.cli import local as commands_local
 from api.cli import server as commands_server
+from api.cli import steer as commands_steer
 
 app = typer.Typer(
     name="star",
@@ -31,6 +32,7 @@ COMMANDS = (
     commands_keys,
     commands_doctor,
     commands_jobs,
+    commands_steer,
     commands_finish,
     commands_local,
     commands_check,

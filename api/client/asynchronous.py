@@ -83,11 +83,11 @@ class AsyncStar:
             await asyncio.sleep(pause)
         return job
 
-    async def jobs(self) -> AsyncIterator[JobSummary]:
-        """Iterate over all searches, newest first."""
+    async def jobs(self, *, state: str | None = None, search: str | None = None) -> AsyncIterator[JobSummary]:
+        """Iterate over searches, newest first: all, or those in one state, or with a text in their name."""
         token: str | None = None
         while True:
-            page = await self._send(calls.jobs(token))
+            page = await self._send(calls.jobs(state, search, token))
             for job in page.jobs:
                 yield job
             if (token := page.next_page_token) is None:
@@ -108,6 +108,14 @@ class AsyncStar:
     async def cancel(self, job_id: str) -> JobView:
         """Cancel a search for good; its results are kept."""
         return await self._send(calls.act(job_id, "cancel"))
+
+    async def rename(self, job_id: str, name: str) -> JobView:
+        """Give a search another name."""
+        return await self._send(calls.rename(job_id, name))
+
+    async def delete(self, job_id: str) -> None:
+        """Delete a search that has ended, with its weights and exports, for good."""
+        await self._send(calls.delete(job_id))
 
     async def frontier(self, job_id: str) -> list[CandidateView]:
         """Return the candidates that no other one dominates."""

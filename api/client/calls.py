@@ -72,8 +72,9 @@ def submit(plan: Mapping[str, Any] | None, preset: str, name: str, key: str | No
     return Call("POST", "/v1/jobs", _model(JobView), body, headers=_once(key))
 
 
-def jobs(page_token: str | None) -> Call[JobPage]:
-    return Call("GET", "/v1/jobs", _model(JobPage), parameters={"page_size": 200, "page_token": page_token})
+def jobs(state: str | None, search: str | None, page_token: str | None) -> Call[JobPage]:
+    parameters = {"page_size": 200, "page_token": page_token, "state": state, "search": search}
+    return Call("GET", "/v1/jobs", _model(JobPage), parameters=parameters)
 
 
 def job(job_id: str) -> Call[JobView]:
@@ -82,6 +83,14 @@ def job(job_id: str) -> Call[JobView]:
 
 def act(job_id: str, action: str) -> Call[JobView]:
     return Call("POST", f"/v1/jobs/{job_id}/{action}", _model(JobView))
+
+
+def rename(job_id: str, name: str) -> Call[JobView]:
+    return Call("PATCH", f"/v1/jobs/{job_id}", _model(JobView), {"name": name})
+
+
+def delete(job_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/jobs/{job_id}", lambda response: None)
 
 
 def frontier(job_id: str) -> Call[list[CandidateView]]:

@@ -85,11 +85,11 @@ class Star:
             time.sleep(pause)
         return job
 
-    def jobs(self) -> Iterator[JobSummary]:
-        """Iterate over all searches, newest first."""
+    def jobs(self, *, state: str | None = None, search: str | None = None) -> Iterator[JobSummary]:
+        """Iterate over searches, newest first: all, or those in one state, or with a text in their name."""
         token: str | None = None
         while True:
-            page = self._send(calls.jobs(token))
+            page = self._send(calls.jobs(state, search, token))
             yield from page.jobs
             if (token := page.next_page_token) is None:
                 return
@@ -109,6 +109,14 @@ class Star:
     def cancel(self, job_id: str) -> JobView:
         """Cancel a search for good; its results are kept."""
         return self._send(calls.act(job_id, "cancel"))
+
+    def rename(self, job_id: str, name: str) -> JobView:
+        """Give a search another name."""
+        return self._send(calls.rename(job_id, name))
+
+    def delete(self, job_id: str) -> None:
+        """Delete a search that has ended, with its weights and exports, for good."""
+        self._send(calls.delete(job_id))
 
     def frontier(self, job_id: str) -> list[CandidateView]:
         """Return the candidates that no other one dominates."""

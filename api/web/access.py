@@ -17,6 +17,7 @@ from api.web.headers import SAFE
 from api.web.problems import Refused
 from search.archive import Archive
 from search.archive.access.keys import ApiKey, Scope
+from search.archive.values import Job
 
 COOKIE = "star_key"
 NO_KEY = "an API key is needed: send `Authorization: Bearer star_...`; whoever runs the service creates keys"
@@ -58,6 +59,16 @@ def require_room(key: ApiKey | None, archive: Archive) -> None:
     if key is not None and key.jobs is not None and archive.unfinished_jobs(key.id) >= key.jobs:
         detail = f"the key of {key.name} has {key.jobs} searches that have not ended, as many as it may have at once"
         raise Refused(429, detail, headers={"Retry-After": "60"})
+
+
+def require_owner(key: ApiKey | None, job: Job) -> None:
+    """Check that a key may delete a search: its own, or with the scope `admin` any.
+
+    Raises:
+        Refused: 403; it may not.
+    """
+    if key is not None and not key.scope.permits(Scope.ADMIN) and job.key != key.id:
+        raise Refused(403, f"the key of {key.name} did not submit this search; to delete it needs the scope admin")
 
 
 def is_open(archive: Archive, settings: Settings) -> bool:

@@ -6,6 +6,7 @@ same store, so weights may be kept and yet be missing here.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -74,6 +75,11 @@ class Exports:
     def file(self, candidate: Candidate) -> Path:
         """Return the path of a candidate's zip archive, whether it was built or not."""
         return self._folder / f"{candidate.job_id}-{candidate.number}.zip"
+
+    def delete(self, job_id: str) -> None:
+        """Delete the zip archives of all candidates of a job."""
+        for path in self._folder.glob(f"{glob.escape(job_id)}-*.zip"):
+            path.unlink(missing_ok=True)
 
     def build(self, job: Job, candidate: Candidate) -> list[str]:
         """Write a candidate's zip archive, unless there is one of the same weights and facts, and list its files.

@@ -28,17 +28,19 @@ from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
 from search.archive.events import Events
 from search.archive.job_writes import JobWrites
+from search.archive.keeping import Keeping
 from search.archive.queries import Queries
 from search.archive.reports import Reports
 from search.archive.resuming import Resuming
 
 
-class Archive(JobWrites, Claims, CandidateWrites, Resuming, Reports, Queries, Events, Keyring):
+class Archive(JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Queries, Events, Keyring):
     """A database of searches: the public methods of its parts in one object.
 
     | part | for | methods |
     |---|---|---|
     | `JobWrites` | people | `create_job`, `act`, `inject` |
+    | `Keeping` | people | `rename_job`, `condemn_job`, `delete_job` |
     | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `put_off`, `finish` |
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
     | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, |

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, Text, cast, func, select, text, union
+from sqlalchemy import Select, Text, cast, func, or_, select, text, union
 from sqlalchemy.orm import Session
 
 from search.archive.errors import NotFoundError
@@ -15,7 +15,7 @@ from search.archive.schema.engine import now
 from search.archive.schema.row_values import candidate_value, job_value, training_value, utc
 from search.archive.schema.tables import CandidateRecord, EventRecord, HistoryRecord, JobRecord, TrainingRecord
 from search.archive.transactions import Transactions
-from search.archive.values import Candidate, CandidateState, Job, Training
+from search.archive.values import Candidate, CandidateState, Job, JobState, Training
 
 HISTORY_COLUMNS = ("outcome", "done", "tokens", "hypervolume", "frontier_size", "at")
 
@@ -37,19 +37,26 @@ POINT_COLUMNS = (
 class Queries(Transactions):
     """The reads, for runners and for people."""
 
-    def jobs(self, page_size: int = 50, page_token: str | None = None) -> Page[Job]:
-        """Return a page of jobs, newest first.
+    def jobs(
+        self, page_size: int = 50, page_token: str | None = None, *, state: JobState | None = None, search: str = ""
+    ) -> Page[Job]:
+        """Return a page of jobs, newest first: all, or those in one state, or with a text in their name or id.
 
         Raises:
             ValueError: page_size is not positive, or page_token was not issued by this listing.
         """
-        size, before = page_length(page_size), page_key("jobs", page_token)
+        listing = "jobs" if state is None and not search else f"jobs/{state or ''}/{search}"
+        size, before = page_length(page_size), page_key(listing, page_token)
         query = _jobs().order_by(JobRecord.seq.desc()).limit(size + 1)
+        if state is not None:
+            query = query.where(JobRecord.state == state)
+        if search:
+            query = query.where(or_(JobRecord.name.icontains(search, autoescape=True), JobRecord.id == search))
         if before is not None:
             query = query.where(JobRecord.seq < before)
         with self._reading() as session:
             rows = session.execute(query).all()
-            return Page.of([job_value(*row) for row in rows], [row[0].seq for row in rows], size, "jobs")
+            return Page.of([job_value(*row) for row in rows], [row[0].seq for row in rows], size, listing)
 
     def job(self, job_id: str) -> Job:
         """Return one job.

@@ -1,6 +1,6 @@
-// The actions on a job: pause, resume, cancel (after a question) and download.
+// The actions on a job: pause, resume, cancel and delete (after a question), and download.
 
-import { jobPath, post } from "../parts/api.js";
+import { jobPath, post, remove } from "../parts/api.js";
 import { byId, el, put, showError } from "../parts/dom.js";
 import { asCsv, asJson, saveText, saveUrl } from "../parts/download.js";
 import { plural } from "../parts/format.js";
@@ -9,9 +9,25 @@ const OFFERED = {
   queued: ["pause", "cancel"],
   running: ["pause", "cancel"],
   paused: ["resume", "cancel"],
-  failed: ["resume"],
+  failed: ["resume", "delete"],
+  succeeded: ["delete"],
+  cancelled: ["delete"],
 };
-const WORDS = { pause: "Pause", resume: "Resume", cancel: "Cancel" };
+const WORDS = { pause: "Pause", resume: "Resume", cancel: "Cancel", delete: "Delete" };
+
+/** What is asked before an action that cannot be undone. */
+const QUESTIONS = {
+  cancel: {
+    title: "Cancel this search?",
+    text: "The results so far are kept. A cancelled search cannot be resumed; a paused one can.",
+    yes: "Cancel the search",
+  },
+  delete: {
+    title: "Delete this search?",
+    text: "Its candidates, weights and exports are deleted for good.",
+    yes: "Delete the search",
+  },
+};
 
 /**
  * Draw the buttons that make sense in the job's state.
@@ -22,18 +38,19 @@ export function drawActions(job, page) {
   if (byId("actions").dataset.state === job.state) return;
   byId("actions").dataset.state = job.state;
   const buttons = (OFFERED[job.state] ?? []).map((action) => {
-    const click = () => (action === "cancel" ? askToCancel(page) : act(job, action, page));
-    return el(
-      "button",
-      { type: "button", class: action === "cancel" ? "danger" : null, "data-action": action, on: { click } },
-      WORDS[action],
-    );
+    const click = () => (action in QUESTIONS ? ask(action, page) : act(job, action, page));
+    const kind = action in QUESTIONS ? "danger" : null;
+    return el("button", { type: "button", class: kind, "data-action": action, on: { click } }, WORDS[action]);
   });
   put(byId("actions"), buttons, downloads(job, page));
 }
 
 async function act(job, action, page) {
   try {
+    if (action === "delete") {
+      await remove(jobPath(job.id));
+      return location.assign("/");
+    }
     const changed = await post(`${jobPath(job.id)}/${action}`);
     if (job.state === "failed") return location.reload(); // the stream of events has ended
     page.changed(changed);
@@ -44,18 +61,18 @@ async function act(job, action, page) {
   return undefined;
 }
 
-function askToCancel(page) {
+function ask(action, page) {
   const job = page.job();
   const dialog = byId("confirm");
   const answer = (yes) => {
     dialog.close();
-    if (yes) act(job, "cancel", page);
+    if (yes) act(job, action, page);
   };
   const lost = job.workers_busy ? `${plural(job.workers_busy, "candidate")} under way will be lost. ` : "";
   put(
     dialog,
-    el("h2", { id: "confirm-title" }, "Cancel this search?"),
-    el("p", {}, `${lost}The results so far are kept. A cancelled search cannot be resumed; a paused one can.`),
+    el("h2", { id: "confirm-title" }, QUESTIONS[action].title),
+    el("p", {}, lost + QUESTIONS[action].text),
     el(
       "div",
       { class: "actions" },
@@ -63,7 +80,7 @@ function askToCancel(page) {
       el(
         "button",
         { type: "button", class: "danger", "data-action": "confirm", on: { click: () => answer(true) } },
-        "Cancel the search",
+        QUESTIONS[action].yes,
       ),
     ),
   );

@@ -14,7 +14,7 @@ const RETRY_MS = 2000;
 const SPARKLINES = 20; // newest rows, whose histories are read
 const COLUMNS = ["Search", "Done", "Frontier", "Hypervolume", "Workers", "Time left"];
 
-const shown = { pages: 1, histories: new Map(), lastEvent: new Map() };
+const shown = { pages: 1, search: "", histories: new Map(), lastEvent: new Map() };
 
 const refresh = paced(async () => {
   try {
@@ -28,7 +28,8 @@ async function load() {
   const jobs = [];
   let token = null;
   for (let page = 0; page < shown.pages; page += 1) {
-    const query = new URLSearchParams({ page_size: PAGE, ...(token && { page_token: token }) });
+    const sought = shown.search && { search: shown.search };
+    const query = new URLSearchParams({ page_size: PAGE, ...sought, ...(token && { page_token: token }) });
     const answer = await get(`/v1/jobs?${query}`);
     jobs.push(...answer.jobs);
     token = answer.next_page_token;
@@ -59,6 +60,11 @@ function prolong(history, job) {
 }
 
 function draw(jobs) {
+  byId("search").hidden = jobs.length === 0 && !shown.search;
+  if (jobs.length === 0 && shown.search) {
+    put(byId("jobs"), el("p", { class: "empty" }, `No search has “${shown.search}” in its name.`));
+    return;
+  }
   if (jobs.length === 0) {
     const text = "No search yet. A search evolves architectures and shows the best trade-offs it finds.";
     put(byId("jobs"), el("div", { class: "empty" }, el("p", {}, text), newButton("Start the first search")));
@@ -106,6 +112,11 @@ function newButton(text) {
 }
 
 byId("new").addEventListener("click", openForm);
+byId("search").addEventListener("input", (event) => {
+  shown.search = event.target.value.trim();
+  shown.pages = 1;
+  refresh();
+});
 byId("more").addEventListener("click", () => {
   shown.pages += 1;
   refresh();

@@ -23,6 +23,11 @@ export function post(path, body = undefined, headers = {}) {
   return ask(path, { method: "POST", headers: { ...json, ...headers }, body: body && JSON.stringify(body) });
 }
 
+/** DELETE a path. Throws `Problem`. */
+export function remove(path) {
+  return ask(path, { method: "DELETE" });
+}
+
 /** The path of a job in the API. */
 export function jobPath(id) {
   return `/v1/jobs/${encodeURIComponent(id)}`;
@@ -45,7 +50,7 @@ async function ask(path, options) {
   } catch {
     throw new Problem({ title: "The server cannot be reached. Check that it is running, then try again." });
   }
-  if (response.ok) return response.json();
+  if (response.ok) return response.status === 204 ? null : response.json();
   if (response.status === 401) login();
   const body = await response.json().catch(() => ({}));
   throw new Problem({ status: response.status, title: response.statusText, ...body });

@@ -5,17 +5,36 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response, status
+from fastapi import APIRouter, Header, Query, Request, Response, status
 from fastapi.responses import JSONResponse
+from pydantic import AfterValidator
 
-from api.web.access import require_room
-from api.web.deps import ArchiveDep, IdempotencyKey, JobDep, JobId, PageSize, PageToken, SettingsDep, problems
-from api.web.problems import refuse_fault
-from api.web.schemas import History, JobPage, JobRequest, JobView, Points
+from api.web.access import require_owner, require_room
+from api.web.deps import (
+    ArchiveDep,
+    ExportsDep,
+    IdempotencyKey,
+    JobDep,
+    JobId,
+    PageSize,
+    PageToken,
+    SettingsDep,
+    problems,
+)
+from api.web.problems import Refused, refuse_fault
+from api.web.schemas import History, JobChange, JobPage, JobRequest, JobView, Points
+from api.web.schemas.body import printable
 from api.web.submission import plan_of
 from api.web.warm_start import require_comparable
+from evaluator.artifacts import ArtifactError, Artifacts
 from search.archive.access.keys import ApiKey
-from search.archive.values import Action, Job
+from search.archive.values import Action, Job, JobState
+
+Sought = Annotated[
+    str,
+    AfterValidator(printable),
+    Query(max_length=200, description="only searches with this text in their name, or with this id"),
+]
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -41,11 +60,17 @@ def submit(
 
 
 @router.get("", response_model=JobPage, responses=problems(422))
-def jobs(archive: ArchiveDep, page_size: PageSize = 50, page_token: PageToken = None) -> JobPage:
-    """List all searches, newest first."""
+def jobs(
+    archive: ArchiveDep,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+    state: Annotated[JobState | None, Query(description="only searches in this state")] = None,
+    search: Sought = "",
+) -> JobPage:
+    """List searches, newest first."""
     last = archive.last_event()  # before the page, which then reflects it
     try:
-        page = archive.jobs(page_size, page_token)
+        page = archive.jobs(page_size, page_token, state=state, search=search)
     except ValueError as error:
         raise refuse_fault(str(error), parameter="page_token") from None
     return JobPage.model_validate({"jobs": page.items, "next_page_token": page.next_page_token, "last_event": last})
@@ -59,6 +84,31 @@ def job(found: JobDep, response: Response, if_none_match: Annotated[str | None, 
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"etag": etag})
     response.headers["ETag"] = etag
     return found
+
+
+@router.patch("/{job_id}", response_model=JobView, responses=problems(400, 404, 413, 422))
+def rename(job_id: JobId, body: JobChange, archive: ArchiveDep) -> Job:
+    """Give a search another name."""
+    return archive.rename_job(job_id, body.name)
+
+
+@router.delete("/{job_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(404, 409, 422, 503))
+def delete(found: JobDep, request: Request, archive: ArchiveDep, settings: SettingsDep, exports: ExportsDep) -> None:
+    """Delete a search that has ended, with its weights, checkpoints and exports, for good.
+
+    A key of scope `submit` may delete what it submitted. A repeat after an interruption deletes the rest.
+    """
+    require_owner(request.state.key, found)
+    archive.condemn_job(found.id)
+    try:
+        store = Artifacts(settings.artifacts)
+        store.require_writable()
+        for key in store.keys(found.id):
+            store.delete(key)
+    except ArtifactError as error:
+        raise Refused(503, f"the artifacts cannot be deleted, so the search stays: {error}") from None
+    exports.delete(found.id)
+    archive.delete_job(found.id)
 
 
 @router.post("/{job_id}/pause", response_model=JobView, responses=problems(404, 409, 422))

@@ -14,7 +14,7 @@ from api.web.schemas.candidates import (
 from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets
 from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points
 from api.web.schemas.reports import Finish, Predictions, Rungs
-from api.web.schemas.requests import CostRequest, InjectionRequest, JobRequest
+from api.web.schemas.requests import CostRequest, InjectionRequest, JobChange, JobRequest
 
 __all__ = [
     "CandidateDetail",
@@ -31,6 +31,7 @@ __all__ = [
     "History",
     "InjectionRequest",
     "InjectionView",
+    "JobChange",
     "JobPage",
     "JobRequest",
     "JobSummary",

@@ -30,6 +30,12 @@ class JobRequest(Received):
     )
 
 
+class JobChange(Received):
+    """What may be changed of a search."""
+
+    name: Line = Field(min_length=1, max_length=200, description="shown in lists")
+
+
 class InjectionRequest(Received):
     """A genome that a search is asked to train."""
 

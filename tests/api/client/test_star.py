@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def awaited(url: str, method: str, *arguments: Any, **options: Any) -> Any:
             found = getattr(star, method)(*arguments, **options)
             return [one async for one in found] if isinstance(found, AsyncIterator) else await found
 
-    return asyncio.run(call())
+    with ThreadPoolExecutor(1) as thread:  # a browser's tests leave a loop in this one
+        return thread.submit(lambda: asyncio.run(call())).result()
 
 
 def waited(url: str, method: str, *arguments: Any, **options: Any) -> Any:

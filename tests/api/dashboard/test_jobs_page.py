@@ -138,3 +138,28 @@ def test_a_pasted_genome_shows_its_drawing_and_cost(page: Page, tolerated: list[
     page.get_by_label("Genome", exact=True).fill("77.1.1.1.1")
     expect(page.locator("[data-path='genome'] .fault")).to_contain_text("77")
     expect(preview).to_be_empty()
+
+
+def test_a_search_is_found_by_its_title(page: Page, site: Service) -> None:
+    Hand(site.archive, "needle in the hay")
+    page.goto("/")
+    page.get_by_label("Find a search").fill("NEEDLE")
+    expect(page.locator("tr[data-job]")).to_have_count(1)
+    expect(page.locator("tr[data-job]")).to_contain_text("needle in the hay")
+    page.get_by_label("Find a search").fill("no such name")
+    expect(page.locator("#jobs")).to_contain_text("No search has “no such name” in its name.")
+    page.get_by_label("Find a search").fill("")
+    expect(page.locator("tr[data-job]").nth(1)).to_be_visible()
+
+
+def test_a_search_that_has_ended_is_deleted_after_a_question(page: Page, site: Service) -> None:
+    hand = Hand(site.archive, "to be deleted")
+    site.client.post(f"/v1/jobs/{hand.id}/cancel").raise_for_status()
+    page.goto(f"/jobs/{hand.id}")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Keep it").click()
+    assert site.client.get(f"/v1/jobs/{hand.id}").status_code == 200
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete the search").click()
+    expect(page.get_by_role("heading", name="Searches")).to_be_visible()
+    assert site.client.get(f"/v1/jobs/{hand.id}").status_code == 404

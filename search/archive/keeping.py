@@ -1,0 +1,91 @@
+"""Keeping order among jobs: their names, and deleting them for good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from search.archive.errors import IllegalActionError
+from search.archive.job_writes import locked
+from search.archive.queries import find_job
+from search.archive.schema.tables import (
+    CandidateRecord,
+    CheckpointRecord,
+    EventRecord,
+    HistoryRecord,
+    InjectionRecord,
+    JobRecord,
+    KeyRecord,
+    TrainingRecord,
+)
+from search.archive.transactions import Transactions, announce
+from search.archive.values import TERMINAL, EventKind, Job, JobState
+
+BATCH = 2_000
+"""Rows that one transaction deletes, so that a runner of another job never waits long."""
+
+ROWS: tuple[tuple[Any, Any], ...] = (
+    (TrainingRecord, TrainingRecord.number),
+    (CandidateRecord, CandidateRecord.number),
+    (HistoryRecord, HistoryRecord.outcome),
+    (EventRecord, EventRecord.seq),
+    (InjectionRecord, InjectionRecord.seq),
+    (CheckpointRecord, CheckpointRecord.job_id),
+    (KeyRecord, KeyRecord.key),
+)
+"""What refers to a job, in an order that keeps foreign keys, and the column by which each is deleted in batches."""
+
+
+class Keeping(Transactions):
+    """Renames and deletes jobs."""
+
+    def rename_job(self, job_id: str, name: str) -> Job:
+        """Give a job another name.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        with self._writing.begin() as session:
+            row = locked(session, job_id)
+            row.name = name
+            session.flush()
+            announce(session, job_id, EventKind.JOB, {"state": row.state, "why": row.why, "name": name})
+            return find_job(session, job_id)
+
+    def condemn_job(self, job_id: str) -> None:
+        """Make sure that a job has ended and is not resumed, before anything of it is deleted.
+
+        Raises:
+            NotFoundError: there is no such job.
+            IllegalActionError: it has not ended.
+        """
+        with self._writing.begin() as session:
+            row = locked(session, job_id)
+            if JobState(row.state) not in TERMINAL:
+                raise IllegalActionError(f"cannot delete a job that is {row.state}; cancel it first")
+            row.state = JobState.CANCELLED
+
+    def delete_job(self, job_id: str) -> None:
+        """Delete all rows of a condemned job, the job last: a repeat after an interruption deletes the rest.
+
+        Raises:
+            NotFoundError: there is no such job.
+            IllegalActionError: it has not ended.
+        """
+        self.condemn_job(job_id)
+        for table, column in ROWS:
+            while self._delete_some(table, column, job_id):
+                pass
+        with self._writing.begin() as session:
+            session.execute(delete(JobRecord).where(JobRecord.id == job_id))
+
+    def _delete_some(self, table: Any, column: Any, job_id: str) -> bool:
+        """Delete the rows of a job up to the last one of a batch, and return whether there were any."""
+        own = table.job_id == job_id
+        with self._writing.begin() as session:
+            last = session.scalars(select(column).where(own).order_by(column).limit(BATCH)).all()
+            if not last:
+                return False
+            session.execute(delete(table).where(own, column <= last[-1]))
+            return True
