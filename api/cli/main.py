@@ -11,11 +11,10 @@ from typer.exceptions import TyperException
 
 from api.cli import analyse as commands_analyse
 from api.cli import check as commands_check
-from api.cli import doctor as commands_doctor
 from api.cli import finish as commands_finish
 from api.cli import jobs as commands_jobs
-from api.cli import keys as commands_keys
 from api.cli import local as commands_local
+from api.cli import operating as commands_operating
 from api.cli import server as commands_server
 from api.cli import steer as commands_steer
 
@@ -29,8 +28,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     commands_server,
-    commands_keys,
-    commands_doctor,
+    commands_operating,
     commands_jobs,
     commands_steer,
     commands_finish,

@@ -16,7 +16,7 @@ from api.web.deps import ArchiveDep, SettingsDep
 from api.web.headers import SAFE
 from api.web.problems import Refused
 from search.archive import Archive
-from search.archive.access.keys import ApiKey, Scope
+from search.archive.custody.keys import ApiKey, Scope
 from search.archive.values import Job
 
 COOKIE = "star_key"

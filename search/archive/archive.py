@@ -23,12 +23,12 @@ that the next runner of a job resumes the same search. The state outlives the jo
 
 from __future__ import annotations
 
-from search.archive.access.keyring import Keyring
 from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
+from search.archive.custody.keeping import Keeping
+from search.archive.custody.keyring import Keyring
 from search.archive.events import Events
 from search.archive.job_writes import JobWrites
-from search.archive.keeping import Keeping
 from search.archive.queries import Queries
 from search.archive.reports import Reports
 from search.archive.resuming import Resuming

@@ -27,7 +27,7 @@ from api.web.schemas.body import printable
 from api.web.submission import plan_of
 from api.web.warm_start import require_comparable
 from evaluator.artifacts import ArtifactError, Artifacts
-from search.archive.access.keys import ApiKey
+from search.archive.custody.keys import ApiKey
 from search.archive.values import Action, Job, JobState
 
 Sought = Annotated[

@@ -8,7 +8,7 @@ from api.web.access import BAD_KEY, COOKIE, is_open
 from api.web.deps import ArchiveDep, SettingsDep, problems
 from api.web.problems import Refused
 from api.web.schemas import Session, SessionRequest
-from search.archive.access.keys import ApiKey
+from search.archive.custody.keys import ApiKey
 
 DAYS = 30
 """Time until a browser forgets the key."""

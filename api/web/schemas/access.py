@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from api.web.schemas.body import Received, Sent
-from search.archive.access.keys import Scope
+from search.archive.custody.keys import Scope
 
 
 class SessionRequest(Received):

@@ -14,7 +14,7 @@ import torch
 
 import star as architectures
 from api.client import AsyncStar, ServiceError, Star, table
-from search.archive.access.keys import Scope
+from search.archive.custody.keys import Scope
 from tests.served import Service, finish_job, serving
 
 PLAN = {"candidates": 4, "space": {"depth": 4}}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from search.archive.access.keys import Scope
+from search.archive.custody.keys import Scope
 from tests.served import serving
 
 pytestmark = pytest.mark.browser

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from evaluator.artifacts import Artifacts
-from search.archive import keeping
-from search.archive.access.keys import Scope
+from search.archive.custody import keeping
+from search.archive.custody.keys import Scope
 from search.archive.schema.tables import JobRecord
 from tests.served import SEVERAL, Service, finish_job, serving
 

@@ -12,7 +12,7 @@ import pytest
 from api.process.settings import Settings
 from api.web.access import COOKIE, is_loopback, require_lock
 from search.archive import Archive
-from search.archive.access.keys import Scope
+from search.archive.custody.keys import Scope
 from tests.served import Service, serving
 
 PLAN = {"plan": {"candidates": 2}}

@@ -7,7 +7,7 @@ import hmac
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import OperationalError
 
-from search.archive.access.keys import ApiKey, Scope, id_and_hash, new_text
+from search.archive.custody.keys import ApiKey, Scope, id_and_hash, new_text
 from search.archive.errors import NotFoundError
 from search.archive.schema.engine import now
 from search.archive.schema.row_values import utc, utc_or_none

@@ -1,14 +1,15 @@
-"""The command `star keys`: who may use a service. It works on the database, so only its operator can run it."""
+"""The commands of whoever runs a service: `star keys` and `star doctor`. They work on the database itself."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.output import AsJson, fail, show_json, show_table
-from api.cli.server import Database, errors_in_one_line, settings_of
-from search.archive.access.keys import ApiKey, Scope
+from api.cli.output import FAILED, AsJson, fail, show_json, show_table
+from api.cli.server import Artifacts, Database, errors_in_one_line, settings_of
+from search.archive.custody.keys import ApiKey, Scope
 from search.archive.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -78,6 +79,24 @@ def revoke(
         show_json(_shown(key))
     else:
         typer.echo(f"the key {key.id} of {key.name} is revoked")
+
+
+@app.command()
+def doctor(database: Database = None, artifacts: Artifacts = None, as_json: AsJson = False) -> None:
+    """Examine database, artifacts, disk, compiler, GPU and Ray; the status is 1 if a search could not run."""
+    from api.process.checkup import Health, examined
+
+    findings = []
+    for one in examined(settings_of(database_url=database, artifacts=artifacts)):
+        findings.append(one)
+        if not as_json:
+            typer.echo(f"{one.health:<8} {one.part:<10} {one.found}")
+            if one.advice:
+                typer.echo(f"{'':<8} {'':<10} -> {one.advice}")
+    if as_json:
+        show_json([asdict(one) for one in findings])
+    if any(one.health is Health.FAILURE for one in findings):
+        raise typer.Exit(FAILED)
 
 
 def _archive(database: str | None) -> Archive:

@@ -1,1 +1,0 @@
-"""API keys: who may use the service, and for what."""

@@ -1,0 +1,1 @@
+"""What an operator decides about an archive: API keys, and which jobs are renamed and deleted."""
