@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     event_hours: float = Field(
         default=24.0, ge=0, le=87_600, description="hours after the end of a job during which all its events are kept"
     )
+    max_parameters: float = Field(default=5e9, gt=0, description="parameters of a candidate, by estimate, at most")
+    max_flops: float = Field(default=1e22, gt=0, description="operations of a search, by estimate, at most")
     workers: int = Field(default=2, ge=1, le=4096, description="candidates evaluated at once")
     lease_seconds: float = Field(
         default=15.0,

@@ -1,13 +1,39 @@
-"""Check of a genome that somebody names: it must be legal, and its exact costs must keep the limits of the plan."""
+"""Checks before anything is stored: a genome must be legal and within the limits, and a plan affordable here."""
 
 from __future__ import annotations
 
+from api.process.settings import Settings
 from api.web.problems import refuse_fault
 from genome import Genome, Space, require_legal
 from search.archive.values import Job
 from search.costs import costs_of
 from search.objectives import broken_limits
 from search.plan import Plan
+from search.plan.expected import expected_tokens
+
+WEIGHTS_PER_SQUARE = 12
+"""Weights of a LIV with a channel mixer, per square of the width: four projections, and two of four times the width."""
+
+FLOPS_PER_WEIGHT = 6
+"""Operations of a training for each weight and token: two forward, four backward."""
+
+
+def require_affordable(plan: Plan, settings: Settings) -> None:
+    """Refuse a plan that asks for models or for work beyond what this service takes, by a rough estimate.
+
+    Raises:
+        Refused: 422; it names the field, the estimate and the limit.
+    """
+    weights = WEIGHTS_PER_SQUARE * plan.space.depth * plan.width**2 + 2 * plan.task.vocab * plan.width
+    if weights > settings.max_parameters:
+        limit = f"{settings.max_parameters:.2g} (STAR_MAX_PARAMETERS)"
+        detail = f"a candidate of this width and depth has about {weights:.2g} parameters; this service takes {limit}"
+        raise refuse_fault(detail, "/plan/width")
+    work = FLOPS_PER_WEIGHT * weights * expected_tokens(plan.model_dump(mode="json"))
+    if work > settings.max_flops:
+        limit = f"{settings.max_flops:.2g} (STAR_MAX_FLOPS)"
+        detail = f"all trainings together take about {work:.2g} operations; this service takes {limit}"
+        raise refuse_fault(detail, "/plan/candidates")
 
 
 def require_within_limits(genome: Genome, space: Space, plan: Plan, pointer: str) -> None:

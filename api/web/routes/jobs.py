@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
 from api.web.access import require_owner, require_room
+from api.web.admission import require_affordable
 from api.web.deps import (
     ArchiveDep,
     ExportsDep,
@@ -50,6 +51,7 @@ def submit(
 ) -> Job:
     """Submit a search. It is queued until a runner claims it. Its state is at the address in the Location header."""
     plan = plan_of(body, settings.corpora)
+    require_affordable(plan, settings)
     require_comparable(plan, archive)
     key: ApiKey | None = request.state.key
     require_room(key, archive)
