@@ -13,11 +13,24 @@ from api.web.feed import Feed
 from api.web.headers import SecurityHeaders
 from api.web.hosts import Hosts
 from api.web.limits import BodyLimit
+from api.web.metrics import Measured, request_durations
 from api.web.problems import handle
-from api.web.routes import candidates, catalogue, events, exports, genomes, health, jobs, pages, reports, session
+from api.web.routes import (
+    candidates,
+    catalogue,
+    events,
+    exports,
+    genomes,
+    health,
+    jobs,
+    metrics,
+    pages,
+    reports,
+    session,
+)
 from search.archive import Archive
 
-API = (jobs, reports, candidates, exports, events, genomes, catalogue)
+API = (jobs, reports, candidates, exports, events, genomes, catalogue, metrics)
 OPEN = (health, session)
 """What answers without a key, beside the pages, which hold no data."""
 
@@ -40,8 +53,10 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.state.archive = archive
     app.state.settings = settings
     app.state.feed = Feed(archive)
+    app.state.durations = request_durations()
     app.add_middleware(BodyLimit, seconds=settings.request_seconds)
     app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))
+    app.add_middleware(Measured, durations=app.state.durations)
     app.add_middleware(SecurityHeaders)  # the middleware added last is the outermost
     handle(app, [route for module in ROUTERS for route in module.router.routes])
     known = [Depends(require_known_parameters)]

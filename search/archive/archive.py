@@ -45,7 +45,7 @@ class Archive(JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Qu
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
     | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, |
     | | | `kept_weights`, `artifacts` |
-    | `Reports` | people | `predictions`, `climbs`, `finalists` |
+    | `Reports` | people | `totals`, `predictions`, `climbs`, `finalists` |
     | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `child_count`, |
     | | | `trainings`, `history`, `points` |
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |

@@ -1,18 +1,30 @@
-"""Reading what the reports of a search are made of: predictions, climbs from rung to rung, and the honest finish."""
+"""Reading what reports are made of: predictions, climbs from rung to rung, the honest finish, and sums of all jobs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from search.archive.queries import require_job
-from search.archive.schema.tables import CandidateRecord, TrainingRecord
+from search.archive.schema.tables import CandidateRecord, JobRecord, TrainingRecord
 from search.archive.transactions import Transactions
-from search.archive.values import CandidateState
+from search.archive.values import CandidateState, JobState
 from search.origin import Purpose
 from search.reports.verdict import Finalist
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The jobs of an archive by state, and sums over all of them: candidates with an outcome, trainings, tokens."""
+
+    jobs: dict[JobState, int]
+    done: int
+    failed: int
+    running: int
+    tokens: int
 
 
 class Reports(Transactions):
@@ -26,6 +38,15 @@ class Reports(Transactions):
         query = select(c.number, c.choice, t.metrics).join(c, same).where(*first).order_by(c.number)
         with self._reading() as session:
             return [(number, choice, metrics) for number, choice, metrics in session.execute(query)]
+
+    def totals(self) -> Totals:
+        """Return the sums of all jobs, from the counts in their rows."""
+        j = JobRecord
+        sums = [func.coalesce(func.sum(column), 0) for column in (j.done, j.failed, j.running, j.tokens)]
+        with self._reading() as session:
+            rows = session.execute(select(j.state, func.count(), *sums).group_by(j.state)).all()
+        jobs = {JobState(state): count for state, count, *_ in rows}
+        return Totals(jobs, *(sum(int(row[n]) for row in rows) for n in range(2, 6)))
 
     def climbs(self, job_id: str) -> list[tuple[int, int, dict[str, float]]]:
         """Return number, tokens and metrics of the trainings that lead from rung to rung, where they succeeded."""

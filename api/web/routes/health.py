@@ -1,4 +1,4 @@
-"""The health check of the service and its database."""
+"""The checks of the service and its database: whether it lives, and whether it is ready for requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from importlib.metadata import version
 from fastapi import APIRouter
 
 from api.web.deps import ArchiveDep
-from api.web.schemas import Health
+from api.web.problems import RETRY_SECONDS, Refused
+from api.web.schemas import Health, Ready
 
 router = APIRouter(tags=["health"])
 
@@ -17,3 +18,13 @@ def health(archive: ArchiveDep) -> Health:
     """Answer 200 if the service can read its database."""
     archive.jobs(1, None)
     return Health(status="ok", version=version("star-synthesis"))
+
+
+@router.get("/readyz")
+def ready(archive: ArchiveDep) -> Ready:
+    """Answer 200 if the database can be reached and has the schema of this version, and else 503 with the reason."""
+    found, newest = archive.schema()
+    if found != newest:
+        detail = f"the database has schema {found or 'none'}, and this version needs {newest}; see `star migrate`"
+        raise Refused(503, detail, headers={"Retry-After": str(RETRY_SECONDS)})
+    return Ready(status="ready", database_schema=newest)

@@ -11,7 +11,7 @@ from api.web.schemas.candidates import (
     Relative,
     TrainingView,
 )
-from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets
+from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets, Ready
 from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points
 from api.web.schemas.reports import Finish, Predictions, Rungs
 from api.web.schemas.requests import CostRequest, InjectionRequest, JobChange, JobRequest
@@ -39,6 +39,7 @@ __all__ = [
     "Points",
     "Predictions",
     "Presets",
+    "Ready",
     "Relative",
     "Rungs",
     "Session",

@@ -62,3 +62,10 @@ class Health(Sent):
 
     status: Literal["ok"]
     version: str
+
+
+class Ready(Sent):
+    """The answer of a service that can use its database."""
+
+    status: Literal["ready"]
+    database_schema: str = Field(description="version of the tables")
