@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.web.schemas import Catalogue, Presets
-from api.web.task_views import Metrics, TaskView
+from api.web.schemas.tasks import Metrics, TaskView
 from evaluator.tasks import registry
 from genome import CLASSES, LIVClass
 from search.plan import Plan

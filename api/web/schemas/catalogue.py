@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api.web.schemas.body import Sent
-from api.web.task_views import TaskView
+from api.web.schemas.tasks import TaskView
 from genome.classes.alphabet import TokenMixing
 
 
