@@ -81,13 +81,14 @@ class Failure(StrEnum):
 
     `DEVICE`: the accelerator reported an error, such as a CUDA error. `STORAGE`: the store of artifacts could not be
     written or read, for example because the disk is full; that is no candidate's fault. `DAMAGED`: the checkpoint that
-    it goes on from is missing or damaged.
+    it goes on from is missing or damaged. `NODE_LOST`: the machine of its worker process was lost.
     """
 
     DIVERGED = "diverged"
     RAISED = "raised"
     TIMED_OUT = "timed_out"
     KILLED = "killed"
+    NODE_LOST = "node_lost"
     OUT_OF_MEMORY = "out_of_memory"
     DEVICE = "device"
     STORAGE = "storage"

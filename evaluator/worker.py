@@ -10,6 +10,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
+import ray
 import torch
 
 from evaluator.evaluation import Evaluation, Failure, Request
@@ -49,9 +50,10 @@ class Worker:
         self._evaluate = evaluate
         self._memory_bytes = memory_bytes
 
-    def ready(self) -> int:
-        """Return the process id, once the process can evaluate."""
-        return os.getpid()
+    def ready(self) -> str:
+        """Return the id of the Ray node of this process, once it can evaluate."""
+        node: str = ray.get_runtime_context().get_node_id()
+        return node
 
     def run(self, request: Request) -> Reply:
         if self._memory_bytes is None:

@@ -194,4 +194,5 @@ def show_job(job: dict[str, Any], as_json: bool, page: str) -> None:
         return
     names = ("job", "name", "state", "done", "frontier", "hypervolume", "time left")
     facts = [*zip(names, _job_row(job), strict=True), ("trainings", _trainings(job))]
+    facts += [("attempts lost", str(job["lost"]))] if job["lost"] else []
     show_facts([*facts, *([("why", job["why"])] if job["why"] else []), ("page", page)])

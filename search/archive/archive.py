@@ -9,8 +9,11 @@ latest one and its lease has not been given up; a heartbeat extends the lease. O
 runner may claim the job, which gives the job a higher attempt. Every method that takes a claim raises
 `LeaseLostError` when the claim no longer holds, and then nothing was written.
 
-**Trainings.** A candidate is trained once for each seed and number of tokens. A training whose runner died is begun
-again under a higher attempt; the outcome of an earlier attempt is not recorded.
+**Trainings.** A candidate is trained once for each seed and number of tokens. A training whose attempt was lost is
+begun again under a higher attempt; the outcome of an earlier attempt is not recorded.
+
+**Repeats.** A runner that got no answer, because the connection broke, may repeat its latest write of a candidate or a
+training: what was written the first time is returned and not written again.
 
 **Injections.** A genome that somebody asks for waits in the archive until a candidate with its digest is proposed,
 which answers it in the same transaction. A job does not succeed while one waits.

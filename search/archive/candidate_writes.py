@@ -17,8 +17,12 @@ from search.archive.schema.tables import CandidateRecord, CheckpointRecord, JobR
 from search.archive.training_rows import (
     answer_injection,
     begin_training,
+    begun_before,
+    count_attempt,
     count_outcome,
+    count_proposal,
     moved_frontier,
+    proposed_before,
     released_checkpoint,
     summarise,
     unkept_weights,
@@ -29,7 +33,7 @@ from search.archive.transactions import Transactions, announce
 from search.archive.values import CandidateState, EventKind
 from search.objectives import Standing
 from search.observations import Summary
-from search.origin import EXTRA, Purpose
+from search.origin import Purpose
 
 if TYPE_CHECKING:
     from search.evolution.proposal import Further, Proposal
@@ -57,7 +61,10 @@ class CandidateWrites(Transactions):
         """
         with self._writing.begin() as session:
             job = held(session, claim)
-            _count_genes(job, proposal)
+            given = inherited and inherited._asdict()
+            if proposed_before(session, job, proposal.digest):
+                return proposal.first_training(job.proposed)._replace(inherited=given)
+            count_proposal(job, proposal)
             mother, father = (*proposal.parents, None, None)[:2]
             shown = {
                 "number": job.proposed,
@@ -68,7 +75,6 @@ class CandidateWrites(Transactions):
             }
             known = {"metrics": dict(proposal.costs), "choice": choice_of(proposal)}
             hidden = {"job_id": job.id, "digest": proposal.digest, "mother": mother, "father": father}
-            given = inherited and inherited._asdict()
             row = {**shown, **known, **hidden, "inherited": given}
             session.execute(insert(CandidateRecord).values(**row, created_at=now()))
             begun = proposal.first_training(job.proposed)._replace(inherited=given)
@@ -91,28 +97,34 @@ class CandidateWrites(Transactions):
             job = held(session, claim)
             candidate = _candidate(session, claim, further.number)
             begun = InFlight(**further._asdict(), attempt=1, genome=candidate.genome, baseline=candidate.baseline)
+            if begun_before(session, job, begun):
+                return begun
             begin_training(session, job, begun)
             _save_checkpoint(session, job, state)
             announce(session, job.id, EventKind.TRAINING, {**begun.shown(), "state": CandidateState.RUNNING})
             return begun
 
-    def retry(self, claim: Claim, training: InFlight) -> InFlight:
-        """Begin a training again whose runner died, and return the new attempt at it.
+    def retry(self, claim: Claim, training: InFlight, loss: str | None = None) -> InFlight:
+        """Begin a training again, and return the new attempt at it.
+
+        Args:
+            loss: how the attempt before was lost, which is counted; None if its runner handed it back.
 
         Raises:
             LeaseLostError: the claim no longer holds, or the job has ended.
             NotFoundError: there is no such training, or it has an outcome.
         """
         with self._writing.begin() as session:
-            held(session, claim)
+            job = held(session, claim)
             row = _training(session, claim, training.number, training.seed, training.tokens)
             if row.state != CandidateState.RUNNING:
                 raise NotFoundError(f"a training of candidate {row.number} of job {row.job_id} is not under way")
-            row.attempt += 1
-            session.flush()
-            again = training._replace(attempt=row.attempt)
-            announce(session, claim.job_id, EventKind.TRAINING, {**again.shown(), "state": row.state})
-            return again
+            if row.attempt == training.attempt:
+                count_attempt(job, row, loss)
+                shown = {**training.shown(), "attempt": row.attempt, "state": row.state}
+                session.flush()
+                announce(session, job.id, EventKind.TRAINING, shown)
+            return training._replace(attempt=row.attempt, claim=row.claim, losses=row.losses)
 
     def record(
         self,
@@ -143,8 +155,10 @@ class CandidateWrites(Transactions):
         with self._writing.begin() as session:
             job = held(session, claim)
             training = _training(session, claim, evaluation.candidate, evaluation.seed, evaluation.tokens)
-            if training.state != CandidateState.RUNNING or training.attempt != evaluation.attempt:
+            if training.attempt != evaluation.attempt:
                 return None
+            if training.state != CandidateState.RUNNING:
+                return [] if training.claim == claim.attempt else None  # recorded before, and the answer was lost
             candidate = _candidate(session, claim, evaluation.candidate)
             at = session.scalar(select(now())) or 0.0
             count_outcome(job, candidate, training, evaluation)
@@ -163,15 +177,6 @@ class CandidateWrites(Transactions):
 def choice_of(proposal: Proposal) -> dict[str, Any]:
     """Return why a genome was proposed as JSON, without what is not known."""
     return {name: value for name, value in asdict(proposal.choice).items() if value is not None}
-
-
-def _count_genes(job: JobRecord, proposal: Proposal) -> None:
-    job.proposed += 1
-    job.total += proposal.variation in EXTRA
-    job.genes += proposal.genes
-    job.repaired += proposal.repaired
-    if proposal.space is not None:
-        job.space = proposal.space.to_json()
 
 
 def _announce_outcome(

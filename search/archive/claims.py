@@ -100,6 +100,7 @@ class Claims(Transactions):
             if row.state != JobState.PAUSED:
                 return False
             row.lease_until = None
+            let_go(session, row)
             return True
 
     def hand_back(self, claim: Claim) -> None:

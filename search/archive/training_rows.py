@@ -6,7 +6,7 @@ reference without a file.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, null, select, update
 from sqlalchemy.orm import Session
@@ -18,7 +18,10 @@ from search.archive.schema.tables import CandidateRecord, HistoryRecord, Injecti
 from search.archive.values import CandidateState
 from search.objectives import Standing
 from search.observations import Summary
-from search.origin import Purpose
+from search.origin import EXTRA, Purpose
+
+if TYPE_CHECKING:
+    from search.evolution.proposal import Proposal
 
 
 def begin_training(session: Session, job: JobRecord, begun: InFlight) -> None:
@@ -27,6 +30,37 @@ def begin_training(session: Session, job: JobRecord, begun: InFlight) -> None:
     place = job.running + job.outcomes
     values = {**begun.shown(), "spent": begun.spent, "begun": place, "state": CandidateState.RUNNING}
     session.execute(insert(TrainingRecord).values(job_id=job.id, **values, claim=job.attempt, created_at=now()))
+
+
+def count_proposal(job: JobRecord, proposal: Proposal) -> None:
+    """Count a new candidate and the genes that were drawn for it, and let the space grow with it."""
+    job.proposed += 1
+    job.total += proposal.variation in EXTRA
+    job.genes += proposal.genes
+    job.repaired += proposal.repaired
+    if proposal.space is not None:
+        job.space = proposal.space.to_json()
+
+
+def proposed_before(session: Session, job: JobRecord, digest: str) -> bool:
+    """Return whether the latest candidate of a job is the one with this digest."""
+    latest = session.get(CandidateRecord, (job.id, job.proposed))
+    return latest is not None and latest.digest == digest
+
+
+def begun_before(session: Session, job: JobRecord, begun: InFlight) -> bool:
+    """Return whether the runner that holds the job has begun this training already."""
+    row = session.get(TrainingRecord, (job.id, *begun.key))
+    return row is not None and row.claim == job.attempt and row.attempt == 1 and row.state == CandidateState.RUNNING
+
+
+def count_attempt(job: JobRecord, training: TrainingRecord, loss: str | None) -> None:
+    """Count a further attempt at a training, and the way in which the one before was lost."""
+    training.attempt += 1
+    training.claim = job.attempt
+    if loss is not None:
+        training.losses = {**training.losses, loss: training.losses.get(loss, 0) + 1}
+        job.lost += 1
 
 
 def let_go(session: Session, job: JobRecord) -> None:

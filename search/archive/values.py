@@ -92,6 +92,7 @@ class Job:
         last_event: number of the job's last event that this value reflects; an event stream continues from it.
         key: id of the API key that submitted it, or None.
         retry_at: the time before which no runner takes it, because it was put off; None for now.
+        lost: number of attempts at trainings that were lost and begun again.
     """
 
     id: str
@@ -118,6 +119,7 @@ class Job:
     last_event: int
     key: str | None
     retry_at: datetime | None
+    lost: int
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,6 @@ class Candidate:
 
     Attributes:
         number: 1, 2, ... in order of proposal.
-        genome: its text form.
         parents: numbers of its parents, at most two.
         baseline: the name of its reference architecture, or None.
         metrics: values by metric name, standard errors under `<name>_stderr`. The static ones are exact and known
@@ -136,10 +137,8 @@ class Candidate:
         tokens: training tokens behind its metrics; 0 before it has any.
         seeds: trainings of so many tokens, over whose seeds the metrics are means.
         failure: the kind of failure, or None.
-        detail: the message of the failure.
         frontier: whether it was trained on the whole budget and no feasible candidate dominates it.
         feasible: whether it satisfies the plan's constraints; False until it succeeded.
-        seconds: wall time of its trainings.
         weights: the reference of its trained weights and their seed, as JSON, if they are kept.
     """
 
@@ -171,7 +170,8 @@ class Training:
     """One training of a candidate: its seed, its tokens and its outcome.
 
     Attributes:
-        attempt: number of times it was begun; more than 1 after the death of a runner.
+        attempt: number of times it was begun.
+        losses: number of attempts that were lost and not its fault alone, by kind.
         outcome: 1, 2, ... in the order of outcomes of the job; None before it has one.
         curve: [step, training loss in nats] pairs.
     """
@@ -189,6 +189,7 @@ class Training:
     seconds: float
     created_at: datetime
     finished_at: datetime | None
+    losses: dict[str, int]
 
 
 @dataclass(frozen=True)

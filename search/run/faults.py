@@ -17,16 +17,11 @@ from contextlib import contextmanager
 from enum import Enum, auto
 from typing import NamedTuple
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionError
-
 from evaluator.artifacts import ArtifactError
+from search.archive.schema.engine import UNAVAILABLE
 
 ERRORS = 5
 """Times in a row that an error of this program puts a job off; the next one fails it."""
-
-AWAY = (OperationalError, InterfaceError, NoConnectionError)
-"""Errors of a database that does not answer, or that another process locks."""
 
 WHY_CHARACTERS = 500
 
@@ -51,13 +46,13 @@ def kind_of(error: BaseException) -> Kind:
     """Return the kind of the fault that an exception reports."""
     if isinstance(error, PlanFault):
         return Kind.PLAN
-    known = isinstance(error, (EnvironmentFault, ArtifactError, OSError, MemoryError, *AWAY))
+    known = isinstance(error, (EnvironmentFault, ArtifactError, OSError, MemoryError, *UNAVAILABLE))
     return Kind.ENVIRONMENT if known else Kind.ERROR
 
 
 def why_of(error: BaseException) -> str:
     """Return one line for people about a fault. What SQLAlchemy adds, such as the statement, is left out."""
-    if isinstance(error, AWAY):
+    if isinstance(error, UNAVAILABLE):
         cause = getattr(error, "orig", None) or error
         text = f"the database does not answer: {cause}"
     elif isinstance(error, (PlanFault, EnvironmentFault, ArtifactError)):

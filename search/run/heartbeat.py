@@ -8,13 +8,14 @@ from typing import Self
 
 from search.archive import Archive
 from search.archive.runner_values import Claim
+from search.archive.schema.engine import UNAVAILABLE
 from search.archive.values import JobState
 
 
 class Heartbeat:
     """Extends the lease of a claim every `seconds` while the context is entered, however long an evaluation takes.
 
-    An exception in the thread is raised by the next read of `state`.
+    An exception in the thread is raised by the next read of `state`, but a database that is away is only waited for.
     """
 
     def __init__(self, archive: Archive, claim: Claim, seconds: float) -> None:
@@ -32,7 +33,6 @@ class Heartbeat:
 
         Raises:
             LeaseLostError: the claim no longer holds.
-            OperationalError: the database did not answer.
         """
         if self._error is not None:
             raise self._error
@@ -56,6 +56,8 @@ class Heartbeat:
         while not self._stop.wait(self._seconds):
             try:
                 self.refresh()
+            except UNAVAILABLE:
+                continue
             except Exception as error:  # raised again in the thread that reads `state`
                 self._error = error
                 return

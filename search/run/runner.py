@@ -6,16 +6,17 @@ import logging
 import threading
 from collections.abc import Callable
 
-from sqlalchemy.exc import OperationalError
-
 from evaluator.evaluation import Evaluator
 from search.archive import Archive
 from search.archive.errors import LeaseLostError
 from search.archive.runner_values import Claim
+from search.archive.schema.engine import UNAVAILABLE
 from search.archive.values import TERMINAL, JobState
-from search.run.faults import AWAY, ERRORS, PAUSES, Kind, Pauses, evaluator_needed, kind_of, why_of
+from search.run.faults import ERRORS, PAUSES, Kind, Pauses, evaluator_needed, kind_of, why_of
 from search.run.heartbeat import Heartbeat
-from search.run.job_run import CostsUnder, JobRun, Reference
+from search.run.job_run import JobRun
+from search.run.opening import CostsUnder, Reference, opened
+from search.run.patience import Patience
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +65,13 @@ class Runner:
 
     def run_forever(self, stop: threading.Event) -> None:
         """Run jobs as they are queued until `stop` is set; then hand back the job under way."""
+        patience = Patience(stop, self._beat)
         try:
             while not stop.is_set():
                 try:
-                    claim = self._archive.claim(self._name, self._lease_seconds)
-                except OperationalError:
-                    log.exception("the database does not answer; another attempt follows")
-                    claim = None
+                    claim = patience(self._archive.claim, self._name, self._lease_seconds)
+                except UNAVAILABLE:  # and somebody ended the wait
+                    return
                 if claim is None:
                     stop.wait(self._beat)
                 else:
@@ -94,18 +95,20 @@ class Runner:
 
         A fault of the plan fails the job, and any other fault puts it off (see `search.run.faults`); none is raised.
         """
+        stop = stop or threading.Event()
+        patience = Patience(stop, self._beat)
         try:
-            self._follow(claim, stop or threading.Event())
+            self._follow(claim, stop, patience)
         except LeaseLostError as lost:
             log.warning("%s no longer holds job %s: %s", self._name, claim.job_id, lost)
             self._abandon()
         except Exception as error:
             self._abandon()
-            self._give_up(claim, error)
+            self._give_up(claim, error, patience)
 
-    def _follow(self, claim: Claim, stop: threading.Event) -> None:
+    def _follow(self, claim: Claim, stop: threading.Event, patience: Patience) -> None:
         with Heartbeat(self._archive, claim, self._beat) as heartbeat:
-            run = JobRun.opened(self._archive, claim, self._artifacts, self._reference, self._costs)
+            run = opened(self._archive, claim, self._artifacts, self._reference, self._costs, patience)
             if self._evaluator is None:
                 with evaluator_needed():
                     self._evaluator = self._evaluators()
@@ -121,24 +124,23 @@ class Runner:
                     run.prepare()
                     with evaluator_needed():
                         evaluations = self._evaluator.collect(self._beat)
-                    for evaluation in evaluations:
-                        run.conclude(evaluation)
-                elif self._ended(claim, run, state):
+                    run.conclude(evaluations)
+                elif self._ended(claim, run, state, patience):
                     return
                 else:
-                    heartbeat.refresh()
+                    patience(heartbeat.refresh)
             self._abandon()
-            self._archive.hand_back(claim)
+            patience(self._archive.hand_back, claim)
 
-    def _ended(self, claim: Claim, run: JobRun, state: JobState) -> bool:
+    def _ended(self, claim: Claim, run: JobRun, state: JobState, patience: Patience) -> bool:
         """Release a paused job or finish an exhausted one; called when nothing is in flight.
 
         Returns:
             False when the paused job was resumed meanwhile, or when a genome waits to be injected.
         """
         if state is JobState.PAUSED:
-            return self._archive.release(claim)
-        if not self._archive.finish(claim, JobState.SUCCEEDED, run.why):
+            return patience(self._archive.release, claim)
+        if not patience(self._archive.finish, claim, JobState.SUCCEEDED, run.why):
             return False
         run.sweep()
         return True
@@ -152,16 +154,16 @@ class Runner:
             except Exception as error:  # what it cannot release any more is gone already
                 log.warning("the evaluator could not be closed: %s", why_of(error))
 
-    def _give_up(self, claim: Claim, error: Exception) -> None:
-        """Fail the job or put it off, as the kind of the fault says. If the database is away, the lease runs out."""
+    def _give_up(self, claim: Claim, error: Exception, patience: Patience) -> None:
+        """Fail the job or put it off, as the kind of the fault says."""
         kind, why = kind_of(error), why_of(error)
         # A fault of the environment says all in one line; of an error of this program its place matters.
         log.warning("the run of job %s ends: %s", claim.job_id, why, exc_info=kind is Kind.ERROR)
         try:
             if kind is Kind.PLAN:
-                self._archive.finish(claim, JobState.FAILED, why)
+                patience(self._archive.finish, claim, JobState.FAILED, why)
             else:
                 errors = ERRORS if kind is Kind.ERROR else None
-                self._archive.put_off(claim, why, self._pauses.after, errors)
-        except (LeaseLostError, *AWAY) as lost:
+                patience(self._archive.put_off, claim, why, self._pauses.after, errors)
+        except (LeaseLostError, *UNAVAILABLE) as lost:
             log.warning("that could not be recorded for job %s: %s", claim.job_id, why_of(lost))

@@ -18,6 +18,7 @@ from search.archive import Archive
 from search.archive.values import CandidateState, JobState
 from search.origin import Purpose
 from search.plan import AlgorithmName, Finish, Plan, Rungs, SpacePlan
+from search.run.retries import ATTEMPTS, Loss
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -65,8 +66,13 @@ def test_nothing_is_lost_and_nothing_counts_twice(archive: Archive, url: str, tm
     past = archive.past_trainings(job_id)
     assert job.tokens == archive.history(job_id)["tokens"][-1] == sum(one.spent for one in past)
 
-    killed = [training for training in every if training.failure is Failure.KILLED]
-    assert len(killed) >= WORKERS
+    assert job.lost >= WORKERS
+    assert job.lost >= sum(sum(training.losses.values()) for training in every) > 0
+    for training in every:
+        expected = {Loss.KILLED: ATTEMPTS[Loss.KILLED], Loss.TOGETHER: ATTEMPTS[Loss.TOGETHER]}
+        assert all(count < ATTEMPTS[Loss(kind)] for kind, count in training.losses.items())
+        if training.failure is Failure.KILLED:
+            assert any(training.losses.get(kind, 0) + 1 == most for kind, most in expected.items())
     assert job.failed == sum(row.state is CandidateState.FAILED for row in rows)
     counts = Counter(training.purpose for training in every)
     assert counts.keys() == set(Purpose) - {Purpose.WARM_START}

@@ -14,7 +14,7 @@ from genome import Space
 from search.archive.runner_values import Claim
 from search.archive.values import Action, Candidate, CandidateState, JobState
 from search.plan import Constraint, Plan, SpacePlan
-from search.run.job_run import LAST_ATTEMPT
+from search.run.retries import ATTEMPTS, Loss
 from tests.search.bench import Bench
 from tests.search.twin import Twin, corner
 
@@ -174,12 +174,13 @@ def test_a_candidate_that_kills_its_runners_is_given_up(bench: Bench, plan: Plan
         if request.candidate == 3:
             raise Death
 
-    for _ in range(LAST_ATTEMPT):
+    most = ATTEMPTS[Loss.RUNNER]
+    for _ in range(most):
         with pytest.raises(Death):
             bench.runner(lambda: Twin(upon=upon), lease_seconds=0).run_until_idle()
     bench.runner(lambda: Twin(upon=upon)).run_until_idle()
     third = bench.archive.candidate(job_id, 3)
     assert (third.state, third.failure) == (CandidateState.FAILED, Failure.KILLED)
-    assert [training.attempt for training in bench.archive.trainings(job_id, 3)] == [LAST_ATTEMPT]
-    assert f"begun {LAST_ATTEMPT} times" in third.detail
+    assert [training.attempt for training in bench.archive.trainings(job_id, 3)] == [most]
+    assert f"begun {most} times" in third.detail
     assert bench.archive.job(job_id).state is JobState.SUCCEEDED

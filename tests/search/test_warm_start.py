@@ -13,7 +13,8 @@ from search.archive.values import Action, CandidateState, JobState
 from search.objectives import Frontier, objectives
 from search.origin import Purpose
 from search.plan import AlgorithmName, Finish, Plan, Rungs, SpacePlan
-from search.run.job_run import JobRun
+from search.run.opening import opened
+from search.run.patience import Patience
 from tests.search.bench import Bench
 from tests.search.test_runner import story
 from tests.search.twin import Twin, corner, twin_costs
@@ -98,7 +99,7 @@ def test_a_search_from_a_warm_start_is_the_same_search_after_any_stop(bench: Ben
         claim = bench.archive.claim("dies before it proposes", 0)
         assert claim is not None
         if lasts:
-            JobRun.opened(bench.archive, claim, str(bench.artifacts), corner, twin_costs)
+            opened(bench.archive, claim, str(bench.artifacts), corner, twin_costs, Patience(threading.Event(), 0.1))
         for last in lasts:
             stop = threading.Event()
 

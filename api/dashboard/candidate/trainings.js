@@ -60,9 +60,10 @@ export function purposes(trainings) {
   return present.map((purpose) => [el("dt", {}, purpose), el("dd", {}, MEANINGS[purpose])]);
 }
 
-function stateOf({ state, failure, detail, attempt }) {
+function stateOf({ state, failure, detail, attempt, losses }) {
+  const lost = Object.entries(losses).map(([kind, count]) => `${count} lost: ${kind}`);
   const word = el("span", { class: `state state-${state}`, title: detail || null }, failure ? words(failure) : state);
-  return [word, attempt > 1 && el("small", {}, ` attempt ${attempt}`)];
+  return [word, attempt > 1 && el("small", { title: lost.join(", ") || null }, ` attempt ${attempt}`)];
 }
 
 /** The trainings as lines, in their order. */

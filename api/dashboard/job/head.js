@@ -23,6 +23,7 @@ export function drawHead(job) {
     ["Workers busy", whole(job.workers_busy)],
     ["Time left", duration(job.seconds_left ?? NaN)],
     ["Genes repaired", percent(job.repairs)],
+    ...(job.lost ? [["Attempts lost", whole(job.lost)]] : []),
   ];
   put(byId("facts"), facts.map(fact));
 }

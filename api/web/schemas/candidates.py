@@ -83,7 +83,8 @@ class TrainingView(Sent):
     tokens: int = Field(description="training tokens, those of a shorter training that it goes on from included")
     purpose: Purpose = Field(description="what it is for; an honest finish changes nothing in the search")
     state: CandidateState
-    attempt: int = Field(description="times it was begun; more than 1 after the death of a runner")
+    attempt: int = Field(description="times it was begun; more than 1 after a lost worker or runner, or a restart")
+    losses: dict[str, int] = Field(description="lost attempts by the way in which they were lost")
     outcome: int | None = Field(description="place in the order of the job's outcomes")
     metrics: Annotated[dict[str, float], ByMetric]
     curve: list[tuple[int, float]] = Field(description="(step, training loss in nats)")

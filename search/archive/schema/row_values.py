@@ -50,6 +50,7 @@ def job_value(row: JobRecord, alive: bool, last_event: int) -> Job:
         last_event=last_event,
         key=row.key,
         retry_at=utc_or_none(row.retry_at),
+        lost=row.lost,
     )
 
 
@@ -96,6 +97,7 @@ def training_value(row: TrainingRecord) -> Training:
         seconds=row.seconds,
         created_at=utc(row.created_at),
         finished_at=utc_or_none(row.finished_at),
+        losses=row.losses,
     )
 
 

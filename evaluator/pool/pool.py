@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import ray
 import ray.exceptions
 
 from evaluator.evaluate import evaluate as evaluate_candidate
-from evaluator.evaluation import Evaluation, Failure, Request
-from evaluator.failure import failed, outcome
+from evaluator.evaluation import Evaluation, Request
+from evaluator.pool.seats import NoWorkerError, Process, Seat, lost, overdue, resolved
 from evaluator.worker import CANDIDATES, Reply, Worker
 
 GRACE_SECONDS = 10.0
@@ -21,31 +19,8 @@ START_SECONDS = 180.0
 START_POLL_SECONDS = 0.2
 ANSWER_SECONDS = 5.0
 
-
-class _Process(NamedTuple):
-    """A worker actor, and a reference `ready` that resolves once the actor has started."""
-
-    actor: Any
-    ready: Any
-
-
-@dataclass
-class _Seat:
-    """A request that is being evaluated.
-
-    Attributes:
-        result: reference that resolves to the worker's `Reply`.
-        began: start of its time on the clock of `time.monotonic`. Until its process has started, the time is that of
-            the process's start.
-        deadline: time on the same clock at which its process is killed.
-    """
-
-    process: _Process
-    request: Request
-    result: Any
-    began: float
-    deadline: float
-    started: bool = False
+FAILED_STARTS = 3
+"""Processes in a row that ended while they started, after which the pool gives up."""
 
 
 class RayEvaluator:
@@ -53,8 +28,9 @@ class RayEvaluator:
 
     An actor is started when it is first needed. It is replaced when it dies or is killed, when it reports a failure
     that breaks its process, and after a set number of candidates. Ray neither restarts actors nor retries calls, so
-    each request runs once. The caller initialises Ray and shuts it down. The GPUs of the Ray cluster are divided among
-    the workers.
+    each request runs once. A request whose process does not start, because no CPU is free or its machine is lost,
+    waits for another process; the pool gives up only when none starts at all. The caller initialises Ray and shuts it
+    down. The GPUs of the Ray cluster are divided among the workers.
 
     Args:
         workers: number of processes, each with one candidate and one CPU.
@@ -63,6 +39,7 @@ class RayEvaluator:
             largest worker when the machine runs low on memory, which is OUT_OF_MEMORY too.
         candidates: candidates that a process evaluates before it is replaced.
         grace: seconds beyond its budget after which a candidate's process is killed.
+        start_seconds: seconds that a process has to start before its request looks for another one.
 
     Raises:
         ValueError: `workers` is below 1.
@@ -76,6 +53,7 @@ class RayEvaluator:
         memory_bytes: int | None = None,
         candidates: int = CANDIDATES,
         grace: float = GRACE_SECONDS,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be 1 or more, not {workers}")
@@ -84,8 +62,10 @@ class RayEvaluator:
         self._memory_bytes = memory_bytes
         self._candidates = candidates
         self._grace = grace
-        self._idle: list[_Process] = []
-        self._seats: list[_Seat] = []
+        self._start_seconds = start_seconds
+        self._failed_starts = 0
+        self._idle: list[Process] = []
+        self._seats: list[Seat] = []
 
     @property
     def capacity(self) -> int:
@@ -105,11 +85,14 @@ class RayEvaluator:
             raise RuntimeError(f"candidate {request.candidate} must wait: all {self.capacity} workers are busy")
         if not ray.is_initialized():
             raise RuntimeError("Ray is not initialised: call ray.init() before submitting, or use InlineEvaluator")
-        process = self._idle_process() or self._new_process()
-        now = time.monotonic()
-        self._seats.append(_Seat(process, request, process.actor.run.remote(request), now, now + START_SECONDS))
+        self._seats.append(self._seated(request))
 
     def collect(self, timeout: float) -> list[Evaluation]:
+        """Return the finished evaluations, waiting at most about `timeout` seconds for the first.
+
+        Raises:
+            NoWorkerError: no worker process starts.
+        """
         until = time.monotonic() + timeout
         finished = self._finished()
         while self._seats and not finished and time.monotonic() < until:
@@ -125,13 +108,18 @@ class RayEvaluator:
             for process in processes:
                 ray.kill(process.actor)
 
-    def _new_process(self) -> _Process:
+    def _seated(self, request: Request) -> Seat:
+        process = self._idle_process() or self._new_process()
+        now = time.monotonic()
+        return Seat(process, request, process.actor.run.remote(request), now, now + self._start_seconds)
+
+    def _new_process(self) -> Process:
         gpus = gpu_share(int(ray.cluster_resources().get("GPU", 0)), self._workers)
         actors = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)
         actor = actors.remote(self._evaluate, self._memory_bytes, self._candidates)
-        return _Process(actor, actor.ready.remote())
+        return Process(actor, actor.ready.remote())
 
-    def _idle_process(self) -> _Process | None:
+    def _idle_process(self) -> Process | None:
         """Return an idle process that still answers, or None; a process that died while idle fails no candidate."""
         while self._idle:
             process = self._idle.pop()
@@ -154,61 +142,59 @@ class RayEvaluator:
         """Remove the seats that have a result or are past their deadline, and return their evaluations."""
         finished, kept = [], []
         for seat in self._seats:
-            if _resolved(seat.result):
-                finished.append(self._received(seat))
-            elif time.monotonic() > seat.deadline:
+            if resolved(seat.result):
+                evaluation = self._received(seat)
+                kept += [] if evaluation else [self._seated(seat.request)]
+                finished += [evaluation] if evaluation else []
+            elif seat.started and time.monotonic() > seat.deadline:
                 ray.kill(seat.process.actor)
-                finished.append(_overdue(seat))
+                finished.append(overdue(seat))
             else:
-                if not seat.started and _resolved(seat.process.ready):
+                if not seat.started and seat.has_started():
+                    self._failed_starts = 0
                     seat.started, seat.began = True, time.monotonic()
                     seat.deadline = seat.began + seat.request.budget.seconds + self._grace
                 kept.append(seat)
         self._seats = kept
+        if not finished:  # otherwise they are returned first
+            self._require_starts()
         return finished
 
-    def _received(self, seat: _Seat) -> Evaluation:
+    def _received(self, seat: Seat) -> Evaluation | None:
+        """Return the evaluation of a seat with a result, or None when its process ended before it had started."""
         try:
             reply: Reply = ray.get(seat.result)
         except ray.exceptions.RayError as error:
+            evaluation = lost(seat, error) if seat.has_started() else None
             ray.kill(seat.process.actor)
-            return _lost(seat, error)
+            self._failed_starts += evaluation is None
+            return evaluation
         if reply.usable:
             self._idle.append(seat.process)
         else:
             ray.kill(seat.process.actor)
         return reply.evaluation
 
+    def _require_starts(self) -> None:
+        """Let requests whose process is late wait on, or seat them on a process that has become idle.
+
+        Raises:
+            NoWorkerError: no process of this pool runs, and none starts.
+        """
+        if self._failed_starts >= FAILED_STARTS:
+            raise NoWorkerError(f"{self._failed_starts} worker processes in a row ended while they started")
+        late = [seat for seat in self._seats if not seat.started and time.monotonic() > seat.deadline]
+        if late and not self._idle and not any(seat.started for seat in self._seats):
+            raise NoWorkerError(
+                f"no worker process started within {self._start_seconds:g} s; has the Ray cluster a free CPU for it?"
+            )
+        for seat in late:
+            seat.deadline += self._start_seconds
+            if self._idle:
+                ray.kill(seat.process.actor)
+                self._seats[self._seats.index(seat)] = self._seated(seat.request)
+
 
 def gpu_share(gpus: int, workers: int) -> float:
     """Return the largest share of a GPU that every worker can have; a share lies on one GPU."""
     return 1 / math.ceil(workers / gpus) if gpus else 0.0
-
-
-def _resolved(reference: Any) -> bool:
-    return bool(ray.wait([reference], timeout=0)[0])
-
-
-def _elapsed(seat: _Seat) -> float:
-    return time.monotonic() - seat.began
-
-
-def _overdue(seat: _Seat) -> Evaluation:
-    if seat.started:
-        detail = (
-            f"still running after {_elapsed(seat):.1f} s and killed; its budget is {seat.request.budget.seconds:g} s"
-        )
-        return outcome(seat.request, Failure.TIMED_OUT, detail, _elapsed(seat))
-    detail = f"no worker process started within {START_SECONDS:g} s; has the Ray cluster a free CPU for every worker?"
-    return outcome(seat.request, Failure.KILLED, detail, _elapsed(seat))
-
-
-def _lost(seat: _Seat, error: ray.exceptions.RayError) -> Evaluation:
-    """Return the outcome of a request without a reply; its text is ours, because Ray's fill pages and name hosts."""
-    if isinstance(error, ray.exceptions.RayTaskError):
-        return failed(seat.request, error.cause, _elapsed(seat))
-    if isinstance(error, ray.exceptions.OutOfMemoryError):
-        detail = "the machine ran low on memory and Ray ended the worker process"
-        return outcome(seat.request, Failure.OUT_OF_MEMORY, detail, _elapsed(seat))
-    detail = f"the worker process was killed or crashed ({type(error).__name__})"
-    return outcome(seat.request, Failure.KILLED, detail, _elapsed(seat))
