@@ -15,8 +15,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 log = logging.getLogger("star")
 
-RESERVED = 128
-"""File descriptors for the database, artifacts and the process itself, which no connection may take."""
+RESERVED = 512
+"""File descriptors for the database, the artifacts, and connections that were accepted and are not yet refused.
+
+It is five times the backlog, because asyncio accepts about four times as many before it looks at the first of them,
+and closes those that are refused only afterwards.
+"""
 
 MOST_FILES = 65_536
 """Largest number of file descriptors that the server asks for, if the system permits as many."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-BACKLOG = 512
+BACKLOG = 100
 """Connections that may wait until the server accepts them, and the most that it accepts at a time."""
 
 

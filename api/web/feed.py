@@ -19,6 +19,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from fastapi.concurrency import run_in_threadpool
 
 from search.archive import Archive
+from search.archive.errors import NotFoundError
 from search.archive.schema.engine import UNAVAILABLE
 from search.archive.values import TERMINAL, Event, EventKind
 
@@ -117,8 +118,8 @@ class Feed:
     async def follow(self, job_id: str | None, after: int) -> AsyncIterator[Told]:
         """Yield the events after a number as they appear and, when the job has ended, one of kind `end`.
 
-        It returns early, without an end, when the server closes or the database does not answer. A reader then comes
-        back with the last number that it has heard.
+        It returns early, without an end, when the server closes, the database does not answer or the search was
+        deleted. A reader then comes back with the last number that it has heard.
         """
         with self._reading(job_id) as reader:
             await self._ready.wait()
@@ -127,7 +128,7 @@ class Feed:
                 if reader.behind:
                     try:
                         ended, found = await self._missed(reader, after)
-                    except UNAVAILABLE:
+                    except (*UNAVAILABLE, NotFoundError):  # NotFoundError: the search was deleted
                         return
                 else:
                     found = reader.taken()
