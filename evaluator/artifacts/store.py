@@ -18,6 +18,9 @@ from evaluator.artifacts.artifact import Artifact
 SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
 """A part of a key between slashes; `.` and `..` are none."""
 
+TEMPORARY = ".tmp"
+"""The end of the key of a file that is being written."""
+
 OPEN_TRIES = 5
 """Tries to create a file whose folder another process may remove because it is empty."""
 
@@ -67,7 +70,7 @@ class Artifacts:
         path = self._path(key)
         with self._reported(f"artifact {key} cannot be written to {self.name}"):
             if self._local:
-                _write(Path(path), data)
+                _write(Path(path), data, Path(self._root))
             else:
                 self._files.pipe_file(path, data)
         return Artifact.of(key, data)
@@ -148,8 +151,11 @@ class Artifacts:
     def require_writable(self) -> None:
         """Write, read and delete a few bytes. Raises ArtifactError with the place and the reason when that fails."""
         probe = f"probe-{uuid.uuid4().hex}"
-        self.read(self.write(probe, b"This file shows that artifacts can be written. It may be deleted.\n"))
-        self.delete(probe)
+        written = self.write(probe, b"This file shows that artifacts can be written. It may be deleted.\n")
+        try:
+            self.read(written)
+        finally:
+            self.delete(probe)
 
     def _path(self, key: str) -> str:
         if not _legal(key):
@@ -170,9 +176,9 @@ def _legal(key: str) -> bool:
     return all(SEGMENT.fullmatch(part) and part not in (".", "..") for part in key.split("/"))
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file atomically and durably."""
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+def _write(path: Path, data: bytes, root: Path) -> None:
+    """Write a file below a root atomically and durably. When that fails, nothing of it is left, nor an empty folder."""
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
     try:
         with _created(temporary) as file:
             file.write(data)
@@ -182,6 +188,7 @@ def _write(path: Path, data: bytes) -> None:
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        _remove_empty(path.parent, root)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -21,7 +21,8 @@ which answers it in the same transaction. A job does not succeed while one waits
 **The evolution.** A proposal and an outcome are recorded together with the state of the evolution after them, so
 that the next runner of a job resumes the same search. The state outlives the job's end.
 
-**Time.** All times come from the clock of the database, which all processes share.
+**Time.** All times come from the clock of the database, which all processes share. If it goes back, a lease seems to
+run for longer; a runner ends one that nobody extends by its own clock.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ class Archive(JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Qu
     |---|---|---|
     | `JobWrites` | people | `create_job`, `act`, `inject` |
     | `Keeping` | people | `rename_job`, `condemn_job`, `delete_job` |
-    | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `put_off`, `finish` |
+    | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `put_off`, `finish`, |
+    | | | `end_lease` |
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
     | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, |
-    | | | `kept_weights`, `artifacts` |
+    | | | `kept_weights`, `artifacts`, `long_leases` |
     | `Reports` | people | `totals`, `predictions`, `climbs`, `finalists` |
     | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `child_count`, |
     | | | `trainings`, `history`, `points` |

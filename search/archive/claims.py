@@ -9,12 +9,15 @@ from sqlalchemy.orm import Session
 
 from search.archive.errors import LeaseLostError
 from search.archive.job_writes import change_state, locked
-from search.archive.runner_values import Claim
+from search.archive.runner_values import Claim, Lease
 from search.archive.schema.engine import now
 from search.archive.schema.tables import CheckpointRecord, InjectionRecord, JobRecord
 from search.archive.training_rows import let_go
 from search.archive.transactions import Transactions, announce
 from search.archive.values import TERMINAL, EventKind, JobState
+
+LONGEST_PAUSE = 3600.0
+"""Seconds that a job is put off at most."""
 
 
 class Claims(Transactions):
@@ -139,7 +142,7 @@ class Claims(Transactions):
             if errors is not None and row.errors > errors:
                 change_state(session, row, JobState.FAILED, why)
                 return
-            row.retry_at = (session.scalar(select(now())) or 0.0) + pause(row.faults)
+            row.retry_at = (session.scalar(select(now())) or 0.0) + min(pause(row.faults), LONGEST_PAUSE)
             paused = row.state == JobState.PAUSED
             change_state(session, row, JobState.PAUSED if paused else JobState.QUEUED, why)
 
@@ -164,6 +167,14 @@ class Claims(Transactions):
                 change_state(session, row, state, why)
             row.lease_until = None
             return True
+
+    def end_lease(self, lease: Lease) -> bool:
+        """End a lease now, so that another runner can claim the job, and return whether it was still the same."""
+        j = JobRecord
+        same = (j.id == lease.job_id, j.attempt == lease.attempt, j.lease_until == lease.until)
+        with self._writing.begin() as session:
+            ended = update(j).where(*same).values(lease_until=now()).returning(j.seq)
+            return session.scalar(ended) is not None
 
 
 def held(session: Session, claim: Claim, *, ended: bool = False) -> JobRecord:
@@ -192,7 +203,8 @@ def _awaited(session: Session, row: JobRecord) -> bool:
 def _free() -> ColumnElement[bool]:
     """Select jobs that are queued and not put off, or running without a live lease."""
     expired = or_(JobRecord.lease_until.is_(None), JobRecord.lease_until <= now())
-    due = or_(JobRecord.retry_at.is_(None), JobRecord.retry_at <= now())
+    ends = (JobRecord.retry_at <= now(), JobRecord.retry_at > now() + LONGEST_PAUSE)  # the clock may have gone back
+    due = or_(JobRecord.retry_at.is_(None), *ends)
     return or_((JobRecord.state == JobState.QUEUED) & due, (JobRecord.state == JobState.RUNNING) & expired)
 
 

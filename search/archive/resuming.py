@@ -10,12 +10,12 @@ from sqlalchemy import and_, insert, select, text
 from sqlalchemy.orm import Session
 
 from search.archive.claims import held
-from search.archive.runner_values import Claim, InFlight, PastCandidate, PastTraining, TakenOver, Waiting
+from search.archive.runner_values import Claim, InFlight, Lease, PastCandidate, PastTraining, TakenOver, Waiting
 from search.archive.schema.engine import now
 from search.archive.schema.tables import CandidateRecord, InjectionRecord, JobRecord, TrainingRecord
 from search.archive.training_rows import answer_injection, copy_training, moved_frontier, write_progress
 from search.archive.transactions import Transactions, announce
-from search.archive.values import CandidateState, EventKind
+from search.archive.values import CandidateState, EventKind, JobState
 from search.objectives import Frontier
 from search.origin import Reason, Variation
 
@@ -36,6 +36,14 @@ class Resuming(Transactions):
         with self._reading() as session:
             found = [InFlight(**row._mapping) for row in session.execute(query)]
         return sorted(found, key=lambda one: (one.number, one.seed, one.tokens))
+
+    def long_leases(self, seconds: float) -> list[Lease]:
+        """Return the leases on running jobs that end later than so many seconds from now."""
+        j = JobRecord
+        late = (j.state == JobState.RUNNING, j.lease_until > now() + seconds)
+        with self._reading() as session:
+            rows = session.execute(select(j.id, j.attempt, j.lease_until).where(*late))
+            return [Lease(job_id, attempt, until or 0.0) for job_id, attempt, until in rows]
 
     def past(self, job_id: str) -> list[PastCandidate]:
         """Return of every candidate what a search resumes from, in order of number."""

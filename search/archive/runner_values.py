@@ -35,6 +35,14 @@ class Claim:
     age: float = 0.0
 
 
+class Lease(NamedTuple):
+    """The lease of a claim: the job, the attempt of the claim, and its end in seconds by the database's clock."""
+
+    job_id: str
+    attempt: int
+    until: float
+
+
 class TrainingKey(NamedTuple):
     """What tells the trainings of a job apart."""
 

@@ -17,6 +17,7 @@ from search.run.heartbeat import Heartbeat
 from search.run.job_run import JobRun
 from search.run.opening import CostsUnder, Reference, opened
 from search.run.patience import Patience
+from search.run.vigil import Vigil
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +66,11 @@ class Runner:
 
     def run_forever(self, stop: threading.Event) -> None:
         """Run jobs as they are queued until `stop` is set; then hand back the job under way."""
-        patience = Patience(stop, self._beat)
+        patience, vigil = Patience(stop, self._beat), Vigil(self._archive, self._lease_seconds)
         try:
             while not stop.is_set():
                 try:
+                    patience(vigil.look)
                     claim = patience(self._archive.claim, self._name, self._lease_seconds)
                 except UNAVAILABLE:  # and somebody ended the wait
                     return

@@ -14,7 +14,7 @@ from search.run.faults import Pauses
 from search.run.runner import Runner
 from tests.search.twin import Twin, corner, twin_costs
 
-LONG = Pauses(first=1000.0, longest=100_000.0)
+LONG = Pauses(first=1000.0, longest=2000.0)
 """Pauses that no test outlasts."""
 
 

@@ -17,6 +17,7 @@ from evaluator.evaluation import Request
 from search.archive import Archive
 from search.archive.values import JobState
 from search.plan import AlgorithmName, Plan
+from tests.processes import eventually
 from tests.search.bench import Bench
 from tests.search.twin import Twin
 
@@ -117,4 +118,21 @@ def test_a_runner_whose_job_was_taken_while_the_database_was_away_lets_go(plan: 
     job = archive.job(job_id)
     assert (job.state, job.done) == (JobState.RUNNING, 4)
     assert bench.twins[0].closed
+    archive.close()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_runner_without_work_logs_an_absent_database_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    archive = Archive(f"sqlite:///{tmp_path}/star.db")
+    archive.migrate()
+    stop = threading.Event()
+    runner = threading.Thread(target=Bench(archive, tmp_path / "artifacts").runner().run_forever, args=(stop,))
+    with sqlite3.connect(tmp_path / "star.db") as other:
+        other.execute("BEGIN IMMEDIATE")
+        runner.start()
+        time.sleep(2.0)
+    eventually(lambda: any("is over after" in record.getMessage() for record in caplog.records))
+    stop.set()
+    runner.join()
+    assert [record.exc_info for record in caplog.records if "the database is away" in record.getMessage()] == [None] * 2
     archive.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from evaluator.artifacts import ArtifactError, Artifacts
@@ -26,6 +28,9 @@ def test_artifacts_that_cannot_be_deleted_fail_no_job(
     bench.runner().run_until_idle()
     assert bench.archive.job(job_id).state is JobState.SUCCEEDED
     assert "cannot be deleted" in caplog.text
+    assert "others cannot be deleted either" in caplog.text
+    refused = [record for record in caplog.records if "cannot be deleted" in record.getMessage()]
+    assert len(refused) <= plan.candidates + 2, "one line for each outcome and each sweep"
     monkeypatch.undo()
     left = set(Artifacts(str(bench.artifacts)).keys(job_id))
     assert left > bench.archive.artifacts(job_id), "the next sweep has something to do"
@@ -79,3 +84,26 @@ def test_a_damaged_checkpoint_is_the_outcome_of_the_candidate_that_needs_it(benc
     job = bench.archive.job(job_id)
     assert (job.state, job.failed) == (JobState.SUCCEEDED, 1)
     assert bench.archive.candidate(job_id, 3).failure is Failure.DAMAGED
+
+
+def test_a_file_that_a_dying_worker_never_finished_is_deleted_though_its_training_goes_on(
+    bench: Bench, plan: Plan
+) -> None:
+    job_id = bench.queue(plan)
+    left = bench.artifacts / job_id / "3" / str(plan.seed) / "progress-409600.0123abcd.tmp"
+    stop = threading.Event()
+
+    def upon(request: Request) -> None:
+        if request.candidate == 3:
+            left.parent.mkdir(parents=True, exist_ok=True)
+            left.write_bytes(b"half writ")
+            stop.set()
+            raise RuntimeError("the pool is closed in the middle of a training")
+
+    bench.runner(lambda: Twin(upon=upon)).run_forever(stop)
+    assert left.exists()
+    bench.archive.act(job_id, Action.RESUME)
+    seen: list[bool] = []
+    bench.runner(lambda: Twin(upon=lambda request: seen.append(left.exists()))).run_until_idle()
+    assert bench.archive.job(job_id).state is JobState.SUCCEEDED
+    assert not any(seen)

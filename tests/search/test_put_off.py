@@ -86,8 +86,8 @@ def test_an_evaluator_that_does_not_work_puts_jobs_off_and_they_go_on_when_it_do
 
 
 def test_pauses_grow_are_stored_and_bind_every_runner_until_somebody_resumes(bench: Bench, plan: Plan) -> None:
-    job_id, pauses = bench.queue(plan), Pauses(first=1000.0, longest=5000.0)
-    for shortest, longest in ((750, 1250), (1500, 2500), (3000, 5000), (3750, 6250), (3750, 6250)):
+    job_id, pauses = bench.queue(plan), Pauses(first=400.0, longest=2000.0)
+    for shortest, longest in ((300, 500), (600, 1000), (1200, 2000), (1500, 2500), (1500, 2500)):
         bench.runner(Gone, pauses=pauses).run_until_idle()
         retry_at = bench.archive.job(job_id).retry_at
         assert retry_at is not None
@@ -98,7 +98,7 @@ def test_pauses_grow_are_stored_and_bind_every_runner_until_somebody_resumes(ben
     bench.runner(lambda: Twin(fails=breaks_at(3)), pauses=pauses).run_until_idle()
     retry_at = bench.archive.job(job_id).retry_at
     assert retry_at is not None
-    assert (retry_at - datetime.now(UTC)).total_seconds() < 1250, "an outcome begins the count anew"
+    assert (retry_at - datetime.now(UTC)).total_seconds() < 500, "an outcome begins the count anew"
 
 
 def breaks_at(number: int) -> Callable[[Request], None]:
