@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from api.web.problems import reason
 from search.archive import Archive
 from search.archive.schema.engine import UNAVAILABLE
 
@@ -42,5 +43,5 @@ def _work(archive: Archive, kept_seconds: float, stop: threading.Event) -> None:
                 while not stop.wait(PAUSE_SECONDS) and archive.thin(job_id):
                     pass
         except UNAVAILABLE as error:
-            log.warning("events were not thinned, because the database did not answer: %s", error)
+            log.warning("events were not thinned, because the database did not answer: %s", reason(error))
         stop.wait(INTERVAL_SECONDS)

@@ -18,6 +18,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 from fastapi.concurrency import run_in_threadpool
 
+from api.web.problems import reason
 from search.archive import Archive
 from search.archive.errors import NotFoundError
 from search.archive.schema.engine import UNAVAILABLE
@@ -201,7 +202,7 @@ class Feed:
                 found = await run_in_threadpool(read, *args, **options)
             except UNAVAILABLE as error:
                 if not away:
-                    log.warning("event streams wait for the database, which does not answer: %s", error)
+                    log.warning("event streams wait for the database, which does not answer: %s", reason(error))
                 away = True
                 await asyncio.sleep(AWAY_SECONDS)
             else:

@@ -29,6 +29,9 @@ MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 BUSY_SECONDS = 30
 """Seconds that SQLite waits for another writer before it raises."""
 
+CONNECT_SECONDS = 10
+"""Seconds in which a PostgreSQL server must accept a connection, unless the URL has a `connect_timeout`."""
+
 MIGRATION_LOCK, EVENT_LOCK = 0x57A4_0001, 0x57A4_0002
 """Keys of PostgreSQL advisory locks, held while a process migrates and while it writes an event."""
 
@@ -89,7 +92,8 @@ def open_engine(url: URL, *, writes: bool) -> Engine:
     """Return an engine for transactions that write, or one that cannot write and never waits for writers."""
     if url.get_backend_name() != "sqlite":
         options: dict[str, Any] = {} if writes else {"postgresql_readonly": True}
-        return create_engine(url, pool_pre_ping=True, execution_options=options)
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+        return create_engine(url, pool_pre_ping=True, execution_options=options, connect_args=patience)
     Path(str(url.database)).resolve().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from api.process.server import Server
 from api.process.settings import Settings
 from api.web.app import create_app
 from search.archive import Archive
+from search.archive.schema.engine import UNAVAILABLE
 from tests.api.web.refusal import refused
 from tests.served import answering
 
@@ -38,6 +40,17 @@ def test_a_database_that_is_away_is_no_fault_of_the_request(alone: httpx.Client,
     assert "database" in problem["detail"]
     assert "127.0.0.1" not in answer.text
     assert "hunter2" not in answer.text
+
+
+def test_a_database_that_accepts_and_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.archive.schema.engine.CONNECT_SECONDS", 2)  # the shortest that libpq knows
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        archive = Archive(f"postgresql://star@127.0.0.1:{silent.getsockname()[1]}/star")
+
+        with pytest.raises(UNAVAILABLE):
+            archive.jobs()
+
+        archive.close()
 
 
 def test_a_submission_is_refused_in_the_same_way(alone: httpx.Client) -> None:
