@@ -44,12 +44,13 @@ def submit(
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change one field, as in budget.steps=50.")
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the search in lists.")] = "",
+    priority: Annotated[int, typer.Option(help="Each step doubles the share of the time.", min=-3, max=3)] = 0,
     key: Key = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Submit a search."""
-    body = {"preset": preset, "name": name, "plan": plan_changes(plan, change or [])}
+    body = {"preset": preset, "name": name, "priority": priority, "plan": plan_changes(plan, change or [])}
     with calling(url) as service:
         job = service.post("/v1/jobs", body, {"Idempotency-Key": key} if key else None)
         show_job(job, as_json, f"{service.url}/jobs/{job['id']}")

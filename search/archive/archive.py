@@ -45,11 +45,11 @@ class Archive(JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Qu
     |---|---|---|
     | `JobWrites` | people | `create_job`, `act`, `inject` |
     | `Keeping` | people | `rename_job`, `condemn_job`, `delete_job` |
-    | `Claims` | runners | `claim`, `heartbeat`, `set_reference`, `release`, `hand_back`, `put_off`, `finish`, |
+    | `Claims` | runners | `claim`, `heartbeat`, `release`, `hand_back`, `pass_on`, `put_off`, `finish`, |
     | | | `end_lease` |
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
     | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, |
-    | | | `kept_weights`, `artifacts`, `long_leases` |
+    | | | `kept_weights`, `artifacts`, `long_leases`, `others_wait`, `set_reference` |
     | `Reports` | people | `totals`, `predictions`, `climbs`, `finalists` |
     | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `child_count`, |
     | | | `trainings`, `history`, `points` |

@@ -24,17 +24,18 @@ class Claims(Transactions):
     """The writes of a runner that concern the job it holds."""
 
     def claim(self, runner: str, lease_seconds: float) -> Claim | None:
-        """Claim the oldest job that is queued or whose lease has run out, or return None when there is none.
+        """Claim the job that waits longest of those that are queued or whose lease has run out, or return None.
 
-        A job that was put off is left out until its pause is over. The row is found and changed in one statement, so
-        two runners never claim the same job.
+        It waits since its submission or since the end of its last turn. A job that was put off is left out until its
+        pause is over. The row is found and changed in one statement, so two runners never claim the same job.
 
         Args:
             runner: a name for people to read.
             lease_seconds: time after the last heartbeat at which another runner may claim the job.
         """
         with self._writing.begin() as session:
-            oldest = select(JobRecord.seq).where(_free()).order_by(JobRecord.seq).limit(1)
+            since = func.coalesce(JobRecord.retry_at, JobRecord.created_at)
+            oldest = select(JobRecord.seq).where(free()).order_by(since, JobRecord.seq).limit(1)
             row = session.scalar(
                 update(JobRecord)
                 .where(JobRecord.seq == oldest.with_for_update(skip_locked=True).scalar_subquery())
@@ -61,6 +62,7 @@ class Claims(Transactions):
                 space=row.space,
                 evolution=checkpoint.evolution if checkpoint else None,
                 reference=row.reference,
+                priority=row.priority,
                 age=session.scalar(select(now() - JobRecord.started_at).where(JobRecord.seq == row.seq)) or 0.0,
             )
             announce(session, row.id, EventKind.JOB, {"state": JobState.RUNNING, "why": "", "attempt": row.attempt})
@@ -79,15 +81,6 @@ class Claims(Transactions):
             if state is None or state == JobState.QUEUED:
                 raise _lost(claim)
             return JobState(state)
-
-    def set_reference(self, claim: Claim, reference: dict[str, float]) -> None:
-        """Set the hypervolume reference of a job: a value of each objective.
-
-        Raises:
-            LeaseLostError: the claim no longer holds, or the job has ended.
-        """
-        with self._writing.begin() as session:
-            held(session, claim).reference = reference
 
     def release(self, claim: Claim) -> bool:
         """Give up the claim on a paused job.
@@ -118,6 +111,20 @@ class Claims(Transactions):
             row = held(session, claim)
             row.lease_until = None
             let_go(session, row)
+
+    def pass_on(self, claim: Claim) -> None:
+        """Give up the claim on a running job with nothing under way, and queue it behind those that wait.
+
+        Raises:
+            LeaseLostError: the claim no longer holds, or the job has ended.
+        """
+        with self._writing.begin() as session:
+            row = held(session, claim)
+            row.lease_until = None
+            let_go(session, row)
+            if row.state == JobState.RUNNING:
+                row.retry_at = session.scalar(select(now()))
+                change_state(session, row, JobState.QUEUED, "another search has its turn")
 
     def put_off(self, claim: Claim, why: str, pause: Callable[[int], float], errors: int | None = None) -> None:
         """Give up the claim and queue the job again, to be claimed after a pause; a paused job stays paused.
@@ -200,7 +207,7 @@ def _awaited(session: Session, row: JobRecord) -> bool:
     return session.scalar(select(i.seq).where(i.job_id == row.id, i.number.is_(None)).limit(1)) is not None
 
 
-def _free() -> ColumnElement[bool]:
+def free() -> ColumnElement[bool]:
     """Select jobs that are queued and not put off, or running without a live lease."""
     expired = or_(JobRecord.lease_until.is_(None), JobRecord.lease_until <= now())
     ends = (JobRecord.retry_at <= now(), JobRecord.retry_at > now() + LONGEST_PAUSE)  # the clock may have gone back

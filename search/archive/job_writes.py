@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -25,23 +26,30 @@ from search.plan import Plan
 class JobWrites(Transactions):
     """The writes that people ask for."""
 
-    def create_job(self, plan: Plan, name: str, idempotency_key: str | None = None, key: str | None = None) -> Job:
+    def create_job(
+        self, plan: Plan, name: str, idempotency_key: str | None = None, key: str | None = None, priority: int = 0
+    ) -> Job:
         """Queue a search. An idempotency key that was used before returns the job it created then.
 
         Args:
             key: id of the API key that submits it, if there is one.
+            priority: each step doubles its share of the runners' time.
 
         Raises:
             IdempotencyError: the key was used before for another request.
         """
+        request = _fingerprint(plan, name, *([f"priority {priority}"] if priority else []))
         try:
             with self._writing.begin() as session:
-                job_id = _job_of_key(session, idempotency_key, _fingerprint(plan, name))
-                return find_job(session, job_id or _insert_job(session, plan, name, idempotency_key, key))
+                job_id = _job_of_key(session, idempotency_key, request)
+                if job_id is None:
+                    job_id = _insert_job(session, plan, {"name": name, "key": key, "priority": priority})
+                    _write_key(session, idempotency_key, request, job_id)
+                return find_job(session, job_id)
         except IntegrityError:
             # Another request with the same key was committed between the look-up and the insert.
             with self._writing.begin() as session:
-                job_id = _job_of_key(session, idempotency_key, _fingerprint(plan, name))
+                job_id = _job_of_key(session, idempotency_key, request)
                 if job_id is None:
                     raise
                 return find_job(session, job_id)
@@ -49,8 +57,7 @@ class JobWrites(Transactions):
     def inject(self, job_id: str, genome: Genome, by: str = "", idempotency_key: str | None = None) -> Injection:
         """Ask a search to train a genome, which must be legal in its space, and return the request as it is stored.
 
-        The runner takes it before anything else, beside the candidates of the plan. A repeat with the same key returns
-        what it returned before, with the candidate if there is one by now.
+        The runner takes it before anything else. A repeat with the same key returns what it returned before.
 
         Raises:
             NotFoundError: there is no such job.
@@ -63,7 +70,6 @@ class JobWrites(Transactions):
             with self._writing.begin() as session:
                 return _injected(session, job_id, genome, by, idempotency_key, request)
         except IntegrityError:
-            # A request for another job with the same key was committed between the look-up and the insert.
             with self._writing.begin() as session:
                 return _injected(session, job_id, genome, by, idempotency_key, request)
 
@@ -138,21 +144,19 @@ def _require_legal(action: Action, state: JobState) -> None:
         raise IllegalActionError(f"cannot {action.value} a job that is {state.value}; legal: {legal}")
 
 
-def _insert_job(session: Session, plan: Plan, name: str, idempotency_key: str | None, key: str | None) -> str:
-    """Insert a queued job and return its id."""
+def _insert_job(session: Session, plan: Plan, given: dict[str, Any]) -> str:
+    """Insert a queued job with the columns that its submission gives, and return its id."""
     job_id = uuid.uuid4().hex[:12]
     values = {
+        **given,
         "id": job_id,
-        "name": name,
         "state": JobState.QUEUED,
         "plan": plan.model_dump(mode="json"),
         "space": plan.liv_space.to_json(),
         "created_at": now(),
         "total": plan.candidates,
-        "key": key,
     }
     session.execute(insert(JobRecord).values(**values))
-    _write_key(session, idempotency_key, _fingerprint(plan, name), job_id)
     announce(session, job_id, EventKind.JOB, {"state": JobState.QUEUED, "why": ""})
     return job_id
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, insert, select, text
 from sqlalchemy.orm import Session
 
-from search.archive.claims import held
+from search.archive.claims import free, held
 from search.archive.runner_values import Claim, InFlight, Lease, PastCandidate, PastTraining, TakenOver, Waiting
 from search.archive.schema.engine import now
 from search.archive.schema.tables import CandidateRecord, InjectionRecord, JobRecord, TrainingRecord
@@ -36,6 +36,11 @@ class Resuming(Transactions):
         with self._reading() as session:
             found = [InFlight(**row._mapping) for row in session.execute(query)]
         return sorted(found, key=lambda one: (one.number, one.seed, one.tokens))
+
+    def others_wait(self, job_id: str) -> bool:
+        """Return whether a runner could claim another job than this one."""
+        with self._reading() as session:
+            return session.scalar(select(JobRecord.seq).where(free(), JobRecord.id != job_id).limit(1)) is not None
 
     def long_leases(self, seconds: float) -> list[Lease]:
         """Return the leases on running jobs that end later than so many seconds from now."""
@@ -68,6 +73,15 @@ class Resuming(Transactions):
         query = select(i.genome, i.by).where(i.job_id == job_id, i.number.is_(None)).order_by(i.seq)
         with self._reading() as session:
             return [Waiting(*row) for row in session.execute(query)]
+
+    def set_reference(self, claim: Claim, reference: dict[str, float]) -> None:
+        """Set the hypervolume reference of a job: a value of each objective.
+
+        Raises:
+            LeaseLostError: the claim no longer holds, or the job has ended.
+        """
+        with self._writing.begin() as session:
+            held(session, claim).reference = reference
 
     def take_over(self, claim: Claim, earlier: str, found: Sequence[TakenOver], frontier: Frontier) -> None:
         """Record the candidates of an earlier job as the first ones of this job, unless it has candidates already.

@@ -22,6 +22,7 @@ class Claim:
         evolution: the state of the evolution to resume from; None when nothing was proposed yet.
         reference: the hypervolume reference; empty when it was not computed yet.
         age: seconds since the first claim on the job.
+        priority: each step doubles the share of the job.
     """
 
     job_id: str
@@ -33,6 +34,7 @@ class Claim:
     evolution: dict[str, Any] | None
     reference: dict[str, float]
     age: float = 0.0
+    priority: int = 0
 
 
 class Lease(NamedTuple):

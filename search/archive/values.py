@@ -84,7 +84,6 @@ class Job:
         reference: a value of each objective; empty until a runner first claims the job.
         repairs: repaired genes divided by genes drawn, 0 to 1.
         outcomes: number of trainings that ended, of any purpose.
-        tokens: training tokens of the trainings that ended.
         tokens_expected: training tokens at the end, as far as the plan tells; those of an ended job are `tokens`.
         workers_busy: number of trainings under way at a runner with a live lease.
         seconds_left: estimated seconds to the end; None while nothing is done or nothing runs.
@@ -92,6 +91,7 @@ class Job:
         last_event: number of the job's last event that this value reflects; an event stream continues from it.
         key: id of the API key that submitted it, or None.
         retry_at: the time before which no runner takes it, because it was put off; None for now.
+        priority: each step doubles its share of the runners' time.
         lost: number of attempts at trainings that were lost and begun again.
     """
 
@@ -120,6 +120,7 @@ class Job:
     key: str | None
     retry_at: datetime | None
     lost: int
+    priority: int
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,6 @@ class Candidate:
         inherited: the parent, and how many of its LIVs, whose weights it began with; None if it began from scratch.
         tokens: training tokens behind its metrics; 0 before it has any.
         seeds: trainings of so many tokens, over whose seeds the metrics are means.
-        failure: the kind of failure, or None.
         frontier: whether it was trained on the whole budget and no feasible candidate dominates it.
         feasible: whether it satisfies the plan's constraints; False until it succeeded.
         weights: the reference of its trained weights and their seed, as JSON, if they are kept.

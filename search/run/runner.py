@@ -1,4 +1,4 @@
-"""The runner: it claims jobs one at a time, keeps the evaluator busy and records the outcomes."""
+"""The runner: it claims jobs one at a time, in turns, keeps the evaluator busy and records the outcomes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from search.archive.runner_values import Claim
 from search.archive.schema.engine import UNAVAILABLE
 from search.archive.values import TERMINAL, JobState
 from search.run.faults import ERRORS, PAUSES, Kind, Pauses, evaluator_needed, kind_of, why_of
-from search.run.heartbeat import Heartbeat
 from search.run.job_run import JobRun
+from search.run.leases import Heartbeat, Vigil
 from search.run.opening import CostsUnder, Reference, opened
 from search.run.patience import Patience
-from search.run.vigil import Vigil
+from search.run.turn import TURN_SECONDS, Turn
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs the jobs of an archive. Any number of runners may share one archive.
 
-    On a pause the candidates in flight finish. On a cancel, a lost lease and a stop they are abandoned; the next
-    runner of the job begins them again.
+    On a pause and at the end of a turn the candidates in flight finish. On a cancel, a lost lease and a stop they are
+    abandoned; the next runner of the job begins them again.
 
     Args:
         archive: the archive of the jobs and of their outcomes.
@@ -38,6 +38,7 @@ class Runner:
         lease_seconds: time after the last heartbeat at which another runner may claim the job.
         beat: seconds between heartbeats, and the longest wait for an evaluation.
         pauses: the time for which a job is put off.
+        turn_seconds: time after which a job of priority 0 lets others have their turn, if any wait.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Runner:
         lease_seconds: float = 15.0,
         beat: float = 1.0,
         pauses: Pauses = PAUSES,
+        turn_seconds: float = TURN_SECONDS,
     ) -> None:
         self._archive = archive
         self._evaluators = evaluators
@@ -63,6 +65,7 @@ class Runner:
         self._lease_seconds = lease_seconds
         self._beat = beat
         self._pauses = pauses
+        self._turn_seconds = turn_seconds
 
     def run_forever(self, stop: threading.Event) -> None:
         """Run jobs as they are queued until `stop` is set; then hand back the job under way."""
@@ -110,23 +113,32 @@ class Runner:
 
     def _follow(self, claim: Claim, stop: threading.Event, patience: Patience) -> None:
         with Heartbeat(self._archive, claim, self._beat) as heartbeat:
+            turn = Turn(self._turn_seconds, claim.priority)
             run = opened(self._archive, claim, self._artifacts, self._reference, self._costs, patience)
             if self._evaluator is None:
                 with evaluator_needed():
                     self._evaluator = self._evaluators()
+            turn.opened()
+            passes_on = False
             while not stop.is_set():
                 state = heartbeat.state
                 if state in TERMINAL:
                     self._abandon()
                     run.sweep()
                     return
-                if state is JobState.RUNNING:
+                passes_on = passes_on or (turn.over and patience(self._archive.others_wait, claim.job_id))
+                if state is JobState.RUNNING and not passes_on:
                     run.fill(self._evaluator)
                 if run.in_flight:
                     run.prepare()
                     with evaluator_needed():
                         evaluations = self._evaluator.collect(self._beat)
                     run.conclude(evaluations)
+                    for evaluation in evaluations:
+                        turn.ended(evaluation.seconds)
+                elif passes_on and state is JobState.RUNNING:
+                    patience(self._archive.pass_on, claim)
+                    return
                 elif self._ended(claim, run, state, patience):
                     return
                 else:

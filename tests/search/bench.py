@@ -31,6 +31,7 @@ class Bench:
         reference: Callable[[Plan], dict[str, float]] = corner,
         costs: Callable[[Plan], CostsOf] = twin_costs,
         pauses: Pauses = LONG,
+        turn_seconds: float = 3600.0,
         beat: float = 0.05,
         lease_seconds: float = 60.0,
     ) -> Runner:
@@ -48,6 +49,7 @@ class Bench:
             costs,
             "bench",
             pauses=pauses,
+            turn_seconds=turn_seconds,
             beat=beat,
             lease_seconds=lease_seconds,
         )

@@ -9,7 +9,8 @@ import { ago } from "../parts/time.js";
 export function drawHead(job) {
   document.title = `${job.name || "Search"} · STAR`;
   const begun = el("span", {}, job.started_at ? "started " : "submitted ", ago(job.started_at ?? job.created_at));
-  const next = job.retry_at && el("span", {}, `next attempt at ${new Date(job.retry_at).toLocaleTimeString()}`);
+  const waits = job.retry_at && new Date(job.retry_at) > new Date();
+  const next = waits && el("span", {}, `next attempt at ${new Date(job.retry_at).toLocaleTimeString()}`);
   put(
     byId("heading"),
     el("h1", {}, job.name || job.id),

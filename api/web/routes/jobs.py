@@ -55,7 +55,8 @@ def submit(
     require_comparable(plan, archive)
     key: ApiKey | None = request.state.key
     require_room(key, archive)
-    job = archive.create_job(plan, body.name or body.preset, idempotency_key, key.id if key else None)
+    owner = key.id if key else None
+    job = archive.create_job(plan, body.name or body.preset, idempotency_key, owner, body.priority)
     response.headers["Location"] = str(request.url_for("job", job_id=job.id).path)
     response.headers["Retry-After"] = "1"
     return job

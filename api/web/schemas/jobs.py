@@ -41,6 +41,7 @@ class JobSummary(Sent):
     last_event: int = Field(description="number of the last event that this reflects; a stream continues from it")
     key: str | None = Field(description="id of the API key that submitted it; null on an open service")
     retry_at: datetime | None = Field(description="time before which no runner takes it, because it was put off")
+    priority: int = Field(description="each step doubles its share of the runners' time")
     lost: int = Field(description="attempts at trainings that were lost, for example with a worker, and begun again")
 
 

@@ -23,6 +23,9 @@ class JobRequest(Received):
         description="plan to start from, as GET /v1/presets lists them",
         json_schema_extra={"enum": list(PRESETS)},  # submission.py refuses other names with the list of legal ones
     )
+    priority: int = Field(
+        default=0, ge=-3, le=3, description="each step doubles the share of the runners' time that it gets"
+    )
     plan: dict[str, Any] = Field(
         default={},
         description="fields of the plan that differ from the preset; GET /v1/presets has the presets and the schema",

@@ -51,6 +51,7 @@ def job_value(row: JobRecord, alive: bool, last_event: int) -> Job:
         key=row.key,
         retry_at=utc_or_none(row.retry_at),
         lost=row.lost,
+        priority=row.priority,
     )
 
 

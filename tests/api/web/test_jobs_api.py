@@ -37,6 +37,17 @@ def test_the_stored_plan_is_the_one_that_runs(client: httpx.Client) -> None:
     assert Plan.model_validate(job["plan"]) == PRESETS["star-125m"]
 
 
+def test_a_search_has_the_priority_of_its_submission(client: httpx.Client) -> None:
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    assert submitted(client, name="as others")["priority"] == 0
+    first = client.post("/v1/jobs", json={"priority": 3}, headers=key).json()
+    assert client.get(f"/v1/jobs/{first['id']}").json()["priority"] == 3
+    assert client.post("/v1/jobs", json={"priority": 3}, headers=key).json()["id"] == first["id"]
+    assert client.post("/v1/jobs", json={"priority": 2}, headers=key).status_code == 422
+    refused = client.post("/v1/jobs", json={"priority": 4})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/priority")
+
+
 def test_a_repeated_key_makes_no_second_job(client: httpx.Client) -> None:
     key = {"Idempotency-Key": uuid.uuid4().hex}
     body = {"name": uuid.uuid4().hex}
