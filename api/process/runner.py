@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 
+from api.process.presence import presence
 from api.process.settings import Settings
 from api.process.supervisor import when_orphaned
 from evaluator.artifacts import Artifacts
@@ -58,17 +59,19 @@ def run(settings: Settings, supervised: bool) -> None:
         _stop_on_signals(stop)  # Ray has replaced the handlers
         return RayEvaluator(settings.workers, memory_bytes=_memory_share(settings.workers))
 
+    name = f"{socket.gethostname()}:{os.getpid()}"
     runner = Runner(
         archive,
         evaluators,
         artifacts,
         reference,
         costs_of,
-        f"{socket.gethostname()}:{os.getpid()}",
+        name,
         lease_seconds=settings.lease_seconds,
     )
     try:
-        runner.run_forever(stop)
+        with presence(archive, name, settings.workers):
+            runner.run_forever(stop)
     finally:
         ray.shutdown()
         archive.close()

@@ -26,11 +26,12 @@ from api.web.routes import (
     metrics,
     pages,
     reports,
+    runners,
     session,
 )
 from search.archive import Archive
 
-API = (jobs, reports, candidates, exports, events, genomes, catalogue, metrics)
+API = (jobs, reports, candidates, exports, events, genomes, catalogue, metrics, runners)
 OPEN = (health, session)
 """What answers without a key, beside the pages, which hold no data."""
 

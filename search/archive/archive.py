@@ -31,6 +31,7 @@ from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
 from search.archive.custody.keeping import Keeping
 from search.archive.custody.keyring import Keyring
+from search.archive.custody.runners import Runners
 from search.archive.events import Events
 from search.archive.job_writes import JobWrites
 from search.archive.queries import Queries
@@ -38,7 +39,7 @@ from search.archive.reports import Reports
 from search.archive.resuming import Resuming
 
 
-class Archive(JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Queries, Events, Keyring):
+class Archive(JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Queries, Events, Keyring, Runners):
     """A database of searches: the public methods of its parts in one object.
 
     | part | for | methods |
@@ -55,6 +56,7 @@ class Archive(JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Qu
     | | | `trainings`, `history`, `points` |
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
     | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |
+    | `Runners` | runners | `report_runner`, `dismiss_runner`, `runners` |
     | `Transactions` | processes | `migrate`, `schema`, `close` |
 
     Args:

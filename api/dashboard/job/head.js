@@ -1,5 +1,6 @@
 // The top of a search's page: its name, its state, and the numbers that change.
 
+import { get } from "../parts/api.js";
 import { byId, el, put } from "../parts/dom.js";
 import { digits, duration, percent, scaled, whole } from "../parts/format.js";
 import { progress, stateWord } from "../parts/state.js";
@@ -15,6 +16,7 @@ export function drawHead(job) {
     byId("heading"),
     el("h1", {}, job.name || job.id),
     el("p", { class: "under" }, stateWord(job), begun, job.why && el("span", { id: "why" }, job.why), next),
+    el("p", { id: "unattended", class: "small", hidden: true }),
   );
   const facts = [
     ["Done", progress(job)],
@@ -27,6 +29,13 @@ export function drawHead(job) {
     ...(job.lost ? [["Attempts lost", whole(job.lost)]] : []),
   ];
   put(byId("facts"), facts.map(fact));
+  if (job.state === "queued") sayWhoIsMissing();
+}
+
+async function sayWhoIsMissing() {
+  const found = await get("/v1/runners").catch(() => null);
+  if (found === null || found.runners.length > 0) return;
+  put(byId("unattended"), "No runner lives, so nothing begins. `star run` starts one.").hidden = false;
 }
 
 function fact([name, value]) {

@@ -12,7 +12,7 @@ from api.web.schemas.candidates import (
     TrainingView,
 )
 from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets, Ready
-from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points
+from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points, Runners
 from api.web.schemas.reports import Finish, Predictions, Rungs
 from api.web.schemas.requests import CostRequest, InjectionRequest, JobChange, JobRequest
 
@@ -42,6 +42,7 @@ __all__ = [
     "Ready",
     "Relative",
     "Rungs",
+    "Runners",
     "Session",
     "SessionRequest",
     "TrainingView",

@@ -59,6 +59,23 @@ class JobPage(Sent):
     last_event: int = Field(description="number of an event of any search; this page reflects all events up to it")
 
 
+class RunnerView(Sent):
+    """A runner that gave a sign of life lately."""
+
+    name: str = Field(description="its host and process")
+    workers: int = Field(description="candidates that it trains at once")
+    version: str
+    started_at: datetime
+    seen_at: datetime
+    jobs: list[str] = Field(description="ids of the searches that it holds")
+
+
+class Runners(Sent):
+    """The runners that live; without one no search goes on."""
+
+    runners: list[RunnerView]
+
+
 class Points(Sent):
     """All candidates of a job in columns; row i of every list is one candidate."""
 

@@ -11,7 +11,8 @@ from search.archive.custody.keys import ApiKey, Scope, id_and_hash, new_text
 from search.archive.errors import NotFoundError
 from search.archive.schema.engine import now
 from search.archive.schema.row_values import utc, utc_or_none
-from search.archive.schema.tables import ApiKeyRecord, JobRecord
+from search.archive.schema.service_tables import ApiKeyRecord
+from search.archive.schema.tables import JobRecord
 from search.archive.transactions import Transactions
 from search.archive.values import TERMINAL
 

@@ -16,12 +16,16 @@ from alembic import command
 from sqlalchemy import MetaData
 
 from search.archive.schema.engine import MIGRATIONS, database_url, migration_config, open_engine
+from search.archive.schema.service_tables import ApiKeyRecord
 from search.archive.schema.tables import JobRecord
+
+TABLES = (JobRecord.metadata, ApiKeyRecord.metadata)
+"""One collection, to which both files of tables have added theirs."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]{2,39}")
 
 
-def new_migration(name: str, folder: Path = MIGRATIONS, tables: MetaData = JobRecord.metadata) -> Path:
+def new_migration(name: str, folder: Path = MIGRATIONS, tables: MetaData = TABLES[0]) -> Path:
     """Compare a migrated, empty SQLite database with `tables`, and write the difference as the next revision.
 
     Args:

@@ -82,22 +82,6 @@ class KeyRecord(Record):
     job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"))
 
 
-class ApiKeyRecord(Record):
-    """An API key; of its secret only a hash. `jobs.key` names the key that submitted a job."""
-
-    __tablename__ = "api_keys"
-
-    id: Mapped[str] = mapped_column(String(16), primary_key=True)
-    name: Mapped[str]
-    scope: Mapped[str] = mapped_column(String(16))
-    digest: Mapped[str] = mapped_column(String(64))
-    jobs: Mapped[int | None]
-    created_at: Mapped[float]
-    expires_at: Mapped[float | None]
-    used_at: Mapped[float | None]
-    revoked_at: Mapped[float | None]
-
-
 class CandidateRecord(Record):
     """A candidate and a summary of its trainings. Its parents are columns, so relatives are found by an index."""
 
