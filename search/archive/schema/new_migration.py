@@ -15,18 +15,15 @@ from typing import Any
 from alembic import command
 from sqlalchemy import MetaData
 
+from search.archive.schema import service_tables, tables  # noqa: F401 - each adds its tables to those of Record
 from search.archive.schema.engine import MIGRATIONS, database_url, migration_config, open_engine
-from search.archive.schema.service_tables import ApiKeyRecord
-from search.archive.schema.tables import JobRecord
-
-TABLES = (JobRecord.metadata, ApiKeyRecord.metadata)
-"""One collection, to which both files of tables have added theirs."""
+from search.archive.schema.record import Record
 
 NAME = re.compile(r"[a-z][a-z0-9_]{2,39}")
 
 
-def new_migration(name: str, folder: Path = MIGRATIONS, tables: MetaData = TABLES[0]) -> Path:
-    """Compare a migrated, empty SQLite database with `tables`, and write the difference as the next revision.
+def new_migration(name: str, folder: Path = MIGRATIONS, wanted: MetaData = Record.metadata) -> Path:
+    """Compare a migrated, empty SQLite database with `wanted`, and write the difference as the next revision.
 
     Args:
         name: the end of the file's name, in lower case with underscores.
@@ -44,7 +41,7 @@ def new_migration(name: str, folder: Path = MIGRATIONS, tables: MetaData = TABLE
     with TemporaryDirectory() as scratch:
         engine = open_engine(database_url(f"sqlite:///{scratch}/empty.db"), writes=True)
         config = migration_config(folder)
-        config.attributes["tables"] = tables
+        config.attributes["tables"] = wanted
         title = name.replace("_", " ").capitalize()
         try:
             with engine.begin() as connection:
