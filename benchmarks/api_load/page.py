@@ -1,0 +1,95 @@
+"""The report of `benchmarks/api_speed.py` as a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+WANTED = {"frontier": 50, "page of 50 candidates": 20, "submission": 30}
+"""Milliseconds that an answer may take, at the 95th percentile."""
+
+PAGE = """# How fast the API answers
+
+`python benchmarks/api_speed.py --database both --write` wrote this page on {date}, on a machine of 2 cores that other
+work shared (load {load:.1f} when it ended), with the server, the clients and the database all on it. The database holds
+one job of {candidates:,} candidates and {jobs} smaller ones; one process of `star serve --no-runner` answers.
+`--candidates 1000000` measures a larger job.
+
+## Requests
+
+Milliseconds, median and 95th percentile: of one client that asks again as soon as it was answered, and of 8 clients
+that send 20 requests a second each by a timetable. A late answer counts from the time at which its request was due.
+
+{requests}
+
+## Points
+
+`GET /v1/jobs/ID/points` of the large job in milliseconds, until the last byte, and its size on the wire. "First" is the
+first request to a server that has not read the job; "unchanged" and "known" repeat it, "known" with `If-None-Match`;
+"one more result" asks after each of several further results. Wanted: 150 ms and 4 MB. The rows have seven metrics,
+four of them with the full 17 digits of a measurement, which no compression makes smaller than half.
+
+{points}
+
+## Recording an outcome
+
+Milliseconds that a runner's `record` takes on the large job, median and greatest of {rounds}, by the number of
+candidates that leave the frontier.
+
+{record}
+"""
+
+
+def written(found: dict[str, Any]) -> str:
+    """Return the report in Markdown."""
+    databases = found["databases"]
+    rounds = len(next(iter(databases.values()))["record"]["0"])
+    return PAGE.format(
+        **{key: value for key, value in found.items() if key != "databases"},
+        rounds=rounds,
+        requests=_table(["request", "database", "one client", "8 clients", "wanted"], _requests(databases)),
+        points=_table(
+            ["database", "encoding", "first", "unchanged", "known", "one more result", "MB"], _points(databases)
+        ),
+        record=_table(["database", "none leaves", "one leaves", "four leave"], _record(databases)),
+    )
+
+
+def _requests(databases: dict[str, Any]) -> list[list[str]]:
+    names = [name for name, one in next(iter(databases.values())).items() if isinstance(one, dict) and "one" in one]
+    return [
+        [name, kind, _both(found[name]["one"]), _both(found[name]["several"]), f"{WANTED.get(name, '')}"]
+        for name in names
+        for kind, found in databases.items()
+    ]
+
+
+def _points(databases: dict[str, Any]) -> list[list[str]]:
+    return [
+        [
+            kind,
+            one["encoding"],
+            f"{one['first']:.0f}",
+            *(_both(one[name]) for name in ("unchanged", "matching", "changed")),
+            f"{one['bytes'] / 1e6:.1f}",
+        ]
+        for kind, found in databases.items()
+        for one in found["points"].values()
+    ]
+
+
+def _record(databases: dict[str, Any]) -> list[list[str]]:
+    return [
+        [kind, *(f"{np.median(times):.1f} / {max(times):.1f}" for times in found["record"].values())]
+        for kind, found in databases.items()
+    ]
+
+
+def _both(one: dict[str, float]) -> str:
+    return f"{one['p50']:.1f} / {one['p95']:.1f}"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

