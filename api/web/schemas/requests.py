@@ -24,7 +24,7 @@ class JobRequest(Received):
         json_schema_extra={"enum": list(PRESETS)},  # submission.py refuses other names with the list of legal ones
     )
     priority: int = Field(
-        default=0, ge=-3, le=3, description="each step doubles the share of the runners' time that it gets"
+        default=0, ge=-3, le=3, strict=True, description="each step doubles the share of the runners' time that it gets"
     )
     plan: dict[str, Any] = Field(
         default={},
