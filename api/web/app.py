@@ -25,13 +25,15 @@ from api.web.routes import (
     jobs,
     metrics,
     pages,
+    points,
     reports,
     runners,
     session,
 )
 from search.archive import Archive
+from search.archive.points.store import PointStore
 
-API = (jobs, reports, candidates, exports, events, genomes, catalogue, metrics, runners)
+API = (jobs, points, reports, candidates, exports, events, genomes, catalogue, metrics, runners)
 OPEN = (health, session)
 """What answers without a key, beside the pages, which hold no data."""
 
@@ -54,6 +56,7 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.state.archive = archive
     app.state.settings = settings
     app.state.feed = Feed(archive)
+    app.state.points = PointStore(archive)
     app.state.durations = request_durations()
     app.add_middleware(BodyLimit, seconds=settings.request_seconds)
     app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))

@@ -34,12 +34,15 @@ from search.archive.custody.keyring import Keyring
 from search.archive.custody.runners import Runners
 from search.archive.events import Events
 from search.archive.job_writes import JobWrites
+from search.archive.points.reads import PointReads
 from search.archive.queries import Queries
 from search.archive.reports import Reports
 from search.archive.resuming import Resuming
 
 
-class Archive(JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Queries, Events, Keyring, Runners):
+class Archive(
+    JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Queries, PointReads, Events, Keyring, Runners
+):
     """A database of searches: the public methods of its parts in one object.
 
     | part | for | methods |
@@ -54,6 +57,7 @@ class Archive(JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Qu
     | `Reports` | people | `totals`, `predictions`, `climbs`, `finalists` |
     | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `child_count`, |
     | | | `trainings`, `history`, `points` |
+    | `PointReads` | both | `last_event_of`, `point_rows` |
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
     | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |
     | `Runners` | runners | `report_runner`, `dismiss_runner`, `runners` |

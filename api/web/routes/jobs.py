@@ -23,7 +23,7 @@ from api.web.deps import (
     problems,
 )
 from api.web.problems import Refused, refuse_fault
-from api.web.schemas import History, JobChange, JobPage, JobRequest, JobView, Points
+from api.web.schemas import History, JobChange, JobPage, JobRequest, JobView
 from api.web.schemas.body import printable
 from api.web.submission import plan_of
 from api.web.warm_start import require_comparable
@@ -136,9 +136,3 @@ def cancel(job_id: JobId, archive: ArchiveDep) -> Job:
 def history(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
     """Return the hypervolume, the frontier size and the training tokens after every training, in columns."""
     return JSONResponse(archive.history(job_id))
-
-
-@router.get("/{job_id}/points", response_model=Points, responses=problems(404, 422))
-def points(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
-    """Return every candidate in columns, for charts. Validating 100,000 rows one by one would take seconds."""
-    return JSONResponse(archive.points(job_id))

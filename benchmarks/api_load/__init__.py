@@ -1,1 +1,0 @@
-"""What `benchmarks/api_speed.py` is made of: a filled database, clients, results that keep coming, and the page."""
