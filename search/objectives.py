@@ -50,8 +50,8 @@ class Frontier:
         if not all(math.isfinite(value) and value > 0 for value in reference):
             raise ValueError(f"the hypervolume reference must be finite and positive, not {list(reference)}")
         self._reference = np.asarray(reference, dtype=float)
-        self._points = {number: np.asarray(point, dtype=float) for number, point in points.items()}
-        self._members = self._nondominated(self._points)
+        self._points = _Points(len(reference), points)
+        self._members = self._nondominated(sorted(points))
         self._hypervolume = self._share()
 
     def add(self, number: int, point: Sequence[float] | None) -> Standing:
@@ -60,15 +60,14 @@ class Frontier:
         Args:
             point: its objectives, which replace those that it had; None when it is not feasible any more.
         """
-        known = self._points.pop(number, None) is not None
-        if point is not None:
-            self._points[number] = np.asarray(point, dtype=float)
-        elif not known:
+        former = self._points.replaced(number, point)
+        known, before = former is not None, self._members
+        if point is None and not known:
             return self.standing()
-        before = self._members
-        # A candidate that was known may have been what kept others off the frontier.
-        compared = self._points if known else {**{n: self._points[n] for n in before}, number: self._points[number]}
-        self._members = self._nondominated(compared)
+        compared = before - {number} if point is None else before | {number}
+        if former is not None and number in before:
+            compared = compared | self._points.behind(former)  # it may have been what kept them off the frontier
+        self._members = self._nondominated(sorted(compared))
         if self._members != before or known:
             self._hypervolume = self._share()
         entered = tuple(sorted(self._members - before))
@@ -88,7 +87,7 @@ class Frontier:
         members = self.members
         if len(members) < 2:
             return list(members)
-        first = min(members, key=lambda number: self._points[number][0])
+        first = min(members, key=lambda number: self._points.of([number])[0, 0])
         lost_K = moocore.hv_contributions(self._scaled(members), ref=np.ones(len(self._reference)))
         order = [members[int(k)] for k in np.argsort(-lost_K, kind="stable")]
         return [first, *(number for number in order if number != first)]
@@ -97,11 +96,10 @@ class Frontier:
         """Return the frontier as it is."""
         return Standing((), (), len(self._members), self._hypervolume)
 
-    def _nondominated(self, points: Mapping[int, Floats]) -> set[int]:
-        if not points:
+    def _nondominated(self, numbers: Sequence[int]) -> set[int]:
+        if not numbers:
             return set()
-        numbers = sorted(points)
-        stays = moocore.is_nondominated(np.stack([points[number] for number in numbers]))
+        stays = moocore.is_nondominated(self._points.of(numbers))
         return {number for number, stay in zip(numbers, stays, strict=True) if stay}
 
     def _share(self) -> float:
@@ -110,8 +108,47 @@ class Frontier:
         return float(moocore.hypervolume(self._scaled(self.members), ref=np.ones(len(self._reference))))
 
     def _scaled(self, numbers: Sequence[int]) -> Floats:
-        scaled_KD: Floats = np.stack([self._points[number] for number in numbers]) / self._reference
+        scaled_KD: Floats = self._points.of(numbers) / self._reference
         return scaled_KD
+
+
+class _Points:
+    """The objectives of candidates by number, in one matrix, so that one is compared with all others at once."""
+
+    def __init__(self, width: int, points: Mapping[int, Sequence[float]]) -> None:
+        self._rows_NK: Floats = np.array(list(points.values()), dtype=float).reshape(len(points), width)
+        self._row_of = {number: row for row, number in enumerate(points)}
+        self._numbers = list(points)
+
+    def of(self, numbers: Sequence[int]) -> Floats:
+        """Return the objectives of some candidates."""
+        found: Floats = self._rows_NK[[self._row_of[number] for number in numbers]]
+        return found
+
+    def replaced(self, number: int, point: Sequence[float] | None) -> Floats | None:
+        """Replace the objectives of a candidate, or remove it, and return those that it had."""
+        row = self._row_of.get(number)
+        former = None if row is None else self._rows_NK[row].copy()
+        if row is not None and point is None:
+            self._rows_NK[row] = np.nan  # which is behind nothing
+            del self._row_of[number]
+        elif point is not None:
+            row = self._new_row(number) if row is None else row
+            self._rows_NK[row] = point
+        return former
+
+    def behind(self, point: Floats) -> set[int]:
+        """Return the candidates that are better than a point in no objective."""
+        used_NK = self._rows_NK[: len(self._numbers)]
+        return {self._numbers[row] for row in np.flatnonzero((used_NK >= point).all(axis=1)).tolist()}
+
+    def _new_row(self, number: int) -> int:
+        row = self._row_of[number] = len(self._numbers)
+        self._numbers.append(number)
+        if row == len(self._rows_NK):
+            more_NK = np.full((max(16, row), self._rows_NK.shape[1]), np.nan)
+            self._rows_NK = np.concatenate([self._rows_NK, more_NK])
+        return row
 
 
 def far_corner(reference: Mapping[str, float], plan: Plan) -> list[float]:

@@ -11,8 +11,8 @@ WANTED = {"frontier": 50, "page of 50 candidates": 20, "submission": 30}
 
 PAGE = """# How fast the API answers
 
-`python benchmarks/api_speed.py --database both --write` wrote this page on {date}, on a machine of 2 cores that other
-work shared (load {load:.1f} when it ended), with the server, the clients and the database all on it. The database holds
+`python benchmarks/api_speed.py --database {kinds} --write` wrote this page on {date}, on a machine of 2 cores that other
+work shared (load {load:.1f} when it began), with the server, the clients and the database all on it. The database holds
 one job of {candidates:,} candidates and {jobs} smaller ones; one process of `star serve --no-runner` answers.
 `--candidates 1000000` measures a larger job.
 
@@ -48,6 +48,7 @@ def written(found: dict[str, Any]) -> str:
     return PAGE.format(
         **{key: value for key, value in found.items() if key != "databases"},
         rounds=rounds,
+        kinds="both" if len(databases) > 1 else next(iter(databases)),
         requests=_table(["request", "database", "one client", "8 clients", "wanted"], _requests(databases)),
         points=_table(
             ["database", "encoding", "first", "unchanged", "known", "one more result", "MB"], _points(databases)

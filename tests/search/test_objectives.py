@@ -70,6 +70,22 @@ def test_a_frontier_taken_up_again_goes_on_alike(points: list[list[float]]) -> N
             del kept[number]
 
 
+@given(st.lists(st.tuples(st.integers(0, 9), st.none() | st.lists(GRID, min_size=2, max_size=2)), max_size=40))
+def test_a_frontier_whose_candidates_change_is_that_of_what_they_are_now(
+    changes: list[tuple[int, list[float] | None]],
+) -> None:
+    frontier, now = Frontier([5.0, 5.0], {}), dict[int, list[float]]()
+    for number, point in changes:
+        before = set(frontier.members)
+        standing = frontier.add(number, point)
+        now = {**now, number: point} if point else {n: p for n, p in now.items() if n != number}
+        anew = Frontier([5.0, 5.0], now)
+        assert frontier.members == anew.members
+        assert frontier.standing() == anew.standing()
+        assert set(standing.entered) == set(frontier.members) - before
+        assert set(standing.left) == before - set(frontier.members)
+
+
 @pytest.mark.parametrize("reference", [[0.0, 1.0], [1.0, math.nan], [1.0, math.inf], [-1.0, 1.0]])
 def test_a_reference_without_a_box_is_refused(reference: list[float]) -> None:
     with pytest.raises(ValueError, match="finite and positive"):
