@@ -31,7 +31,8 @@ from evaluator.metrics import PARAMETERS
 Floats = NDArray[np.float64]
 
 REPORT = Path(__file__).parents[1] / "docs" / "replay.md"
-ATTAINMENT = REPORT.with_name("attainment.png")
+PICTURES = REPORT.with_name("pictures")
+ATTAINMENT = PICTURES / "attainment.png"
 FIGURES = Path(__file__).parent / "data" / "replay.json"
 AT = (20, 40, 80, 160)
 """Evaluations after which the frontiers are compared."""
@@ -190,11 +191,11 @@ if __name__ == "__main__":
     names = tuple(dict.fromkeys(["random", *arguments.rows]))
     results = run(names, arguments.seeds, arguments.workers, arguments.kept)
     found = summary(results) | {"selection": selection.compared(arguments.seeds, arguments.workers)}
-    page = written(found, AT) + attained.section(found["attainment"], ATTAINMENT.name)
+    page = written(found, AT) + attained.section(found["attainment"], f"{PICTURES.name}/{ATTAINMENT.name}")
     page += selection.section(found["selection"], found["best"])
     print(page)
     if arguments.write:
         REPORT.write_text(page, encoding="utf-8")
         FIGURES.write_text(json.dumps(found) + "\n", encoding="utf-8")
-        plotted(found, REPORT.with_suffix(".png"), tuple(ALGORITHMS))
+        plotted(found, PICTURES / "replay.png", tuple(ALGORITHMS))
         attained.plotted(found["attainment"], ATTAINMENT)

@@ -24,7 +24,7 @@ per byte.
 
 {table}
 
-![Mean hypervolume against training tokens](replay.png)
+![Mean hypervolume against training tokens](pictures/replay.png)
 
 One corpus, 17 classes and very short trainings: what wins here need not win elsewhere.
 """
