@@ -11,8 +11,8 @@ WANTED = {"frontier": 50, "page of 50 candidates": 20, "submission": 30}
 
 PAGE = """# How fast the API answers
 
-`python benchmarks/api_speed.py --database {kinds} --write` wrote this page on {date}, on a machine of 2 cores that other
-work shared (load {load:.1f} when it began), with the server, the clients and the database all on it. The database holds
+`python benchmarks/api_speed.py --database {kinds} --write` wrote this page on {date}, on a machine of 2 cores that
+other work shared (load {load:.1f}), with the server, the clients and the database all on it. The database holds
 one job of {candidates:,} candidates and {jobs} smaller ones; one process of `star serve --no-runner` answers.
 `--candidates 1000000` measures a larger job.
 

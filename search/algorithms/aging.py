@@ -43,7 +43,7 @@ class Aging(Algorithm):
         return {"members": to_json(tuple(self._members))}
 
     def restore(self, state: Mapping[str, Any], past: Past) -> None:
-        self._members.extend(from_json(state["members"]))
+        self._members.extend(from_json(state["members"], past))
 
     def _winner(self) -> Individual:
         size = max(2, round(CONTEST * len(self._members)))

@@ -50,5 +50,6 @@ class Generational(Algorithm):
         return {"parents": to_json(self._parents), "arrived": to_json(self._arrived), "told": self._told}
 
     def restore(self, state: Mapping[str, Any], past: Past) -> None:
-        self._parents, self._arrived = self._breeding.ranked(from_json(state["parents"])), from_json(state["arrived"])
+        self._parents = self._breeding.ranked(from_json(state["parents"], past))
+        self._arrived = from_json(state["arrived"], past)
         self._told = state["told"]

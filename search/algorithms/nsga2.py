@@ -50,4 +50,4 @@ class SteadyState(Algorithm):
         return {"population": to_json(self._population)}
 
     def restore(self, state: Mapping[str, Any], past: Past) -> None:
-        self._population = self._breeding.ranked(from_json(state["population"]))
+        self._population = self._breeding.ranked(from_json(state["population"], past))

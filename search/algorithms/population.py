@@ -16,7 +16,7 @@ from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 from genome import Genome, Space
 from genome.variation.class_mutation import invent
 from genome.variation.class_sampling import Level
-from search.algorithms.algorithm import Choice, Outcome, Trial
+from search.algorithms.algorithm import Choice, Outcome, Past, Trial
 from search.evolution.genome_operators import Draft, GenomeCrossover, GenomeMutation, tournament_winners, variables
 from search.origin import Reason, Variation
 from search.plan import Plan
@@ -89,13 +89,18 @@ def individual(outcome: Outcome) -> Individual:
 
 
 def to_json(population: Sequence[Individual]) -> list[list[Any]]:
-    """Return number, genome, objectives and violation of each member."""
-    return [[i.get("number"), str(i.X[0].genome), i.F.tolist(), float(i.G[0])] for i in population]
+    """Return number, objectives and violation of each member. Its genome is that of the candidate."""
+    return [[i.get("number"), i.F.tolist(), float(i.G[0])] for i in population]
 
 
-def from_json(rows: Sequence[Sequence[Any]]) -> Population:
-    """Read the output of `to_json`."""
-    return Population.create(*(individual(Outcome(n, Genome.parse(g), f, v)) for n, g, f, v in rows))
+def from_json(rows: Sequence[Sequence[Any]], past: Past) -> Population:
+    """Read the output of `to_json`, or that of an earlier version, which had the genome's text after the number."""
+    named = {one.number: one.genome for one in past.begun}
+    members = []
+    for number, *text, point, excess in rows:
+        genome = Genome.parse(text[0]) if text else named[number]
+        members.append(individual(Outcome(number, genome, point, excess)))
+    return Population.create(*members)
 
 
 def _parents(population: Population) -> Population:

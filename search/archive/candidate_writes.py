@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from evaluator.evaluation import Evaluation
@@ -210,5 +210,8 @@ def _training(session: Session, claim: Claim, number: int, seed: int, tokens: in
 
 
 def _save_checkpoint(session: Session, job: JobRecord, evolution: dict[str, Any]) -> None:
-    session.merge(CheckpointRecord(job_id=job.id, evolution=evolution))
     session.flush()
+    c = CheckpointRecord
+    written = session.execute(update(c).where(c.job_id == job.id).values(evolution=evolution).returning(c.job_id))
+    if written.first() is None:
+        session.execute(insert(c).values(job_id=job.id, evolution=evolution))
