@@ -8,6 +8,7 @@ from evaluator.evaluation import Failure
 from evaluator.metrics import STATIC
 from search.archive import Archive
 from search.archive.values import Action, CandidateState, EventKind, JobState
+from search.evolution.proposal import Proposal
 from search.origin import Purpose
 from search.plan import Plan
 from tests.search.archive.searching import Searching
@@ -16,11 +17,16 @@ from tests.search.journey import asked
 
 def test_a_genome_enters_a_job_once(archive: Archive, plan: Plan) -> None:
     search = Searching.started(archive, plan)
-    proposal = asked(search.evolution)
-    archive.propose(search.claim, proposal, search.evolution.state())
+    first, second = asked(search.evolution), asked(search.evolution)
+
+    def proposed(one: Proposal) -> int:
+        return archive.propose(search.claim, one, search.evolution.state()).number
+
+    assert [proposed(first), proposed(first)] == [1, 1]  # a repeat of a write whose answer was lost
+    assert proposed(second) == 2
     with pytest.raises(Exception, match=r"(?i)unique"):
-        archive.propose(search.claim, proposal, search.evolution.state())
-    assert len(archive.points(search.job_id)["number"]) == 1
+        proposed(first)
+    assert len(archive.points(search.job_id)["number"]) == 2
 
 
 @pytest.mark.slow
