@@ -27,7 +27,7 @@ _threads = CapacityLimiter(AT_ONCE)
 async def points(job_id: JobId, request: Request, if_none_match: Annotated[str, Header()] = "") -> Response:
     """Return every candidate in columns, or 304 for a matching If-None-Match.
 
-    The answer is compressed with zstd or gzip if the client accepts that, and kept until the next change.
+    The answer is compressed with gzip if the client accepts that, and kept until the next change.
     """
     encoding = accepted(",".join(request.headers.getlist("accept-encoding")))
     ask = partial(request.app.state.points.answer, job_id, encoding, if_none_match)

@@ -6,16 +6,13 @@ import struct
 import zlib
 from collections.abc import Sequence
 
-import zstandard
-
-IDENTITY, GZIP, ZSTD = "identity", "gzip", "zstd"
-ENCODINGS = (ZSTD, GZIP)
-"""The encodings that answers are compressed with, the better one first."""
+IDENTITY, GZIP = "identity", "gzip"
+"""The encodings of answers."""
 
 LONG = 1024
 """Bytes from which a part is compressed by itself, and kept."""
 
-GZIP_LEVEL, ZSTD_LEVEL = 6, 1
+LEVEL = 6
 
 GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 LAST_BLOCK = b"\x03\x00"
@@ -54,24 +51,16 @@ class Gzip:
         return b"".join((*stream, _deflated(short), LAST_BLOCK, struct.pack("<II", crc, length % 2**32)))
 
 
-def zstd(parts: Sequence[bytes]) -> bytes:
-    """Compress a text to one frame, because some readers stop after the first."""
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(b"".join(parts))
-
-
 def accepted(header: str) -> str:
-    """Return the best encoding that a client with this Accept-Encoding header accepts, or `identity`."""
+    """Return `gzip` if a client with this Accept-Encoding header accepts it, or else `identity`."""
     weights = {}
     for one in header.lower().split(","):
         name, _, parameter = one.partition(";")
         weights[name.strip()] = parameter.replace(" ", "").removeprefix("q=")
     refused = ("0", "0.", "0.0", "0.00", "0.000")
-    for encoding in ENCODINGS:
-        if weights.get(encoding, weights.get("*", "0")) not in refused:
-            return encoding
-    return IDENTITY
+    return IDENTITY if weights.get(GZIP, weights.get("*", "0")) in refused else GZIP
 
 
 def _deflated(part: bytes) -> bytes:
-    compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, -15)
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
     return compressor.compress(part) + compressor.flush(zlib.Z_FULL_FLUSH)

@@ -8,13 +8,11 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-import zstandard
 
 from tests.api.web.refusal import refused
 from tests.served import Service
 
 READ: dict[str, Callable[[bytes], bytes]] = {
-    "zstd": lambda body: zstandard.ZstdDecompressor().decompress(body),
     "gzip": gzip.decompress,
     "identity": bytes,
 }
