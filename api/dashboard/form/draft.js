@@ -68,6 +68,15 @@ export const IN_SHORT = {
     (rungs.tokens.length ? `, ${plural(rungs.tokens.length, "lower rung")}` : "") +
     (finish.seeds ? `, honest finish with ${plural(finish.seeds, "seed")}` : ""),
   budget: ({ candidates, budget }) => `${plural(candidates, "candidate")}, ${plural(budget.steps, "step")} each`,
+  course: ({ stop, lag, warm_start: earlier, inherit }) =>
+    [
+      Object.values(stop).some((limit) => limit !== null) && "with rules to stop",
+      lag !== null && "in a fixed order",
+      earlier !== null && "from an earlier search",
+      inherit && "with inherited weights",
+    ]
+      .filter(Boolean)
+      .join(", ") || "until all candidates are trained",
   space: ({ space, width }) => `${plural(space.depth, "LIV")} of ${allowed(space.classes)}, width ${width}`,
 };
 

@@ -39,6 +39,15 @@ export const FIELDS = {
     { path: "space.share_features", label: "Feature sharing may evolve", kind: "flag" },
     { path: "space.allow_skip", label: "Depth may evolve", kind: "flag" },
   ],
+  course: [
+    { path: "stop.tokens", label: "Stop after training tokens", kind: "optional" },
+    { path: "stop.seconds", label: "Stop after seconds", kind: "optional" },
+    { path: "stop.stagnation", label: "Stop after stagnant outcomes", kind: "optional" },
+    { path: "stop.failures", label: "Stop after failures in a row", kind: "optional" },
+    { path: "lag", label: "Lag of a fixed order", kind: "optional" },
+    { path: "warm_start", label: "Earlier search to go on from", kind: "optional" },
+    { path: "inherit", label: "Children inherit weights", kind: "flag" },
+  ],
 };
 
 const KIND_OF_TYPE = { integer: "number", number: "number", boolean: "flag" };
@@ -96,6 +105,26 @@ const KINDS = {
       const fault = numberFault(input.value, known);
       setFault(place, fault);
       if (!fault) setAt(plan, row.path, Number(input.value));
+      changed();
+    });
+    return place;
+  },
+  optional(row, plan, known, changed) {
+    const numeric = known.type !== "string";
+    const input = el("input", {
+      type: numeric ? "number" : "text",
+      step: numeric ? "any" : null,
+      value: valueAt(plan, row.path) ?? "",
+      placeholder: "none",
+      autocomplete: "off",
+    });
+    const place = labelled(row.path, row.label, input, known.description);
+    input.addEventListener("input", () => {
+      const text = input.value.trim();
+      const unreadable = input.validity.badInput; // a number field hides what it cannot read
+      const fault = numeric && (text || unreadable) ? numberFault(text, known) : "";
+      setFault(place, fault);
+      if (!fault) setAt(plan, row.path, text === "" ? null : numeric ? Number(text) : text);
       changed();
     });
     return place;

@@ -7,7 +7,7 @@ import { byId, el, put } from "../parts/dom.js";
 import { field, FIELDS, labelled, taskFields } from "./fields.js";
 import { genomePreview } from "./preview.js";
 
-const TITLES = { task: "Task", objectives: "Objectives", search: "Search", budget: "Budget", space: "Space" };
+const TITLES = { task: "Task", objectives: "Objectives", search: "Search", budget: "Budget", space: "Space", course: "Course" };
 
 const draft = { presets: {}, tasks: [], schema: {}, catalogue: [], preset: "", plan: {}, key: "" };
 

@@ -163,3 +163,23 @@ def test_a_search_that_has_ended_is_deleted_after_a_question(page: Page, site: S
     page.get_by_role("button", name="Delete the search").click()
     expect(page.get_by_role("heading", name="Searches")).to_be_visible()
     assert site.client.get(f"/v1/jobs/{hand.id}").status_code == 404
+
+
+def test_the_form_offers_the_course_of_a_search(page: Page, site: Service) -> None:
+    page.goto("/#new")
+    form = page.get_by_role("dialog")
+    form.get_by_text("Course").click()
+    expect(form.locator("[data-short='course']")).to_have_text("until all candidates are trained")
+    form.get_by_label("Lag of a fixed order").fill("0")
+    expect(form.locator("[data-path='lag'] .fault")).to_have_text("must be a whole number from 1 to 1,000")
+    form.get_by_label("Lag of a fixed order").fill("4")
+    form.get_by_label("Stop after training tokens").fill("1000000")
+    form.get_by_label("Stop after failures in a row").fill("5")
+    form.get_by_label("Stop after failures in a row").fill("")
+    expect(form.locator("[data-short='course']")).to_have_text("with rules to stop, in a fixed order")
+    form.get_by_role("button", name="Start the search").click()
+    page.wait_for_url("**/jobs/*")
+    plan = site.client.get(f"/v1/jobs/{page.url.rsplit('/', 1)[1]}").json()["plan"]
+    assert plan["lag"] == 4
+    assert {name: value for name, value in plan["stop"].items() if value is not None} == {"tokens": 1000000}
+    site.client.post(f"/v1/jobs/{page.url.rsplit('/', 1)[1]}/cancel").raise_for_status()
