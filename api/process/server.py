@@ -21,7 +21,7 @@ from api.process.connections import Connection, QuietErrors, most_connections
 from api.process.listening import BACKLOG, listening
 from api.process.settings import Settings
 from api.process.supervisor import Supervisor, when_orphaned
-from api.process.thinning import thinning
+from api.process.tidying import tidying
 from api.web.access import require_lock
 from api.web.app import create_app
 from evaluator.artifacts import Artifacts
@@ -84,7 +84,7 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
         threading.Thread(target=_warm, name="warm", daemon=True).start()
         with Supervisor(RUNNER, _runner_settings(settings)) if runner else contextlib.nullcontext():
             try:
-                with thinning(archive, settings.event_hours):
+                with tidying(archive, settings):
                     Server(create_app(archive, settings)).run(sockets=[listener])
             finally:
                 for sign in ENDING:

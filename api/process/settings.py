@@ -40,6 +40,11 @@ class Settings(BaseSettings):
         default=15.0, gt=0, le=3600, description="seconds that a client has for the head of a request, and for its body"
     )
     streams: int = Field(default=256, ge=0, le=100_000, description="event streams that may be open at once")
+    keep_days: float | None = Field(
+        default=None,
+        ge=0,
+        description="days after its end at which a search is deleted with its weights; never without",
+    )
     event_hours: float = Field(
         default=24.0, ge=0, le=87_600, description="hours after the end of a job during which all its events are kept"
     )

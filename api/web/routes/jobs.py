@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, status
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
+from api.process.tidying import delete_search
 from api.web.access import require_owner, require_room
 from api.web.admission import require_affordable
 from api.web.deps import (
@@ -102,16 +103,10 @@ def delete(found: JobDep, request: Request, archive: ArchiveDep, settings: Setti
     A key of scope `submit` may delete what it submitted. A repeat after an interruption deletes the rest.
     """
     require_owner(request.state.key, found)
-    archive.condemn_job(found.id)
     try:
-        store = Artifacts(settings.artifacts)
-        store.require_writable()
-        for key in store.keys(found.id):
-            store.delete(key)
+        delete_search(archive, Artifacts(settings.artifacts), exports, found.id)
     except ArtifactError as error:
         raise Refused(503, f"the artifacts cannot be deleted, so the search stays: {error}") from None
-    exports.delete(found.id)
-    archive.delete_job(found.id)
 
 
 @router.post("/{job_id}/pause", response_model=JobView, responses=problems(404, 409, 422))

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from search.archive.errors import IllegalActionError
 from search.archive.job_writes import locked
 from search.archive.queries import find_job
+from search.archive.schema.engine import now
 from search.archive.schema.tables import (
     CandidateRecord,
     CheckpointRecord,
@@ -52,6 +53,13 @@ class Keeping(Transactions):
             session.flush()
             announce(session, job_id, EventKind.JOB, {"state": row.state, "why": row.why, "name": name})
             return find_job(session, job_id)
+
+    def ended_before(self, seconds: float) -> list[str]:
+        """Return the ids of the jobs that ended more than so many seconds ago, oldest first."""
+        j = JobRecord
+        old = (j.state.in_(TERMINAL), j.finished_at < now() - seconds)
+        with self._reading() as session:
+            return list(session.scalars(select(j.id).where(*old).order_by(j.seq)))
 
     def condemn_job(self, job_id: str) -> None:
         """Make sure that a job has ended and is not resumed, before anything of it is deleted.

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from api.process.tidying import tidying
 from evaluator.artifacts import Artifacts
 from search.archive.custody import keeping
 from search.archive.custody.keys import Scope
 from search.archive.schema.tables import JobRecord
+from search.archive.values import JobState
+from tests.processes import eventually
 from tests.served import SEVERAL, Service, finish_job, serving
 
 PLAN = {"plan": {"candidates": 2}}
@@ -142,3 +145,22 @@ def test_a_key_deletes_what_it_submitted_and_an_admin_everything(own: Service) -
     assert "scope admin" in refused.json()["detail"]
     assert own.client.delete(f"/v1/jobs/{job}", headers=mine).status_code == 204
     assert own.client.delete(f"/v1/jobs/{own.archive.jobs().items[0].id}", headers=admin).status_code == 204
+
+
+def test_searches_leave_some_days_after_their_end(own: Service) -> None:
+    queued = own.client.post("/v1/jobs", json=PLAN).json()["id"]
+    ended = [job.id for job in own.archive.jobs(state=JobState.SUCCEEDED).items]
+    with tidying(own.archive, own.settings.model_copy(update={"keep_days": 1.0})):
+        pass  # one look at everything
+    assert [job.id for job in own.archive.jobs().items] == [queued, *ended]
+    engine = sa.create_engine(own.settings.database_url)
+    with engine.begin() as connection:
+        two_days = (
+            sa.update(JobRecord).where(JobRecord.id == ended[0]).values(finished_at=JobRecord.finished_at - 172_800)
+        )
+        connection.execute(two_days)
+    engine.dispose()
+    with tidying(own.archive, own.settings.model_copy(update={"keep_days": 1.0})):
+        eventually(lambda: len(own.archive.jobs().items) == 2)
+    assert [job.id for job in own.archive.jobs().items] == [queued, ended[1]]
+    assert (kept(own, ended[0]), bool(kept(own, ended[1]))) == ([], True)
