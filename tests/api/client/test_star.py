@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import torch
 import star as architectures
 from api.client import AsyncStar, ServiceError, Star, table
 from search.archive.custody.keys import Scope
+from tests.own_loop import completed
 from tests.served import Service, finish_job, serving
 
 PLAN = {"candidates": 4, "space": {"depth": 4}}
@@ -36,8 +35,7 @@ def awaited(url: str, method: str, *arguments: Any, **options: Any) -> Any:
             found = getattr(star, method)(*arguments, **options)
             return [one async for one in found] if isinstance(found, AsyncIterator) else await found
 
-    with ThreadPoolExecutor(1) as thread:  # a browser's tests leave a loop in this one
-        return thread.submit(lambda: asyncio.run(call())).result()
+    return completed(call())
 
 
 def waited(url: str, method: str, *arguments: Any, **options: Any) -> Any:

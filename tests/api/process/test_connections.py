@@ -18,6 +18,7 @@ from api.process.connections import QuietErrors
 from search.archive.values import Action
 from tests.api.process.test_serve import SERVE, answers, kept_in
 from tests.api.web.test_events_stream import events
+from tests.own_loop import completed
 from tests.processes import eventually
 from tests.served import Service
 
@@ -140,7 +141,7 @@ def test_a_failure_to_accept_is_logged_once_and_others_as_ever(caplog: pytest.Lo
             loop.call_exception_handler({"message": "socket.accept() out of system resource", "exception": trouble})
         loop.call_exception_handler({"message": "something else"})
 
-    asyncio.run(fail())
+    completed(fail())
 
     assert [one.getMessage().partition(":")[0] for one in caplog.records] == [
         "connections cannot be accepted",

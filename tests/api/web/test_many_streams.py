@@ -18,6 +18,7 @@ from search.archive.values import Action, JobState
 from tests.api.dashboard.hand import Hand
 from tests.api.web.refusal import refused
 from tests.api.web.test_events_stream import events
+from tests.own_loop import completed
 from tests.processes import eventually
 from tests.served import Service
 
@@ -110,7 +111,7 @@ def test_a_reader_too_slow_for_the_feed_misses_nothing(
         polled = asked.count(None)
         eventually(lambda: asked.count(None) > polled + 2)  # the feed is past all of them
 
-    heard = asyncio.run(_heard(Feed(hand.archive), hand.id, much))
+    heard = completed(_heard(Feed(hand.archive), hand.id, much))
 
     stored = [one.seq for one in hand.archive.events(hand.id)]
     assert len(stored) > 6
@@ -138,7 +139,7 @@ def test_streams_outlive_a_database_that_is_away_for_a_while(
         hand.archive.finish(hand.claim, JobState.CANCELLED)
 
     monkeypatch.setattr(hand.archive, "events", sometimes)
-    heard = asyncio.run(_heard(Feed(hand.archive), hand.id, outage))
+    heard = completed(_heard(Feed(hand.archive), hand.id, outage))
 
     assert [one.kind for one in heard][-2:] == ["job", "end"]
     assert len([one for one in caplog.records if "does not answer" in one.message]) <= 1

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 import schemathesis
+import schemathesis.specs.openapi.object_authorization
 from hypothesis import settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
