@@ -62,11 +62,11 @@ def test_it_is_as_reproducible_as_any_training(wide, parent):
     assert result(evaluate(child(wide, parent=parent))) == result(evaluate(child(wide, parent=parent)))
 
 
-def test_a_parent_whose_weights_are_damaged_or_gone_is_a_failure_of_the_store(wide, parent, artifacts):
+def test_a_parent_whose_weights_are_damaged_or_gone_is_told_as_such(wide, parent, artifacts):
     gone = dataclasses.replace(parent, weights=Artifact("job/1/none.safetensors", None, None))
-    assert evaluate(child(wide, parent=gone)).failure is Failure.STORAGE
+    assert evaluate(child(wide, parent=gone)).failure is Failure.DAMAGED
     artifacts.write(parent.weights.key, b"damaged")
-    assert evaluate(child(wide, parent=parent)).failure is Failure.STORAGE
+    assert evaluate(child(wide, parent=parent)).failure is Failure.DAMAGED
     unread = dataclasses.replace(parent, weights=Artifact(parent.weights.key, None, None))
     evaluation = evaluate(child(wide, parent=unread))
     assert evaluation.failure is Failure.RAISED

@@ -83,14 +83,14 @@ def test_tokens_that_are_no_whole_steps_of_the_budget_are_refused_with_the_legal
     assert "from 32 to 640" in evaluation.detail
 
 
-def test_a_checkpoint_that_is_missing_or_damaged_is_a_failure_of_storage(request_, artifacts):
+def test_a_checkpoint_that_is_missing_or_damaged_is_told_as_such(request_, artifacts):
     checkpoint = kept_checkpoint(dataclasses.replace(request_, tokens=SHORT))
     longer = dataclasses.replace(request_, checkpoint=checkpoint)
     artifacts.write(checkpoint.key, artifacts.read(checkpoint)[:-1] + b"x")
     damaged = evaluate(longer)
     artifacts.delete(checkpoint.key)
     missing = evaluate(longer)
-    assert damaged.failure is missing.failure is Failure.STORAGE
+    assert damaged.failure is missing.failure is Failure.DAMAGED
     assert "is damaged" in damaged.detail
     assert "is missing" in missing.detail
 
