@@ -46,8 +46,8 @@ def delete_search(archive: Archive, artifacts: Artifacts, exports: Exports, job_
         IllegalActionError: it has not ended.
         ArtifactError: the store does not answer; the rows stay.
     """
+    artifacts.require_writable()  # first, because a search that stays keeps its state
     archive.condemn_job(job_id)
-    artifacts.require_writable()
     for key in artifacts.keys(job_id):
         artifacts.delete(key)
     exports.delete(job_id)
