@@ -81,7 +81,8 @@ class Failure(StrEnum):
 
     `DEVICE`: the accelerator reported an error, such as a CUDA error. `STORAGE`: the store of artifacts could not be
     written or read, for example because the disk is full; that is no candidate's fault. `DAMAGED`: the checkpoint that
-    it goes on from is missing or damaged. `NODE_LOST`: the machine of its worker process was lost.
+    it goes on from, or the weights that it inherits, are missing or damaged. `NODE_LOST`: the machine of its worker
+    process was lost.
     """
 
     DIVERGED = "diverged"

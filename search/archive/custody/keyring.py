@@ -36,7 +36,9 @@ class Keyring(Transactions):
         id_, digest = id_and_hash(text) or ("", "")
         with self._writing.begin() as session:
             values = {"id": id_, "name": name, "scope": scope, "digest": digest, "jobs": jobs, "created_at": now()}
-            session.execute(insert(ApiKeyRecord).values(**values, expires_at=now() + seconds if seconds else None))
+            session.execute(
+                insert(ApiKeyRecord).values(**values, expires_at=None if seconds is None else now() + seconds)
+            )
             return _value(session.get_one(ApiKeyRecord, id_)), text
 
     def api_keys(self) -> list[ApiKey]:

@@ -88,7 +88,7 @@ def test_a_text_that_is_no_key_is_refused(locked: Service, key: Callable[..., di
 
 
 def test_a_key_ends_at_its_time_and_when_it_is_revoked(locked: Service, key: Callable[..., dict[str, str]]) -> None:
-    expired, revoked, good = key(seconds=1e-3), key(), key(seconds=60)
+    expired, revoked, good = key(seconds=0), key(), key(seconds=60)
     locked.archive.revoke_key(revoked["Authorization"].split("_")[1])
     assert [locked.client.get("/v1/jobs", headers=one).status_code for one in (expired, revoked, good)] == [
         401,
