@@ -8,6 +8,7 @@ const STOPS = ["scale-1", "scale-2", "scale-3", "scale-4", "scale-5"];
 const SIZE = { halo: 16, best: 12.5, dominated: 9, lower: 7, strip: 10 };
 const FAINT = 0.58;
 const LOWER = 0.3; // candidates on lower rungs, whose metrics are those of short trainings
+const DIMMED = 0.12; // of the opacity, outside the selected ranges
 const CROWD = 3000; // more points than this are drawn fainter, so that the frontier still stands out
 
 /** The rows of a job by kind. A running candidate has no dot, nor has one without a value on an axis. */
@@ -30,8 +31,9 @@ export function sortedRows(points, axes) {
  * The dots that the canvas shows, and the index that finds the row of a dot near the pointer.
  * @param {{place: (row: number) => [number, number]|null, strip: (row: number) => [number, number]}} frame
  * @param {(row: number) => number[]|null} hueOf red, green, blue; null where there is no third metric
+ * @param {Uint8Array|null} inside 0 for each row that is dimmed
  */
-export function dotsOf(rows, frame, hueOf) {
+export function dotsOf(rows, frame, hueOf, inside = null) {
   const { lower, dominated, best, failed, infeasible } = rows;
   const count = lower.length + dominated.length + 2 * best.length + failed.length + infeasible.length;
   const dots = {
@@ -52,7 +54,8 @@ export function dotsOf(rows, frame, hueOf) {
   const group = (members, place, size, shape, alpha, hue) => {
     for (const row of members) {
       const at = place(row);
-      put(at, hue(row), alpha, size, shape);
+      const opacity = inside === null || inside[row] ? alpha : alpha * DIMMED;
+      put(at, hue(row), opacity, size, shape);
       if (at) nearest.add(at[0], at[1], row);
     }
   };

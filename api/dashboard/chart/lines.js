@@ -101,7 +101,7 @@ function around(from, to) {
 }
 
 /** Round numbers that cover a range in about `wanted` steps. */
-function ticks(from, to, wanted) {
+export function ticks(from, to, wanted) {
   const span = to - from || Math.abs(to) || 1;
   const rough = span / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -48,15 +48,18 @@ export class Scatter {
     return { x: log("x"), y: log("y"), colour: log("colour") };
   }
 
-  /** Show these points. A zoom is kept while the axes stay the same. */
-  async draw(points, axes, selected) {
+  /**
+   * Show these points. A zoom is kept while the axes stay the same.
+   * @param {Uint8Array|null} inside 0 for each row that is dimmed
+   */
+  async draw(points, axes, selected, inside = null) {
     const turn = (this.turn += 1);
     const library = await plotly();
     if (turn !== this.turn) return;
     const logs = Scatter.logs(points, axes);
     const rows = sortedRows(points, axes);
     const hueOf = huesOf(points, axes.colour, logs.colour, rows);
-    this.shown = { points, axes, logs, rows, hueOf };
+    this.shown = { points, axes, logs, rows, hueOf, inside };
     const first = !this.place.classList.contains("js-plotly-plot");
     if (first) this.place.replaceChildren();
     this.place.removeAttribute("aria-busy");
@@ -64,6 +67,14 @@ export class Scatter {
     await library.react(this.place, marks, layout(points, axes, logs, rows), CONFIG);
     if (first) this.#listen();
     this.#dots();
+  }
+
+  /** Dim other rows than before, in the next frame. */
+  dim(inside) {
+    if (!this.shown) return;
+    this.shown.inside = inside;
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.#dots());
   }
 
   /** Ring a new point for a moment: in drawings from this call until the promise that it returns is fulfilled. */
@@ -104,8 +115,8 @@ export class Scatter {
   }
 
   #dots() {
-    const { points, axes, logs, rows, hueOf } = this.shown;
-    const { dots, nearest } = dotsOf(rows, frameOf(this.place, points, axes, logs), hueOf);
+    const { points, axes, logs, rows, hueOf, inside } = this.shown;
+    const { dots, nearest } = dotsOf(rows, frameOf(this.place, points, axes, logs), hueOf, inside);
     this.nearest = nearest;
     this.cloud.draw(dots, this.#size());
   }

@@ -15,17 +15,33 @@ import { drawHead } from "./head.js";
 import { drawKey } from "../chart/key.js";
 import { curve } from "../chart/lines.js";
 import { modelCard } from "../model/model.js";
+import { axesOf, Parallel } from "../parallel/parallel.js";
+import { insideOf, readRanges, writeRanges } from "../parallel/ranges.js";
 import { Points, wholeBudget } from "./points.js";
 import { Scatter } from "../chart/scatter.js";
+import { whenSeen } from "./seen.js";
 import { isLive } from "../parts/state.js";
 import { FrontierTable } from "./table.js";
 import { onThemeChange } from "../chart/theme.js";
 
 const FURTHER = ["promotion", "re-evaluation"];
 const id = decodeURIComponent(location.pathname.split("/")[2]);
-const view = { job: null, points: null, history: null, axes: null, selected: null, pinned: null, genomes: new Map() };
+const view = {
+  job: null,
+  points: null,
+  history: null,
+  axes: null,
+  ranges: readRanges(),
+  selected: null,
+  pinned: null,
+  genomes: new Map(),
+};
 const scatter = new Scatter(byId("scatter"), byId("cloud"), { select, hover });
 const table = new FrontierTable(byId("table"), select);
+const parallel = new Parallel(byId("parallel"), { select, brush });
+const drawParallel = whenSeen(byId("parallel-card"), () => {
+  parallel.draw(view.points, view.job.plan, view.ranges, view.selected);
+});
 const model = modelCard(id);
 const finish = finishCard(id, () => view, read);
 
@@ -87,7 +103,14 @@ async function drawAll() {
     "aria-label",
     `${points.frontier().length} candidates on the frontier; arrow keys step along it, Enter opens one`,
   );
-  await scatter.draw(points, axes, view.selected).catch(showError);
+  byId("parallel-card").hidden = axesOf(job.plan).length < 2;
+  drawParallel();
+  await drawScatter();
+}
+
+function drawScatter() {
+  const { points, axes, selected, ranges } = view;
+  return scatter.draw(points, axes, selected, insideOf(points, ranges)).catch(showError);
 }
 
 function drawHypervolume({ done, hypervolume }) {
@@ -124,7 +147,15 @@ function select(number) {
   writeAddress({ selected: number });
   table.draw(view.points, view.job, read, number);
   drawSelected();
-  scatter.draw(view.points, view.axes, number);
+  drawParallel();
+  drawScatter();
+}
+
+function brush(ranges) {
+  view.ranges = ranges;
+  writeRanges(ranges);
+  drawParallel();
+  scatter.dim(insideOf(view.points, ranges));
 }
 
 function pin(number) {
