@@ -36,7 +36,7 @@ class Service(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Service]:
+def serving(folder: Path, **given: Any) -> Iterator[Service]:
     corpora = folder / "corpora"
     corpora.mkdir()
     settings = Settings(
@@ -44,6 +44,7 @@ def serving(folder: Path) -> Iterator[Service]:
         artifacts=str(folder / "artifacts"),
         exports=folder / "exports",
         corpora=[corpora],
+        **given,
     )
     archive = Archive(settings.database_url)
     archive.migrate()

@@ -24,6 +24,7 @@ from api.process.supervisor import Supervisor, when_orphaned
 from api.process.tidying import tidying
 from api.web.access import require_lock
 from api.web.app import create_app
+from api.webhooks.delivering import delivering
 from evaluator.artifacts import Artifacts
 from search.archive import Archive
 
@@ -84,7 +85,7 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
         threading.Thread(target=_warm, name="warm", daemon=True).start()
         with Supervisor(RUNNER, _runner_settings(settings)) if runner else contextlib.nullcontext():
             try:
-                with tidying(archive, settings):
+                with tidying(archive, settings), delivering(archive, settings):
                     Server(create_app(archive, settings)).run(sockets=[listener])
             finally:
                 for sign in ENDING:

@@ -40,6 +40,12 @@ class Settings(BaseSettings):
         default=15.0, gt=0, le=3600, description="seconds that a client has for the head of a request, and for its body"
     )
     streams: int = Field(default=256, ge=0, le=100_000, description="event streams that may be open at once")
+    webhook_hosts: list[HostName] = Field(
+        default=[], description="receivers of webhooks that may be internal or without TLS, by name, as JSON"
+    )
+    webhook_seconds: float = Field(
+        default=10.0, gt=0, le=60, description="seconds that a receiver of a webhook has for its answer"
+    )
     keep_days: float | None = Field(
         default=None,
         ge=0,

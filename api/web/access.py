@@ -61,6 +61,17 @@ def require_room(key: ApiKey | None, archive: Archive) -> None:
         raise Refused(429, detail, headers={"Retry-After": "60"})
 
 
+def require_admin(request: Request) -> None:
+    """Let a request of whoever runs the service pass.
+
+    Raises:
+        Refused: 403; its key has not the scope `admin`.
+    """
+    key: ApiKey | None = request.state.key
+    if key is not None and not key.scope.permits(Scope.ADMIN):
+        raise Refused(403, f"the key of {key.name} has the scope {key.scope}; this request needs {Scope.ADMIN}")
+
+
 def require_owner(key: ApiKey | None, job: Job) -> None:
     """Check that a key may delete a search: its own, or with the scope `admin` any.
 

@@ -30,10 +30,11 @@ from api.web.routes import (
     runners,
     session,
 )
+from api.webhooks import routes as webhooks
 from search.archive import Archive
 from search.archive.points.store import PointStore
 
-API = (jobs, points, reports, candidates, exports, events, genomes, catalogue, metrics, runners)
+API = (jobs, points, reports, candidates, exports, events, genomes, catalogue, metrics, runners, webhooks)
 OPEN = (health, session)
 """What answers without a key, beside the pages, which hold no data."""
 

@@ -31,7 +31,9 @@ from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
 from search.archive.custody.keeping import Keeping
 from search.archive.custody.keyring import Keyring
+from search.archive.custody.outbox import Outbox
 from search.archive.custody.runners import Runners
+from search.archive.custody.webhooks import Webhooks
 from search.archive.events import Events
 from search.archive.job_writes import JobWrites
 from search.archive.points.reads import PointReads
@@ -41,7 +43,19 @@ from search.archive.resuming import Resuming
 
 
 class Archive(
-    JobWrites, Keeping, Claims, CandidateWrites, Resuming, Reports, Queries, PointReads, Events, Keyring, Runners
+    JobWrites,
+    Keeping,
+    Claims,
+    CandidateWrites,
+    Resuming,
+    Reports,
+    Queries,
+    PointReads,
+    Events,
+    Keyring,
+    Runners,
+    Webhooks,
+    Outbox,
 ):
     """A database of searches: the public methods of its parts in one object.
 
@@ -61,6 +75,8 @@ class Archive(
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
     | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |
     | `Runners` | runners | `report_runner`, `dismiss_runner`, `runners` |
+    | `Webhooks` | operators | `create_webhook`, `webhooks`, `delete_webhook`, `messages` |
+    | `Outbox` | servers | `claim_delivery`, `record_delivery` |
     | `Transactions` | processes | `migrate`, `schema`, `close` |
 
     Args:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from search.archive.custody import outbox
 from search.archive.errors import LeaseLostError
 from search.archive.job_writes import change_state, locked
 from search.archive.runner_values import Claim, Lease
@@ -150,8 +151,8 @@ class Claims(Transactions):
                 change_state(session, row, JobState.FAILED, why)
                 return
             row.retry_at = (session.scalar(select(now())) or 0.0) + min(pause(row.faults), LONGEST_PAUSE)
-            paused = row.state == JobState.PAUSED
-            change_state(session, row, JobState.PAUSED if paused else JobState.QUEUED, why)
+            change_state(session, row, JobState.PAUSED if row.state == JobState.PAUSED else JobState.QUEUED, why)
+            outbox.post(session, row, outbox.PUT_OFF)
 
     def finish(self, claim: Claim, state: JobState, why: str = "") -> bool:
         """End a job and give up the claim. Running candidates become cancelled; a cancelled job stays cancelled.

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from genome import Genome, Space, digest
+from search.archive.custody import outbox
 from search.archive.errors import IdempotencyError, IllegalActionError, KnownGenomeError, NotFoundError
 from search.archive.queries import find_job
 from search.archive.schema.engine import now
@@ -118,6 +119,7 @@ def change_state(session: Session, row: JobRecord, state: JobState, why: str = "
     if state in TERMINAL:
         row.finished_at = session.scalar(select(now()))
         cancel_running(session, row, for_good=state is not JobState.FAILED)
+        outbox.post(session, row, state)
     session.flush()
     announce(session, row.id, EventKind.JOB, {"state": state, "why": why})
 
@@ -167,9 +169,8 @@ def _injected(session: Session, job_id: str, genome: Genome, by: str, key: str |
     if _job_of_key(session, key, request) is None:
         _insert_injection(session, row, genome, by)
         _write_key(session, key, request, job_id)
-    i = InjectionRecord
-    found = session.scalars(select(i).where(i.job_id == job_id, i.digest == digest(genome, Space.from_json(row.space))))
-    return injection_value(found.one())
+    i, wanted = InjectionRecord, digest(genome, Space.from_json(row.space))
+    return injection_value(session.scalars(select(i).where(i.job_id == job_id, i.digest == wanted)).one())
 
 
 def _insert_injection(session: Session, row: JobRecord, genome: Genome, by: str) -> None:
@@ -191,8 +192,8 @@ def _insert_injection(session: Session, row: JobRecord, genome: Genome, by: str)
     planned = Plan.model_validate(row.plan).named_architectures()
     if key in planned:
         raise KnownGenomeError(f"job {row.id} will train this architecture as {planned[key]} of its plan")
-    values = {"job_id": row.id, "genome": str(genome), "digest": key, "by": by, "created_at": now()}
-    session.execute(insert(InjectionRecord).values(**values))
+    values = {"job_id": row.id, "genome": str(genome), "digest": key, "by": by}
+    session.execute(insert(InjectionRecord).values(**values, created_at=now()))
 
 
 def _job_of_key(session: Session, key: str | None, fingerprint: str) -> str | None:
@@ -202,11 +203,9 @@ def _job_of_key(session: Session, key: str | None, fingerprint: str) -> str | No
         IdempotencyError: the key belongs to another request.
     """
     record = session.get(KeyRecord, key) if key is not None else None
-    if record is None:
-        return None
-    if record.fingerprint != fingerprint:
+    if record is not None and record.fingerprint != fingerprint:
         raise IdempotencyError(f"idempotency key {key!r} was used before for a different request")
-    return record.job_id
+    return record.job_id if record else None
 
 
 def _write_key(session: Session, key: str | None, fingerprint: str, job_id: str) -> None:

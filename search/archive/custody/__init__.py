@@ -1,1 +1,1 @@
-"""What an operator decides about an archive: API keys, and which jobs are renamed and deleted."""
+"""What an operator decides about an archive: API keys, webhooks, and which jobs are renamed and deleted."""

@@ -21,7 +21,8 @@ TEXT = re.compile(rf"star_([A-Za-z0-9]{{{ID_LENGTH}}})_([A-Za-z0-9]{{{SECRET_LEN
 class Scope(StrEnum):
     """What a key permits; each scope includes those before it.
 
-    `READ`: to look. `SUBMIT`: to submit and steer searches, to export, and to delete its own. `ADMIN`: to delete any.
+    `READ`: to look. `SUBMIT`: to submit and steer searches, to export, and to delete its own. `ADMIN`: to delete any,
+    and to manage webhooks.
     """
 
     READ = "read"

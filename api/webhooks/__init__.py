@@ -1,0 +1,1 @@
+"""Webhooks: signed messages about the ends of searches, and the guard that keeps them from internal addresses."""
