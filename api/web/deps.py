@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -9,11 +10,14 @@ from fastapi.dependencies.models import Dependant
 
 from api.process.settings import Settings
 from api.web.exports import Exports
-from api.web.problems import Fault, Problem, Refused, summary
+from api.web.problems import Fault, Problem, Refused, refuse_fault, summary
 from evaluator.artifacts import Artifacts
+from evaluator.evaluation import Failure
 from search.archive import Archive
+from search.archive.listing.candidates import Sought
+from search.archive.listing.order import Order
 from search.archive.paging import LARGEST_PAGE
-from search.archive.values import Job
+from search.archive.values import CandidateState, Job
 
 
 def _archive(request: Request) -> Archive:
@@ -59,6 +63,46 @@ def _job(job_id: JobId, archive: ArchiveDep) -> Job:
 
 
 JobDep = Annotated[Job, Depends(_job)]
+
+
+def _sought(
+    job: JobDep,
+    state: Annotated[CandidateState | None, Query(description="only candidates in this state")] = None,
+    failure: Annotated[Failure | None, Query(description="only candidates that failed for this reason")] = None,
+    frontier: Annotated[bool | None, Query(description="only candidates on the frontier, or only the others")] = None,
+    contains: Annotated[
+        str | None, Query(max_length=100, description="only candidates of which a LIV has the class of this name")
+    ] = None,
+) -> Sought:
+    return Sought(state, failure, frontier, None if contains is None else _class_id(job.space, contains))
+
+
+def _class_id(space: Mapping[str, Any], name: str) -> int:
+    ids = {row["name"]: row["id"] for row in space["classes"]}
+    if name not in ids:
+        raise refuse_fault(f"must be a class of this search: {', '.join(ids)}", parameter="contains")
+    return int(ids[name])
+
+
+def _order(
+    job: JobDep,
+    sort: Annotated[
+        str,
+        Query(
+            max_length=100,
+            description="number, finished_at or an objective, smallest first; with - before it, largest first. "
+            "Candidates without a value of it are left out.",
+        ),
+    ] = "number",
+) -> Order:
+    try:
+        return Order.of(sort, job.plan["objectives"])
+    except ValueError as error:
+        raise refuse_fault(str(error), parameter="sort") from None
+
+
+SoughtDep = Annotated[Sought, Depends(_sought)]
+OrderDep = Annotated[Order, Depends(_order)]
 
 
 def require_known_parameters(request: Request) -> None:

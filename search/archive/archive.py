@@ -36,6 +36,7 @@ from search.archive.custody.runners import Runners
 from search.archive.custody.webhooks import Webhooks
 from search.archive.events import Events
 from search.archive.job_writes import JobWrites
+from search.archive.listing.candidates import CandidateLists
 from search.archive.points.reads import PointReads
 from search.archive.queries import Queries
 from search.archive.reports import Reports
@@ -50,6 +51,7 @@ class Archive(
     Resuming,
     Reports,
     Queries,
+    CandidateLists,
     PointReads,
     Events,
     Keyring,
@@ -69,8 +71,9 @@ class Archive(
     | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, |
     | | | `kept_weights`, `artifacts`, `long_leases`, `others_wait`, `set_reference` |
     | `Reports` | people | `totals`, `predictions`, `climbs`, `finalists` |
-    | `Queries` | both | `jobs`, `job`, `candidates`, `candidate`, `frontier`, `children`, `child_count`, |
-    | | | `trainings`, `history`, `points` |
+    | `Queries` | both | `jobs`, `job`, `candidate`, `frontier`, `children`, `child_count`, `trainings`, |
+    | | | `history`, `points` |
+    | `CandidateLists` | people | `candidates` |
     | `PointReads` | both | `last_event_of`, `point_rows` |
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
     | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from evaluator.evaluation import Evaluation
 from search.archive.claims import held
 from search.archive.errors import NotFoundError
+from search.archive.listing.order import objective_columns
 from search.archive.runner_values import Claim, InFlight, Inherited
 from search.archive.schema.engine import now
 from search.archive.schema.tables import CandidateRecord, CheckpointRecord, JobRecord, TrainingRecord
@@ -76,6 +77,7 @@ class CandidateWrites(Transactions):
             known = {"metrics": dict(proposal.costs), "choice": choice_of(proposal)}
             hidden = {"job_id": job.id, "digest": proposal.digest, "mother": mother, "father": father}
             row = {**shown, **known, **hidden, "inherited": given}
+            row |= objective_columns(job.plan["objectives"], proposal.costs)
             session.execute(insert(CandidateRecord).values(**row, created_at=now()))
             begun = proposal.first_training(job.proposed)._replace(inherited=given)
             begin_training(session, job, begun)
@@ -163,7 +165,7 @@ class CandidateWrites(Transactions):
             at = session.scalar(select(now())) or 0.0
             count_outcome(job, candidate, training, evaluation)
             write_outcome(training, evaluation, job.outcomes, at)
-            summarise(candidate, evaluation, summary, at)
+            summarise(job, candidate, evaluation, summary, at)
             released = released_checkpoint(session, training)
             released += unkept_weights(candidate, evaluation, keeps_weights)
             session.flush()

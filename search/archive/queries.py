@@ -15,7 +15,7 @@ from search.archive.schema.engine import now
 from search.archive.schema.row_values import candidate_value, job_value, training_value, utc
 from search.archive.schema.tables import CandidateRecord, EventRecord, HistoryRecord, JobRecord, TrainingRecord
 from search.archive.transactions import Transactions
-from search.archive.values import Candidate, CandidateState, Job, JobState, Training
+from search.archive.values import Candidate, Job, JobState, Training
 
 HISTORY_COLUMNS = ("outcome", "done", "tokens", "hypervolume", "frontier_size", "at")
 
@@ -66,29 +66,6 @@ class Queries(Transactions):
         """
         with self._reading() as session:
             return find_job(session, job_id)
-
-    def candidates(
-        self,
-        job_id: str,
-        page_size: int = 50,
-        page_token: str | None = None,
-        state: CandidateState | None = None,
-    ) -> Page[Candidate]:
-        """Return a page of candidates in order of number: all, or the candidates in one state.
-
-        Raises:
-            NotFoundError: there is no such job.
-            ValueError: page_size is not positive, or page_token was not issued by this listing.
-        """
-        with self._reading() as session:
-            require_job(session, job_id)
-            listing = f"candidates/{job_id}/{state or ''}"
-            size, after = page_length(page_size), page_key(listing, page_token)
-            query = _candidates(job_id).where(CandidateRecord.number > (after or 0)).limit(size + 1)
-            if state is not None:
-                query = query.where(CandidateRecord.state == state)
-            found = _listed(session, query)
-            return Page.of(found, [one.number for one in found], size, listing)
 
     def candidate(self, job_id: str, number: int) -> Candidate:
         """Return one candidate.

@@ -10,6 +10,7 @@ from sqlalchemy import and_, insert, select, text
 from sqlalchemy.orm import Session
 
 from search.archive.claims import free, held
+from search.archive.listing.order import objective_columns
 from search.archive.runner_values import Claim, InFlight, Lease, PastCandidate, PastTraining, TakenOver, Waiting
 from search.archive.schema.engine import now
 from search.archive.schema.tables import CandidateRecord, InjectionRecord, JobRecord, TrainingRecord
@@ -152,6 +153,7 @@ def _taken_over(
         **asdict(one.summary),
     }
     hidden = {"job_id": job.id, "digest": one.digest, "created_at": at, "finished_at": at}
+    hidden |= objective_columns(job.plan["objectives"], one.summary.metrics)
     session.execute(insert(CandidateRecord).values(**shown, **hidden))
     answer_injection(session, job, one.digest, number)
     return {**shown, "parents": [], "failure": None, "frontier": False, "done": job.done}

@@ -12,6 +12,7 @@ from sqlalchemy import func, insert, null, select, update
 from sqlalchemy.orm import Session
 
 from evaluator.evaluation import Evaluation
+from search.archive.listing.order import objective_columns
 from search.archive.runner_values import InFlight, PastTraining
 from search.archive.schema.engine import now
 from search.archive.schema.tables import CandidateRecord, HistoryRecord, InjectionRecord, JobRecord, TrainingRecord
@@ -150,13 +151,17 @@ def write_outcome(training: TrainingRecord, evaluation: Evaluation, outcome: int
     training.finished_at = at
 
 
-def summarise(candidate: CandidateRecord, evaluation: Evaluation, summary: Summary | None, at: float) -> None:
+def summarise(
+    job: JobRecord, candidate: CandidateRecord, evaluation: Evaluation, summary: Summary | None, at: float
+) -> None:
     """Bring a candidate up to date after one of its trainings. A failure counts if it is the first outcome."""
     candidate.seconds += evaluation.seconds
     candidate.finished_at = at
     if summary is not None:
         candidate.state = CandidateState.SUCCEEDED
         candidate.metrics = {**candidate.metrics, **summary.metrics}
+        for column, value in objective_columns(job.plan["objectives"], candidate.metrics).items():
+            setattr(candidate, column, value)
         candidate.tokens, candidate.seeds, candidate.feasible = summary.tokens, summary.seeds, summary.feasible
     elif candidate.state == CandidateState.RUNNING:
         candidate.state = CandidateState.FAILED

@@ -14,7 +14,7 @@ import { caveat, metric, offered, written } from "../parts/metrics.js";
 import { trainedOn, wholeBudget } from "../job/points.js";
 import { ordinal, rank } from "./rank.js";
 import { costBars } from "./stack.js";
-import { isLive } from "../parts/state.js";
+import { isLive, standing } from "../parts/state.js";
 import { ago } from "../parts/time.js";
 import { lossCurves, purposes, trainingTable } from "./trainings.js";
 
@@ -87,14 +87,11 @@ function drawHeading(job, candidate) {
   document.title = `Candidate ${number} · ${job.name || "Search"} · STAR`;
   const jobLink = el("a", { href: `/jobs/${encodeURIComponent(id)}?selected=${number}` }, job.name || id);
   put(byId("crumbs"), el("span", {}, el("a", { href: "/" }, "Searches")), el("span", {}, jobLink));
-  const { baseline, state, frontier, feasible, failure, detail, seconds, finished_at, variation, inherited } =
-    candidate;
+  const { baseline, state, frontier, failure, detail, seconds, finished_at, variation, inherited } = candidate;
   const full = wholeBudget(job.plan);
   const first = candidate.trainings[0].tokens;
   const why = choiceLine(candidate.choice, job.plan.objectives, first < full ? `${scaled(first)} tokens` : "");
-  const lower = candidate.tokens < full;
-  const below = feasible ? (lower ? "on a lower rung" : "dominated") : "over a limit";
-  const standing = frontier ? "on the frontier" : state === "succeeded" && below;
+  const stands = state === "succeeded" && standing(candidate, full);
   put(
     byId("heading"),
     el("h1", {}, `Candidate ${number}`, baseline && el("span", { class: "baseline" }, baseline)),
@@ -102,7 +99,7 @@ function drawHeading(job, candidate) {
       "p",
       { class: "under" },
       el("span", { class: `state state-${state}` }, failure ? words(failure) : state),
-      standing && el("span", { class: frontier ? "standing best" : "standing" }, standing),
+      stands && el("span", { class: frontier ? "standing best" : "standing" }, stands),
       state === "succeeded" && el("span", {}, trainedOn(candidate, full)),
       el("span", {}, ORIGINS[variation] ?? variation),
       finished_at && el("span", {}, ago(finished_at), `, in ${duration(seconds)}`),

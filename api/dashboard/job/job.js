@@ -225,6 +225,7 @@ function begin() {
   view.selected = selected ? Number(selected) : null;
   view.pinned = compare ? Number(compare) : null;
   put(byId("legend"), genomeLegend());
+  byId("all").href = `${location.pathname}/candidates`;
   byId("scatter").addEventListener("keydown", onKey);
   onThemeChange(drawSoon);
   load().then((last) => view.job && isLive(view.job) && follow(`${jobPath(id)}/events`, last, onEvent, resume));

@@ -1,7 +1,7 @@
 // A job's state as a word and a colour, and its progress as a bar.
 
 import { el } from "./dom.js";
-import { whole } from "./format.js";
+import { whole, words } from "./format.js";
 
 /** The state as a word with its colour; the reason, where there is one, on hover. */
 export function stateWord(job) {
@@ -22,4 +22,16 @@ export function progress(job) {
 /** Whether a job can still change. */
 export function isLive(job) {
   return ["queued", "running", "paused"].includes(job.state);
+}
+
+/**
+ * The standing of a candidate in words.
+ * @param {{state: string, failure: ?string, frontier: boolean, feasible: boolean, tokens: number}} candidate
+ * @param {number} full training tokens of the whole budget
+ */
+export function standing({ state, failure, frontier, feasible, tokens }, full) {
+  if (state !== "succeeded") return words(failure ?? state);
+  if (frontier) return "on the frontier";
+  if (!feasible) return "over a limit";
+  return tokens < full ? "on a lower rung" : "dominated";
 }

@@ -8,7 +8,18 @@ from fastapi import APIRouter, status
 
 from api.costs import cost_of
 from api.web.admission import admitted
-from api.web.deps import ArchiveDep, ExportsDep, IdempotencyKey, JobDep, Number, PageSize, PageToken, problems
+from api.web.deps import (
+    ArchiveDep,
+    ExportsDep,
+    IdempotencyKey,
+    JobDep,
+    Number,
+    OrderDep,
+    PageSize,
+    PageToken,
+    SoughtDep,
+    problems,
+)
 from api.web.problems import refuse_fault
 from api.web.schemas import CandidateDetail, CandidatePage, Candidates, InjectionRequest, InjectionView
 from genome import Genome, Space, decode
@@ -29,11 +40,16 @@ def frontier(job: JobDep, archive: ArchiveDep) -> dict[str, Any]:
 
 @router.get("/candidates", response_model=CandidatePage, responses=problems(404, 422))
 def candidates(
-    job: JobDep, archive: ArchiveDep, page_size: PageSize = 100, page_token: PageToken = None
+    job: JobDep,
+    archive: ArchiveDep,
+    sought: SoughtDep,
+    order: OrderDep,
+    page_size: PageSize = 100,
+    page_token: PageToken = None,
 ) -> dict[str, Any]:
-    """List all candidates in the order in which they were proposed."""
+    """List candidates: all, or those that are sought, in the order in which they were proposed or in another one."""
     try:
-        page = archive.candidates(job.id, page_size, page_token)
+        page = archive.candidates(job.id, page_size, page_token, sought=sought, order=order)
     except ValueError as error:
         raise refuse_fault(str(error), parameter="page_token") from None
     return {"candidates": page.items, "next_page_token": page.next_page_token}

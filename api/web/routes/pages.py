@@ -1,4 +1,4 @@
-"""The dashboard: three pages with one head, their assets, and the chart library from its installed package."""
+"""The dashboard: pages with one head, their assets, and the chart library from its installed package."""
 
 from __future__ import annotations
 
@@ -50,6 +50,11 @@ async def jobs_page(request: Request) -> Response:
 @router.get("/jobs/{job_id}")
 async def job_page(job_id: JobId, request: Request) -> Response:
     return _page("job", request)
+
+
+@router.get("/jobs/{job_id}/candidates")
+async def candidates_page(job_id: JobId, request: Request) -> Response:
+    return _page("candidates", request)
 
 
 @router.get("/jobs/{job_id}/candidates/{number}")

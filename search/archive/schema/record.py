@@ -12,9 +12,9 @@ Seq = BigInteger().with_variant(Integer, "sqlite")
 """An integer key that grows with every row. SQLite increments only keys of type INTEGER."""
 
 
-def partial(name: str, rows: str) -> Index:
-    """Return an index over the rows of a table that satisfy a condition, by job and number."""
-    return Index(name, "job_id", "number", sqlite_where=text(rows), postgresql_where=text(rows))
+def partial(name: str, rows: str, *columns: str) -> Index:
+    """Return an index over the rows of a table that satisfy a condition, by job, these columns, and number."""
+    return Index(name, "job_id", *columns, "number", sqlite_where=text(rows), postgresql_where=text(rows))
 
 
 class Record(DeclarativeBase):

@@ -14,7 +14,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from search.archive.listing.order import OBJECTIVES
 from search.archive.schema.record import Record, Seq, partial
+
+ORDERED = ("finished_at", *OBJECTIVES)
+"""The columns of a candidate by which an index orders the candidates of a job that have a value."""
 
 
 class JobRecord(Record):
@@ -83,7 +87,10 @@ class KeyRecord(Record):
 
 
 class CandidateRecord(Record):
-    """A candidate and a summary of its trainings. Its parents are columns, so relatives are found by an index."""
+    """A candidate and a summary of its trainings. Its parents are columns, so relatives are found by an index.
+
+    `objective_n` is its value of the plan's n-th objective, which `metrics` has too, so that an index orders by it.
+    """
 
     __tablename__ = "candidates"
     __table_args__ = (
@@ -93,6 +100,8 @@ class CandidateRecord(Record):
         partial("candidates_frontier", "frontier"),
         partial("candidates_running", "state = 'running'"),
         partial("candidates_weights", "weights IS NOT NULL"),
+        partial("candidates_failed", "state = 'failed'"),
+        *(partial(f"candidates_{column}", f"{column} IS NOT NULL", column) for column in ORDERED),
     )
 
     job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id"), primary_key=True)
@@ -105,6 +114,10 @@ class CandidateRecord(Record):
     variation: Mapped[str] = mapped_column(String(32))
     baseline: Mapped[str | None]
     metrics: Mapped[dict[str, float]] = mapped_column(default=dict)
+    objective_1: Mapped[float | None]
+    objective_2: Mapped[float | None]
+    objective_3: Mapped[float | None]
+    objective_4: Mapped[float | None]
     choice: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     inherited: Mapped[dict[str, Any] | None]
     tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")

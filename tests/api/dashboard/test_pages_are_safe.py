@@ -9,7 +9,7 @@ from tests.api.dashboard.hand import Hand
 from tests.served import Service
 
 MARKUP = "<img src=x onerror=\"window.hurt=1\"><a href='javascript:1'>x</a>"
-PAGES = ("/", "/#new", "/jobs/{job}?selected=2", "/jobs/{job}/candidates/2")
+PAGES = ("/", "/#new", "/jobs/{job}?selected=2", "/jobs/{job}/candidates", "/jobs/{job}/candidates/2")
 
 
 def test_markup_in_names_is_text(page: Page, site: Service) -> None:
@@ -19,6 +19,7 @@ def test_markup_in_names_is_text(page: Page, site: Service) -> None:
     for path in (
         "/",
         f"/jobs/{hand.id}?selected=1",
+        f"/jobs/{hand.id}/candidates",
         f"/jobs/{hand.id}/candidates/1",
         f"/jobs/{hand.id}/candidates/{number}",
     ):

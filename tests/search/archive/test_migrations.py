@@ -17,6 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from search.archive import Archive
+from search.archive.listing.order import Order
 from search.archive.schema.engine import MIGRATIONS, database_url, migration_config, now
 from search.archive.schema.new_migration import new_migration
 from search.archive.schema.tables import JobRecord
@@ -88,6 +89,26 @@ def test_a_search_of_the_first_version_keeps_algorithm_and_order(archive: Archiv
     assert kept
     for number, weights in kept.items():  # where earlier versions wrote them
         assert weights == {"key": f"{search.job_id}/{number}.safetensors", "digest": None, "size": None}
+
+
+def test_candidates_of_before_are_ordered_by_their_objectives(archive: Archive, url: str, plan: Plan) -> None:
+    search = Searching.started(archive, plan)
+    search.go(8)
+
+    def ordered() -> list[list[int]]:
+        orders = [Order.of(name, plan.objectives) for name in (*plan.objectives, "finished_at")]
+        return [[one.number for one in archive.candidates(search.job_id, order=order).items] for order in orders]
+
+    before = ordered()
+    assert all(len(numbers) >= 7 for numbers in before)
+    engine = sa.create_engine(database_url(url))
+    with engine.begin() as connection:
+        config = migration_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0010")
+    engine.dispose()
+    archive.migrate()
+    assert ordered() == before
 
 
 def test_migration_works_from_any_directory(url: str, tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from search.archive import Archive
+from search.archive.listing.candidates import Sought
 from search.archive.values import CandidateState
 from search.plan import Plan
 from tests.search.archive.searching import Searching
+
+FAILED = Sought(CandidateState.FAILED)
 
 
 def test_pages_hold_every_job_once_newest_first(archive: Archive, plan: Plan) -> None:
@@ -33,9 +36,9 @@ def test_pages_hold_every_candidate_once(archive: Archive, plan: Plan) -> None:
     second = archive.candidates(search.job_id, 6, first.next_page_token)
     assert [c.number for c in first.items + second.items] == list(range(1, 12))
     assert second.next_page_token is None
-    failed = archive.candidates(search.job_id, 1, state=CandidateState.FAILED)
+    failed = archive.candidates(search.job_id, 1, sought=FAILED)
     assert [c.number for c in failed.items] == [5]
-    rest = archive.candidates(search.job_id, 1, failed.next_page_token, CandidateState.FAILED)
+    rest = archive.candidates(search.job_id, 1, failed.next_page_token, sought=FAILED)
     assert [c.number for c in rest.items] == [10]
 
 
@@ -56,7 +59,7 @@ def test_tokens_and_sizes_belong_to_their_listing(archive: Archive, plan: Plan) 
     with pytest.raises(ValueError, match="page_token"):
         archive.candidates(search.job_id, 1, of_jobs)
     with pytest.raises(ValueError, match="page_token"):
-        archive.candidates(search.job_id, 1, of_candidates, CandidateState.FAILED)
+        archive.candidates(search.job_id, 1, of_candidates, sought=FAILED)
     with pytest.raises(ValueError, match="page_token"):
         archive.jobs(1, of_candidates)
     with pytest.raises(ValueError, match="page_size"):

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from evaluator.evaluation import Failure
 from search.archive import Archive
+from search.archive.listing.candidates import Sought
+from search.archive.listing.order import Order
 from search.archive.schema.engine import database_url
 from search.archive.values import CandidateState, JobState
 from search.plan import Plan
@@ -62,7 +65,8 @@ def test_the_few_rows_among_many_are_found_by_their_partial_index(plans: Plans, 
     archive, job = search.archive, search.job_id
     queries: dict[str, Callable[[], Any]] = {
         "candidates_frontier": lambda: archive.frontier(job),
-        "candidates_running": lambda: archive.candidates(job, 10, state=CandidateState.RUNNING),
+        "candidates_running": lambda: archive.candidates(job, 10, sought=Sought(CandidateState.RUNNING)),
+        "candidates_failed": lambda: archive.candidates(job, 10, sought=Sought(failure=Failure.DIVERGED)),
         "candidates_weights": lambda: archive.artifacts(job),
         "trainings_running": lambda: archive.in_flight(job),
         "trainings_checkpoint": lambda: archive.artifacts(job),
@@ -97,6 +101,19 @@ def test_pages_and_events_begin_where_they_are_asked_to(plans: Plans, search: Se
     assert {name: plan for name, plan in steps.items() if "SCAN " in plan or "Seq Scan" in plan} == {}
     assert {name: plan for name, plan in steps.items() if "TEMP B-TREE FOR ORDER" in plan} == {}
     assert "events_job" in steps["events of a job"]
+
+
+@pytest.mark.parametrize("sort", ["finished_at", "bits_per_byte", "-cache_bytes"])
+def test_pages_in_another_order_begin_where_they_are_asked_to(plans: Plans, search: Searching, sort: str) -> None:
+    archive, job, order = search.archive, search.job_id, Order.of(sort, search.plan.objectives)
+    after = archive.candidates(job, 3, order=order).next_page_token
+
+    used = plans(lambda: archive.candidates(job, 3, order=order) and archive.candidates(job, 3, after, order=order))
+
+    pages = [plan for plan in used if f"candidates_{order.column}" in plan]
+    assert len(pages) == 2, used
+    assert [plan for plan in pages if "TEMP B-TREE" in plan or "Sort" in plan] == []
+    assert "Index Cond" not in pages[1] or "ROW(" in pages[1]
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

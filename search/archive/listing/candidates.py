@@ -1,0 +1,85 @@
+"""The candidates of a job in pages, in any order and by filters."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+from sqlalchemy import ColumnElement, TextClause, literal, select, text, tuple_
+
+from evaluator.evaluation import Failure
+from search.archive.listing.order import Order
+from search.archive.paging import Page, page_key, page_length
+from search.archive.queries import require_job
+from search.archive.schema.row_values import candidate_value
+from search.archive.schema.tables import CandidateRecord
+from search.archive.transactions import Transactions
+from search.archive.values import Candidate, CandidateState
+
+BY_NUMBER = Order()
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What is asked of listed candidates; None asks nothing.
+
+    Attributes:
+        contains: id of a class that at least one of their LIVs has.
+    """
+
+    state: CandidateState | None = None
+    failure: Failure | None = None
+    frontier: bool | None = None
+    contains: int | None = None
+
+    def conditions(self) -> list[ColumnElement[bool] | TextClause]:
+        # States and the frontier as literal text: SQLite uses a partial index only where the query's text implies the
+        # index's condition. The values are those of enumerations.
+        c = CandidateRecord
+        found: list[ColumnElement[bool] | TextClause] = []
+        if self.state is not None:
+            found.append(text(f"candidates.state = '{self.state}'"))
+        if self.failure is not None:
+            found += [text("candidates.state = 'failed'"), c.failure == self.failure]
+        if self.frontier is not None:
+            found.append(text("candidates.frontier" if self.frontier else "NOT candidates.frontier"))
+        if self.contains is not None:
+            found.append((literal("-") + c.genome).contains(f"-{self.contains}."))
+        return found
+
+
+ALL = Sought()
+
+
+class CandidateLists(Transactions):
+    """The reads of many candidates."""
+
+    def candidates(
+        self,
+        job_id: str,
+        page_size: int = 50,
+        page_token: str | None = None,
+        *,
+        sought: Sought = ALL,
+        order: Order = BY_NUMBER,
+    ) -> Page[Candidate]:
+        """Return a page of candidates. An order by anything but the number leaves out those that have no value of it.
+
+        A page begins after the place that the last row of the page before has now.
+
+        Raises:
+            NotFoundError: there is no such job.
+            ValueError: page_size is not positive, or page_token was not issued by this listing.
+        """
+        c, column = CandidateRecord, getattr(CandidateRecord, order.column)
+        listing = f"candidates/{job_id}/{order}/{astuple(sought)}"
+        size, after = page_length(page_size), page_key(listing, page_token)
+        keys = [c.number] if column is c.number else [column, c.number]
+        query = select(c).where(c.job_id == job_id, column.is_not(None), *sought.conditions())
+        with self._reading() as session:
+            require_job(session, job_id)
+            if after is not None:
+                last = session.execute(select(*keys).where(c.job_id == job_id, c.number == after)).one()
+                query = query.where(tuple_(*keys) < last if order.descending else tuple_(*keys) > last)
+            query = query.order_by(*(key.desc() if order.descending else key for key in keys)).limit(size + 1)
+            found = [candidate_value(row) for row in session.scalars(query)]
+        return Page.of(found, [one.number for one in found], size, listing)
