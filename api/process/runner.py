@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -13,6 +12,7 @@ from typing import Any
 
 import ray
 
+from api.process.logs import start_logging
 from api.process.presence import presence
 from api.process.settings import Settings
 from api.process.supervisor import when_orphaned
@@ -20,6 +20,7 @@ from evaluator.artifacts import Artifacts
 from evaluator.pool import RayEvaluator
 from search.archive import Archive
 from search.costs import costs_of, reference
+from search.log_fields import about
 from search.run.runner import Runner
 
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -43,8 +44,7 @@ def run(settings: Settings, supervised: bool) -> None:
         ArtifactError: the store of artifacts cannot be written.
         SchemaError: the database has a schema of a later version.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    start_logging(settings.log, "runner")
     stop = threading.Event()
     _stop_on_signals(stop)
     if supervised:
@@ -70,7 +70,7 @@ def run(settings: Settings, supervised: bool) -> None:
         lease_seconds=settings.lease_seconds,
     )
     try:
-        with presence(archive, name, settings.workers):
+        with presence(archive, name, settings.workers), about(runner=name):
             runner.run_forever(stop)
     finally:
         ray.shutdown()

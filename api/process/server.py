@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from api.process.connections import Connection, QuietErrors, most_connections
 from api.process.listening import BACKLOG, listening
+from api.process.logs import start_logging
 from api.process.settings import Settings
 from api.process.supervisor import Supervisor, when_orphaned
 from api.process.tidying import tidying
@@ -45,6 +46,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                log_config=None,
                 log_level="warning",
                 timeout_graceful_shutdown=DRAIN_SECONDS,
                 http=connection,  # type: ignore[arg-type]  # called like the class
@@ -74,6 +76,7 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
     """
     for sign in ENDING:
         signal.signal(sign, _interrupt)
+    start_logging(settings.log, "server")
     Artifacts(settings.artifacts).require_writable()
     archive = Archive(settings.database_url)
     archive.migrate()

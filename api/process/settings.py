@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HostName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+)$", max_length=253)]
 """A name or an address without a port, or `*`."""
+
+LogForm = Literal["text", "json"]
 
 
 class Settings(BaseSettings):
@@ -36,6 +38,7 @@ class Settings(BaseSettings):
     )
     insecure: bool = Field(default=False, description="whether to listen beyond this machine without API keys")
     port: int = Field(default=8765, ge=0, le=65535)
+    log: LogForm = Field(default="text", description="form of the log: text, or json with one object a line")
     request_seconds: float = Field(
         default=15.0, gt=0, le=3600, description="seconds that a client has for the head of a request, and for its body"
     )

@@ -30,6 +30,7 @@ from api.web.routes import (
     runners,
     session,
 )
+from api.web.tracing import Traced
 from api.webhooks import routes as webhooks
 from search.archive import Archive
 from search.archive.points.store import PointStore
@@ -62,7 +63,8 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, seconds=settings.request_seconds)
     app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))
     app.add_middleware(Measured, durations=app.state.durations)
-    app.add_middleware(SecurityHeaders)  # the middleware added last is the outermost
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Traced)  # the middleware added last is the outermost
     handle(app, [route for module in ROUTERS for route in module.router.routes])
     known = [Depends(require_known_parameters)]
     for module in API:

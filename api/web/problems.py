@@ -53,6 +53,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     instance: str
+    request_id: str | None = Field(default=None, description="id of the request, by which the log tells more")
     errors: list[Fault] = []
 
 
@@ -76,10 +77,12 @@ def problem(
         status=status,
         detail=shortened(detail),
         instance=shortened(request.url.path, 200),
+        request_id=request.scope.get("request_id"),
         errors=shown,
     )
     content = body.model_dump(exclude_none=True)
-    return JSONResponse(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+    known = {"x-request-id": body.request_id} if body.request_id else {}
+    return JSONResponse(content, status, headers={**known, **(headers or {})}, media_type=MEDIA_TYPE)
 
 
 def shortened(text: str, limit: int = LONGEST_DETAIL) -> str:

@@ -6,6 +6,7 @@ lines, and another one continues from the archive.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from search.archive.errors import LeaseLostError
 from search.archive.runner_values import Claim, InFlight, TrainingKey, Waiting
 from search.evolution.evolve import Evolution
 from search.evolution.proposal import Proposal
+from search.log_fields import about
 from search.objectives import Frontier, judged, objectives
 from search.observations import Observations, Summary, outcome
 from search.origin import Purpose
@@ -29,6 +31,8 @@ from search.run.request import request_of
 from search.run.resumption import Resumption
 from search.run.retries import Loss, Retries, given_up, told, used_up
 from search.run.sweeping import delete, sweep
+
+log = logging.getLogger(__name__)
 
 
 class JobRun:
@@ -109,14 +113,17 @@ class JobRun:
                 continue
             if evaluation.failure is Failure.STORAGE:
                 raise EnvironmentFault(f"a worker cannot use the store of artifacts: {evaluation.detail}")
-            if self._retries.take(begun, evaluation):
-                del self.in_flight[begun.key]
-            else:
-                self._record(begun, told(begun, evaluation))
+            with about(candidate=begun.number):
+                if self._retries.take(begun, evaluation):
+                    del self.in_flight[begun.key]
+                else:
+                    self._record(begun, told(begun, evaluation))
 
     def _record(self, begun: InFlight, evaluation: Evaluation) -> None:
         evaluation = judged(evaluation, self.plan)
         standing, summary = self._frontier.standing(), None
+        if evaluation.failure is not None:
+            log.info("a training failed: %s: %s", evaluation.failure, evaluation.detail)
         if begun.purpose != Purpose.FINISH:
             metrics = None if evaluation.failure else evaluation.metrics
             genome = Genome.parse(begun.genome)

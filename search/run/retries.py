@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,6 +10,8 @@ from enum import StrEnum
 
 from evaluator.evaluation import Evaluation, Failure
 from search.archive.runner_values import InFlight, TrainingKey
+
+log = logging.getLogger(__name__)
 
 
 class Loss(StrEnum):
@@ -79,6 +82,7 @@ class Retries:
             loss = Loss.TOGETHER
         if loss is None or used_up(begun, loss):
             return False
+        log.warning("attempt %d at a training was lost (%s) and is begun again", begun.attempt, loss)
         self._waiting.append((begun, loss))
         return True
 

@@ -12,6 +12,7 @@ from search.archive.errors import LeaseLostError
 from search.archive.runner_values import Claim
 from search.archive.schema.engine import UNAVAILABLE
 from search.archive.values import TERMINAL, JobState
+from search.log_fields import about
 from search.run.faults import ERRORS, PAUSES, Kind, Pauses, evaluator_needed, kind_of, why_of
 from search.run.job_run import JobRun
 from search.run.leases import Heartbeat, Vigil
@@ -102,14 +103,16 @@ class Runner:
         """
         stop = stop or threading.Event()
         patience = Patience(stop, self._beat)
-        try:
-            self._follow(claim, stop, patience)
-        except LeaseLostError as lost:
-            log.warning("%s no longer holds job %s: %s", self._name, claim.job_id, lost)
-            self._abandon()
-        except Exception as error:
-            self._abandon()
-            self._give_up(claim, error, patience)
+        with about(job=claim.job_id):
+            log.info("the search is taken up, attempt %d", claim.attempt)
+            try:
+                self._follow(claim, stop, patience)
+            except LeaseLostError as lost:
+                log.warning("%s no longer holds job %s: %s", self._name, claim.job_id, lost)
+                self._abandon()
+            except Exception as error:
+                self._abandon()
+                self._give_up(claim, error, patience)
 
     def _follow(self, claim: Claim, stop: threading.Event, patience: Patience) -> None:
         with Heartbeat(self._archive, claim, self._beat) as heartbeat:
