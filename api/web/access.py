@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 
 from api.process.settings import Settings
 from api.web.deps import ArchiveDep, SettingsDep
-from api.web.headers import SAFE
+from api.web.middleware.headers import SAFE
 from api.web.problems import Refused
 from search.archive import Archive
 from search.archive.custody.keys import ApiKey, Scope

@@ -10,10 +10,11 @@ from api.process.settings import Settings
 from api.web.access import describe, require_access
 from api.web.deps import problems, require_known_parameters
 from api.web.feed import Feed
-from api.web.headers import SecurityHeaders
-from api.web.hosts import Hosts
-from api.web.limits import BodyLimit
 from api.web.metrics import Measured, request_durations
+from api.web.middleware.headers import SecurityHeaders
+from api.web.middleware.hosts import Hosts
+from api.web.middleware.limits import BodyLimit
+from api.web.middleware.tracing import Traced
 from api.web.problems import handle
 from api.web.routes import (
     candidates,
@@ -30,7 +31,6 @@ from api.web.routes import (
     runners,
     session,
 )
-from api.web.tracing import Traced
 from api.webhooks import routes as webhooks
 from search.archive import Archive
 from search.archive.points.store import PointStore

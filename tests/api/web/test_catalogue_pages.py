@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs
 
 import star
 from api.costs import head_dim_for
-from api.web.headers import HEADERS
+from api.web.middleware.headers import HEADERS
 from api.web.routes.pages import DASHBOARD, HEAD_MARK
 from genome import CLASSES, Genome, Shape, Space, decode
 from search.plan import Plan

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.web.limits import MAX_BODY
+from api.web.middleware.limits import MAX_BODY
 from tests.api.web.refusal import refused
 from tests.served import Service
 

@@ -10,7 +10,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.web.headers import SAFE
+from api.web.middleware.headers import SAFE
 from search.log_fields import add_log_fields
 
 log = logging.getLogger(__name__)
