@@ -68,6 +68,7 @@ def _candidates(plan: Plan, job_id: str) -> Iterator[dict[str, Any]]:
             "choice": {"reason": "selection"},
             "tokens": 0 if failed else plan.budget.tokens,
             "seeds": 0 if failed else 1,
+            "outcome": number,
             "failure": "diverged" if failed else None,
             "feasible": not failed,
             "frontier": not failed and number % apart == 1,

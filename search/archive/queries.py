@@ -30,6 +30,7 @@ POINT_COLUMNS = (
     "failure",
     "tokens",
     "seeds",
+    "outcome",
 )
 """The columns of `Queries.points` beside the metrics."""
 

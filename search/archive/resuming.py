@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import and_, insert, select, text
+from sqlalchemy import and_, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from search.archive.claims import free, held
@@ -103,9 +103,14 @@ class Resuming(Transactions):
             job.proposed = len(found)
             shown = [_taken_over(session, job, number, one, earlier, at) for number, one in enumerate(found, 1)]
             trainings = [(number, row) for number, one in enumerate(found, 1) for row in one.trainings]
+            first: dict[int, int] = {}
             for number, row in sorted(trainings, key=lambda pair: pair[1].outcome or 0):
                 job.outcomes += 1
                 copy_training(session, job, number, row, at)
+                if row.tokens == found[number - 1].summary.tokens:
+                    first.setdefault(number, job.outcomes)
+            places = [{"job_id": job.id, "number": number, "outcome": place} for number, place in first.items()]
+            session.execute(update(CandidateRecord), places)
             standing = replace(frontier.standing(), entered=frontier.members)
             moved_frontier(session, job, standing)
             write_progress(session, job, standing, at)

@@ -158,13 +158,15 @@ def summarise(
     candidate.seconds += evaluation.seconds
     candidate.finished_at = at
     if summary is not None:
+        if summary.tokens != candidate.tokens:
+            candidate.outcome = job.outcomes
         candidate.state = CandidateState.SUCCEEDED
         candidate.metrics = {**candidate.metrics, **summary.metrics}
         for column, value in objective_columns(job.plan["objectives"], candidate.metrics).items():
             setattr(candidate, column, value)
         candidate.tokens, candidate.seeds, candidate.feasible = summary.tokens, summary.seeds, summary.feasible
     elif candidate.state == CandidateState.RUNNING:
-        candidate.state = CandidateState.FAILED
+        candidate.state, candidate.outcome = CandidateState.FAILED, job.outcomes
         candidate.failure, candidate.detail = evaluation.failure, _stored(evaluation.detail)
 
 

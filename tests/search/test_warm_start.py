@@ -72,6 +72,9 @@ def test_an_earlier_search_is_taken_over_and_costs_nothing(bench: Bench, first: 
     assert {request.candidate for request in bench.twins[-1].requests if request.seed < 1000} == {
         row.number for row in rows[len(before) :]
     }
+    for number, place in enumerate(bench.archive.points(job_id)["outcome"], 1):
+        own = bench.archive.trainings(job_id, number)
+        assert place == min(one.outcome or 0 for one in own if one.purpose is not Purpose.FINISH)
     points = {row.number: objectives(row.metrics, plan) for row in rows}
     assert {row.number for row in rows if row.frontier} == set(Frontier(list(corner(plan).values()), points).members)
     history = bench.archive.history(job_id)

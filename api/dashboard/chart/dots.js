@@ -1,6 +1,7 @@
 // The place, size and colour of every point of the frontier chart.
 
 import { SHAPE } from "./cloud.js";
+import { LATER } from "../job/points.js";
 import { Nearest } from "./nearest.js";
 import { colour } from "./theme.js";
 
@@ -11,12 +12,14 @@ const LOWER = 0.3; // candidates on lower rungs, whose metrics are those of shor
 const DIMMED = 0.12; // of the opacity, outside the selected ranges
 const CROWD = 3000; // more points than this are drawn fainter, so that the frontier still stands out
 
-/** The rows of a job by kind. A running candidate has no dot, nor has one without a value on an axis. */
+const WITHOUT_DOT = new Set(["running", LATER]);
+
+/** The rows of a job by kind. A candidate without an outcome has no dot, nor has one without a value on an axis. */
 export function sortedRows(points, axes) {
   const { frontier, feasible, baseline, state } = points.columns;
   const rows = { lower: [], dominated: [], best: [], baselines: [], failed: [], infeasible: [] };
   for (let row = 0; row < points.size; row += 1) {
-    if (state[row] === "running") continue;
+    if (WITHOUT_DOT.has(state[row])) continue;
     if (state[row] !== "succeeded") rows.failed.push(row);
     else if (!feasible[row]) rows.infeasible.push(row);
     else if (points.value(axes.x, row) === null || points.value(axes.y, row) === null) continue;

@@ -4,6 +4,7 @@ import { sortedRows } from "./dots.js";
 import { el, put } from "../parts/dom.js";
 import { plural, whole } from "../parts/format.js";
 import { extent } from "./frame.js";
+import { LATER } from "../job/points.js";
 import { metric } from "../parts/metrics.js";
 import { barred, errorAt } from "./traces.js";
 
@@ -16,6 +17,7 @@ export function drawKey(place, points, axes) {
   const lower = count((row) => points.onLowerRung(row) && feasible[row] && baseline[row] === null);
   const infeasible = count((row) => state[row] === "succeeded" && !feasible[row]);
   const running = count((row) => state[row] === "running");
+  const later = count((row) => state[row] === LATER);
   const strip = [failed && `${whole(failed)} failed`, cancelled && `${whole(cancelled)} cancelled`]
     .filter(Boolean)
     .join(", ");
@@ -33,6 +35,7 @@ export function drawKey(place, points, axes) {
       strip && mark("failed", `${strip}, below`),
       infeasible > 0 && mark("infeasible", `${whole(infeasible)} over a limit, below`),
       running > 0 && el("li", {}, `${plural(running, "candidate")} under way`),
+      later > 0 && el("li", {}, `${whole(later)} later`),
     ),
   );
 }

@@ -58,13 +58,14 @@ export class Scatter {
     if (turn !== this.turn) return;
     const logs = Scatter.logs(points, axes);
     const rows = sortedRows(points, axes);
-    const hueOf = huesOf(points, axes.colour, logs.colour, rows);
+    const present = points.present === points ? rows : sortedRows(points.present, axes);
+    const hueOf = huesOf(points, axes.colour, logs.colour, present);
     this.shown = { points, axes, logs, rows, hueOf, inside };
     const first = !this.place.classList.contains("js-plotly-plot");
     if (first) this.place.replaceChildren();
     this.place.removeAttribute("aria-busy");
     const marks = traces(points, axes, rows, this.#ringed(points, selected), hueOf);
-    await library.react(this.place, marks, layout(points, axes, logs, rows), CONFIG);
+    await library.react(this.place, marks, layout(points.present, axes, logs, present), CONFIG);
     if (first) this.#listen();
     this.#dots();
   }

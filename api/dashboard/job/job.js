@@ -23,12 +23,16 @@ import { whenSeen } from "./seen.js";
 import { isLive } from "../parts/state.js";
 import { FrontierTable } from "./table.js";
 import { onThemeChange } from "../chart/theme.js";
+import { Past } from "../timeline/past.js";
+import { Timeline } from "../timeline/timeline.js";
 
 const FURTHER = ["promotion", "re-evaluation"];
 const id = decodeURIComponent(location.pathname.split("/")[2]);
 const view = {
   job: null,
-  points: null,
+  points: null, // as they are now
+  shown: null, // as they were at the time of the slider
+  past: null,
   history: null,
   axes: null,
   ranges: readRanges(),
@@ -40,8 +44,9 @@ const scatter = new Scatter(byId("scatter"), byId("cloud"), { select, hover });
 const table = new FrontierTable(byId("table"), select);
 const parallel = new Parallel(byId("parallel"), { select, brush });
 const drawParallel = whenSeen(byId("parallel-card"), () => {
-  parallel.draw(view.points, view.job.plan, view.ranges, view.selected);
+  parallel.draw(view.shown, view.job.plan, view.ranges, view.selected);
 });
+const timeline = new Timeline(byId("timeline"), drawAll);
 const model = modelCard(id);
 const finish = finishCard(id, () => view, read);
 
@@ -91,10 +96,16 @@ function changed(job) {
 }
 
 async function drawAll() {
-  const { points, job, history, axes } = view;
-  if (!points) return;
+  const { job, history, axes } = view;
+  if (!view.points) return;
+  view.past ??= new Past(job.plan.objectives);
+  timeline.draw(view.points.lastOutcome, isLive(job));
+  const { at } = timeline;
+  const points = at === null ? view.points : await view.past.after(view.points, at);
+  if (at !== timeline.at) return;
+  view.shown = points;
   table.draw(points, job, read, view.selected);
-  drawFailures(byId("failures"), points);
+  drawFailures(byId("failures"), view.points);
   drawHypervolume(history);
   drawSelected();
   drawAxes(byId("axes"), axes, points, job.plan.objectives, Scatter.logs(points, axes), drawAll);
@@ -109,7 +120,7 @@ async function drawAll() {
 }
 
 function drawScatter() {
-  const { points, axes, selected, ranges } = view;
+  const { shown: points, axes, selected, ranges } = view;
   return scatter.draw(points, axes, selected, insideOf(points, ranges)).catch(showError);
 }
 
@@ -122,7 +133,7 @@ function drawHypervolume({ done, hypervolume }) {
 
 /** Draw the selected candidate only when it changed, so that a screen reader is not interrupted. */
 function drawSelected() {
-  const { points, selected, pinned, job } = view;
+  const { shown: points, selected, pinned, job } = view;
   const known = [selected, pinned]
     .map((number) => points.row(number))
     .map((row) => [row, ...["state", "frontier", "tokens", "seeds"].map((name) => points.columns[name][row])]);
@@ -145,7 +156,7 @@ function read(genome) {
 function select(number) {
   view.selected = number;
   writeAddress({ selected: number });
-  table.draw(view.points, view.job, read, number);
+  table.draw(view.shown, view.job, read, number);
   drawSelected();
   drawParallel();
   drawScatter();
@@ -155,7 +166,7 @@ function brush(ranges) {
   view.ranges = ranges;
   writeRanges(ranges);
   drawParallel();
-  scatter.dim(insideOf(view.points, ranges));
+  scatter.dim(insideOf(view.shown, ranges));
 }
 
 function pin(number) {
@@ -168,8 +179,8 @@ function hover(number, at) {
   const card = byId("hover");
   card.hidden = number === null;
   if (number === null) return;
-  const row = view.points.row(number);
-  put(card, hoverCard(view.points, row, read(view.points.columns.genome[row]), view.job.plan.objectives));
+  const row = view.shown.row(number);
+  put(card, hoverCard(view.shown, row, read(view.shown.columns.genome[row]), view.job.plan.objectives));
   const stage = card.parentElement.getBoundingClientRect();
   const left = at.clientX - stage.left + 18;
   card.style.left = `${Math.max(0, left + card.offsetWidth > stage.width ? left - card.offsetWidth - 36 : left)}px`;
@@ -178,7 +189,7 @@ function hover(number, at) {
 
 /** Handle keys: arrows step along the frontier, Enter opens a candidate, Escape clears the selection. */
 function onKey(event) {
-  const { points, axes, selected } = view;
+  const { shown: points, axes, selected } = view;
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (event.key === "Enter" && selected !== null) location.assign(`${location.pathname}/candidates/${selected}`);
   if (event.key === "Escape") select(null);

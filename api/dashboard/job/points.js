@@ -5,12 +5,15 @@ import { scaled } from "../parts/format.js";
 /**
  * @typedef {{number: number[], state: string[], frontier: boolean[], feasible: boolean[],
  *   baseline: (string|null)[], variation: string[], genome: string[], failure: (string|null)[],
- *   tokens: number[], seeds: number[],
+ *   tokens: number[], seeds: number[], outcome: (number|null)[],
  *   metrics: Object<string, (number|null)[]>}} Columns
  */
 
 // The origins of genomes that are worth a word beside a candidate's number.
 const NAMED = new Set(["given", "injected", "stack", "alternating stack"]);
+
+/** The state of a candidate that has no outcome yet in a past that is shown. */
+export const LATER = "later";
 
 /** The training tokens of a plan's whole budget. */
 export function wholeBudget({ budget }) {
@@ -29,12 +32,15 @@ export class Points {
    * @param {Columns} columns
    * @param {number} done candidates that had an outcome when they were read
    * @param {number} full training tokens of the whole budget
+   * @param {Map<number, number>} rows by candidate number
    */
-  constructor(columns, done, full) {
+  constructor(columns, done, full, rows = new Map(columns.number.map((number, row) => [number, row]))) {
     this.columns = columns;
     this.done = done;
     this.full = full;
-    this.rows = new Map(columns.number.map((number, row) => [number, row]));
+    this.rows = rows;
+    /** The points of the present, which these show the past of, or these themselves. */
+    this.present = this;
   }
 
   /** The number of candidates. */
@@ -84,6 +90,28 @@ export class Points {
     return found;
   }
 
+  /** The place of the last outcome; 0 before the first one. */
+  get lastOutcome() {
+    return this.columns.outcome.reduce((last, place) => Math.max(last, place ?? 0), 0);
+  }
+
+  /**
+   * The points as they were after so many outcomes. Candidates without an outcome then have the state `later`.
+   * @param {number} outcomes
+   * @param {Set<number>} members rows that were on the frontier then
+   */
+  after(outcomes, members) {
+    const { outcome, state } = this.columns;
+    const past = { state: state.slice(), frontier: new Array(this.size).fill(false) };
+    for (let row = 0; row < this.size; row += 1) {
+      if ((outcome[row] ?? Infinity) > outcomes) past.state[row] = LATER;
+    }
+    for (const row of members) past.frontier[row] = true;
+    const points = new Points({ ...this.columns, ...past }, this.done, this.full, this.rows);
+    points.present = this;
+    return points;
+  }
+
   /** Rows on the frontier. */
   frontier() {
     return this.select((row) => this.columns.frontier[row]);
@@ -103,6 +131,7 @@ export class Points {
     frontier[row] = event.frontier ?? false;
     this.columns.tokens[row] = event.tokens ?? 0;
     this.columns.seeds[row] = event.seeds ?? 0;
+    this.columns.outcome[row] = event.outcome ?? null;
     this.#measure(row, event.metrics);
     return event.number;
   }
@@ -133,9 +162,11 @@ export class Points {
     const { columns } = this;
     const row = columns.number.push(event.number) - 1;
     const { genome, variation, baseline = null } = event;
-    const fresh = { state: "running", frontier: false, feasible: false, failure: null, tokens: 0, seeds: 0 };
-    for (const [name, value] of Object.entries({ ...fresh, genome, variation, baseline })) columns[name].push(value);
-    for (const values of Object.values(columns.metrics)) values.push(null);
+    const fresh = { state: "running", frontier: false, feasible: false, failure: null };
+    const untrained = { tokens: 0, seeds: 0, outcome: null };
+    const values = { ...fresh, ...untrained, genome, variation, baseline };
+    for (const [name, value] of Object.entries(values)) columns[name].push(value);
+    for (const column of Object.values(columns.metrics)) column.push(null);
     this.rows.set(event.number, row);
     this.#measure(row, event.metrics);
     return row;

@@ -39,7 +39,8 @@ export class Parallel {
     const names = axesOf(plan);
     if (this.names?.join() !== names.join()) this.#build(names);
     const rows = drawable(points, names);
-    const axes = names.map((name) => new Axis(name, points.columns.metrics[name] ?? [], rows));
+    const all = points.present === points ? rows : drawable(points.present, names);
+    const axes = names.map((name) => new Axis(name, points.columns.metrics[name] ?? [], all));
     const inside = insideOf(points, ranges);
     this.shown = { points, ranges, axes, selected, kinds: sampled(points, rows, inside) };
     const limits = new Map((plan.constraints ?? []).map(({ metric, at_most: limit }) => [metric, limit]));

@@ -89,6 +89,9 @@ class Points(Sent):
     failure: list[Failure | None]
     tokens: list[int] = Field(description="training tokens behind the metrics; 0 before there are any")
     seeds: list[int] = Field(description="trainings over whose seeds the metrics are means")
+    outcome: list[int | None] = Field(
+        description="place in the order of the job's outcomes of the first training on so many tokens"
+    )
     metrics: Annotated[dict[str, list[float | None]], ByMetric]
 
 

@@ -90,6 +90,7 @@ class CandidateRecord(Record):
     """A candidate and a summary of its trainings. Its parents are columns, so relatives are found by an index.
 
     `objective_n` is its value of the plan's n-th objective, which `metrics` has too, so that an index orders by it.
+    `outcome` is the place in the order of outcomes of the first training on as many tokens as its metrics are from.
     """
 
     __tablename__ = "candidates"
@@ -122,6 +123,7 @@ class CandidateRecord(Record):
     inherited: Mapped[dict[str, Any] | None]
     tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     seeds: Mapped[int] = mapped_column(default=0, server_default="0")
+    outcome: Mapped[int | None]
     failure: Mapped[str | None] = mapped_column(String(32))
     detail: Mapped[str] = mapped_column(default="")
     feasible: Mapped[bool] = mapped_column(default=False)

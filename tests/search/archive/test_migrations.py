@@ -71,7 +71,8 @@ def test_a_search_of_the_first_version_keeps_algorithm_and_order(archive: Archiv
         trainings = [one for number in range(1, 8) for one in archive.trainings(job.id, number)]
         curves = [replace(one, created_at=job.created_at) for one in trainings]  # its candidate began a moment before
         reads = (archive.past, archive.past_trainings, archive.in_flight, archive.history)
-        return [job.outcomes, job.tokens, job.done, *curves, *(read(job.id) for read in reads)]
+        places = archive.points(job.id)["outcome"]
+        return [job.outcomes, job.tokens, job.done, places, *curves, *(read(job.id) for read in reads)]
 
     before = known()
     engine = sa.create_engine(database_url(url))
