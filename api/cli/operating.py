@@ -86,8 +86,8 @@ def doctor(database: Database = None, artifacts: Artifacts = None, as_json: AsJs
     """Examine database, artifacts, disk, compiler, GPU and Ray; the status is 1 if a search could not run."""
     from api.process.checkup import Health, examined
 
-    findings = []
-    for one in examined(settings_of(database_url=database, artifacts=artifacts)):
+    findings, given = [], {"database_url": database, "artifacts": artifacts}
+    for one in examined(settings_of(**given), [name for name, value in given.items() if value is not None]):
         findings.append(one)
         if not as_json:
             typer.echo(f"{one.health:<8} {one.part:<10} {one.found}")

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from api.process.settings import Settings
+from api.process.sources import origins
 
 PACKAGES = ("star-synthesis", "torch", "triton", "ray", "pymoo", "sqlalchemy", "fastapi")
 FREE_BYTES = 2**30
 """Space on a disk below which a search may soon be unable to write."""
 
-RAY_ADDRESSES = ("STAR_RAY_ADDRESS", "RAY_ADDRESS")
 CONNECT_SECONDS = 3.0
 
 
@@ -41,8 +40,14 @@ class Finding:
     advice: str = ""
 
 
-def examined(settings: Settings) -> Iterator[Finding]:
-    """Examine every part, and yield a finding as soon as it is there. A check that raises is a failure of its part."""
+def examined(settings: Settings, options: Collection[str] = ()) -> Iterator[Finding]:
+    """Examine every part, and yield a finding as soon as it is there. A check that raises is a failure of its part.
+
+    Args:
+        options: names of the settings that an option of the command line gave.
+    """
+    given = (f"{name} from {origin}" for name, origin in sorted(origins(Settings, options).items()))
+    yield Finding("settings", Health.OK, ", ".join(given) or "all at their defaults")
     for part, check in CHECKS.items():
         try:
             health, found, advice = check(settings)
@@ -134,10 +139,7 @@ def _gpu(settings: Settings) -> Result:
 def _kernels(settings: Settings) -> Result:
     import torch
 
-    mode = os.environ.get("STAR_KERNELS") or "auto"
-    if mode not in ("auto", "torch", "triton"):
-        return Health.FAILURE, f"STAR_KERNELS is {mode!r}", "legal: auto, torch, triton"
-    installed = importlib.util.find_spec("triton") is not None
+    mode, installed = settings.kernels, importlib.util.find_spec("triton") is not None
     if not torch.cuda.is_available():
         return Health.OK, f"mode {mode}; Triton's are for a GPU", ""
     if not installed:
@@ -156,10 +158,9 @@ def _capabilities() -> Iterator[tuple[int, tuple[int, int]]]:
 
 
 def _ray(settings: Settings) -> Result:
-    name = next((name for name in RAY_ADDRESSES if os.environ.get(name)), None)
-    if name is None:
+    if settings.ray_address is None:
         return Health.OK, f"a runner starts its own on this machine, with {settings.workers} workers", ""
-    address = os.environ[name].removeprefix("ray://")
+    name, address = "STAR_RAY_ADDRESS", settings.ray_address.removeprefix("ray://")
     host, _, port = address.rpartition(":")
     if not port.isdecimal():
         return Health.WARNING, f"{name} is {address!r}, which only Ray can find", ""

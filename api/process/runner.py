@@ -45,6 +45,7 @@ def run(settings: Settings, supervised: bool) -> None:
         SchemaError: the database has a schema of a later version.
     """
     start_logging(settings.log, "runner")
+    os.environ.update(settings.exported())  # of this process and of the workers on this machine
     stop = threading.Event()
     _stop_on_signals(stop)
     if supervised:

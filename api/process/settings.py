@@ -1,4 +1,4 @@
-"""The settings of the service, read from `STAR_*` variables or an `.env` file."""
+"""The settings of the service, read from `STAR_*` variables, an `.env` file or a TOML file, in this order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from api.process.sources import ConfigFile
 
 HostName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+)$", max_length=253)]
 """A name or an address without a port, or `*`."""
@@ -60,9 +62,28 @@ class Settings(BaseSettings):
     max_parameters: float = Field(default=5e9, gt=0, description="parameters of a candidate, by estimate, at most")
     max_flops: float = Field(default=1e22, gt=0, description="operations of a search, by estimate, at most")
     workers: int = Field(default=2, ge=1, le=4096, description="candidates evaluated at once")
+    ray_address: str | None = Field(default=None, description="address of a Ray cluster; a runner starts one without")
+    kernels: Literal["auto", "torch", "triton"] = Field(default="auto", description="which forms of operators run")
     lease_seconds: float = Field(
         default=15.0,
         ge=1,
         le=3600,
         description="seconds without a heartbeat after which a job is taken over",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the one that wins first."""
+        return init_settings, env_settings, dotenv_settings, ConfigFile(settings_cls)
+
+    def exported(self) -> dict[str, str]:
+        """Return the settings that other packages read from the environment of a process."""
+        found = {"STAR_KERNELS": self.kernels, "STAR_RAY_ADDRESS": self.ray_address}
+        return {name: value for name, value in found.items() if value}

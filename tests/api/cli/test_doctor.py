@@ -71,19 +71,18 @@ def test_a_ray_cluster_that_is_gone(sound: list[str], monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "part", "health"),
+    ("variable", "value", "part"),
     [
-        ("STAR_KERNELS", "fast", "kernels", "failure"),
-        ("STAR_HOST", "0.0.0.0", "lock", "warning"),
-        ("STAR_CORPORA", '["/nowhere"]', "corpora", "warning"),
-        ("RAY_ADDRESS", "auto", "Ray", "warning"),
+        ("STAR_HOST", "0.0.0.0", "lock"),
+        ("STAR_CORPORA", '["/nowhere"]', "corpora"),
+        ("STAR_RAY_ADDRESS", "auto", "Ray"),
     ],
 )
-def test_a_setting_that_is_wrong(
-    sound: list[str], monkeypatch: pytest.MonkeyPatch, variable: str, value: str, part: str, health: str
+def test_a_setting_that_may_be_wrong(
+    sound: list[str], monkeypatch: pytest.MonkeyPatch, variable: str, value: str, part: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    assert found(sound, status=1 if health == "failure" else 0)[part]["health"] == health
+    assert found(sound)[part]["health"] == "warning"
 
 
 def test_the_version_is_the_one_that_is_installed() -> None:
