@@ -74,7 +74,7 @@ function draw(job, candidate) {
   put(byId("purposes"), purposes(candidate.trainings));
   put(byId("cost"), costBars(candidate.cost, candidate.blueprint));
   const read = (genome) => readGenome(genome, job.space.classes);
-  const tie = { jobId: id, own: read(candidate.genome), read };
+  const tie = { jobId: id, number, own: read(candidate.genome), read };
   const parents = candidate.parent_candidates;
   put(byId("parents"), family(parents, parents.length, "None: this candidate was not made from others.", tie));
   put(byId("children"), family(candidate.children, candidate.children_total, "None yet.", tie));
@@ -159,6 +159,17 @@ function onEvent(_, data) {
   if (data.number === number || data.purpose === "honest finish") reload();
 }
 
+function drawCompare() {
+  byId("compare").action = `/jobs/${encodeURIComponent(id)}/compare`;
+  put(
+    byId("compare"),
+    el("input", { type: "hidden", name: "a", value: number }),
+    el("label", {}, "Compare with candidate", el("input", { type: "number", name: "b", min: 1, required: true })),
+    el("button", { type: "submit" }, "Compare"),
+  );
+}
+
+drawCompare();
 load().then((last) => {
   if (drawn.live) follow(`${jobPath(id)}/events`, last, onEvent, resume);
 });

@@ -1,6 +1,6 @@
 // The parents and the children of a candidate, with the LIVs that differ from it in colour.
 
-import { candidatePage } from "../parts/api.js";
+import { candidatePage, comparePage } from "../parts/api.js";
 import { sameLiv } from "../genome/blueprint.js";
 import { el } from "../parts/dom.js";
 import { plural } from "../parts/format.js";
@@ -12,7 +12,7 @@ import { drawGenome } from "../genome/genome.js";
  * @param {number} total number of all relatives, of which some may be left out
  * @param {string} none text for an empty list
  */
-export function family(relatives, total, none, { jobId, own, read }) {
+export function family(relatives, total, none, { jobId, number, own, read }) {
   if (relatives.length === 0) return el("p", { class: "small" }, none);
   const shown = relatives.map((relative) => {
     const livs = read(relative.genome);
@@ -26,6 +26,7 @@ export function family(relatives, total, none, { jobId, own, read }) {
         { class: "small" },
         changed ? `${plural(changed, "LIV")} differ${changed === 1 ? "s" : ""}` : "the same LIVs",
       ),
+      el("a", { class: "small", href: comparePage(jobId, relative.number, number) }, "Compare"),
       el("div", { class: "scroll" }, drawGenome(livs, "card", own)),
     );
   });

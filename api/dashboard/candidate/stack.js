@@ -10,18 +10,19 @@ const [WIDTH, HEIGHT] = [1000, 30];
  * A stacked bar for each kind of cost.
  * @param {{livs: Object[]}} cost `star.cost` as JSON
  * @param {import("../genome/blueprint.js").Liv[]} livs
+ * @param {Object} [against] the cost of another candidate, whose bars have the same scale
  */
-export function costBars(cost, livs) {
+export function costBars(cost, livs, against = {}) {
   return el(
     "div",
     { class: "stacks" },
     predicted()
       .filter((name) => cost[name] > 0)
-      .map((kind) => bar(kind, cost, livs)),
+      .map((kind) => bar(kind, cost, livs, Math.max(cost[kind], against[kind] ?? 0))),
   );
 }
 
-function bar(kind, cost, livs) {
+function bar(kind, cost, livs, widest) {
   const { label, write } = metric(kind);
   const total = cost[kind];
   const parts = cost.livs.map((liv, n) => [livs[n], liv[kind]]);
@@ -29,7 +30,7 @@ function bar(kind, cost, livs) {
   let at = 0;
   const drawn = [...parts, [null, Math.max(0, rest)]].map(([liv, value]) => {
     const left = at;
-    at += (value / total) * WIDTH;
+    at += (value / widest) * WIDTH;
     return value > 0 && part(liv, left, at - left, `${write(value)}, ${percent(value / total)}`);
   });
   const attributes = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" };

@@ -1,7 +1,7 @@
 // The page of all candidates of a search. The server sorts, filters and pages; the page's address says by what.
 
-import { get, jobPath } from "../parts/api.js";
-import { readAddress } from "../parts/address.js";
+import { comparePage, get, jobPath } from "../parts/api.js";
+import { readAddress, writeAddress } from "../parts/address.js";
 import { readGenome } from "../genome/blueprint.js";
 import { byId, el, put, showError } from "../parts/dom.js";
 import { follow, paced } from "../parts/events.js";
@@ -13,7 +13,7 @@ import { isLive } from "../parts/state.js";
 const PAGE = 50;
 const ASKED = ["sort", "state", "failure", "contains", "frontier", "page_token"]; // parameters of the API and the page
 const id = decodeURIComponent(location.pathname.split("/")[2]);
-const view = { job: null, failures: [] };
+const view = { job: null, failures: [], shown: null };
 
 const reload = paced(load);
 
@@ -25,8 +25,8 @@ async function load() {
     last = view.job.last_event;
     drawHead(view.job);
     const asked = Object.entries(readAddress()).filter(([name]) => ASKED.includes(name));
-    const answer = await get(`${jobPath(id)}/candidates?${new URLSearchParams([["page_size", PAGE], ...asked])}`);
-    draw(answer);
+    view.shown = await get(`${jobPath(id)}/candidates?${new URLSearchParams([["page_size", PAGE], ...asked])}`);
+    draw(view.shown);
     showError(null);
   } catch (problem) {
     showError(problem);
@@ -49,20 +49,41 @@ function drawHead(job) {
 }
 
 function draw({ candidates, next_page_token: next }) {
-  const { sort = "number", page_token: token, ...sought } = readAddress();
+  const { sort = "number", page_token: token, chosen: _, ...sought } = readAddress();
+  const chosen = chosenNumbers();
   put(byId("said"), orderInWords(sort));
   if (candidates.length === 0) {
     const filtered = Object.keys(sought).length > 0;
     put(byId("table"), el("p", { class: "small" }, filtered ? "No candidate passes the filters." : "No candidate yet."));
   } else {
     const read = (genome) => readGenome(genome, view.job.space.classes);
-    drawTable(byId("table"), candidates, { job: view.job, read, sort, order: (by) => go({ sort: by }) });
+    drawTable(byId("table"), candidates, { job: view.job, read, sort, order: (by) => go({ sort: by }), chosen, choose });
   }
   put(
     byId("pages"),
     token && el("a", { class: "button", href: addressWith({}) }, "First page"),
     next && el("a", { class: "button", href: addressWith({ page_token: next }) }, "Next page"),
   );
+  drawChosen(chosen);
+}
+
+function chosenNumbers() {
+  return (readAddress().chosen ?? "").split("-").filter(Boolean).map(Number);
+}
+
+/** Choose a candidate to compare, or not; of more than two the latest are kept. */
+function choose(number, on) {
+  const others = chosenNumbers().filter((other) => other !== number);
+  const chosen = on ? [...others, number].slice(-2) : others;
+  writeAddress({ chosen: chosen.length ? chosen.join("-") : null });
+  draw(view.shown);
+}
+
+function drawChosen(chosen) {
+  const [a, b] = chosen;
+  const link = () => el("a", { class: "button primary", href: comparePage(id, a, b) }, `Compare ${a} and ${b}`);
+  const text = chosen.length ? `Candidate ${a} is chosen; choose another one to compare it with.` : "";
+  put(byId("chosen"), b ? link() : text);
 }
 
 /** The address of this page with some parameters changed; an empty one is left out. Any change begins at page one. */

@@ -14,9 +14,10 @@ const LABELS = { number: "Candidate", finished_at: "Finished" };
  * Draw candidates as a table.
  * @param {HTMLElement} place
  * @param {Object[]} candidates
- * @param {{job: Object, read: (genome: string) => Object[], sort: string, order: (sort: string) => void}} context
+ * @param {{job: Object, read: (genome: string) => Object[], sort: string, order: (sort: string) => void,
+ *   chosen: number[], choose: (number: number, on: boolean) => void}} context
  */
-export function drawTable(place, candidates, { job, read, sort, order }) {
+export function drawTable(place, candidates, { job, read, sort, order, chosen, choose }) {
   const { objectives } = job.plan;
   const names = offered([...new Set(candidates.flatMap(({ metrics }) => Object.keys(metrics)))], objectives);
   const full = wholeBudget(job.plan);
@@ -30,6 +31,7 @@ export function drawTable(place, candidates, { job, read, sort, order }) {
     el(
       "tr",
       { "data-number": one.number },
+      el("td", {}, tick(one.number, chosen, choose)),
       el(
         "th",
         { scope: "row" },
@@ -42,6 +44,7 @@ export function drawTable(place, candidates, { job, read, sort, order }) {
       el("td", {}, ago(one.finished_at)),
     );
   const heads = [
+    el("th", { scope: "col" }, el("span", { class: "hidden-text" }, "Compare")),
     head("number"),
     ["Genome", "Standing"].map((label) => el("th", { scope: "col" }, label)),
     names.map(head),
@@ -66,6 +69,13 @@ export function orderInWords(sort) {
 
 function direction(sort, name) {
   return { [name]: "ascending", [`-${name}`]: "descending" }[sort] ?? "none";
+}
+
+function tick(number, chosen, choose) {
+  const label = `Compare candidate ${number}`;
+  const change = ({ target }) => choose(number, target.checked);
+  const checked = chosen.includes(number);
+  return el("input", { type: "checkbox", "aria-label": label, "data-focus": `tick-${number}`, checked, on: { change } });
 }
 
 function sorter(name, label, sort, order) {

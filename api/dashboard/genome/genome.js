@@ -18,7 +18,8 @@ const AROUND = 120; // pixels of a page beside a full drawing
  * @returns {SVGElement}
  */
 export function drawGenome(livs, size = "inline", against = null) {
-  const sizes = { ...sizesFor(size, livs.length), longest: longestSpan(livs) };
+  const count = Math.max(livs.length, against?.length ?? 0); // two that are compared have blocks of one size
+  const sizes = { ...sizesFor(size, count), longest: longestSpan(livs) };
   const above = room(livs, "weights_from", sizes);
   const below = room(livs, "features_from", sizes);
   const width = Math.max(1, livs.length * (sizes.width + sizes.gap) - sizes.gap) + 2;

@@ -38,6 +38,11 @@ export function candidatePage(id, number) {
   return `/jobs/${encodeURIComponent(id)}/candidates/${number}`;
 }
 
+/** The path of the page that compares two candidates. */
+export function comparePage(id, a, b) {
+  return `/jobs/${encodeURIComponent(id)}/compare?a=${a}&b=${b}`;
+}
+
 /** A random idempotency key. */
 export function freshKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -62,6 +62,11 @@ async def candidate_page(job_id: JobId, number: Number, request: Request) -> Res
     return _page("candidate", request)
 
 
+@router.get("/jobs/{job_id}/compare")
+async def compare_page(job_id: JobId, request: Request) -> Response:
+    return _page("compare", request)
+
+
 @router.get("/static/plotly.min.js")
 async def plotly(request: Request) -> Response:
     return await _charts().get_response("plotly.min.js", request.scope)

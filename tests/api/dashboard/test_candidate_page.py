@@ -89,7 +89,7 @@ def test_parents_are_drawn_with_what_changed_and_children_are_listed(page: Page,
     parent = page.locator("#parents [data-relative='3']")
     expect(parent.locator(".same")).to_have_count(3)
     expect(parent.locator(".block:not(.same)")).to_have_count(1)
-    parent.get_by_role("link").click()
+    parent.get_by_role("link", name="Candidate 3").click()
     expect(page.locator("#children [data-relative='6']")).to_be_visible()
 
 

@@ -9,7 +9,14 @@ from tests.api.dashboard.hand import Hand
 from tests.served import Service
 
 MARKUP = "<img src=x onerror=\"window.hurt=1\"><a href='javascript:1'>x</a>"
-PAGES = ("/", "/#new", "/jobs/{job}?selected=2", "/jobs/{job}/candidates", "/jobs/{job}/candidates/2")
+PAGES = (
+    "/",
+    "/#new",
+    "/jobs/{job}?selected=2",
+    "/jobs/{job}/candidates",
+    "/jobs/{job}/candidates/2",
+    "/jobs/{job}/compare?a=3&b=6",
+)
 
 
 def test_markup_in_names_is_text(page: Page, site: Service) -> None:
@@ -22,6 +29,7 @@ def test_markup_in_names_is_text(page: Page, site: Service) -> None:
         f"/jobs/{hand.id}/candidates",
         f"/jobs/{hand.id}/candidates/1",
         f"/jobs/{hand.id}/candidates/{number}",
+        f"/jobs/{hand.id}/compare?a=1&b={number}",
     ):
         page.goto(path)
         expect(page.get_by_text("<img src=x").first).to_be_visible()
