@@ -24,8 +24,8 @@ from zlib import crc32
 import numpy as np
 from engine_report import written
 from numpy.random import PCG64, Generator
-from oracle import oracle
-from simulation import planned
+from replaying.oracle import oracle
+from replaying.simulation import planned
 
 from evaluator.evaluation import Evaluation, Request
 from genome import Genome, Space

@@ -19,9 +19,9 @@ from typing import Any
 import moocore
 import numpy as np
 from numpy.typing import NDArray
-from oracle import FULL, PLAN, oracle
 from pyarrow import parquet
-from simulation import SHORT, half_interval, planned, simulated
+from replaying.oracle import FULL, PLAN, oracle
+from replaying.simulation import SHORT, half_interval, planned, simulated
 from trainings import RESULT, trained
 
 from search.costs import costs_of

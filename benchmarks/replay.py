@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import attainment as attained
 import moocore
 import numpy as np
 import selection
 from numpy.typing import NDArray
-from oracle import FULL, PLAN, fingerprint, oracle
-from replay_report import plotted, written
-from simulation import SHORT, half_interval, planned, simulated
+from replaying import attainment as attained
+from replaying.oracle import FULL, PLAN, fingerprint, oracle
+from replaying.report import plotted, written
+from replaying.simulation import SHORT, half_interval, planned, simulated
 
 from evaluator.metrics import PARAMETERS
 

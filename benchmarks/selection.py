@@ -20,7 +20,7 @@ import moocore
 import numpy as np
 from numpy.random import Generator
 from pymoo.core.population import Population
-from simulation import half_interval, planned, simulated
+from replaying.simulation import half_interval, planned, simulated
 
 from genome import Genome, Space, mutate, sample
 from search.algorithms import ALGORITHMS

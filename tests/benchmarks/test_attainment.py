@@ -1,8 +1,8 @@
 """The median attainment curve is what half of the searches reach."""
 
-import attainment
 import numpy as np
 import pytest
+from replaying import attainment
 
 GOOD = np.array([[1.0, 3.0], [4.0, 1.0]])
 FAIR = np.array([[2.0, 4.0], [4.0, 2.0]])

@@ -41,7 +41,7 @@ FULL = 80 * 16 * 64
 LOGARITHMIC = np.array([name in STATIC for name in PLAN.objectives])
 """Which objectives are costs, which count by ratio."""
 
-TRAININGS = Path(__file__).parent / "data" / "trainings.parquet"
+TRAININGS = Path(__file__).parents[1] / "data" / "trainings.parquet"
 
 
 class Oracle:

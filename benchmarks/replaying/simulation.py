@@ -12,7 +12,7 @@ import moocore
 import numpy as np
 from numpy.random import PCG64, Generator
 from numpy.typing import NDArray
-from oracle import FULL, PLAN, oracle
+from replaying.oracle import FULL, PLAN, oracle
 from scipy.stats import t as student
 from trainings import BUDGET
 
