@@ -21,11 +21,14 @@ DRAINED = 16 * MAX_BODY
 
 TOO_LARGE = f"the body is larger than the {MAX_BODY} bytes that this service reads"
 
+TWO_LENGTHS = "the request has both Content-Length and Transfer-Encoding; send one of them"
+
 
 class BodyLimit:
     """An ASGI middleware that answers 413 to a body that is larger than `MAX_BODY` bytes, announced or counted.
 
-    It answers 408 to a body that has not arrived completely in time.
+    It answers 408 to a body that has not arrived completely in time, and 400 to a body with both a length and chunks: a
+    proxy that goes by the other one would take the rest of the body for the next client's request (RFC 9112, 6.1).
 
     Args:
         seconds: time for the body, from the moment at which the application begins to read it.
@@ -39,8 +42,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            await problem(Request(scope), 400, TWO_LENGTHS, headers={"Connection": "close"})(scope, receive, send)
+            return
         body = _Body(receive, self.seconds)
-        announced = Headers(scope=scope).get("content-length", "0")
+        announced = headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > MAX_BODY:
             with suppress(HTTPException):  # it is refused in any case
                 await body.drain()

@@ -86,6 +86,18 @@ def test_half_a_request_after_a_whole_one_is_not_held_either(hurried: Service) -
         assert b"HTTP/1.1 408" in told(connection)
 
 
+def test_a_body_with_a_length_and_chunks_cannot_hide_another_request(service: Service) -> None:
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 45\r\n"
+    with connected(service.url) as connection:
+        connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + WHOLE)
+
+        answer = told(connection)
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"send one of them" in answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_a_connection_made_in_advance_ends_without_an_answer(hurried: Service) -> None:
     with connected(hurried.url) as connection:
         assert told(connection) == b""
