@@ -34,6 +34,9 @@ AWAY_SECONDS = 2.0
 """Seconds between two attempts to reach a database that does not answer."""
 
 BATCH = 200
+CATCHING_UP = 2
+"""Streams that read what they have missed at a time, so that other requests find a free thread."""
+
 MOST_WAITING = 1000
 """Events that wait for a slow reader of a stream; when there are more, it reads them from the archive again."""
 
@@ -115,6 +118,7 @@ class Feed:
         self._readers: set[Reader] = set()
         self._polling: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._turn = asyncio.Semaphore(CATCHING_UP)
 
     async def follow(self, job_id: str | None, after: int) -> AsyncIterator[Told]:
         """Yield the events after a number as they appear and, when the job has ended, one of kind `end`.
@@ -149,8 +153,9 @@ class Feed:
         The state is read before the events, so that the events of a job that has ended are complete.
         """
         reader.behind = False
-        ended = reader.job_id is not None and await run_in_threadpool(self._ended, reader.job_id)
-        found = await run_in_threadpool(self._archive.events, reader.job_id, after, BATCH)
+        async with self._turn:
+            ended = reader.job_id is not None and await run_in_threadpool(self._ended, reader.job_id)
+            found = await run_in_threadpool(self._archive.events, reader.job_id, after, BATCH)
         reader.behind |= len(found) == BATCH
         return ended, [Told.of(event) for event in found]
 

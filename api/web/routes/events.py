@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+from anyio import BrokenResourceError
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -39,6 +40,8 @@ async def _one_of_few(request: Request, settings: SettingsDep) -> AsyncIterator[
     feed.streams += 1
     try:
         yield feed
+    except* BrokenResourceError:  # FastAPI was about to write to a reader who has left
+        pass
     finally:
         feed.streams -= 1
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from api.web.feed import Feed, Told
 from search.archive import Archive
-from search.archive.values import Action, JobState
+from search.archive.values import Action, Event, EventKind, JobState
 from tests.api.dashboard.hand import Hand
+from tests.api.process.test_connections import connected
 from tests.api.web.refusal import refused
 from tests.api.web.test_events_stream import events
 from tests.own_loop import completed
@@ -57,6 +62,63 @@ def test_idle_streams_share_one_poller_and_all_hear_what_happens(start_service: 
         for stream in streams:
             assert [one.kind for one in events(stream.iter_lines())] == ["job", "end"]
         assert asked.count(job["id"]) == len(streams)
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the history of every search have no end."""
+
+    def events(self: Archive, job_id: str | None = None, after: int = 0, limit: int = 1) -> list[Event]:
+        at, data = datetime.now(UTC), {"text": "x" * 10_000}
+        return [Event(after + n, job_id, EventKind.TRAINING, data, at) for n in range(1, limit + 1)] if job_id else []
+
+    monkeypatch.setattr(Archive, "events", events)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("endless")
+def test_a_reader_who_leaves_in_the_middle_of_the_history_is_no_error(
+    start_service: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    with start_service() as service:
+        job = service.client.post("/v1/jobs", json={}).json()["id"]
+        for _ in range(3):
+            with connected(service.url) as connection:
+                connection.sendall(f"GET /v1/jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                assert connection.recv(12) == b"HTTP/1.1 200"
+                time.sleep(1.0)  # until nothing more fits into the buffers
+        eventually(lambda: _streams(service) == 0)
+
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.slow
+def test_many_readers_of_the_history_leave_threads_for_other_requests(
+    start_service: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, read = threading.Event(), Archive.events
+
+    def slow(self: Archive, job_id: str | None = None, *args: Any, **options: Any) -> Any:
+        if job_id:
+            over.wait(60)
+        return read(self, job_id, *args, **options)
+
+    monkeypatch.setattr(Archive, "events", slow)
+    with start_service() as service, ExitStack() as held:
+        job = service.client.post("/v1/jobs", json={}).json()["id"]
+        for _ in range(60):  # more than there are threads
+            connection = held.enter_context(connected(service.url))
+            connection.sendall(f"GET /v1/jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        eventually(lambda: _streams(service) == 60)
+        try:
+            assert service.client.get("/healthz", timeout=10).status_code == 200
+        finally:
+            over.set()
+
+
+def _streams(service: Service) -> int:
+    feed: Feed = service.server.config.app.state.feed  # type: ignore[union-attr]
+    return feed.streams
 
 
 @pytest.mark.slow
