@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 import schemathesis
 import schemathesis.specs.openapi.object_authorization
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.process.settings import Settings
@@ -37,6 +37,27 @@ schema = schemathesis.openapi.from_dict(DOCUMENT).exclude(path_regex=EVENT_STREA
 def test_answers_are_as_documented(case: schemathesis.Case[Any], service: Service) -> None:
     # No schema says which head sizes divide which widths, so some of what it allows is refused, as documented.
     case.call_and_validate(base_url=service.url, excluded_checks=[positive_data_acceptance])
+
+
+def test_flows_of_requests_are_answered_as_documented(service: Service) -> None:
+    """Later requests of a flow use what earlier ones were answered, such as the id of a search."""
+    statuses: set[tuple[str, int]] = set()
+
+    class Flow(schema.as_state_machine()):  # type: ignore[misc]  # a class made of the document
+        def get_call_kwargs(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
+            return {"base_url": service.url}
+
+        def validate_response(self, response: Any, case: schemathesis.Case[Any], *_: Any, **__: Any) -> None:
+            statuses.add((case.operation.label, response.status_code))
+            case.validate_response(response, excluded_checks=[positive_data_acceptance])
+
+    kept = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    Flow.run(
+        settings=settings(
+            max_examples=15, stateful_step_count=12, deadline=None, derandomize=True, suppress_health_check=kept
+        )
+    )
+    assert ("GET /v1/jobs/{job_id}/points", 200) in statuses, "a flow goes on with the id of a search"
 
 
 def test_the_document_names_every_route_and_its_problems() -> None:
