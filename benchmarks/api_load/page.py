@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tables import table
 
 WANTED = {"frontier": 50, "page of 50 candidates": 20, "submission": 30}
 """Milliseconds that an answer may take, at the 95th percentile."""
@@ -49,11 +50,11 @@ def written(found: dict[str, Any]) -> str:
         **{key: value for key, value in found.items() if key != "databases"},
         rounds=rounds,
         kinds="both" if len(databases) > 1 else next(iter(databases)),
-        requests=_table(["request", "database", "one client", "8 clients", "wanted"], _requests(databases)),
-        points=_table(
+        requests=table(["request", "database", "one client", "8 clients", "wanted"], _requests(databases)),
+        points=table(
             ["database", "encoding", "first", "unchanged", "known", "one more result", "MB"], _points(databases)
         ),
-        record=_table(["database", "none leaves", "one leaves", "four leave"], _record(databases)),
+        record=table(["database", "none leaves", "one leaves", "four leave"], _record(databases)),
     )
 
 
@@ -89,8 +90,3 @@ def _record(databases: dict[str, Any]) -> list[list[str]]:
 
 def _both(one: dict[str, float]) -> str:
     return f"{one['p50']:.1f} / {one['p95']:.1f}"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
