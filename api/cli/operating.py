@@ -30,6 +30,7 @@ def create(
     scope: Annotated[Scope, typer.Option(help="What it permits; each includes those before it.")] = Scope.SUBMIT,
     days: Annotated[float | None, typer.Option(min=0, help="Days until it expires; never without.")] = None,
     jobs: Annotated[int | None, typer.Option(min=0, help="Searches that may be unfinished at once.")] = None,
+    rate: Annotated[int | None, typer.Option(min=1, help="Requests a minute, instead of STAR_RATE.")] = None,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
@@ -38,7 +39,7 @@ def create(
         fail("NAME must be 1 to 200 printable characters")
     with errors_in_one_line():
         archive = _archive(database)
-        key, text = archive.create_key(name, scope, seconds=days and days * DAY, jobs=jobs)
+        key, text = archive.create_key(name, scope, seconds=days and days * DAY, jobs=jobs, rate=rate)
     if as_json:
         show_json({**_shown(key), "key": text})
         return
@@ -58,7 +59,7 @@ def list_(database: Database = None, as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
         return
-    columns = ("id", "name", "scope", "jobs", "created_at", "expires_at", "used_at", "revoked_at")
+    columns = ("id", "name", "scope", "jobs", "rate", "created_at", "expires_at", "used_at", "revoked_at")
     rows = [[_written(one[name]) for name in columns] for one in found]
     show_table("Keys", [name.removesuffix("_at") for name in columns], rows)
 
@@ -110,7 +111,7 @@ def _archive(database: str | None) -> Archive:
 def _shown(key: ApiKey) -> dict[str, Any]:
     times = {name: getattr(key, name) for name in ("created_at", "expires_at", "used_at", "revoked_at")}
     written = {name: value and value.isoformat(timespec="seconds") for name, value in times.items()}
-    return {"id": key.id, "name": key.name, "scope": key.scope, "jobs": key.jobs, **written}
+    return {"id": key.id, "name": key.name, "scope": key.scope, "jobs": key.jobs, "rate": key.rate, **written}
 
 
 def _written(value: object) -> str:

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     request_seconds: float = Field(
         default=15.0, gt=0, le=3600, description="seconds that a client has for the head of a request, and for its body"
     )
+    rate: int = Field(
+        default=6000, ge=0, le=10_000_000, description="requests a minute of a key or an address; 0 for any number"
+    )
     streams: int = Field(default=256, ge=0, le=100_000, description="event streams that may be open at once")
     webhook_hosts: list[HostName] = Field(
         default=[], description="receivers of webhooks that may be internal or without TLS, by name, as JSON"

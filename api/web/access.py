@@ -15,6 +15,7 @@ from api.process.settings import Settings
 from api.web.deps import ArchiveDep, SettingsDep
 from api.web.middleware.headers import SAFE
 from api.web.problems import Refused
+from api.web.rates import require_rate
 from search.archive import Archive
 from search.archive.custody.keys import ApiKey, Scope
 from search.archive.values import Job
@@ -35,12 +36,14 @@ def require_access(request: Request, archive: ArchiveDep, settings: SettingsDep)
     """Let a request pass, and keep its key, or None on an open service, as `request.state.key`.
 
     Raises:
-        Refused: 401 without a valid key, 403 if the scope of the key does not permit the method.
+        Refused: 429 if its client sent too many, 401 without a valid key, 403 if the scope of the key does not permit
+            the method.
     """
     header = request.headers.get("authorization", "")
     text = header[len(BEARER) :] if header.lower().startswith(BEARER) else request.cookies.get(COOKIE)
     key = archive.key_of(text) if text else None
     request.state.key = key
+    require_rate(request, key)
     if key is None:
         if is_open(archive, settings):
             return

@@ -16,6 +16,7 @@ from api.web.middleware.hosts import Hosts
 from api.web.middleware.limits import BodyLimit
 from api.web.middleware.tracing import Traced
 from api.web.problems import handle
+from api.web.rates import Rates
 from api.web.routes import (
     candidates,
     catalogue,
@@ -59,6 +60,7 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.feed = Feed(archive)
     app.state.points = PointStore(archive)
+    app.state.rates = Rates()
     app.state.durations = request_durations()
     app.add_middleware(BodyLimit, seconds=settings.request_seconds)
     app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))
@@ -69,7 +71,7 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     known = [Depends(require_known_parameters)]
     for module in API:
         locked = [Depends(require_access), *known]
-        app.include_router(module.router, dependencies=locked, responses=problems(401, 403, 408, 421, 422, 503))
+        app.include_router(module.router, dependencies=locked, responses=problems(401, 403, 408, 421, 422, 429, 503))
     for module in OPEN:
         app.include_router(module.router, dependencies=known, responses=problems(421, 422, 503))
     app.include_router(pages.router)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response, status
 from api.web.access import BAD_KEY, COOKIE, is_open
 from api.web.deps import ArchiveDep, SettingsDep, problems
 from api.web.problems import Refused
+from api.web.rates import require_rate
 from api.web.schemas import Session, SessionRequest
 from search.archive.custody.keys import ApiKey
 
@@ -16,9 +17,10 @@ DAYS = 30
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
 
-@router.post("", responses=problems(400, 401, 413, 422))
+@router.post("", responses=problems(400, 401, 413, 422, 429))
 def begin(body: SessionRequest, request: Request, response: Response, archive: ArchiveDep) -> Session:
     """Check a key, and store it in the browser's cookie."""
+    require_rate(request, None)
     key = archive.key_of(body.key)
     if key is None:
         raise Refused(401, BAD_KEY)

@@ -24,20 +24,23 @@ class Keyring(Transactions):
     """Creates, finds and revokes keys."""
 
     def create_key(
-        self, name: str, scope: Scope, *, seconds: float | None = None, jobs: int | None = None
+        self, name: str, scope: Scope, *, seconds: float | None = None, jobs: int | None = None, rate: int | None = None
     ) -> tuple[ApiKey, str]:
         """Create a key, and return it with its text, which is stored nowhere.
 
         Args:
             seconds: time until it expires; None for never.
             jobs: searches submitted with it that may be unfinished at once; None for any number.
+            rate: requests a minute; None for the rate of the service.
         """
         text = new_text()
         id_, digest = id_and_hash(text) or ("", "")
         with self._writing.begin() as session:
-            values = {"id": id_, "name": name, "scope": scope, "digest": digest, "jobs": jobs, "created_at": now()}
+            values = {"id": id_, "name": name, "scope": scope, "digest": digest, "jobs": jobs, "rate": rate}
             session.execute(
-                insert(ApiKeyRecord).values(**values, expires_at=None if seconds is None else now() + seconds)
+                insert(ApiKeyRecord).values(
+                    **values, created_at=now(), expires_at=None if seconds is None else now() + seconds
+                )
             )
             return _value(session.get_one(ApiKeyRecord, id_)), text
 
@@ -107,6 +110,7 @@ def _value(row: ApiKeyRecord) -> ApiKey:
         name=row.name,
         scope=Scope(row.scope),
         jobs=row.jobs,
+        rate=row.rate,
         created_at=utc(row.created_at),
         expires_at=utc_or_none(row.expires_at),
         used_at=utc_or_none(row.used_at),

@@ -43,6 +43,7 @@ class ApiKey:
         id: the part of its text that is no secret.
         name: who has it, for people to read.
         jobs: searches submitted with it that may be unfinished at once; None for any number.
+        rate: requests a minute; None for the rate of the service.
         expires_at: the time from which it is refused; None for never.
         used_at: a time shortly before its last use; None if it was never used.
         revoked_at: the time at which it was revoked, or None.
@@ -52,6 +53,7 @@ class ApiKey:
     name: str
     scope: Scope
     jobs: int | None
+    rate: int | None
     created_at: datetime
     expires_at: datetime | None
     used_at: datetime | None

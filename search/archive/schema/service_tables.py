@@ -21,6 +21,7 @@ class ApiKeyRecord(Record):
     scope: Mapped[str] = mapped_column(String(16))
     digest: Mapped[str] = mapped_column(String(64))
     jobs: Mapped[int | None]
+    rate: Mapped[int | None]
     created_at: Mapped[float]
     expires_at: Mapped[float | None]
     used_at: Mapped[float | None]

@@ -18,9 +18,11 @@ def database(tmp_path: Path) -> str:
 
 def test_a_key_is_created_listed_and_revoked(database: str) -> None:
     where = ("--database", database)
-    made = json.loads(run("keys", "create", "Ada", "--scope", "read", "--days", "2", *where, "--json").stdout)
+    made = json.loads(
+        run("keys", "create", "Ada", "--scope", "read", "--days", "2", "--rate", "9", *where, "--json").stdout
+    )
     assert made["key"].startswith(f"star_{made['id']}_")
-    assert (made["name"], made["scope"]) == ("Ada", "read")
+    assert (made["name"], made["scope"], made["rate"]) == ("Ada", "read", 9)
     listed = run("keys", "list", *where).stdout
     assert made["id"] in listed
     assert made["key"] not in listed
