@@ -15,6 +15,7 @@ import { drawHead } from "./head.js";
 import { drawKey } from "../chart/key.js";
 import { curve } from "../chart/lines.js";
 import { modelCard } from "../model/model.js";
+import { Motifs } from "../motifs/motifs.js";
 import { axesOf, Parallel } from "../parallel/parallel.js";
 import { insideOf, readRanges, writeRanges } from "../parallel/ranges.js";
 import { Points, wholeBudget } from "./points.js";
@@ -46,6 +47,9 @@ const parallel = new Parallel(byId("parallel"), { select, brush });
 const drawParallel = whenSeen(byId("parallel-card"), () => {
   parallel.draw(view.shown, view.job.plan, view.ranges, view.selected);
 });
+const motifs = new Motifs(byId("motifs"), read);
+const countMotifs = paced(() => motifs.draw(view.points).catch(showError));
+const drawMotifs = whenSeen(byId("motifs-card"), countMotifs);
 const timeline = new Timeline(byId("timeline"), drawAll);
 const model = modelCard(id);
 const finish = finishCard(id, () => view, read);
@@ -116,6 +120,7 @@ async function drawAll() {
   );
   byId("parallel-card").hidden = axesOf(job.plan).length < 2;
   drawParallel();
+  drawMotifs();
   await drawScatter();
 }
 
