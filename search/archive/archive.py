@@ -36,6 +36,7 @@ from search.archive.custody.runners import Runners
 from search.archive.custody.webhooks import Webhooks
 from search.archive.events import Events
 from search.archive.job_writes import JobWrites
+from search.archive.listing.ancestors import Descent
 from search.archive.listing.candidates import CandidateLists
 from search.archive.points.reads import PointReads
 from search.archive.queries import Queries
@@ -52,6 +53,7 @@ class Archive(
     Reports,
     Queries,
     CandidateLists,
+    Descent,
     PointReads,
     Events,
     Keyring,
@@ -74,6 +76,7 @@ class Archive(
     | `Queries` | both | `jobs`, `job`, `candidate`, `frontier`, `children`, `child_count`, `trainings`, |
     | | | `history`, `points` |
     | `CandidateLists` | people | `candidates` |
+    | `Descent` | people | `ancestors` |
     | `PointReads` | both | `last_event_of`, `point_rows` |
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
     | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |

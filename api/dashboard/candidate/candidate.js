@@ -8,6 +8,7 @@ import { follow, paced } from "../parts/events.js";
 import { drawExport } from "./export.js";
 import { family } from "./family.js";
 import { ownFinish } from "../finish/own.js";
+import { genealogy, lineInWords } from "../genealogy/genealogy.js";
 import { duration, scaled, words } from "../parts/format.js";
 import { drawGenome, genomeLegend } from "../genome/genome.js";
 import { caveat, metric, offered, written } from "../parts/metrics.js";
@@ -47,6 +48,7 @@ async function load() {
     const candidate = await get(`${jobPath(id)}/candidates/${number}`);
     draw(job, candidate);
     if (job.plan.finish?.seeds > 0) finish.refresh(job.plan.objectives);
+    await drawLine(job, candidate);
     const columns = await get(`${jobPath(id)}/points`);
     drawMetrics(job, candidate, columns);
     showError(null);
@@ -81,6 +83,17 @@ function draw(job, candidate) {
   const exportable = `${candidate.state} ${candidate.weights_place}`;
   if (drawn.export !== exportable) drawExport(byId("export"), id, candidate);
   drawn.export = exportable;
+}
+
+/** Draw the ancestors; a candidate that has none has no such card. */
+async function drawLine(job, candidate) {
+  byId("line-card").hidden = candidate.parents.length === 0;
+  if (candidate.parents.length === 0) return;
+  const { candidates, complete } = await get(`${jobPath(id)}/candidates/${number}/ancestors`);
+  const line = [{ ...candidate, generation: 0 }, ...candidates];
+  const read = (genome) => readGenome(genome, job.space.classes);
+  put(byId("line-said"), lineInWords(candidates, complete));
+  put(byId("line"), genealogy(line, { jobId: id, read, quality: uncertain(job.plan.objectives) }));
 }
 
 function drawHeading(job, candidate) {

@@ -13,7 +13,8 @@ export function differences(pair, objectives) {
   const names = offered([...new Set(values.flatMap(Object.keys))], objectives);
   const row = (name) => {
     const [one, other] = values.map((metrics) => metrics[name]);
-    const side = (n) => el("td", { class: n === better(one, other) ? "numeric best" : "numeric" }, written(name, values[n]));
+    const winner = better(one, other);
+    const side = (n) => el("td", { class: n === winner ? "numeric best" : "numeric" }, written(name, values[n]));
     return el(
       "tr",
       { "data-metric": name },

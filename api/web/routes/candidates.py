@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Query, status
 
 from api.costs import cost_of
 from api.web.admission import admitted
@@ -21,13 +21,19 @@ from api.web.deps import (
     problems,
 )
 from api.web.problems import refuse_fault
-from api.web.schemas import CandidateDetail, CandidatePage, Candidates, InjectionRequest, InjectionView
+from api.web.schemas import AncestorList, CandidateDetail, CandidatePage, Candidates, InjectionRequest, InjectionView
 from genome import Genome, Space, decode
 from search.archive.values import Injection
 from search.plan import Plan
 
 FIRST_CHILDREN = 60
 """Children that a candidate's answer holds; a popular parent has thousands."""
+
+MOST_GENERATIONS, MOST_ANCESTORS = 100, 500
+"""Bounds on a request for ancestors."""
+
+Generations = Annotated[int, Query(ge=1, le=MOST_GENERATIONS, description="the largest number of generations back")]
+Most = Annotated[int, Query(ge=1, le=MOST_ANCESTORS, description="the largest number of ancestors")]
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["candidates"])
 
@@ -96,3 +102,13 @@ def children(
     except ValueError as error:
         raise refuse_fault(str(error), parameter="page_token") from None
     return {"candidates": page.items, "next_page_token": page.next_page_token}
+
+
+@router.get("/candidates/{number}/ancestors", response_model=AncestorList, responses=problems(404, 422))
+def ancestors(
+    job: JobDep, number: Number, archive: ArchiveDep, generations: Generations = 20, most: Most = 100
+) -> dict[str, Any]:
+    """List the ancestors of a candidate by generation: its parents, their parents, and so on to the founders."""
+    line = archive.ancestors(job.id, number, generations, most)
+    found = [vars(one) | {"generation": generation} for generation, one in line.found]
+    return {"candidates": found, "complete": line.complete}

@@ -2,6 +2,7 @@
 
 from api.web.schemas.access import Session, SessionRequest
 from api.web.schemas.candidates import (
+    AncestorList,
     CandidateDetail,
     CandidatePage,
     Candidates,
@@ -17,6 +18,7 @@ from api.web.schemas.reports import Finish, Predictions, Rungs
 from api.web.schemas.requests import CostRequest, InjectionRequest, JobChange, JobRequest
 
 __all__ = [
+    "AncestorList",
     "CandidateDetail",
     "CandidatePage",
     "CandidateView",

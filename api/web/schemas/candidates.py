@@ -108,6 +108,19 @@ class Candidates(Sent):
     candidates: list[CandidateView]
 
 
+class AncestorView(CandidateView):
+    """An ancestor of a candidate."""
+
+    generation: int = Field(description="generations back: 1 for a parent; the fewest where there are several ways")
+
+
+class AncestorList(Sent):
+    """The ancestors of a candidate, each once, by generation and number."""
+
+    candidates: list[AncestorView]
+    complete: bool = Field(description="whether these are all; the bounds of the request may leave older ones out")
+
+
 class Relative(Sent):
     """A parent or a child."""
 
