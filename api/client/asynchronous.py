@@ -155,6 +155,14 @@ class AsyncStar:
         """Return how well a search predicted its outcomes."""
         return await self._send(calls.predictions(job_id))
 
+    async def save_table(self, job_id: str, file: Path | str) -> Path:
+        """Write all candidates of a search to a file that ends with `.csv` or `.parquet`, and return its path.
+
+        Raises:
+            ValueError: it ends with anything else.
+        """
+        return await self._send(calls.whole_table(job_id, file))
+
     async def export(self, job_id: str, number: int, folder: Path | str) -> Path:
         """Export a candidate, unpack it below a folder, and return the directory that `star.load` reads."""
         return calls.unpacked(

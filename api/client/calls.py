@@ -27,6 +27,9 @@ from api.web.schemas import (
     Rungs,
 )
 
+TABLES = ("csv", "parquet")
+"""The formats in which the service writes tables."""
+
 DEFAULT_URL = "http://127.0.0.1:8765"
 TIMEOUT = 60.0
 
@@ -135,6 +138,23 @@ def built_export(job_id: str, number: int) -> Call[str]:
 
 def downloaded(path: str) -> Call[bytes]:
     return Call("GET", path, lambda response: response.content)
+
+
+def whole_table(job_id: str, file: Path | str) -> Call[Path]:
+    """Return the call whose answer is written to a file in the format that its name ends with.
+
+    Raises:
+        ValueError: the name ends with no format of the service.
+    """
+    form = Path(file).suffix.removeprefix(".")
+    if form not in TABLES:
+        raise ValueError(f"file must end with one of {', '.join(f'.{one}' for one in TABLES)}, not {str(file)!r}")
+
+    def write(response: httpx.Response) -> Path:
+        Path(file).write_bytes(response.content)
+        return Path(file)
+
+    return Call("GET", f"/v1/jobs/{job_id}/table", write, parameters={"format": form})
 
 
 def unpacked(archive: bytes, folder: Path | str) -> Path:

@@ -31,12 +31,13 @@ from api.web.routes import (
     reports,
     runners,
     session,
+    tables,
 )
 from api.webhooks import routes as webhooks
 from search.archive import Archive
 from search.archive.points.store import PointStore
 
-API = (jobs, points, reports, candidates, exports, events, genomes, catalogue, metrics, runners, webhooks)
+API = (jobs, points, tables, reports, candidates, exports, events, genomes, catalogue, metrics, runners, webhooks)
 OPEN = (health, session)
 """What answers without a key, beside the pages, which hold no data."""
 

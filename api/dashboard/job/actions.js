@@ -2,7 +2,7 @@
 
 import { jobPath, post, remove } from "../parts/api.js";
 import { byId, el, put, showError } from "../parts/dom.js";
-import { asCsv, asJson, saveText, saveUrl } from "../parts/download.js";
+import { asJson, saveText, saveUrl } from "../parts/download.js";
 import { plural } from "../parts/format.js";
 
 const OFFERED = {
@@ -32,7 +32,7 @@ const QUESTIONS = {
 /**
  * Draw the buttons that make sense in the job's state.
  * @param {Object} job
- * @param {{changed: (job: Object) => void, job: () => Object, points: () => Object, png: () => Promise<string>}} page
+ * @param {{changed: (job: Object) => void, job: () => Object, png: () => Promise<string>}} page
  */
 export function drawActions(job, page) {
   if (byId("actions").dataset.state === job.state) return;
@@ -90,7 +90,8 @@ function ask(action, page) {
 function downloads(job, page) {
   const name = (ending) => `${(job.name || job.id).replace(/[^\w-]+/g, "-").slice(0, 60)}.${ending}`;
   const kinds = {
-    "CSV, all candidates": () => saveText(name("csv"), asCsv(page.points()), "text/csv"),
+    "CSV, all candidates": () => saveUrl(name("csv"), `${jobPath(job.id)}/table?format=csv`),
+    "Parquet, all candidates": () => saveUrl(name("parquet"), `${jobPath(job.id)}/table?format=parquet`),
     "JSON, the frontier": async () => saveText(name("json"), await asJson(page.job()), "application/json"),
     "PNG, the chart": async () => saveUrl(name("png"), await page.png()),
   };

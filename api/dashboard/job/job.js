@@ -91,7 +91,7 @@ function showJob(job) {
   view.job = job;
   view.axes ??= firstAxes(job.plan.objectives);
   drawHead(job);
-  drawActions(job, { changed, job: () => view.job, points: () => view.points, png: () => scatter.png() });
+  drawActions(job, { changed, job: () => view.job, png: () => scatter.png() });
 }
 
 function changed(job) {

@@ -1,20 +1,7 @@
-// Downloads: all candidates as CSV, the frontier as JSON, the chart as PNG.
+// Downloads: the frontier as JSON, text and URLs as files.
 
 import { get, jobPath } from "./api.js";
 import { el } from "./dom.js";
-
-/** All candidates as CSV, one line each. */
-export function asCsv(points) {
-  const { columns } = points;
-  const plain = Object.keys(columns).filter((name) => name !== "metrics");
-  const metrics = Object.keys(columns.metrics);
-  const line = (row) => [
-    ...plain.map((name) => columns[name][row]),
-    ...metrics.map((name) => columns.metrics[name][row]),
-  ];
-  const lines = [[...plain, ...metrics], ...columns.number.map((_, row) => line(row))];
-  return lines.map((cells) => cells.map(quoted).join(",")).join("\r\n") + "\r\n";
-}
 
 /** The job and its frontier as the API gives them. */
 export async function asJson(job) {
@@ -35,12 +22,4 @@ export function saveUrl(name, url) {
   document.body.append(link);
   link.click();
   link.remove();
-}
-
-/** A value as a CSV cell. Text that a spreadsheet would read as a formula is prefixed with an apostrophe. */
-function quoted(value) {
-  if (value === null || value === undefined) return "";
-  if (typeof value !== "string") return String(value);
-  const plain = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }

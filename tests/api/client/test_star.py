@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from pyarrow import parquet
 
 import star as architectures
 from api.client import AsyncStar, ServiceError, Star, table
@@ -97,6 +99,22 @@ def test_results_are_typed_and_a_table(finished: tuple[Service, str], ask: Calla
     assert len({tuple(row) for row in rows}) == 1  # the same columns in every row
     assert {type(value) for row in rows for value in row.values()} <= {int, float, str, bool, type(None)}
     assert [row["parameters"] for row in rows] == [one.metrics.get("parameters") for one in every]
+
+
+def test_a_table_is_saved_in_the_format_that_its_name_ends_with(
+    finished: tuple[Service, str], ask: Callable[..., Any], tmp_path: Path
+) -> None:
+    service, job_id = finished
+    numbers = ask(service.url, "points", job_id).number
+
+    comma = ask(service.url, "save_table", job_id, tmp_path / "all.csv")
+    typed = ask(service.url, "save_table", job_id, str(tmp_path / "all.parquet"))
+
+    with comma.open(newline="") as lines:
+        assert [int(row["number"]) for row in csv.DictReader(lines)] == numbers
+    assert parquet.read_table(typed).column("number").to_pylist() == numbers
+    with pytest.raises(ValueError, match=r"\.csv, \.parquet"):
+        ask(service.url, "save_table", job_id, tmp_path / "all.xlsx")
 
 
 def test_an_export_is_a_model(finished: tuple[Service, str], ask: Callable[..., Any], tmp_path: Path) -> None:

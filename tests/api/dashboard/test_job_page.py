@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
+from pyarrow import parquet
 
 from search.archive.values import JobState
 from tests.api.dashboard.hand import Hand
@@ -186,6 +187,7 @@ def test_downloads(page: Page, search: Hand, tmp_path: Path) -> None:
     assert table.name == "Lean-caches.csv"
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [row["genome"] for row in rows] == search.archive.points(search.id)["genome"]
+    assert parquet.read_table(downloaded("Parquet")).column("genome").to_pylist() == [row["genome"] for row in rows]
     frontier = json.loads(downloaded("JSON").read_text())["frontier"]
     assert [row["number"] for row in frontier] == [row.number for row in search.archive.frontier(search.id)]
     assert downloaded("PNG").read_bytes().startswith(b"\x89PNG")
