@@ -195,5 +195,7 @@ def show_job(job: dict[str, Any], as_json: bool, page: str) -> None:
         return
     names = ("job", "name", "state", "done", "frontier", "hypervolume", "time left")
     facts = [*zip(names, _job_row(job), strict=True), ("trainings", _trainings(job))]
+    stored = f"{scaled(job['weights_bytes'])}B of weights, {scaled(job['checkpoints_bytes'])}B of checkpoints"
+    facts += [("stored", stored)]
     facts += [("attempts lost", str(job["lost"]))] if job["lost"] else []
     show_facts([*facts, *([("why", job["why"])] if job["why"] else []), ("page", page)])

@@ -7,6 +7,7 @@ import platform
 import shutil
 import socket
 from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
@@ -86,6 +87,18 @@ def _database(settings: Settings) -> Result:
     if found is None or found < newest:
         return Health.WARNING, f"schema {found or 'none'} instead of {newest}", "run star migrate"
     return Health.FAILURE, f"schema {found} of a later version; this one knows {newest}", "install the later version"
+
+
+def _stored(settings: Settings) -> Result:
+    from search.archive import Archive
+    from search.archive.schema.engine import UNAVAILABLE
+
+    with closing(Archive(settings.database_url)) as archive:
+        try:
+            weights, checkpoints = (f"{size / 2**30:.2f} GiB" for size in archive.stored())
+        except UNAVAILABLE:  # the check of the database has said why
+            return Health.WARNING, "the database could not be read", ""
+    return Health.OK, f"searches hold {weights} of weights and {checkpoints} of checkpoints", ""
 
 
 def _artifacts(settings: Settings) -> Result:
@@ -179,12 +192,9 @@ def _lock(settings: Settings) -> Result:
     from api.web.access import is_loopback
     from search.archive import Archive
 
-    archive = Archive(settings.database_url)
-    try:
+    with closing(Archive(settings.database_url)) as archive:
         newest = archive.schema()
         locked = newest[0] == newest[1] and archive.has_keys()
-    finally:
-        archive.close()
     if locked:
         return Health.OK, "API keys lock the service", ""
     if is_loopback(settings.host):
@@ -198,6 +208,7 @@ CHECKS: dict[str, Callable[[Settings], Result]] = {
     "lock": _lock,
     "artifacts": _artifacts,
     "disk": _disk,
+    "stored": _stored,
     "corpora": _corpora,
     "compiler": _compiled,
     "GPU": _gpu,

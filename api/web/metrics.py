@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from search.archive.custody.disk import Stored
 from search.archive.reports import Totals
 from search.archive.values import JobState
 
@@ -64,8 +65,8 @@ class Measured:
 class Snapshot(Collector):
     """The searches and streams at one moment."""
 
-    def __init__(self, totals: Totals, streams: int) -> None:
-        self._totals, self._streams = totals, streams
+    def __init__(self, totals: Totals, stored: Stored, streams: int) -> None:
+        self._totals, self._stored, self._streams = totals, stored, streams
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
@@ -79,6 +80,10 @@ class Snapshot(Collector):
         yield candidates
         yield GaugeMetricFamily("star_trainings_running", "trainings under way", value=self._totals.running)
         yield GaugeMetricFamily("star_training_tokens", "tokens of trainings that ended", value=self._totals.tokens)
+        stored = GaugeMetricFamily("star_artifact_bytes", "size of artifacts that searches hold", labels=["kind"])
+        for kind, size in self._stored._asdict().items():
+            stored.add_metric([kind], size)
+        yield stored
         yield GaugeMetricFamily("star_event_streams", "event streams open on this server", value=self._streams)
 
 

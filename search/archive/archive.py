@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
+from search.archive.custody.disk import Disk
 from search.archive.custody.keeping import Keeping
 from search.archive.custody.keyring import Keyring
 from search.archive.custody.outbox import Outbox
@@ -60,6 +61,7 @@ class Archive(
     Runners,
     Webhooks,
     Outbox,
+    Disk,
 ):
     """A database of searches: the public methods of its parts in one object.
 
@@ -82,6 +84,7 @@ class Archive(
     | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |
     | `Runners` | runners | `report_runner`, `dismiss_runner`, `runners` |
     | `Webhooks` | operators | `create_webhook`, `webhooks`, `delete_webhook`, `messages` |
+    | `Disk` | operators | `stored` |
     | `Outbox` | servers | `claim_delivery`, `record_delivery` |
     | `Transactions` | processes | `migrate`, `schema`, `close` |
 

@@ -29,6 +29,7 @@ from api.web.schemas.body import printable
 from api.web.submission import plan_of
 from api.web.warm_start import require_comparable
 from evaluator.artifacts import ArtifactError, Artifacts
+from search.archive import Archive
 from search.archive.custody.keys import ApiKey
 from search.archive.values import Action, Job, JobState
 
@@ -41,7 +42,7 @@ Sought = Annotated[
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
-@router.post("", status_code=status.HTTP_202_ACCEPTED, response_model=JobView, responses=problems(400, 413, 422, 429))
+@router.post("", status_code=status.HTTP_202_ACCEPTED, responses=problems(400, 413, 422, 429))
 def submit(
     body: JobRequest,
     request: Request,
@@ -49,7 +50,7 @@ def submit(
     archive: ArchiveDep,
     settings: SettingsDep,
     idempotency_key: IdempotencyKey = None,
-) -> Job:
+) -> JobView:
     """Submit a search. It is queued until a runner claims it. Its state is at the address in the Location header."""
     plan = plan_of(body, settings.corpora)
     require_affordable(plan, settings)
@@ -60,7 +61,7 @@ def submit(
     job = archive.create_job(plan, body.name or body.preset, idempotency_key, owner, body.priority)
     response.headers["Location"] = str(request.url_for("job", job_id=job.id).path)
     response.headers["Retry-After"] = "1"
-    return job
+    return _shown(job, archive)
 
 
 @router.get("", response_model=JobPage, responses=problems(422))
@@ -81,19 +82,22 @@ def jobs(
 
 
 @router.get("/{job_id}", response_model=JobView, responses={304: {"description": "unchanged"}, **problems(404, 422)})
-def job(found: JobDep, response: Response, if_none_match: Annotated[str | None, Header()] = None) -> Job | Response:
+def job(
+    found: JobDep, archive: ArchiveDep, response: Response, if_none_match: Annotated[str | None, Header()] = None
+) -> JobView | Response:
     """Return a search, or 304 for a matching If-None-Match, so that polling is cheap."""
-    etag = f'"{hashlib.sha256(repr(found).encode()).hexdigest()[:32]}"'
+    shown = _shown(found, archive)
+    etag = f'"{hashlib.sha256(repr(shown).encode()).hexdigest()[:32]}"'
     if if_none_match is not None and etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(",")):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"etag": etag})
     response.headers["ETag"] = etag
-    return found
+    return shown
 
 
-@router.patch("/{job_id}", response_model=JobView, responses=problems(400, 404, 413, 422))
-def rename(job_id: JobId, body: JobChange, archive: ArchiveDep) -> Job:
+@router.patch("/{job_id}", responses=problems(400, 404, 413, 422))
+def rename(job_id: JobId, body: JobChange, archive: ArchiveDep) -> JobView:
     """Give a search another name."""
-    return archive.rename_job(job_id, body.name)
+    return _shown(archive.rename_job(job_id, body.name), archive)
 
 
 @router.delete("/{job_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(404, 409, 422, 503))
@@ -109,25 +113,29 @@ def delete(found: JobDep, request: Request, archive: ArchiveDep, settings: Setti
         raise Refused(503, f"the artifacts cannot be deleted, so the search stays: {error}") from None
 
 
-@router.post("/{job_id}/pause", response_model=JobView, responses=problems(404, 409, 422))
-def pause(job_id: JobId, archive: ArchiveDep) -> Job:
+@router.post("/{job_id}/pause", responses=problems(404, 409, 422))
+def pause(job_id: JobId, archive: ArchiveDep) -> JobView:
     """Pause a search: candidates under way finish, no others begin."""
-    return archive.act(job_id, Action.PAUSE)
+    return _shown(archive.act(job_id, Action.PAUSE), archive)
 
 
-@router.post("/{job_id}/resume", response_model=JobView, responses=problems(404, 409, 422))
-def resume(job_id: JobId, archive: ArchiveDep) -> Job:
+@router.post("/{job_id}/resume", responses=problems(404, 409, 422))
+def resume(job_id: JobId, archive: ArchiveDep) -> JobView:
     """Resume a paused or failed search where it was. One that was put off does not wait any longer."""
-    return archive.act(job_id, Action.RESUME)
+    return _shown(archive.act(job_id, Action.RESUME), archive)
 
 
-@router.post("/{job_id}/cancel", response_model=JobView, responses=problems(404, 409, 422))
-def cancel(job_id: JobId, archive: ArchiveDep) -> Job:
+@router.post("/{job_id}/cancel", responses=problems(404, 409, 422))
+def cancel(job_id: JobId, archive: ArchiveDep) -> JobView:
     """Cancel a search. It cannot be resumed; its results are kept."""
-    return archive.act(job_id, Action.CANCEL)
+    return _shown(archive.act(job_id, Action.CANCEL), archive)
 
 
 @router.get("/{job_id}/history", response_model=History, responses=problems(404, 422))
 def history(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
     """Return the hypervolume, the frontier size and the training tokens after every training, in columns."""
     return JSONResponse(archive.history(job_id))
+
+
+def _shown(job: Job, archive: Archive) -> JobView:
+    return JobView.of(job, archive.stored(job.id))

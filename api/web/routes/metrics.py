@@ -20,8 +20,8 @@ TEXT: dict[int | str, dict[str, Any]] = {
 
 @router.get("/metrics", response_class=PlainTextResponse, responses=TEXT)
 def measured(request: Request, archive: ArchiveDep, accept: Annotated[str, Header()] = "") -> Response:
-    """Return searches by state, candidates, streams, and durations of requests by route, as Prometheus reads them."""
+    """Return searches by state, candidates, bytes, streams, and durations of requests by route, for Prometheus."""
     state = request.app.state
     encode, media_type = choose_encoder(accept)
-    content = encode(gathered(state.durations, Snapshot(archive.totals(), state.feed.streams)))
+    content = encode(gathered(state.durations, Snapshot(archive.totals(), archive.stored(), state.feed.streams)))
     return Response(content, headers={"content-type": media_type})

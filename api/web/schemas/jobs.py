@@ -9,7 +9,8 @@ from pydantic import Field
 
 from api.web.schemas.body import ByMetric, Sent
 from evaluator.evaluation import Failure
-from search.archive.values import CandidateState, JobState
+from search.archive.custody.disk import Stored
+from search.archive.values import CandidateState, Job, JobState
 from search.origin import Variation
 
 
@@ -49,6 +50,14 @@ class JobView(JobSummary):
     """A search with its space, which is needed to decode its genomes."""
 
     space: dict[str, Any]
+    weights_bytes: int = Field(description="size of its trained weights in the store of artifacts")
+    checkpoints_bytes: int = Field(description="size of the checkpoints there from which trainings may go on")
+
+    @classmethod
+    def of(cls, job: Job, stored: Stored) -> JobView:
+        """Return a search as the API shows it."""
+        sizes = {"weights_bytes": stored.weights, "checkpoints_bytes": stored.checkpoints}
+        return cls.model_validate({**vars(job), **sizes})
 
 
 class JobPage(Sent):
