@@ -45,12 +45,14 @@ def submit(
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the search in lists.")] = "",
     priority: Annotated[int, typer.Option(help="Each step doubles the share of the time.", min=-3, max=3)] = 0,
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="A word to find it by; may be repeated.")] = None,
     key: Key = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Submit a search."""
-    body = {"preset": preset, "name": name, "priority": priority, "plan": plan_changes(plan, change or [])}
+    changes = plan_changes(plan, change or [])
+    body = {"preset": preset, "name": name, "priority": priority, "tags": tags or [], "plan": changes}
     with calling(url) as service:
         job = service.post("/v1/jobs", body, {"Idempotency-Key": key} if key else None)
         show_job(job, as_json, f"{service.url}/jobs/{job['id']}")
@@ -61,6 +63,7 @@ def jobs(
     job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Show this job only, with its details.")] = None,
     page_size: Annotated[int, typer.Option(min=1, help="Rows of a page.")] = 50,
     page_token: Annotated[str | None, typer.Option(help="Token printed under the previous page.")] = None,
+    tag: Annotated[str | None, typer.Option(help="List only searches with this tag.")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +72,7 @@ def jobs(
         if job is not None:
             show_job(service.get(f"/v1/jobs/{job}"), as_json, f"{service.url}/jobs/{job}")
             return
-        page = service.get("/v1/jobs", page_size=page_size, page_token=page_token)
+        page = service.get("/v1/jobs", page_size=page_size, page_token=page_token, tag=tag)
     if as_json:
         show_json(page)
         return
@@ -197,5 +200,6 @@ def show_job(job: dict[str, Any], as_json: bool, page: str) -> None:
     facts = [*zip(names, _job_row(job), strict=True), ("trainings", _trainings(job))]
     stored = f"{scaled(job['weights_bytes'])}B of weights, {scaled(job['checkpoints_bytes'])}B of checkpoints"
     facts += [("stored", stored)]
+    facts += [("tags", " ".join(job["tags"]))] if job["tags"] else []
     facts += [("attempts lost", str(job["lost"]))] if job["lost"] else []
     show_facts([*facts, *([("why", job["why"])] if job["why"] else []), ("page", page)])

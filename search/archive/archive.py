@@ -68,7 +68,7 @@ class Archive(
     | part | for | methods |
     |---|---|---|
     | `JobWrites` | people | `create_job`, `act`, `inject` |
-    | `Keeping` | people | `rename_job`, `ended_before`, `condemn_job`, `delete_job` |
+    | `Keeping` | people | `change_job`, `ended_before`, `condemn_job`, `delete_job` |
     | `Claims` | runners | `claim`, `heartbeat`, `release`, `hand_back`, `pass_on`, `put_off`, `finish`, |
     | | | `end_lease` |
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -13,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from genome import Genome, Space, digest
 from search.archive.custody import outbox
-from search.archive.errors import IdempotencyError, IllegalActionError, KnownGenomeError, NotFoundError
+from search.archive.errors import IllegalActionError, KnownGenomeError, NotFoundError
 from search.archive.queries import find_job
 from search.archive.schema.engine import now
 from search.archive.schema.row_values import injection_value
-from search.archive.schema.tables import CandidateRecord, InjectionRecord, JobRecord, KeyRecord
+from search.archive.schema.tables import CandidateRecord, InjectionRecord, JobRecord
 from search.archive.training_rows import cancel_running, revive_cancelled
-from search.archive.transactions import Transactions, announce
+from search.archive.transactions import Transactions, announce, fingerprint, job_of_key, write_key
 from search.archive.values import LEGAL, TERMINAL, Action, EventKind, Injection, Job, JobState
 from search.plan import Plan
 
@@ -28,29 +27,38 @@ class JobWrites(Transactions):
     """The writes that people ask for."""
 
     def create_job(
-        self, plan: Plan, name: str, idempotency_key: str | None = None, key: str | None = None, priority: int = 0
+        self,
+        plan: Plan,
+        name: str,
+        idempotency_key: str | None = None,
+        key: str | None = None,
+        priority: int = 0,
+        tags: Collection[str] = (),
     ) -> Job:
         """Queue a search. An idempotency key that was used before returns the job it created then.
 
         Args:
             key: id of the API key that submits it, if there is one.
             priority: each step doubles its share of the runners' time.
+            tags: words without white space by which people find it.
 
         Raises:
             IdempotencyError: the key was used before for another request.
         """
-        request = _fingerprint(plan, name, *([f"priority {priority}"] if priority else []))
+        further = [f"priority {priority}"] if priority else []
+        request = fingerprint(plan, name, *further, *(f"tag {tag}" for tag in sorted(set(tags))))
+        given = {"name": name, "key": key, "priority": priority, "tags": joined(tags)}
         try:
             with self._writing.begin() as session:
-                job_id = _job_of_key(session, idempotency_key, request)
+                job_id = job_of_key(session, idempotency_key, request)
                 if job_id is None:
-                    job_id = _insert_job(session, plan, {"name": name, "key": key, "priority": priority})
-                    _write_key(session, idempotency_key, request, job_id)
+                    job_id = _insert_job(session, plan, given)
+                    write_key(session, idempotency_key, request, job_id)
                 return find_job(session, job_id)
         except IntegrityError:
             # Another request with the same key was committed between the look-up and the insert.
             with self._writing.begin() as session:
-                job_id = _job_of_key(session, idempotency_key, request)
+                job_id = job_of_key(session, idempotency_key, request)
                 if job_id is None:
                     raise
                 return find_job(session, job_id)
@@ -66,7 +74,7 @@ class JobWrites(Transactions):
             KnownGenomeError: the job has this architecture; the message names the candidate.
             IdempotencyError: the key was used before for another request.
         """
-        request = _fingerprint("inject", job_id, str(genome), by)
+        request = fingerprint("inject", job_id, str(genome), by)
         try:
             with self._writing.begin() as session:
                 return _injected(session, job_id, genome, by, idempotency_key, request)
@@ -96,6 +104,11 @@ class JobWrites(Transactions):
                 change_state(session, row, JobState.CANCELLED)
             session.flush()
             return find_job(session, job_id)
+
+
+def joined(tags: Collection[str]) -> str:
+    """Return the text of a set of tags as a row has it."""
+    return "".join(f"\n{tag}" for tag in sorted(set(tags))) + ("\n" if tags else "")
 
 
 def locked(session: Session, job_id: str) -> JobRecord:
@@ -166,9 +179,9 @@ def _insert_job(session: Session, plan: Plan, given: dict[str, Any]) -> str:
 def _injected(session: Session, job_id: str, genome: Genome, by: str, key: str | None, request: str) -> Injection:
     """Return the injection of a request, stored now or before under the same key."""
     row = locked(session, job_id)
-    if _job_of_key(session, key, request) is None:
+    if job_of_key(session, key, request) is None:
         _insert_injection(session, row, genome, by)
-        _write_key(session, key, request, job_id)
+        write_key(session, key, request, job_id)
     i, wanted = InjectionRecord, digest(genome, Space.from_json(row.space))
     return injection_value(session.scalars(select(i).where(i.job_id == job_id, i.digest == wanted)).one())
 
@@ -194,26 +207,3 @@ def _insert_injection(session: Session, row: JobRecord, genome: Genome, by: str)
         raise KnownGenomeError(f"job {row.id} will train this architecture as {planned[key]} of its plan")
     values = {"job_id": row.id, "genome": str(genome), "digest": key, "by": by}
     session.execute(insert(InjectionRecord).values(**values, created_at=now()))
-
-
-def _job_of_key(session: Session, key: str | None, fingerprint: str) -> str | None:
-    """Return the id of the job of an idempotency key, or None.
-
-    Raises:
-        IdempotencyError: the key belongs to another request.
-    """
-    record = session.get(KeyRecord, key) if key is not None else None
-    if record is not None and record.fingerprint != fingerprint:
-        raise IdempotencyError(f"idempotency key {key!r} was used before for a different request")
-    return record.job_id if record else None
-
-
-def _write_key(session: Session, key: str | None, fingerprint: str, job_id: str) -> None:
-    if key is not None:
-        session.execute(insert(KeyRecord).values(key=key, fingerprint=fingerprint, job_id=job_id))
-
-
-def _fingerprint(*request: Plan | str) -> str:
-    """Return a hash of a request's parts."""
-    parts = [part.model_dump(mode="json") if isinstance(part, Plan) else part for part in request]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

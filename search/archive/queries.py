@@ -39,20 +39,28 @@ class Queries(Transactions):
     """The reads, for runners and for people."""
 
     def jobs(
-        self, page_size: int = 50, page_token: str | None = None, *, state: JobState | None = None, search: str = ""
+        self,
+        page_size: int = 50,
+        page_token: str | None = None,
+        *,
+        state: JobState | None = None,
+        search: str = "",
+        tag: str = "",
     ) -> Page[Job]:
-        """Return a page of jobs, newest first: all, or those in one state, or with a text in their name or id.
+        """Return a page of jobs, newest first: all, or those in a state, with a text in name or id, or with a tag.
 
         Raises:
             ValueError: page_size is not positive, or page_token was not issued by this listing.
         """
-        listing = "jobs" if state is None and not search else f"jobs/{state or ''}/{search}"
+        listing = f"jobs/{state or ''}/{tag}/{search}" if state or search or tag else "jobs"
         size, before = page_length(page_size), page_key(listing, page_token)
         query = _jobs().order_by(JobRecord.seq.desc()).limit(size + 1)
         if state is not None:
             query = query.where(JobRecord.state == state)
         if search:
             query = query.where(or_(JobRecord.name.icontains(search, autoescape=True), JobRecord.id == search))
+        if tag:
+            query = query.where(JobRecord.tags.contains(f"\n{tag}\n", autoescape=True))
         if before is not None:
             query = query.where(JobRecord.seq < before)
         with self._reading() as session:

@@ -1,15 +1,19 @@
-"""The two engines of an archive, the sessions opened on them, and the events that end a transaction."""
+"""The two engines of an archive, the sessions on them, the events that end a transaction, and idempotency keys."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from search.archive.errors import IdempotencyError
 from search.archive.schema.engine import EVENT_LOCK, database_url, migrate, now, open_engine, schemas
-from search.archive.schema.tables import EventRecord
+from search.archive.schema.tables import EventRecord, KeyRecord
 from search.archive.values import EventKind
+from search.plan import Plan
 
 
 class Transactions:
@@ -53,3 +57,27 @@ def announce(session: Session, job_id: str, kind: EventKind, data: dict[str, Any
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
     session.execute(insert(EventRecord).values(job_id=job_id, kind=kind, data=data, at=now()))
+
+
+def job_of_key(session: Session, key: str | None, fingerprint: str) -> str | None:
+    """Return the id of the job of an idempotency key, or None.
+
+    Raises:
+        IdempotencyError: the key belongs to another request.
+    """
+    record = session.get(KeyRecord, key) if key is not None else None
+    if record is not None and record.fingerprint != fingerprint:
+        raise IdempotencyError(f"idempotency key {key!r} was used before for a different request")
+    return record.job_id if record else None
+
+
+def write_key(session: Session, key: str | None, fingerprint: str, job_id: str) -> None:
+    """Store an idempotency key with the job of its request; without a key nothing."""
+    if key is not None:
+        session.execute(insert(KeyRecord).values(key=key, fingerprint=fingerprint, job_id=job_id))
+
+
+def fingerprint(*request: Plan | str) -> str:
+    """Return a hash of a request's parts."""
+    parts = [part.model_dump(mode="json") if isinstance(part, Plan) else part for part in request]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -79,7 +79,6 @@ class Job:
         space: `genome.Space` as JSON, with the classes that the search has invented so far.
         candidates_total: number of evaluations in the plan.
         done: number of candidates with an outcome, failures included.
-        failed: number of candidates that failed.
         hypervolume: share of the box between zero and `reference` that the frontier dominates, 0 to 1.
         reference: a value of each objective; empty until a runner first claims the job.
         repairs: repaired genes divided by genes drawn, 0 to 1.
@@ -91,6 +90,7 @@ class Job:
         last_event: number of the job's last event that this value reflects; an event stream continues from it.
         key: id of the API key that submitted it, or None.
         retry_at: the time before which no runner takes it, because it was put off; None for now.
+        tags: words by which people find it, in alphabetical order.
         priority: each step doubles its share of the runners' time.
         lost: number of attempts at trainings that were lost and begun again.
     """
@@ -121,6 +121,7 @@ class Job:
     retry_at: datetime | None
     lost: int
     priority: int
+    tags: list[str]
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,7 @@ class Candidate:
         number: 1, 2, ... in order of proposal.
         parents: numbers of its parents, at most two.
         baseline: the name of its reference architecture, or None.
-        metrics: values by metric name, standard errors under `<name>_stderr`. The static ones are exact and known
-            from the proposal on, the others once it succeeded.
+        metrics: values by name, with `<name>_stderr`; static ones from the proposal on, others once it succeeded.
         choice: why it was chosen, as JSON: `reason` and, from a model, `predicted`, `deviation` and `improvement`.
         inherited: the parent, and how many of its LIVs, whose weights it began with; None if it began from scratch.
         tokens: training tokens behind its metrics; 0 before it has any.

@@ -26,6 +26,7 @@ from api.web.deps import (
 from api.web.problems import Refused, refuse_fault
 from api.web.schemas import History, JobChange, JobPage, JobRequest, JobView
 from api.web.schemas.body import printable
+from api.web.schemas.requests import Tag
 from api.web.submission import plan_of
 from api.web.warm_start import require_comparable
 from evaluator.artifacts import ArtifactError, Artifacts
@@ -58,7 +59,7 @@ def submit(
     key: ApiKey | None = request.state.key
     require_room(key, archive)
     owner = key.id if key else None
-    job = archive.create_job(plan, body.name or body.preset, idempotency_key, owner, body.priority)
+    job = archive.create_job(plan, body.name or body.preset, idempotency_key, owner, body.priority, body.tags)
     response.headers["Location"] = str(request.url_for("job", job_id=job.id).path)
     response.headers["Retry-After"] = "1"
     return _shown(job, archive)
@@ -71,11 +72,12 @@ def jobs(
     page_token: PageToken = None,
     state: Annotated[JobState | None, Query(description="only searches in this state")] = None,
     search: Sought = "",
+    tag: Annotated[Tag | None, Query(description="only searches with this tag")] = None,
 ) -> JobPage:
     """List searches, newest first."""
     last = archive.last_event()  # before the page, which then reflects it
     try:
-        page = archive.jobs(page_size, page_token, state=state, search=search)
+        page = archive.jobs(page_size, page_token, state=state, search=search, tag=tag or "")
     except ValueError as error:
         raise refuse_fault(str(error), parameter="page_token") from None
     return JobPage.model_validate({"jobs": page.items, "next_page_token": page.next_page_token, "last_event": last})
@@ -95,9 +97,9 @@ def job(
 
 
 @router.patch("/{job_id}", responses=problems(400, 404, 413, 422))
-def rename(job_id: JobId, body: JobChange, archive: ArchiveDep) -> JobView:
-    """Give a search another name."""
-    return _shown(archive.rename_job(job_id, body.name), archive)
+def change(job_id: JobId, body: JobChange, archive: ArchiveDep) -> JobView:
+    """Give a search another name, or other tags."""
+    return _shown(archive.change_job(job_id, name=body.name, tags=body.tags), archive)
 
 
 @router.delete("/{job_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(404, 409, 422, 503))

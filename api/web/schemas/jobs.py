@@ -43,6 +43,7 @@ class JobSummary(Sent):
     key: str | None = Field(description="id of the API key that submitted it; null on an open service")
     retry_at: datetime | None = Field(description="time before which no runner takes it, because it was put off")
     priority: int = Field(description="each step doubles its share of the runners' time")
+    tags: list[str] = Field(description="words by which it is found, in alphabetical order")
     lost: int = Field(description="attempts at trainings that were lost, for example with a worker, and begun again")
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from api.web.schemas.body import Line, Received
 from search.plan.presets import PRESETS
 
 MAX_GENOME = 16_384
 """Largest length of a genome in characters: enough for 256 LIVs of five long numbers."""
+
+
+Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:-]{0,39}$", description="lower-case letters, digits, . _ : -")]
+"""A word by which searches are found."""
+
+Tags = Annotated[list[Tag], Field(max_length=20)]
 
 
 class JobRequest(Received):
@@ -26,6 +32,7 @@ class JobRequest(Received):
     priority: int = Field(
         default=0, ge=-3, le=3, strict=True, description="each step doubles the share of the runners' time that it gets"
     )
+    tags: Tags = Field(default=[], description="words by which it is found", examples=[["ablation", "team:ada"]])
     plan: dict[str, Any] = Field(
         default={},
         description="fields of the plan that differ from the preset; GET /v1/presets has the presets and the schema",
@@ -34,9 +41,16 @@ class JobRequest(Received):
 
 
 class JobChange(Received):
-    """What may be changed of a search."""
+    """What may be changed of a search; a field that is left out stays."""
 
-    name: Line = Field(min_length=1, max_length=200, description="shown in lists")
+    name: Line | None = Field(default=None, min_length=1, max_length=200, description="shown in lists")
+    tags: Tags | None = Field(default=None, description="words by which it is found, instead of those that it has")
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.name is None and self.tags is None:
+            raise ValueError("must have a name or tags")
+        return self
 
 
 class InjectionRequest(Received):

@@ -1,13 +1,14 @@
-"""Keeping order among jobs: their names, and deleting them for good."""
+"""Keeping order among jobs: their names and tags, and deleting them for good."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import delete, select
 
 from search.archive.errors import IllegalActionError
-from search.archive.job_writes import locked
+from search.archive.job_writes import joined, locked
 from search.archive.queries import find_job
 from search.archive.schema.engine import now
 from search.archive.schema.tables import (
@@ -39,19 +40,20 @@ ROWS: tuple[tuple[Any, Any], ...] = (
 
 
 class Keeping(Transactions):
-    """Renames and deletes jobs."""
+    """Names, tags and deletes jobs."""
 
-    def rename_job(self, job_id: str, name: str) -> Job:
-        """Give a job another name.
+    def change_job(self, job_id: str, *, name: str | None = None, tags: Collection[str] | None = None) -> Job:
+        """Give a job another name or other tags; None leaves what there is.
 
         Raises:
             NotFoundError: there is no such job.
         """
         with self._writing.begin() as session:
             row = locked(session, job_id)
-            row.name = name
+            row.name = row.name if name is None else name
+            row.tags = row.tags if tags is None else joined(tags)
             session.flush()
-            announce(session, job_id, EventKind.JOB, {"state": row.state, "why": row.why, "name": name})
+            announce(session, job_id, EventKind.JOB, {"state": row.state, "why": row.why, "name": row.name})
             return find_job(session, job_id)
 
     def ended_before(self, seconds: float) -> list[str]:

@@ -52,6 +52,7 @@ def job_value(row: JobRecord, alive: bool, last_event: int) -> Job:
         retry_at=utc_or_none(row.retry_at),
         lost=row.lost,
         priority=row.priority,
+        tags=row.tags.split(),
     )
 
 

@@ -26,6 +26,7 @@ class JobRecord(Record):
 
     `faults` counts how often it was put off since its last outcome, `errors` how often by an exception that nobody
     expected. `lost` counts the attempts at trainings that were lost and begun again.
+    `tags` has each tag between two line breaks, so that a search for one finds no part of another.
     """
 
     __tablename__ = "jobs"
@@ -52,6 +53,7 @@ class JobRecord(Record):
     errors: Mapped[int] = mapped_column(default=0, server_default="0")
     lost: Mapped[int] = mapped_column(default=0, server_default="0")
 
+    tags: Mapped[str] = mapped_column(default="", server_default="")
     key: Mapped[str | None] = mapped_column(String(16))
     total: Mapped[int]
     proposed: Mapped[int] = mapped_column(default=0)
