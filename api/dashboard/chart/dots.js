@@ -10,6 +10,8 @@ const SIZE = { halo: 16, best: 12.5, dominated: 9, lower: 7, strip: 10 };
 const FAINT = 0.58;
 const LOWER = 0.3; // candidates on lower rungs, whose metrics are those of short trainings
 const DIMMED = 0.12; // of the opacity, outside the selected ranges
+const SHADES = 256; // of the colour scale
+const OUTSIDE = [-999, -999]; // the place of a point outside the zoomed part
 const CROWD = 3000; // more points than this are drawn fainter, so that the frontier still stands out
 
 const WITHOUT_DOT = new Set(["running", LATER]);
@@ -37,55 +39,55 @@ export function sortedRows(points, axes) {
  * @param {Uint8Array|null} inside 0 for each row that is dimmed
  */
 export function dotsOf(rows, frame, hueOf, inside = null) {
-  const { lower, dominated, best, failed, infeasible } = rows;
-  const count = lower.length + dominated.length + 2 * best.length + failed.length + infeasible.length;
+  const { lower, dominated, best, failed, infeasible, baselines } = rows;
+  const [card, edge, accent, bad, warn] = ["card", "edge", "accent", "bad", "warn"].map(rgb);
+  const faint = Math.min(1, CROWD / (dominated.length + lower.length || 1)) ** 0.3;
+  const place = (row) => frame.place(row);
+  const groups = [
+    { members: failed, at: frame.strip, size: SIZE.strip, shape: SHAPE.cross, alpha: 1, hue: () => bad },
+    { members: infeasible, at: frame.strip, size: SIZE.strip, shape: SHAPE.ring, alpha: 1, hue: () => warn },
+    { members: lower, size: SIZE.lower, alpha: LOWER * faint, hue: (row) => hueOf(row) ?? edge },
+    { members: dominated, size: SIZE.dominated, alpha: FAINT * faint, hue: (row) => hueOf(row) ?? edge },
+    { members: best, size: SIZE.halo, alpha: 1, hue: () => card },
+    { members: best, size: SIZE.best, alpha: 1, hue: (row) => hueOf(row) ?? accent },
+    { members: baselines, size: 0, alpha: 1, hue: () => card }, // plotly draws them
+  ];
+  const count = groups.reduce((sum, { members }) => sum + members.length, 0);
   const dots = {
-    count: 0,
+    count,
     place: new Float32Array(2 * count),
     hue: new Uint8Array(4 * count),
     size: new Float32Array(count),
     shape: new Float32Array(count),
   };
-  const nearest = new Nearest();
-  const put = (at, hue, alpha, size, shape) => {
-    const n = dots.count++;
-    dots.place.set(at ?? [-99, -99], 2 * n);
-    dots.hue.set([...hue, 255 * alpha], 4 * n);
-    dots.size[n] = at ? size : 0;
-    dots.shape[n] = shape;
-  };
-  const group = (members, place, size, shape, alpha, hue) => {
+  const keys = [];
+  for (const { members, at = place, size, shape = SHAPE.disc, alpha, hue } of groups) {
     for (const row of members) {
-      const at = place(row);
-      const opacity = inside === null || inside[row] ? alpha : alpha * DIMMED;
-      put(at, hue(row), opacity, size, shape);
-      if (at) nearest.add(at[0], at[1], row);
+      const n = keys.push(row) - 1;
+      const [x, y] = at(row) ?? OUTSIDE;
+      const [red, green, blue] = hue(row);
+      dots.place[2 * n] = x;
+      dots.place[2 * n + 1] = y;
+      dots.hue[4 * n] = red;
+      dots.hue[4 * n + 1] = green;
+      dots.hue[4 * n + 2] = blue;
+      dots.hue[4 * n + 3] = 255 * (inside === null || inside[row] ? alpha : alpha * DIMMED);
+      dots.size[n] = x === OUTSIDE[0] ? 0 : size;
+      dots.shape[n] = shape;
     }
-  };
-  const [card, edge, accent] = ["card", "edge", "accent"].map(rgb);
-  const [bad, warn] = ["bad", "warn"].map(rgb);
-  group(failed, frame.strip, SIZE.strip, SHAPE.cross, 1, () => bad);
-  group(infeasible, frame.strip, SIZE.strip, SHAPE.ring, 1, () => warn);
-  const faint = Math.min(1, CROWD / (dominated.length + lower.length || 1)) ** 0.3;
-  group(lower, frame.place, SIZE.lower, SHAPE.disc, LOWER * faint, (row) => hueOf(row) ?? edge);
-  group(dominated, frame.place, SIZE.dominated, SHAPE.disc, FAINT * faint, (row) => hueOf(row) ?? edge);
-  group(best, frame.place, SIZE.halo, SHAPE.disc, 1, () => card);
-  group(best, frame.place, SIZE.best, SHAPE.disc, 1, (row) => hueOf(row) ?? accent);
-  for (const row of rows.baselines) {
-    const at = frame.place(row);
-    if (at) nearest.add(at[0], at[1], row);
   }
-  return { dots, nearest };
+  return { dots, nearest: new Nearest(dots.place, keys) };
 }
 
 /** The colour scale as a function of a share, 0 best and 1 worst. */
 export function scaleColours() {
   const stops = STOPS.map(rgb);
-  return (share) => {
-    const at = Math.min(1, Math.max(0, share)) * (stops.length - 1);
+  const shades = Array.from({ length: SHADES }, (_, n) => {
+    const at = (n / (SHADES - 1)) * (stops.length - 1);
     const low = Math.min(stops.length - 2, Math.floor(at));
-    return stops[low].map((channel, n) => Math.round(channel + (stops[low + 1][n] - channel) * (at - low)));
-  };
+    return stops[low].map((channel, k) => Math.round(channel + (stops[low + 1][k] - channel) * (at - low)));
+  });
+  return (share) => shades[Math.round(Math.min(1, Math.max(0, share)) * (SHADES - 1))];
 }
 
 function rgb(name) {

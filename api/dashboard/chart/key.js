@@ -2,7 +2,7 @@
 
 import { sortedRows } from "./dots.js";
 import { el, put } from "../parts/dom.js";
-import { plural, whole } from "../parts/format.js";
+import { plural, whole, words } from "../parts/format.js";
 import { extent } from "./frame.js";
 import { LATER } from "../job/points.js";
 import { metric } from "../parts/metrics.js";
@@ -10,29 +10,35 @@ import { barred, errorAt } from "./traces.js";
 
 /** Draw the key for these points and axes. */
 export function drawKey(place, points, axes) {
-  const { state, feasible, frontier, baseline } = points.columns;
-  const count = (test) => points.select(test).length;
-  const failed = count((row) => state[row] === "failed");
-  const cancelled = count((row) => state[row] === "cancelled");
-  const lower = count((row) => points.onLowerRung(row) && feasible[row] && baseline[row] === null);
-  const infeasible = count((row) => state[row] === "succeeded" && !feasible[row]);
-  const running = count((row) => state[row] === "running");
-  const later = count((row) => state[row] === LATER);
+  const { state, feasible, frontier, baseline, failure } = points.columns;
+  const states = { succeeded: 0, failed: 0, cancelled: 0, running: 0, [LATER]: 0 };
+  const reasons = new Map();
+  let [lower, infeasible, leading] = [0, 0, 0];
+  for (let row = 0; row < points.size; row += 1) {
+    states[state[row]] += 1;
+    if (frontier[row]) leading += 1;
+    if (state[row] === "failed") reasons.set(failure[row], (reasons.get(failure[row]) ?? 0) + 1);
+    if (state[row] !== "succeeded") continue;
+    if (!feasible[row]) infeasible += 1;
+    else if (points.onLowerRung(row) && baseline[row] === null) lower += 1;
+  }
+  const { failed, cancelled, running, [LATER]: later } = states;
   const strip = [failed && `${whole(failed)} failed`, cancelled && `${whole(cancelled)} cancelled`]
     .filter(Boolean)
     .join(", ");
+  const kinds = [...reasons].sort((a, b) => b[1] - a[1]).map(([reason, number]) => `${whole(number)} ${words(reason)}`);
   put(
     place,
     axes.colour !== "none" && gradient(points, axes.colour),
     el(
       "ul",
       { class: "legend" },
-      mark("frontier", `${whole(count((row) => frontier[row]))} on the frontier`),
+      mark("frontier", `${whole(leading)} on the frontier`),
       mark("dominated", "dominated"),
       lower > 0 && mark("lower", `${whole(lower)} on a lower rung`),
       baseline.some(Boolean) && mark("baseline", "baseline"),
       hasBars(points, axes) && mark("bar", "± one standard error"),
-      strip && mark("failed", `${strip}, below`),
+      strip && mark("failed", [`${strip}, below`, kinds.join(", ")].filter(Boolean).join(": ")),
       infeasible > 0 && mark("infeasible", `${whole(infeasible)} over a limit, below`),
       running > 0 && el("li", {}, `${plural(running, "candidate")} under way`),
       later > 0 && el("li", {}, `${whole(later)} later`),

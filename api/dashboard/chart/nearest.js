@@ -2,34 +2,41 @@
 
 const CELL = 24; // side of a cell and greatest distance of a found point, in pixels
 
-/** An index over visible points in pixels. */
+/** An index over visible points in pixels, which is built when it is first asked. */
 export class Nearest {
-  constructor() {
-    this.cells = new Map();
+  /**
+   * @param {Float32Array} place x and y of each point; points far outside are never found
+   * @param {number[]} keys what `find` returns of each point
+   */
+  constructor(place, keys) {
+    this.place = place;
+    this.keys = keys;
   }
 
-  /** @param {number} key value that `find` returns */
-  add(x, y, key) {
-    const name = cell(x, y);
-    const found = this.cells.get(name);
-    if (found) found.push(x, y, key);
-    else this.cells.set(name, [x, y, key]);
-  }
-
-  /** The key of the nearest point within a cell's width, or null. Of equally near points the last added wins. */
+  /** The key of the nearest point within a cell's width, or null. Of equally near points the last one wins. */
   find(x, y) {
-    let best = null;
-    let least = CELL * CELL;
+    this.cells ??= this.#sorted();
+    let [best, least] = [-1, CELL * CELL];
     for (let dx = -CELL; dx <= CELL; dx += CELL) {
       for (let dy = -CELL; dy <= CELL; dy += CELL) {
-        const found = this.cells.get(cell(x + dx, y + dy)) ?? [];
-        for (let n = 0; n < found.length; n += 3) {
-          const away = (found[n] - x) ** 2 + (found[n + 1] - y) ** 2;
-          if (away <= least) [least, best] = [away, found[n + 2]];
+        for (const n of this.cells.get(cell(x + dx, y + dy)) ?? []) {
+          const away = (this.place[2 * n] - x) ** 2 + (this.place[2 * n + 1] - y) ** 2;
+          if (away < least || (away === least && n > best)) [least, best] = [away, n];
         }
       }
     }
-    return best;
+    return best < 0 ? null : this.keys[best];
+  }
+
+  #sorted() {
+    const cells = new Map();
+    for (let n = 0; n < this.keys.length; n += 1) {
+      const name = cell(this.place[2 * n], this.place[2 * n + 1]);
+      const found = cells.get(name);
+      if (found) found.push(n);
+      else cells.set(name, [n]);
+    }
+    return cells;
   }
 }
 

@@ -4,6 +4,7 @@ import { isLog } from "./axes.js";
 import { Cloud } from "./cloud.js";
 import { dotsOf, scaleColours, sortedRows } from "./dots.js";
 import { el } from "../parts/dom.js";
+import { nextTask } from "../parts/events.js";
 import { extent, frameOf, layout } from "./frame.js";
 import { spansDecades } from "../parts/metrics.js";
 import { traces } from "./traces.js";
@@ -38,6 +39,7 @@ export class Scatter {
     this.listeners = listeners;
     this.fresh = new Set();
     this.turn = 0;
+    plotly().catch(() => null); // begins to load; a drawing reports the failure
   }
 
   /** Whether each axis and the colour scale is logarithmic for the points that the axes show. */
@@ -61,13 +63,27 @@ export class Scatter {
     const present = points.present === points ? rows : sortedRows(points.present, axes);
     const hueOf = huesOf(points, axes.colour, logs.colour, present);
     this.shown = { points, axes, logs, rows, hueOf, inside };
+    this.selected = selected;
     const first = !this.place.classList.contains("js-plotly-plot");
     if (first) this.place.replaceChildren();
     this.place.removeAttribute("aria-busy");
-    const marks = traces(points, axes, rows, this.#ringed(points, selected), hueOf);
-    await library.react(this.place, marks, layout(points.present, axes, logs, present), CONFIG);
-    if (first) this.#listen();
-    this.#dots();
+    await nextTask();
+    this.layout = layout(points.present, axes, logs, present);
+    await nextTask();
+    if (turn !== this.turn) return;
+    await library.react(this.place, this.#marks(), this.layout, CONFIG);
+    if (first) {
+      this.#listen();
+      this.#dots();
+    }
+  }
+
+  /** Ring another selected candidate in the chart as it is. */
+  async mark(selected) {
+    this.selected = selected;
+    if (!this.layout) return;
+    const library = await plotly();
+    await library.react(this.place, this.#marks(), this.layout, CONFIG);
   }
 
   /** Dim other rows than before, in the next frame. */
@@ -105,8 +121,14 @@ export class Scatter {
     return { width, height };
   }
 
-  #ringed(points, selected) {
+  #marks() {
+    const { points, axes, rows, hueOf } = this.shown;
+    return traces(points, axes, rows, this.#ringed(points), hueOf);
+  }
+
+  #ringed(points) {
     const { axes } = this.shown;
+    const { selected } = this;
     const { feasible } = points.columns;
     const known = (name, row) => points.value(name, row) !== null;
     const inChart = (row) => row !== undefined && feasible[row] && known(axes.x, row) && known(axes.y, row);
@@ -117,6 +139,10 @@ export class Scatter {
 
   #dots() {
     const { points, axes, logs, rows, hueOf, inside } = this.shown;
+    const { xaxis, yaxis } = this.place._fullLayout;
+    const drawn = [this.shown, inside, ...xaxis.range, ...yaxis.range, ...Object.values(this.#size())];
+    if (drawn.every((part, n) => part === this.drawn?.[n])) return;
+    this.drawn = drawn;
     const { dots, nearest } = dotsOf(rows, frameOf(this.place, points, axes, logs), hueOf, inside);
     this.nearest = nearest;
     this.cloud.draw(dots, this.#size());

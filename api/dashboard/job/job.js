@@ -1,13 +1,14 @@
 // The page of one search. The chart, the table and the card share one selection.
 
 import { drawActions } from "./actions.js";
+import { readColumns } from "../columns/read.js";
 import { readAddress, writeAddress } from "../parts/address.js";
 import { get, jobPath } from "../parts/api.js";
 import { drawAxes, firstAxes } from "../chart/axes.js";
 import { readGenome } from "../genome/blueprint.js";
 import { hoverCard, selectedCard } from "./card.js";
 import { byId, el, put, showError } from "../parts/dom.js";
-import { follow, paced } from "../parts/events.js";
+import { follow, nextTask, paced } from "../parts/events.js";
 import { drawFailures } from "./failures.js";
 import { genomeLegend } from "../genome/genome.js";
 import { finishCard } from "../finish/finish.js";
@@ -68,7 +69,10 @@ async function load() {
     const job = await get(jobPath(id));
     last = job.last_event;
     showJob(job);
-    const [columns, history] = await Promise.all([get(`${jobPath(id)}/points`), get(`${jobPath(id)}/history`)]);
+    const [columns, history] = await Promise.all([
+      readColumns(`${jobPath(id)}/points`),
+      readColumns(`${jobPath(id)}/history`, ["done", "hypervolume", "frontier_size"]),
+    ]);
     view.points = new Points(columns, job.done, wholeBudget(job.plan));
     view.history = history;
     showError(null);
@@ -99,8 +103,9 @@ function changed(job) {
   refreshJob();
 }
 
+/** Draw everything, in pieces that are short enough for the page to answer in between. */
 async function drawAll() {
-  const { job, history, axes } = view;
+  const { job } = view;
   if (!view.points) return;
   view.past ??= new Past(job.plan.objectives);
   timeline.draw(view.points.lastOutcome, isLive(job));
@@ -108,28 +113,45 @@ async function drawAll() {
   const points = at === null ? view.points : await view.past.after(view.points, at);
   if (at !== timeline.at) return;
   view.shown = points;
-  table.draw(points, job, read, view.selected);
-  drawFailures(byId("failures"), view.points);
-  drawHypervolume(history);
-  drawSelected();
-  drawAxes(byId("axes"), axes, points, job.plan.objectives, Scatter.logs(points, axes), drawAll);
-  drawKey(byId("key"), points, axes);
-  byId("scatter").setAttribute(
-    "aria-label",
-    `${points.frontier().length} candidates on the frontier; arrow keys step along it, Enter opens one`,
-  );
-  byId("parallel-card").hidden = axesOf(job.plan).length < 2;
-  drawParallel();
-  drawMotifs();
-  await drawScatter();
+  const scatterDrawn = drawScatter();
+  for (const draw of PIECES) {
+    await nextTask();
+    draw();
+  }
+  await scatterDrawn;
 }
+
+const PIECES = [
+  drawScatterControls,
+  () => drawKey(byId("key"), view.shown, view.axes),
+  drawParallel,
+  drawTable,
+  drawSelected,
+  drawHypervolume,
+  () => drawFailures(byId("failures"), view.points),
+  drawMotifs,
+];
 
 function drawScatter() {
-  const { shown: points, axes, selected, ranges } = view;
-  return scatter.draw(points, axes, selected, insideOf(points, ranges)).catch(showError);
+  const { shown, axes, selected, ranges } = view;
+  return scatter.draw(shown, axes, selected, insideOf(shown, ranges)).catch(showError);
 }
 
-function drawHypervolume({ done, hypervolume }) {
+function drawScatterControls() {
+  const { shown, axes, job } = view;
+  drawAxes(byId("axes"), axes, shown, job.plan.objectives, Scatter.logs(shown, axes), drawAll);
+  const count = shown.frontier().length;
+  const said = `${count} candidates on the frontier; arrow keys step along it, Enter opens one`;
+  byId("scatter").setAttribute("aria-label", said);
+  byId("parallel-card").hidden = axesOf(job.plan).length < 2;
+}
+
+function drawTable() {
+  table.draw(view.shown, view.job, read, view.selected);
+}
+
+function drawHypervolume() {
+  const { done, hypervolume } = view.history;
   const labels = { label: "Hypervolume over candidates", x: "candidates done", y: "hypervolume" };
   const path = done.map((count, n) => [count, hypervolume[n]]);
   const line = curve(path, { ...labels, steps: true, fromZero: true });
@@ -161,10 +183,10 @@ function read(genome) {
 function select(number) {
   view.selected = number;
   writeAddress({ selected: number });
-  table.draw(view.shown, view.job, read, number);
+  drawTable();
   drawSelected();
   drawParallel();
-  drawScatter();
+  scatter.mark(number);
 }
 
 function brush(ranges) {

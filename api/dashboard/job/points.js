@@ -32,13 +32,11 @@ export class Points {
    * @param {Columns} columns
    * @param {number} done candidates that had an outcome when they were read
    * @param {number} full training tokens of the whole budget
-   * @param {Map<number, number>} rows by candidate number
    */
-  constructor(columns, done, full, rows = new Map(columns.number.map((number, row) => [number, row]))) {
+  constructor(columns, done, full) {
     this.columns = columns;
     this.done = done;
     this.full = full;
-    this.rows = rows;
     /** The points of the present, which these show the past of, or these themselves. */
     this.present = this;
   }
@@ -48,9 +46,16 @@ export class Points {
     return this.columns.number.length;
   }
 
-  /** The row of a candidate, or undefined. */
+  /** The row of a candidate, or undefined. Rows are in order of number. */
   row(number) {
-    return this.rows.get(number);
+    const numbers = this.columns.number;
+    let [low, high] = [0, numbers.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (numbers[middle] < number) low = middle + 1;
+      else high = middle;
+    }
+    return numbers[low] === number ? low : undefined;
   }
 
   /** A metric of a row, or null; `number` counts as a metric so that it can be an axis. */
@@ -107,7 +112,7 @@ export class Points {
       if ((outcome[row] ?? Infinity) > outcomes) past.state[row] = LATER;
     }
     for (const row of members) past.frontier[row] = true;
-    const points = new Points({ ...this.columns, ...past }, this.done, this.full, this.rows);
+    const points = new Points({ ...this.columns, ...past }, this.done, this.full);
     points.present = this;
     return points;
   }
@@ -122,7 +127,7 @@ export class Points {
    * @returns {number|null} the candidate's number if the event ended its first training
    */
   candidate(event) {
-    const row = this.rows.get(event.number) ?? this.#append(event);
+    const row = this.row(event.number) ?? this.#append(event);
     const { state, failure, feasible, frontier } = this.columns;
     if (row === null || state[row] !== "running" || event.state === "running") return null;
     state[row] = event.state;
@@ -153,7 +158,7 @@ export class Points {
   }
 
   #mark(number, on) {
-    const row = this.rows.get(number);
+    const row = this.row(number);
     if (row !== undefined) this.columns.frontier[row] = on;
   }
 
@@ -167,7 +172,6 @@ export class Points {
     const values = { ...fresh, ...untrained, genome, variation, baseline };
     for (const [name, value] of Object.entries(values)) columns[name].push(value);
     for (const column of Object.values(columns.metrics)) column.push(null);
-    this.rows.set(event.number, row);
     this.#measure(row, event.metrics);
     return row;
   }

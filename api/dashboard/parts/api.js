@@ -17,6 +17,11 @@ export function get(path) {
   return ask(path, {});
 }
 
+/** GET a path and read the bytes of its JSON, for a worker to parse. Throws `Problem`. */
+export function getBytes(path) {
+  return ask(path, {}, (response) => response.arrayBuffer());
+}
+
 /** POST JSON to a path and read the answer's JSON. Throws `Problem`. */
 export function post(path, body = undefined, headers = {}) {
   const json = body === undefined ? {} : { "Content-Type": "application/json" };
@@ -48,14 +53,14 @@ export function freshKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function ask(path, options) {
+async function ask(path, options, read = (response) => response.json()) {
   let response;
   try {
     response = await fetch(path, { ...options, headers: { Accept: "application/json", ...options.headers } });
   } catch {
     throw new Problem({ title: "The server cannot be reached. Check that it is running, then try again." });
   }
-  if (response.ok) return response.status === 204 ? null : response.json();
+  if (response.ok) return response.status === 204 ? null : read(response);
   if (response.status === 401) login();
   const body = await response.json().catch(() => ({}));
   throw new Problem({ status: response.status, title: response.statusText, ...body });

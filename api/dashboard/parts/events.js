@@ -116,6 +116,11 @@ export function paced(work) {
   };
 }
 
+/** Let the page answer to a person before the next piece of work. */
+export function nextTask() {
+  return pause(0);
+}
+
 function pause(milliseconds) {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
