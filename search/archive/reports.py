@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 
 from search.archive.queries import require_job
+from search.archive.schema.engine import now
 from search.archive.schema.tables import CandidateRecord, JobRecord, TrainingRecord
 from search.archive.transactions import Transactions
 from search.archive.values import CandidateState, JobState
@@ -55,6 +56,27 @@ class Reports(Transactions):
         query = select(t.number, t.tokens, t.metrics).where(*climbing, t.state == CandidateState.SUCCEEDED)
         with self._reading() as session:
             return [(number, tokens, metrics) for number, tokens, metrics in session.execute(query)]
+
+    def spans(self, job_id: str) -> tuple[list[tuple[float, float]], float, float]:
+        """Return when each training of a job occupied a worker, and when the job began and ended, in seconds.
+
+        An attempt that was lost is left out. A training under way, and a job that has not ended, last until now.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        t, j = TrainingRecord, JobRecord
+        ended = (t.job_id == job_id, t.seconds > 0)
+        held = (t.job_id == job_id, text("trainings.state = 'running'"), t.claim == j.attempt)
+        alive = j.lease_until > now()
+        with self._reading() as session:
+            require_job(session, job_id)
+            own = j.id == job_id
+            begin, end, at = session.execute(select(j.started_at, j.finished_at, now()).where(own)).one()
+            rows = session.execute(select(t.finished_at, t.seconds).where(*ended)).all()
+            under_way = session.scalars(select(t.created_at).join(j, own).where(*held, alive)).all()
+        spans = [(finished - seconds, finished) for finished, seconds in rows if finished is not None]
+        return spans + [(begun, at) for begun in under_way], begin or at, end or at
 
     def finalists(self, job_id: str) -> list[Finalist]:
         """Return the candidates of the honest finish as far as it has come, in order of number.

@@ -27,6 +27,7 @@ import { FrontierTable } from "./table.js";
 import { onThemeChange } from "../chart/theme.js";
 import { Past } from "../timeline/past.js";
 import { Timeline } from "../timeline/timeline.js";
+import { Work } from "../work/work.js";
 
 const FURTHER = ["promotion", "re-evaluation"];
 const id = decodeURIComponent(location.pathname.split("/")[2]);
@@ -51,6 +52,9 @@ const drawParallel = whenSeen(byId("parallel-card"), () => {
 const motifs = new Motifs(byId("motifs"), read);
 const countMotifs = paced(() => motifs.draw(view.points).catch(showError));
 const drawMotifs = whenSeen(byId("motifs-card"), countMotifs);
+const work = new Work(byId("work"));
+const readWork = paced(() => work.draw(view.job).catch(showError));
+const drawWork = whenSeen(byId("work-card"), readWork);
 const timeline = new Timeline(byId("timeline"), drawAll);
 const model = modelCard(id);
 const finish = finishCard(id, () => view, read);
@@ -130,6 +134,7 @@ const PIECES = [
   drawHypervolume,
   () => drawFailures(byId("failures"), view.points),
   drawMotifs,
+  drawWork,
 ];
 
 function drawScatter() {

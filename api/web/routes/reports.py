@@ -7,8 +7,10 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.web.deps import ArchiveDep, JobDep, problems
-from api.web.schemas import Finish, Predictions, Rungs
+from api.web.schemas import Finish, Predictions, Rungs, Workers
+from search.archive.schema.row_values import utc
 from search.plan import Plan
+from search.reports.busy import busy
 from search.reports.calibration import compared, rungs_compared
 from search.reports.verdict import verdicts
 
@@ -25,6 +27,13 @@ def predictions(found: JobDep, archive: ArchiveDep) -> dict[str, Any]:
 def rungs(found: JobDep, archive: ArchiveDep) -> dict[str, Any]:
     """Compare the ranks of candidates on each rung with those on the next one."""
     return {"rungs": rungs_compared(Plan.model_validate(found.plan), archive.climbs(found.id))}
+
+
+@router.get("/workers", response_model=Workers, responses=problems(404, 422))
+def workers(found: JobDep, archive: ArchiveDep) -> dict[str, Any]:
+    """Return how many workers the search kept busy, from its start until its end or now."""
+    spans, begin, end = archive.spans(found.id)
+    return {"begin": utc(begin), "end": utc(end), "busy": busy(spans, begin, end)}
 
 
 @router.get("/finish", response_model=Finish, responses=problems(404, 422))

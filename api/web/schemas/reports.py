@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -42,6 +43,16 @@ class Rungs(Sent):
     """Agreement of neighbouring rungs, the lowest first. Only promising candidates climb, which lowers it."""
 
     rungs: list[RungView]
+
+
+class Workers(Sent):
+    """The workers that a search kept busy, from its start until its end or now, in equal parts of that time."""
+
+    begin: datetime
+    end: datetime
+    busy: list[float] = Field(
+        description="mean number of workers that trained in each part; attempts that were lost are left out"
+    )
 
 
 class ComparisonView(Sent):
