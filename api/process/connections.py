@@ -37,12 +37,14 @@ class Connection(H11Protocol):
 
     Args:
         seconds: time for the head of a request, from the connection or from the first byte after an answer.
+        stalled: time in which a client that has an answer to read must take some of it, or it is disconnected.
         most: connections that the server holds; one more gets 503 and is closed.
     """
 
-    def __init__(self, *args: Any, seconds: float, most: int, **options: Any) -> None:
+    def __init__(self, *args: Any, seconds: float, stalled: float, most: int, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._seconds, self._most = seconds, most
+        self._seconds, self._stalled, self._most = seconds, stalled, most
+        self._reading: asyncio.TimerHandle | None = None
         self._waiting: asyncio.TimerHandle | None = None
         self._heard = False
 
@@ -66,8 +68,17 @@ class Connection(H11Protocol):
         self._heard = False
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch_no_longer()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_longer()
+        self._watch_no_longer()
         super().connection_lost(exc)
 
     def _wait(self) -> None:
@@ -77,6 +88,22 @@ class Connection(H11Protocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    def _watch(self, unread: int) -> None:
+        self._reading = self.loop.call_later(self._stalled, self._look, unread)
+
+    def _watch_no_longer(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _look(self, before: int) -> None:
+        """Disconnect a client that has taken nothing since the last look."""
+        unread = self.transport.get_write_buffer_size()
+        if unread < before:
+            self._watch(unread)
+        else:
+            self.transport.abort()
 
     def _late(self) -> None:
         self._waiting = None

@@ -41,8 +41,9 @@ class Server(uvicorn.Server):
     """A web server that ends its event streams when it stops, instead of waiting until their readers disconnect."""
 
     def __init__(self, app: FastAPI) -> None:
-        seconds = app.state.settings.request_seconds
-        connection = partial(Connection, seconds=seconds, most=most_connections())
+        settings: Settings = app.state.settings
+        times = {"seconds": settings.request_seconds, "stalled": settings.stalled_seconds}
+        connection = partial(Connection, **times, most=most_connections())
         super().__init__(
             uvicorn.Config(
                 app,

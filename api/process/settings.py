@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     request_seconds: float = Field(
         default=15.0, gt=0, le=3600, description="seconds that a client has for the head of a request, and for its body"
     )
+    stalled_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="seconds after which a client that takes nothing is cut off",
+    )
     rate: int = Field(
         default=6000, ge=0, le=10_000_000, description="requests a minute of a key or an address; 0 for any number"
     )

@@ -15,6 +15,7 @@ from api.web.middleware.headers import SecurityHeaders
 from api.web.middleware.hosts import Hosts
 from api.web.middleware.limits import BodyLimit
 from api.web.middleware.tracing import Traced
+from api.web.pieces import Room
 from api.web.problems import handle
 from api.web.rates import Rates
 from api.web.routes import (
@@ -62,6 +63,7 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.state.feed = Feed(archive)
     app.state.points = PointStore(archive)
     app.state.rates = Rates()
+    app.state.room = Room()
     app.state.durations = request_durations()
     app.add_middleware(BodyLimit, seconds=settings.request_seconds)
     app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))

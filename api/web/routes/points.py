@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Request, Response, status
 
 from api.web.deps import JobId, problems
+from api.web.pieces import Pieces
 from api.web.schemas import Points
 from search.archive.points.compression import IDENTITY, accepted
 
@@ -31,10 +33,12 @@ async def points(job_id: JobId, request: Request, if_none_match: Annotated[str, 
     """
     encoding = accepted(",".join(request.headers.getlist("accept-encoding")))
     ask = partial(request.app.state.points.answer, job_id, encoding, if_none_match)
-    answer = await to_thread.run_sync(ask, limiter=_threads)
-    headers = {"etag": answer.tag, "cache-control": "private, no-cache", "vary": "accept-encoding"}
-    if answer.body is None:
-        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    if encoding != IDENTITY:
-        headers["content-encoding"] = encoding
-    return Response(answer.body, media_type="application/json", headers=headers)
+    with ExitStack() as place:
+        place.enter_context(request.app.state.room.place())
+        answer = await to_thread.run_sync(ask, limiter=_threads)
+        headers = {"etag": answer.tag, "cache-control": "private, no-cache", "vary": "accept-encoding"}
+        if answer.parts is None:
+            return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+        if encoding != IDENTITY:
+            headers["content-encoding"] = encoding
+        return Pieces(answer.parts, headers, "application/json", place.pop_all())

@@ -25,10 +25,14 @@ FORM = f"{crc32(','.join(POINT_COLUMNS).encode()):08x}"
 
 @dataclass(frozen=True)
 class PointsAnswer:
-    """The points of a job as JSON in an encoding, and the tag of this answer; no body for a reader that has it."""
+    """The points of a job as JSON in an encoding, and the tag of this answer.
+
+    Attributes:
+        parts: the body, in parts that later answers share as far as they are the same; None for a reader that has it.
+    """
 
     tag: str
-    body: bytes | None
+    parts: list[bytes] | None
 
 
 class PointStore:
@@ -98,9 +102,7 @@ class _JobPoints:
         """Bring the columns up to date and return them in an encoding."""
         with self._lock:
             self._update(archive)
-            body = self._compressed if encoding != IDENTITY else None
-            body = body or self._written(encoding)
-            return PointsAnswer(_tag(self._last or 0, encoding), body)
+            return PointsAnswer(_tag(self._last or 0, encoding), self._written(encoding))
 
     def _update(self, archive: Archive) -> None:
         unsettled = self._columns.unsettled() if self._last is not None else []
@@ -114,15 +116,16 @@ class _JobPoints:
         self._last = found.last_event
         self._compressed = None
 
-    def _written(self, encoding: str) -> bytes:
+    def _written(self, encoding: str) -> list[bytes]:
+        if encoding != IDENTITY and self._compressed is not None:
+            return [self._compressed]
         parts = self._columns.json()
-        text = sum(map(len, parts))
-        if encoding == IDENTITY:
-            body = b"".join(parts)
-        else:
-            body = self._compressed = self._gzip.compress(parts)
-        self.size = OF_VALUES * text + self._gzip.size + len(self._compressed or b"")
-        return body
+        found = parts
+        if encoding != IDENTITY:
+            self._compressed = self._gzip.compress(parts)
+            found = [self._compressed]
+        self.size = OF_VALUES * sum(map(len, parts)) + self._gzip.size + len(self._compressed or b"")
+        return found
 
 
 def _tag(last_event: int, encoding: str) -> str:

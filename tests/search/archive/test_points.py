@@ -32,9 +32,9 @@ READ: dict[str, Callable[[bytes], bytes]] = {
 
 
 def told(store: PointStore, job_id: str, encoding: str = "gzip") -> Any:
-    body = store.answer(job_id, encoding).body
-    assert body is not None
-    return json.loads(READ[encoding](body))
+    parts = store.answer(job_id, encoding).parts
+    assert parts is not None
+    return json.loads(READ[encoding](b"".join(parts)))
 
 
 @pytest.fixture
@@ -135,10 +135,10 @@ def test_a_tag_stands_for_one_answer(search: Searching) -> None:
     tags = {store.answer(search.job_id, "gzip").tag for store in stores}
     assert len(tags) == 1  # of any process
     (tag,) = tags
-    assert stores[0].answer(search.job_id, "gzip", f'"other", W/{tag}').body is None
-    assert stores[0].answer(search.job_id, "identity", tag).body is not None
+    assert stores[0].answer(search.job_id, "gzip", f'"other", W/{tag}').parts is None
+    assert stores[0].answer(search.job_id, "identity", tag).parts is not None
     search.propose()
-    assert stores[0].answer(search.job_id, "gzip", tag).body is not None
+    assert stores[0].answer(search.job_id, "gzip", tag).parts is not None
 
 
 def test_jobs_beyond_the_bounds_leave(archive: Archive, plan: Plan) -> None:
