@@ -27,7 +27,7 @@ export function family(relatives, total, none, { jobId, number, own, read }) {
         changed ? `${plural(changed, "LIV")} differ${changed === 1 ? "s" : ""}` : "the same LIVs",
       ),
       el("a", { class: "small", href: comparePage(jobId, relative.number, number) }, "Compare"),
-      el("div", { class: "scroll" }, drawGenome(livs, "card", own)),
+      drawGenome(livs, "card", own),
     );
   });
   const more = total - shown.length;

@@ -1,7 +1,7 @@
 // The card of the honest finish on the page of a search: its progress, and winners and baselines with their verdicts.
 
 import { candidatePage, get, jobPath } from "../parts/api.js";
-import { byId, el, put } from "../parts/dom.js";
+import { byId, el, put, scroller } from "../parts/dom.js";
 import { paced } from "../parts/events.js";
 import { plural, whole } from "../parts/format.js";
 import { drawGenome } from "../genome/genome.js";
@@ -48,7 +48,7 @@ function content({ seeds, finalists }, job, points, read) {
     about,
     done < asked && progress(done, asked, isLive(job)),
     el("p", { class: "finish-best" }, done < asked ? `So far: ${best}` : best),
-    el("div", { class: "scroll" }, table(finalists, seeds, job, read)),
+    scroller("Winners and baselines", table(finalists, seeds, job, read)),
     el("p", { class: "small finish-reading" }, READING),
   ];
 }

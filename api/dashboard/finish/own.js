@@ -1,7 +1,7 @@
 // The honest finish on the page of one candidate: its means beside those of each baseline, and which leads are clear.
 
 import { get, jobPath } from "../parts/api.js";
-import { byId, el, put } from "../parts/dom.js";
+import { byId, el, put, scroller } from "../parts/dom.js";
 import { paced } from "../parts/events.js";
 import { errorOf, metric, predicted, written } from "../parts/metrics.js";
 import { comparisonMark } from "./finish.js";
@@ -38,7 +38,7 @@ function content(own, { seeds, finalists }, objectives) {
   const role = own.baseline && "This candidate is a baseline: the winners are compared with it. ";
   return [
     el("p", {}, known, role, MEANS),
-    el("div", { class: "scroll" }, bases.length > 0 ? compared(own, bases, objectives) : alone(own, objectives)),
+    scroller("Honest finish", bases.length > 0 ? compared(own, bases, objectives) : alone(own, objectives)),
     bases.length > 0 && el("p", { class: "small finish-reading" }, READING),
   ];
 }

@@ -2,7 +2,7 @@
 
 import { post } from "../parts/api.js";
 import { vocabOf } from "./draft.js";
-import { el, put } from "../parts/dom.js";
+import { el, put, scroller } from "../parts/dom.js";
 import { labelled, setFault } from "./fields.js";
 import { drawGenome, genomeLegend } from "../genome/genome.js";
 import { metric, predicted } from "../parts/metrics.js";
@@ -46,6 +46,6 @@ function drawn(cost) {
   const facts = predicted().map((name) =>
     el("div", {}, el("dt", {}, metric(name).label), el("dd", {}, metric(name).write(cost[name]))),
   );
-  const drawing = el("div", { class: "scroll", tabindex: 0 }, drawGenome(cost.blueprint, "card"));
+  const drawing = scroller("Drawing", drawGenome(cost.blueprint, "card"));
   return [drawing, el("dl", { class: "facts" }, facts), genomeLegend()];
 }

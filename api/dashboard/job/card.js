@@ -1,7 +1,7 @@
 // A candidate in brief, for hovering, selecting and comparing: its drawing, its standing and its metrics.
 
-import { candidatePage } from "../parts/api.js";
-import { el } from "../parts/dom.js";
+import { candidatePage, comparePage } from "../parts/api.js";
+import { el, scroller } from "../parts/dom.js";
 import { words } from "../parts/format.js";
 import { drawGenome } from "../genome/genome.js";
 import { metric, offered, written } from "../parts/metrics.js";
@@ -36,13 +36,14 @@ export function selectedCard(number, { points, job, read, pinned, pin }) {
     el("p", { class: "selected-name" }, el("strong", {}, `Candidate ${number}`), standing(points, row)),
     trainings(points, row),
     pinned === number && el("p", { class: "small" }, "Choose the candidate to compare it with."),
-    el("div", { class: "scroll" }, drawGenome(livs, "card", otherLivs)),
+    scroller(`Genome of candidate ${number}`, drawGenome(livs, "card", otherLivs)),
     other !== undefined && [
       el("p", { class: "selected-name" }, el("strong", {}, `Candidate ${pinned}`), standing(points, other)),
       trainings(points, other),
-      el("div", { class: "scroll" }, drawGenome(otherLivs, "card", livs)),
+      scroller(`Genome of candidate ${pinned}`, drawGenome(otherLivs, "card", livs)),
     ],
-    figures(points, row, job.plan.objectives, other),
+    scroller("Metrics", figures(points, row, job.plan.objectives, other)),
+    other !== undefined && el("p", {}, el("a", { href: comparePage(job.id, number, pinned) }, "Gene by gene")),
     el("div", { class: "actions" }, link, compare),
   ];
 }

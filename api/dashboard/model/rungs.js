@@ -1,6 +1,6 @@
 // How well short trainings rank the candidates, from each rung to the next one.
 
-import { el } from "../parts/dom.js";
+import { el, scroller } from "../parts/dom.js";
 import { scaled, whole } from "../parts/format.js";
 
 const MEANING =
@@ -19,9 +19,8 @@ export function rungTable(rungs) {
   );
   return [
     el("h3", {}, "Do short trainings rank candidates as longer ones do?"),
-    el(
-      "div",
-      { class: "scroll" },
+    scroller(
+      "Rank correlations",
       el("table", { class: "rungs" }, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rungs.map(row))),
     ),
     el("p", { class: "small" }, MEANING),

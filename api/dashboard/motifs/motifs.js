@@ -1,7 +1,7 @@
 // The card of motifs: the classes of genomes over time, and what the frontier has more or less often than all candidates.
 
 import { FEWEST } from "./counting.js";
-import { el, put, svg } from "../parts/dom.js";
+import { el, put, scroller, svg } from "../parts/dom.js";
 import { digits, percent, plural, whole } from "../parts/format.js";
 
 const FIRST = 8; // rows of a table before "Show more"
@@ -136,9 +136,8 @@ function link(key, chip) {
 
 function table(names, first, rows, attributes = {}) {
   const heads = names.map((name, n) => el("th", { scope: "col", class: n >= first ? "numeric" : null }, name));
-  return el(
-    "div",
-    { class: "scroll" },
+  return scroller(
+    names[0],
     el("table", { class: "motifs", ...attributes }, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)),
   );
 }

@@ -33,6 +33,11 @@ function kept(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
+/** An element whose content may be wider than it is, and that the keyboard can scroll. The label says what it holds. */
+export function scroller(label, ...children) {
+  return el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, ...children);
+}
+
 /** The element of this id; it exists in every page whose modules ask for it. */
 export function byId(id) {
   return document.getElementById(id);
