@@ -74,7 +74,6 @@ export class Cloud {
     this.canvas.style.height = `${height}px`;
     this.canvas.width = Math.round(width * density);
     this.canvas.height = Math.round(height * density);
-    this.canvas.dataset.dots = dots.count;
     if (this.gl) this.#drawWith(this.gl, dots, width, height, density);
     else drawPlainly(this.canvas.getContext("2d"), dots, density);
   }

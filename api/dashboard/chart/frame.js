@@ -39,13 +39,24 @@ export function layout(points, axes, logs, rows) {
   };
 }
 
+/** Where plotly will draw the axes of a layout, as far as its `_fullLayout` says where it has drawn them. */
+export function planned(element, { margin, xaxis, yaxis }) {
+  const { clientWidth: width, clientHeight: height } = element;
+  return {
+    width,
+    height,
+    xaxis: { range: xaxis.range, _offset: margin.l, _length: width - margin.l - margin.r },
+    yaxis: { range: yaxis.range, _offset: margin.t, _length: height - margin.t - margin.b },
+  };
+}
+
 /**
  * Where rows lie, in pixels of the chart's element.
+ * @param {{xaxis: Object, yaxis: Object, height: number}} drawn plotly's `_fullLayout`, or what is planned
  * @returns {{place: (row: number) => [number, number]|null, strip: (row: number) => [number, number]}}
  *   `place` is null outside the zoomed part
  */
-export function frameOf(element, points, axes, logs) {
-  const { xaxis, yaxis, height } = element._fullLayout;
+export function frameOf({ xaxis, yaxis, height }, points, axes, logs) {
   const share = (value, log, [from, to]) => ((log ? Math.log10(value) : value) - from) / (to - from);
   const inside = (at) => at >= -0.001 && at <= 1.001;
   const last = points.columns.number.at(-1) ?? 1;

@@ -1,17 +1,19 @@
-// The frontier chart: plotly draws axes and marks and handles the zoom; a canvas over its drawing shows the points.
+// The frontier chart: plotly draws axes and marks and handles the zoom; a canvas over its drawing shows the points. The
+// points are painted first, where plotly will draw its axes, because a browser takes a second to evaluate plotly.
 
 import { isLog } from "./axes.js";
 import { Cloud } from "./cloud.js";
 import { dotsOf, scaleColours, sortedRows } from "./dots.js";
 import { el } from "../parts/dom.js";
 import { nextTask } from "../parts/events.js";
-import { extent, frameOf, layout } from "./frame.js";
+import { extent, frameOf, layout, planned } from "./frame.js";
 import { spansDecades } from "../parts/metrics.js";
 import { traces } from "./traces.js";
 import { colour } from "./theme.js";
 
 const FLASH_MS = 1600;
 const CLICK_PIXELS = 5;
+const HIDDEN_MS = 300;
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false };
 
 let loading = null;
@@ -39,7 +41,6 @@ export class Scatter {
     this.listeners = listeners;
     this.fresh = new Set();
     this.turn = 0;
-    plotly().catch(() => null); // begins to load; a drawing reports the failure
   }
 
   /** Whether each axis and the colour scale is logarithmic for the points that the axes show. */
@@ -56,19 +57,23 @@ export class Scatter {
    */
   async draw(points, axes, selected, inside = null) {
     const turn = (this.turn += 1);
-    const library = await plotly();
-    if (turn !== this.turn) return;
     const logs = Scatter.logs(points, axes);
     const rows = sortedRows(points, axes);
     const present = points.present === points ? rows : sortedRows(points.present, axes);
     const hueOf = huesOf(points, axes.colour, logs.colour, present);
+    await nextTask();
+    if (turn !== this.turn) return;
     this.shown = { points, axes, logs, rows, hueOf, inside };
     this.selected = selected;
-    const first = !this.place.classList.contains("js-plotly-plot");
-    if (first) this.place.replaceChildren();
-    this.place.removeAttribute("aria-busy");
-    await nextTask();
     this.layout = layout(points.present, axes, logs, present);
+    const first = !this.place.classList.contains("js-plotly-plot");
+    if (first) {
+      this.place.replaceChildren();
+      this.place.removeAttribute("aria-busy");
+      this.#dots();
+      await painted();
+    }
+    const library = await plotly();
     await nextTask();
     if (turn !== this.turn) return;
     await library.react(this.place, this.#marks(), this.layout, CONFIG);
@@ -76,6 +81,7 @@ export class Scatter {
       this.#listen();
       this.#dots();
     }
+    this.cloud.canvas.dataset.dots = this.cloud.dots.count;
   }
 
   /** Ring another selected candidate in the chart as it is. */
@@ -115,9 +121,13 @@ export class Scatter {
     return canvas.toDataURL("image/png");
   }
 
-  /** The size at which plotly has drawn the chart. Plotly follows its element's size with a delay. */
+  /** The axes and the size at which plotly has drawn the chart. It follows its element's size with a delay. */
+  #drawn() {
+    return this.place._fullLayout ?? planned(this.place, this.layout);
+  }
+
   #size() {
-    const { width, height } = this.place._fullLayout;
+    const { width, height } = this.#drawn();
     return { width, height };
   }
 
@@ -139,11 +149,11 @@ export class Scatter {
 
   #dots() {
     const { points, axes, logs, rows, hueOf, inside } = this.shown;
-    const { xaxis, yaxis } = this.place._fullLayout;
+    const { xaxis, yaxis } = this.#drawn();
     const drawn = [this.shown, inside, ...xaxis.range, ...yaxis.range, ...Object.values(this.#size())];
     if (drawn.every((part, n) => part === this.drawn?.[n])) return;
     this.drawn = drawn;
-    const { dots, nearest } = dotsOf(rows, frameOf(this.place, points, axes, logs), hueOf, inside);
+    const { dots, nearest } = dotsOf(rows, frameOf(this.#drawn(), points, axes, logs), hueOf, inside);
     this.nearest = nearest;
     this.cloud.draw(dots, this.#size());
   }
@@ -166,6 +176,14 @@ export class Scatter {
       window.addEventListener("pointerup", up, { once: true });
     });
   }
+}
+
+/** Wait until the page was painted, or is hidden and so is not painted. */
+function painted() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, HIDDEN_MS);
+  });
 }
 
 /** The third metric's colour of a row; null when there is none to show. */

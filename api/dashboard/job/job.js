@@ -73,14 +73,13 @@ async function load() {
     const job = await get(jobPath(id));
     last = job.last_event;
     showJob(job);
-    const [columns, history] = await Promise.all([
-      readColumns(`${jobPath(id)}/points`),
-      readColumns(`${jobPath(id)}/history`, ["done", "hypervolume", "frontier_size"]),
-    ]);
+    const columns = await readColumns(`${jobPath(id)}/points`);
     view.points = new Points(columns, job.done, wholeBudget(job.plan));
-    view.history = history;
     showError(null);
-    drawAll();
+    const drawn = drawAll();
+    view.history = await readColumns(`${jobPath(id)}/history`, ["done", "hypervolume", "frontier_size"]);
+    await drawn;
+    drawHypervolume();
     model.refresh();
     finish.refresh();
   } catch (problem) {
@@ -156,6 +155,7 @@ function drawTable() {
 }
 
 function drawHypervolume() {
+  if (!view.history) return;
   const { done, hypervolume } = view.history;
   const labels = { label: "Hypervolume over candidates", x: "candidates done", y: "hypervolume" };
   const path = done.map((count, n) => [count, hypervolume[n]]);

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, Route, expect
 
 from tests.api.dashboard.hand import Hand
-from tests.api.dashboard.test_job_page import open_job
+from tests.api.dashboard.test_job_page import COVERED, DRAWN, PLACE, open_job
 
 UPLOADS = """() => {
     window.buffers = 0;
@@ -29,6 +29,23 @@ def test_the_chart_library_loads_while_the_points_are_on_their_way(page: Page, s
     expect(page.locator("#cloud[data-dots]")).to_have_count(0)
     held[0].continue_()
     expect(page.locator("#cloud[data-dots]")).to_have_count(1)
+
+
+def test_points_are_painted_before_the_chart_library_is_there_and_where_it_puts_them(page: Page, search: Hand) -> None:
+    held: list[Route] = []
+    page.route("**/plotly.min.js", lambda route: held.append(route))
+    page.goto(f"/jobs/{search.id}")
+    expect(page.locator("#key")).to_contain_text("on the frontier")
+    page.wait_for_function(f"({DRAWN})() > 0")
+    expect(page.locator("#scatter .main-svg")).to_have_count(0)
+    early = page.evaluate(DRAWN)
+    for route in held:
+        route.continue_()
+    page.wait_for_selector("#cloud[data-dots]")
+    metrics = search.archive.candidate(search.id, 3).metrics
+    place = page.evaluate(PLACE, [metrics["parameters"], metrics["bits_per_byte"]])
+    assert page.evaluate(COVERED, place)
+    assert page.evaluate(DRAWN) == early
 
 
 def test_the_answer_in_columns_is_parsed_beside_the_page(page: Page, search: Hand) -> None:
