@@ -77,6 +77,8 @@ export const IN_SHORT = {
     ]
       .filter(Boolean)
       .join(", ") || "until all candidates are trained",
+  genomes: ({ genomes }) =>
+    genomes.length ? `${plural(genomes.length, "genome")} trained first` : "none; a pasted one shows its drawing and cost",
   space: ({ space, width }) => `${plural(space.depth, "LIV")} of ${allowed(space.classes)}, width ${width}`,
 };
 

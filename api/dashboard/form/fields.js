@@ -8,6 +8,7 @@ import { fieldSchema, numberFault, readNumbers } from "./schema.js";
 /** The fields of each section, in the order of the form. */
 export const FIELDS = {
   objectives: [],
+  genomes: [],
   search: [
     { path: "algorithm", label: "Algorithm", kind: "choice", names: ALGORITHMS },
     { path: "stacks", label: "Share of one-class stacks at the start", kind: "number" },

@@ -4,10 +4,20 @@ import { freshKey, get, post } from "../parts/api.js";
 import { classChoice, objectiveChoice, presetChoice, taskChoice } from "./choices.js";
 import { changes, declaration, IN_SHORT } from "./draft.js";
 import { byId, el, put } from "../parts/dom.js";
-import { field, FIELDS, labelled, taskFields } from "./fields.js";
-import { genomePreview } from "./preview.js";
+import { field, FIELDS, labelled, setFault, taskFields } from "./fields.js";
+import { genomesChoice } from "./genomes.js";
+import { numberFault } from "./schema.js";
 
-const TITLES = { task: "Task", objectives: "Objectives", search: "Search", budget: "Budget", space: "Space", course: "Course" };
+const TITLES = {
+  task: "Task",
+  objectives: "Objectives",
+  search: "Search",
+  budget: "Budget",
+  space: "Space",
+  course: "Course",
+  genomes: "First genomes",
+};
+const PRIORITY = { type: "integer", minimum: -3, maximum: 3 };
 
 const draft = { presets: {}, tasks: [], schema: {}, catalogue: [], preset: "", plan: {}, key: "" };
 
@@ -57,12 +67,7 @@ function form() {
       labelled("name", "Name", name),
       presetChoice(draft.presets, draft.preset, choose),
       el("div", { id: "sections" }, sections()),
-      el(
-        "details",
-        {},
-        el("summary", {}, el("b", {}, "Genome"), el("span", {}, "paste one to see its drawing, parameters and cache")),
-        genomePreview(() => draft),
-      ),
+      priority(),
     ),
     el(
       "footer",
@@ -88,9 +93,21 @@ function inputs(name) {
     task: () => taskChoice(plan, tasks, taskChanged),
     objectives: () => objectiveChoice(plan, task.metrics, schema.properties.objectives.maxItems, touched),
     space: () => classChoice(plan, catalogue, touched),
+    genomes: () => genomesChoice(draft, touched),
   };
   const rows = name === "task" ? taskFields(task) : FIELDS[name];
   return [choices[name]?.(), rows.map((row) => field(row, plan, schema, touched))];
+}
+
+function priority() {
+  const input = el("input", { type: "number", step: 1, value: 0, min: PRIORITY.minimum, max: PRIORITY.maximum });
+  const hint = "Each step doubles the share of the runners' time that the search gets.";
+  const place = labelled("priority", "Priority", input, hint);
+  input.addEventListener("input", () => {
+    setFault(place, numberFault(input.value, PRIORITY));
+    touched();
+  });
+  return place;
 }
 
 function taskChanged() {
@@ -110,11 +127,12 @@ function touched() {
 
 async function submit(event) {
   event.preventDefault();
-  const wrong = [...byId("form").querySelectorAll("[data-section] .fault")].find((place) => place.textContent);
+  const wrong = [...byId("form").querySelectorAll("[data-section] .fault, [data-path='priority'] .fault")].find((place) => place.textContent);
   if (wrong) return reveal(wrong.closest("[data-path]"));
   const button = byId("submit");
   button.disabled = true;
-  const body = { preset: draft.preset, plan: changes(draft.plan, draft.presets[draft.preset]) };
+  const plan = changes(draft.plan, draft.presets[draft.preset]);
+  const body = { preset: draft.preset, priority: Number(byId("field-priority").value), plan };
   const name = byId("field-name").value.trim();
   try {
     const job = await post("/v1/jobs", name ? { ...body, name } : body, { "Idempotency-Key": draft.key });

@@ -125,8 +125,8 @@ def test_a_pasted_genome_shows_its_drawing_and_cost(page: Page, tolerated: list[
     blueprint = decode(Genome.parse(text), Space.of(depth=3))
     cost = star.cost(blueprint, Shape(64, 16, 256), 4096)
     page.goto("/#new")
-    page.locator("summary", has_text="Genome").click()
-    page.get_by_label("Genome", exact=True).fill(text)
+    page.locator("summary", has_text="First genomes").click()
+    page.get_by_label("Genomes, one a line").fill(text)
     preview = page.locator(".preview")
     expect(preview.locator(".genome .block")).to_have_count(3)
     expect(preview.locator(".link-weights")).to_have_count(1)
@@ -135,8 +135,8 @@ def test_a_pasted_genome_shows_its_drawing_and_cost(page: Page, tolerated: list[
     assert prefix == "k"
     assert float(number) == round(cost.parameters / 1000, len(number.partition(".")[2]))
 
-    page.get_by_label("Genome", exact=True).fill("77.1.1.1.1")
-    expect(page.locator("[data-path='genome'] .fault")).to_contain_text("77")
+    page.get_by_label("Genomes, one a line").fill("77.1.1.1.1")
+    expect(page.locator("[data-path='genomes'] .fault")).to_contain_text("77")
     expect(preview).to_be_empty()
 
 
@@ -183,3 +183,35 @@ def test_the_form_offers_the_course_of_a_search(page: Page, site: Service) -> No
     assert plan["lag"] == 4
     assert {name: value for name, value in plan["stop"].items() if value is not None} == {"tokens": 1000000}
     site.client.post(f"/v1/jobs/{page.url.rsplit('/', 1)[1]}/cancel").raise_for_status()
+
+
+def test_the_form_offers_the_priority_and_the_first_genomes(page: Page, site: Service, tolerated: list[str]) -> None:
+    tolerated.append("422")
+    page.goto("/#new")
+    form = page.get_by_role("dialog")
+    priority = form.locator("[data-path='priority']")
+    priority.get_by_label("Priority").fill("9")
+    expect(priority.locator(".fault")).to_have_text("must be a whole number from -3 to 3")
+    priority.get_by_label("Priority").fill("2")
+    form.get_by_text("First genomes").click()
+    genomes = ["1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1", "3.1.2.1.1-9.1.1.1.1-3.1.2.1.1-9.1.1.1.1"]
+    form.get_by_label("Genomes, one a line").fill("\n".join([genomes[0], "77.1.1.1.1"]))
+    expect(form.locator("[data-path='genomes'] .fault")).to_contain_text("line 2:")
+    form.get_by_label("Genomes, one a line").fill("\n".join(genomes))
+    expect(form.locator("[data-path='genomes'] .fault")).to_be_empty()
+    expect(form.locator("[data-genome]")).to_have_count(2)
+    expect(form.locator("[data-genome='2'] .link-weights")).to_have_count(1)
+    expect(form.locator("[data-genome='2']")).to_contain_text("Cache")
+    expect(form.locator("[data-short='genomes']")).to_have_text("2 genomes trained first")
+    form.get_by_text("Space", exact=True).click()
+    form.locator("[data-path='space.depth']").get_by_label("LIVs").fill("4")
+    form.get_by_role("button", name="Start the search").click()
+    expect(form.locator("[data-path='genomes'] .fault")).to_contain_text("the baseline Transformer++")
+    genomes[0] = "3.1.1.1.1-9.1.1.1.1-5.1.1.1.1-9.1.1.1.1"
+    form.get_by_label("Genomes, one a line").fill("\n".join(genomes))
+    expect(form.locator("[data-path='genomes'] .fault")).to_be_empty()
+    form.get_by_role("button", name="Start the search").click()
+    page.wait_for_url("**/jobs/*")
+    job = site.client.get(f"/v1/jobs/{page.url.rsplit('/', 1)[1]}").json()
+    assert (job["priority"], job["plan"]["genomes"]) == (2, genomes)
+    site.client.post(f"/v1/jobs/{job['id']}/cancel").raise_for_status()

@@ -42,9 +42,9 @@ def test_markup_in_names_is_text(page: Page, site: Service) -> None:
 def test_markup_in_a_pasted_genome_is_text(page: Page, tolerated: list[str]) -> None:
     tolerated.append("422")
     page.goto("/#new")
-    page.locator("summary", has_text="Genome").click()
-    page.get_by_label("Genome", exact=True).fill(MARKUP)
-    expect(page.locator("[data-path='genome'] .fault")).to_contain_text("<img src=x")
+    page.locator("summary", has_text="First genomes").click()
+    page.get_by_label("Genomes, one a line").fill(MARKUP)
+    expect(page.locator("[data-path='genomes'] .fault")).to_contain_text("<img src=x")
     assert page.evaluate("window.hurt ?? null") is None
 
 
