@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -66,6 +67,48 @@ class Space:
         classes = CLASSES if names is None else tuple(named(name) for name in names)
         used = {row.operator.featurizer for row in classes}
         return cls(classes, tuple(f for f in FEATURIZERS if f.id in used), depth, **options)
+
+    def like(self, row: LIVClass, featurizer: FeaturizerGenome) -> int | None:
+        """Return the id of the class with the digits of this one, whatever its name and number, or None."""
+        return self._by_digits.get(_digits(row, featurizer))
+
+    def grown(self, row: LIVClass, featurizer: FeaturizerGenome) -> Space:
+        """Return the space with one more class, and with its featurizer if that is new. Only the new class is checked.
+
+        Raises:
+            ValueError: the class cannot be built; the message names it and the reason.
+        """
+        reason = illegal(row.operator, featurizer)
+        if reason:
+            raise ValueError(f"class {row.id} {row.name}: {reason}")
+        new = () if featurizer.id in self._featurizers else (featurizer,)
+        grown = self._with((*self.classes, row), (*self.featurizers, *new))
+        vars(grown).update(  # what a cached property would compute from all classes again
+            _by_id=self._by_id | {row.id: row},
+            _featurizers=self._featurizers | {featurizer.id: featurizer},
+            _by_digits=self._by_digits | {_digits(row, featurizer): row.id},
+        )
+        return grown
+
+    def only(self, genome: Genome, *, first: int = 1) -> Space:
+        """Return the space with the first so many classes, of which it needs one, and those that a genome names."""
+        named = {segment.liv_class for segment in genome.segments}
+        classes = tuple(row for n, row in enumerate(self.classes) if n < first or row.id in named)
+        used = {row.operator.featurizer for row in classes}
+        return self._with(classes, tuple(one for one in self.featurizers if one.id in used))
+
+    def _with(self, classes: tuple[LIVClass, ...], featurizers: tuple[FeaturizerGenome, ...]) -> Space:
+        """Return the space with other classes, each of which was checked before."""
+        changed = copy(self)
+        own = vars(changed)  # a frozen instance has its fields and its cached properties here
+        for name in ("choices", "_by_id", "_featurizers", "_by_digits"):
+            own.pop(name, None)
+        own.update(classes=classes, featurizers=featurizers)
+        return changed
+
+    @cached_property
+    def _by_digits(self) -> dict[Any, int]:
+        return {_digits(row, self.featurizer(row)): row.id for row in reversed(self.classes)}
 
     @cached_property
     def _by_id(self) -> dict[int, LIVClass]:
@@ -130,6 +173,10 @@ class Space:
             raise ValueError(f"the space lacks the field {missing}") from None
         except (TypeError, AttributeError) as wrong:
             raise ValueError(f"the space is malformed: {wrong}") from None
+
+
+def _digits(row: LIVClass, featurizer: FeaturizerGenome) -> Any:
+    return row.operator.digits[1:], row.differential, featurizer.groups
 
 
 def digest(genome: Genome, space: Space) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from genome.classes.alphabet import ChannelMixing, FeatureTokenMixing, Nonlinearity, Source, Sparsity
 from genome.classes.choices import (
@@ -25,7 +26,11 @@ from genome.classes.rule import Rule, choice
 from genome.classes.rules_across_groups import RULES_ACROSS_GROUPS
 from genome.classes.rules_of_normalisation import NORMALISATION_RULES
 
+CHECKED = 2**14
+"""Classes whose check is remembered: a search and the pages about it read the same ones again and again."""
 
+
+@lru_cache(maxsize=CHECKED)
 def illegal(operator: OperatorGenome, featurizer: FeaturizerGenome) -> str | None:
     """Return the first reason why this operator cannot be built, as a sentence, or None if it can be built."""
     return next(_violations(operator, featurizer), None)

@@ -42,19 +42,16 @@ def invent(
 
 def grown(space: Space, row: LIVClass, featurizer: FeaturizerGenome) -> tuple[Space, int]:
     """Return the space with this class added, and the id of the class; a class with these digits keeps its id."""
-    for known in space.classes:
-        same_operator = known.operator.digits[1:] == row.operator.digits[1:] and known.differential == row.differential
-        if same_operator and space.featurizer(known).groups == featurizer.groups:
-            return space, known.id
-    number = max(FIRST_INVENTED - 1, *(known.id for known in space.classes)) + 1
+    known = space.like(row, featurizer)
+    if known is not None:
+        return space, known
+    number = max(FIRST_INVENTED - 1, *(one.id for one in space.classes)) + 1
     used = next((one for one in space.featurizers if one.groups == featurizer.groups), None)
-    featurizers = space.featurizers
     if used is None:
-        used = replace(featurizer, id=max(FIRST_INVENTED - 1, *(one.id for one in featurizers)) + 1)
-        featurizers = (*featurizers, used)
+        used = replace(featurizer, id=max(FIRST_INVENTED - 1, *(one.id for one in space.featurizers)) + 1)
     operator = replace(row.operator, featurizer=used.id)
     invented = LIVClass(number, f"X{number}", operator, row.differential, "found by search", row.description)
-    return replace(space, classes=(*space.classes, invented), featurizers=featurizers), number
+    return space.grown(invented, used), number
 
 
 def _mutated(

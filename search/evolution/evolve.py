@@ -187,8 +187,9 @@ class Evolution:
             yield Trial(Draft(one.genome), self.space, one.variation, Choice(one.reason), baseline=one.baseline)
 
     def _begun(self, trial: Trial, key: str, costs: Costs, genes: int, repaired: int) -> Proposal:
-        grown = None if trial.space is self.space else trial.space
-        self.space = trial.space
+        grown = None
+        if trial.space is not self.space:  # what was invented on the way and is in no genome is dropped
+            grown = self.space = trial.space.only(trial.draft.genome, first=len(self.space.classes))
         self._seen.add(key)
         number = self.proposed + len(self._extras) + 1
         if trial.variation in EXTRA:

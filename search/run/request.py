@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evaluator.artifacts import Artifact
 from evaluator.evaluation import Request, Store
-from genome import Space
+from genome import Genome, Space
 from search.archive.runner_values import InFlight
 from search.plan import Plan
 from search.run.inheriting import parent_of
@@ -23,7 +23,7 @@ def request_of(
         candidate=begun.number,
         attempt=begun.attempt,
         genome=begun.genome,
-        space=space.to_json(),
+        space=space.only(Genome.parse(begun.genome)).to_json(),
         shape=plan.shape,
         task=plan.task,
         budget=plan.budget,

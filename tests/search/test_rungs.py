@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from typing import Any
 
 import pytest
 
 from evaluator.evaluation import Failure, Request
 from evaluator.schedule import stable_steps
+from genome import Genome
+from genome.variation.class_sampling import Level
 from search.archive.values import CandidateState, JobState
 from search.origin import Purpose
 from search.plan import AlgorithmName, Plan, Rungs, SpacePlan
@@ -43,6 +46,23 @@ def test_a_share_of_every_rung_goes_on_and_only_whole_budgets_stand_on_the_front
     on = [sum(len(t) > rung and t[0].tokens == LEVELS[0] for t in trainings.values()) for rung in range(3)]
     assert on == [30, 9, 2]
     assert any(row.frontier for row in rows)
+
+
+def test_every_training_of_a_candidate_is_asked_for_alike_though_the_search_invents_classes(
+    bench: Bench, plan: Plan
+) -> None:
+    """A checkpoint holds only for the space of its training, so a promotion must name the same space."""
+    inventive = plan.model_copy(update={"space": SpacePlan(depth=4, levels=Level.FEATURIZER), "repeats": 0.3})
+    bench.queue(inventive.model_copy(update={"algorithm": AlgorithmName.SURROGATE, "population": 4}))
+    bench.runner(lambda: Twin(3)).run_until_idle()
+    spaces: dict[int, list[dict[str, Any]]] = {}
+    for request in bench.twins[0].requests:
+        spaces.setdefault(request.candidate, []).append(request.space)
+        named = {segment.liv_class for segment in Genome.parse(request.genome).segments}
+        assert named <= {row["id"] for row in request.space["classes"]}
+        assert len(request.space["classes"]) <= 1 + len(named)
+    assert all(one == own[0] for own in spaces.values() for one in own)
+    assert any(len(own) > 1 and own[0]["classes"][-1]["id"] > 1000 for own in spaces.values())
 
 
 def test_a_promotion_goes_on_from_its_checkpoint_and_pays_the_difference(bench: Bench, plan: Plan) -> None:

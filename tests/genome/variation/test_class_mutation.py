@@ -1,12 +1,13 @@
 """New classes satisfy the rules, differ in one digit or in all, and are recognised when they recur."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 
-from genome import Genome, Shape, Space, breaches, digest, sample
+from genome import Genome, Shape, Space, breaches, decode, digest, sample
 from genome.classes import alphabet as a
 from genome.classes.rules import illegal
 from genome.variation.class_mutation import FIRST_INVENTED, grown, invent
@@ -48,6 +49,40 @@ def test_invention_grows_the_space_and_leaves_what_was_there(level, rng):
     assert larger.classes[: len(space.classes)] == space.classes
     assert all(row.id >= FIRST_INVENTED for row in larger.classes[len(space.classes) :])
     assert digest(genome, larger) == digest(genome, space)
+
+
+@lawful
+@given(rng=rngs)
+def test_a_space_that_grew_is_the_same_as_one_that_was_made_at_once(rng):
+    space = Space.of(depth=4)
+    genome, larger = sample(space, rng).genome, space
+    for _ in range(3):
+        (genome, _), larger = invent(genome, larger, Level.FEATURIZER, SHAPE, rng, rate=0.7)
+    at_once = Space.from_json(larger.to_json())
+    assert larger == at_once
+    assert larger.choices == at_once.choices
+    assert [larger.like(row, larger.featurizer(row)) for row in larger.classes] == [row.id for row in at_once.classes]
+    assert digest(genome, larger) == digest(genome, at_once)
+
+
+@lawful
+@given(rng=rngs)
+def test_the_space_of_one_genome_is_enough_to_read_it(rng):
+    space = Space.of(depth=4, allow_skip=True)
+    (genome, _), larger = invent(sample(space, rng).genome, space, Level.FEATURIZER, SHAPE, rng, rate=0.7)
+    alone = Space.from_json(larger.only(genome).to_json())
+    assert len(alone.classes) <= 1 + 4
+    assert decode(genome, alone) == decode(genome, larger)
+    kept = larger.only(genome, first=len(space.classes))
+    assert kept.classes[: len(space.classes)] == space.classes
+    assert digest(genome, kept) == digest(genome, larger)
+
+
+def test_a_class_that_cannot_be_built_does_not_join_a_space():
+    space = Space.of(depth=4)
+    wrong = replace(space[1], id=FIRST_INVENTED, operator=replace(space[1].operator, sparsity=a.Sparsity.ROUTED))
+    with pytest.raises(ValueError, match=f"class {FIRST_INVENTED}"):
+        space.grown(wrong, space.featurizer(wrong))
 
 
 def test_draws_reach_every_structure_and_the_digits_that_need_company():
