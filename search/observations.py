@@ -63,6 +63,7 @@ def outcome(plan: Plan, number: int, genome: Genome, tokens: int, purpose: str, 
         tokens=None if tokens == plan.budget.tokens else tokens,
         repeated=purpose == Purpose.REPEAT,
         earlier=purpose == Purpose.WARM_START,
+        retried=purpose == Purpose.RETRY,
     )
 
 

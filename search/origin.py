@@ -52,7 +52,8 @@ class Purpose(StrEnum):
     `SEARCH`: the first one of a new genome. `PROMOTION`: more tokens, because fewer were promising. `REPEAT`: another
     seed, because the place of the candidate on the frontier is uncertain. `FINISH`: one of several seeds that were not
     used before, by which the winners are reported; it changes nothing in the search. `WARM_START`: what an earlier
-    search trained for any of these purposes but the last.
+    search trained for any of these purposes but the last. `RETRY`: somebody asked for another attempt at a failed
+    candidate, which has the whole budget and another seed.
     """
 
     SEARCH = "search"
@@ -60,3 +61,4 @@ class Purpose(StrEnum):
     REPEAT = "re-evaluation"
     FINISH = "honest finish"
     WARM_START = "warm start"
+    RETRY = "retry"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.jobs import DEFAULT_URL, JobArgument, Url, calling, show_job
+from api.cli.jobs import DEFAULT_URL, JobArgument, NumberArgument, Url, calling, show_job
 from api.cli.output import FAILED, AsJson, show_json
 
 app = typer.Typer()
@@ -48,6 +48,17 @@ def delete(
         show_json({"deleted": job})
     else:
         typer.echo(f"search {job} is deleted")
+
+
+@app.command()
+def retry(job: JobArgument, number: NumberArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Ask a search to train a failed candidate again, with another seed."""
+    with calling(url) as service:
+        found = service.post(f"/v1/jobs/{job}/candidates/{number}/retry")
+    if as_json:
+        show_json(found)
+    else:
+        typer.echo(f"search {job} will train candidate {number} again")
 
 
 def _act(action: str, job: str, url: str, as_json: bool) -> None:

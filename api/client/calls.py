@@ -131,6 +131,10 @@ def predictions(job_id: str) -> Call[Predictions]:
     return Call("GET", f"/v1/jobs/{job_id}/predictions", _model(Predictions))
 
 
+def retry(job_id: str, number: int) -> Call[CandidateView]:
+    return Call("POST", f"/v1/jobs/{job_id}/candidates/{number}/retry", _model(CandidateView))
+
+
 def built_export(job_id: str, number: int) -> Call[str]:
     path = f"/v1/jobs/{job_id}/candidates/{number}/export"
     return Call("POST", path, lambda response: str(response.json()["download"]))

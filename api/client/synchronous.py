@@ -155,6 +155,10 @@ class Star:
         """Return how well a search predicted its outcomes."""
         return self._send(calls.predictions(job_id))
 
+    def retry(self, job_id: str, number: int) -> CandidateView:
+        """Ask a search to train a failed candidate again, with another seed."""
+        return self._send(calls.retry(job_id, number))
+
     def save_table(self, job_id: str, file: Path | str) -> Path:
         """Write all candidates of a search to a file that ends with `.csv` or `.parquet`, and return its path.
 

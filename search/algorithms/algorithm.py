@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import moocore
@@ -42,6 +42,10 @@ class Choice:
     share: float | None = None
     by: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON, without what is not known."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -72,6 +76,7 @@ class Outcome:
         repeated: whether the candidate was trained on as many tokens before, with another seed.
         extra: whether the candidate does not count among those of the plan.
         earlier: whether an earlier search trained it.
+        retried: whether the candidate had failed before, and somebody asked for another attempt.
     """
 
     number: int
@@ -82,6 +87,7 @@ class Outcome:
     repeated: bool = False
     extra: bool = False
     earlier: bool = False
+    retried: bool = False
 
     @property
     def feasible(self) -> bool:

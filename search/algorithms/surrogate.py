@@ -21,7 +21,7 @@ from evaluator.metrics import STATIC
 from genome import Genome, Space, decode
 from search.algorithms.algorithm import Algorithm, Choice, Costs, CostsOf, Outcome, Past, Trial, sampled
 from search.algorithms.population import Breeding, individual
-from search.origin import Reason
+from search.origin import Purpose, Reason
 from search.plan import Plan
 from search.surrogate.acquisition import Acquisition, Scores, Seen
 from search.surrogate.features import Features
@@ -124,7 +124,7 @@ class SurrogateSearch(Algorithm):
         if state["bred_after"] is not None:
             self.prepare(past.space, past.proposed + past.earlier)
         self._outcomes = list(past.outcomes)
-        self._under_way = {(number, tokens) for number, tokens, _ in past.trainings}
+        self._under_way = {(n, tokens) for n, tokens, purpose in past.trainings if purpose != Purpose.RETRY}
         self._under_way -= {(one.number, one.tokens or self.plan.budget.tokens) for one in past.outcomes}
 
     def _learnable(self) -> bool:

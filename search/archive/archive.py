@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from search.archive.candidate_writes import CandidateWrites
 from search.archive.claims import Claims
+from search.archive.custody.again import Again
 from search.archive.custody.disk import Disk
 from search.archive.custody.keeping import Keeping
 from search.archive.custody.keyring import Keyring
@@ -48,6 +49,7 @@ from search.archive.resuming import Resuming
 class Archive(
     JobWrites,
     Keeping,
+    Again,
     Claims,
     CandidateWrites,
     Resuming,
@@ -69,6 +71,7 @@ class Archive(
     |---|---|---|
     | `JobWrites` | people | `create_job`, `act`, `inject` |
     | `Keeping` | people | `change_job`, `ended_before`, `condemn_job`, `delete_job` |
+    | `Again` | both | `ask_again`, `asked_again` |
     | `Claims` | runners | `claim`, `heartbeat`, `release`, `hand_back`, `pass_on`, `put_off`, `finish`, |
     | | | `end_lease` |
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |

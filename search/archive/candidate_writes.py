@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from evaluator.evaluation import Evaluation
 from search.archive.claims import held
+from search.archive.custody.again import reopen
 from search.archive.errors import NotFoundError
 from search.archive.listing.order import objective_columns
 from search.archive.runner_values import Claim, InFlight, Inherited
@@ -74,7 +74,7 @@ class CandidateWrites(Transactions):
                 "variation": proposal.variation,
                 "baseline": proposal.baseline,
             }
-            known = {"metrics": dict(proposal.costs), "choice": choice_of(proposal)}
+            known = {"metrics": dict(proposal.costs), "choice": proposal.choice.to_json()}
             hidden = {"job_id": job.id, "digest": proposal.digest, "mother": mother, "father": father}
             row = {**shown, **known, **hidden, "inherited": given}
             row |= objective_columns(job.plan["objectives"], proposal.costs)
@@ -102,6 +102,8 @@ class CandidateWrites(Transactions):
             if begun_before(session, job, begun):
                 return begun
             begin_training(session, job, begun)
+            if further.purpose == Purpose.RETRY:
+                reopen(session, job, candidate)
             _save_checkpoint(session, job, state)
             announce(session, job.id, EventKind.TRAINING, {**begun.shown(), "state": CandidateState.RUNNING})
             return begun
@@ -174,11 +176,6 @@ class CandidateWrites(Transactions):
             _save_checkpoint(session, job, state)
             _announce_outcome(session, job, candidate, training, standing)
             return released
-
-
-def choice_of(proposal: Proposal) -> dict[str, Any]:
-    """Return why a genome was proposed as JSON, without what is not known."""
-    return {name: value for name, value in asdict(proposal.choice).items() if value is not None}
 
 
 def _announce_outcome(

@@ -8,11 +8,12 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from search.archive.custody import outbox
+from search.archive.custody.again import awaited
 from search.archive.errors import LeaseLostError
 from search.archive.job_writes import change_state, locked
 from search.archive.runner_values import Claim, Lease
 from search.archive.schema.engine import now
-from search.archive.schema.tables import CheckpointRecord, InjectionRecord, JobRecord
+from search.archive.schema.tables import CheckpointRecord, JobRecord
 from search.archive.training_rows import let_go
 from search.archive.transactions import Transactions, announce
 from search.archive.values import TERMINAL, EventKind, JobState
@@ -162,7 +163,7 @@ class Claims(Transactions):
             why: the reason, for people to read.
 
         Returns:
-            False when it should succeed and a genome waits to be injected; then the claim still holds.
+            False when it should succeed and somebody asked for further trainings; then the claim still holds.
 
         Raises:
             LeaseLostError: the claim no longer holds.
@@ -170,7 +171,7 @@ class Claims(Transactions):
         with self._writing.begin() as session:
             row = held(session, claim, ended=True)
             if JobState(row.state) not in TERMINAL:
-                if state is JobState.SUCCEEDED and _awaited(session, row):
+                if state is JobState.SUCCEEDED and awaited(session, row.id):
                     return False
                 change_state(session, row, state, why)
             row.lease_until = None
@@ -200,12 +201,6 @@ def held(session: Session, claim: Claim, *, ended: bool = False) -> JobRecord:
     if not ended and JobState(row.state) in TERMINAL:
         raise LeaseLostError(f"job {claim.job_id} has ended: {row.state}")
     return row
-
-
-def _awaited(session: Session, row: JobRecord) -> bool:
-    """Return whether a genome waits to be injected into this job."""
-    i = InjectionRecord
-    return session.scalar(select(i.seq).where(i.job_id == row.id, i.number.is_(None)).limit(1)) is not None
 
 
 def free() -> ColumnElement[bool]:

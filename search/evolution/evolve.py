@@ -70,11 +70,7 @@ class Evolution:
         self._promotions, self._repeats, self._stopping = Promotions(plan), Repeats(plan), Stopping(plan)
 
     def ask(self, seconds: float = 0.0) -> Proposal | Further | None:
-        """Return the next training, or None when it must wait for an outcome or there is none left.
-
-        Args:
-            seconds: the age of the search, by which the plan may stop it.
-        """
+        """Return the next training of a search of this age; None when it must wait for an outcome or none is left."""
         further = self._promotions.due(self._algorithm.promise) or self._repeats.due()
         if further is not None:
             self._begin(further.number, further.tokens, further.purpose)
@@ -94,6 +90,10 @@ class Evolution:
         """
         trial = Trial(Draft(genome), self.space, Variation.INJECTED, Choice(Reason.INJECTED, by=by or None))
         return self._begun(trial, digest(genome, self.space), self._costs(genome, self.space), 0, 0)
+
+    def train_again(self, further: Further) -> None:
+        """Learn that somebody asked for another attempt at a failed candidate, which begins now."""
+        self._begin(further.number, further.tokens, further.purpose)
 
     def take_over(self, past: Past) -> None:
         """Learn from an earlier search, before anything is asked. Its candidates are extra ones."""
@@ -137,7 +137,7 @@ class Evolution:
     def tell(self, outcome: Outcome) -> None:
         """Report the outcome of a training."""
         self._learn(outcome)
-        self._algorithm.tell(replace(outcome, extra=outcome.number in self._extras))
+        self._algorithm.tell(replace(outcome, extra=outcome.retried or outcome.number in self._extras))
 
     def state(self) -> dict[str, Any]:
         """Return the state as JSON, except for the past, which the archive holds."""
@@ -169,7 +169,7 @@ class Evolution:
         self._stopping.begin(spent(self._plan, tokens, purpose))
         if purpose == Purpose.REPEAT:
             self._repeats.begin(number)
-        else:
+        elif purpose != Purpose.RETRY:
             self._promotions.begin(number, tokens)
 
     def _learn(self, outcome: Outcome) -> None:

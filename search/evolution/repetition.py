@@ -42,7 +42,7 @@ class Repeats:
         self._found: dict[int, list[list[float]]] = {}
         self._begun: dict[int, int] = {}
         self._told = 0
-        self._earlier: set[int] = set()
+        self._others: set[int] = set()
 
     def begin(self, number: int) -> None:
         """Learn that a repeat began."""
@@ -51,8 +51,8 @@ class Repeats:
     def tell(self, outcome: Outcome) -> None:
         """Learn from the outcome of a training on the whole budget."""
         self._told += not outcome.earlier
-        if outcome.earlier:
-            self._earlier.add(outcome.number)
+        if outcome.earlier or outcome.retried:  # with seeds that repeats might use
+            self._others.add(outcome.number)
         if outcome.feasible and outcome.objectives is not None:
             self._found.setdefault(outcome.number, []).append(outcome.objectives)
 
@@ -62,7 +62,7 @@ class Repeats:
             return None
         numbers = [number for number in self._found if not self._in_flight(number)]
         doubtful = zip(numbers, self._doubtful(numbers), strict=True)
-        uncertain = [n for n, doubt in doubtful if doubt and n not in self._earlier]
+        uncertain = [n for n, doubt in doubtful if doubt and n not in self._others]
         if not uncertain:
             return None
         number = min(uncertain, key=lambda n: (len(self._found[n]), n))

@@ -18,7 +18,7 @@ from search.archive import Archive
 from search.archive.errors import LeaseLostError
 from search.archive.runner_values import Claim, InFlight, TrainingKey, Waiting
 from search.evolution.evolve import Evolution
-from search.evolution.proposal import Proposal
+from search.evolution.proposal import Further, Proposal
 from search.log_fields import about
 from search.objectives import Frontier, judged, objectives
 from search.observations import Observations, Summary, outcome
@@ -67,18 +67,20 @@ class JobRun:
         self._retries = Retries(archive.in_flight(claim.job_id))
         self._began = time.monotonic() - claim.age
         self._waiting: deque[Waiting] = deque()
+        self._again: deque[tuple[int, int]] = deque()
         self.plan = resumption.plan
         self.in_flight: dict[TrainingKey, InFlight] = {}
 
     def fill(self, evaluator: Evaluator) -> None:
         """Submit requests until the evaluator is full.
 
-        First come trainings whose last attempt was lost, then genomes that somebody asked for, then the search's own.
+        First come trainings whose last attempt was lost, then what somebody asked for, then the search's own.
         """
         if evaluator.busy < evaluator.capacity:
+            self._again = deque(self._patience(self._archive.asked_again, self._claim.job_id))
             self._waiting = deque(self._patience(self._archive.waiting, self._claim.job_id))
         while evaluator.busy < evaluator.capacity:
-            begun = self._retried() or self._injected() or self._next() or self._next_of_finish()
+            begun = self._retried() or self._asked_for() or self._next() or self._next_of_finish()
             if begun is None:
                 return
             self.in_flight[begun.key] = begun
@@ -165,7 +167,13 @@ class JobRun:
             self._record(begun, given_up(begun))
         return None
 
-    def _injected(self) -> InFlight | None:
+    def _asked_for(self) -> InFlight | None:
+        if self._again:
+            number, times = self._again.popleft()
+            tokens = self.plan.budget.tokens
+            further = Further(number, self.plan.training_seed(1 + times), tokens, Purpose.RETRY, tokens)
+            self._evolution.train_again(further)
+            return self._patience(self._archive.begin, self._claim, further, self._evolution.state())
         if not self._waiting:
             return None
         one = self._waiting.popleft()

@@ -1,6 +1,7 @@
 // The page of one candidate: its genome, its metrics, its trainings, its cost and its family.
 
 import { get, jobPath } from "../parts/api.js";
+import { drawAgain } from "./again.js";
 import { choiceLine, prediction, uncertain } from "./choice.js";
 import { readGenome } from "../genome/blueprint.js";
 import { byId, el, put, showError } from "../parts/dom.js";
@@ -35,7 +36,7 @@ const ORIGINS = {
   "crossover+mutation": "by crossover and mutation",
 };
 const finish = ownFinish(id, number);
-const drawn = { export: null, live: false };
+const drawn = { again: null, export: null, live: false };
 
 const reload = paced(load);
 
@@ -80,6 +81,9 @@ function draw(job, candidate) {
   const parents = candidate.parent_candidates;
   put(byId("parents"), family(parents, parents.length, "None: this candidate was not made from others.", tie));
   put(byId("children"), family(candidate.children, candidate.children_total, "None yet.", tie));
+  const failed = `${candidate.state} ${candidate.trainings.length} ${drawn.live}`;
+  if (drawn.again !== failed) drawAgain(byId("again"), id, candidate, drawn.live);
+  drawn.again = failed;
   const exportable = `${candidate.state} ${candidate.weights_place}`;
   if (drawn.export !== exportable) drawExport(byId("export"), id, candidate);
   drawn.export = exportable;

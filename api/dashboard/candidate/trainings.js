@@ -13,6 +13,7 @@ const MEANINGS = {
   promotion: "more tokens, because the training on fewer tokens was promising",
   "re-evaluation": "the same tokens with another seed, because its place on the frontier was uncertain",
   "honest finish": "from scratch with a seed that the search never used; it decides nothing in the search",
+  retry: "from the beginning with another seed, because it had failed and somebody asked for it",
   "warm start": "taken over from an earlier search, without training again",
 };
 

@@ -21,9 +21,17 @@ from api.web.deps import (
     problems,
 )
 from api.web.problems import refuse_fault
-from api.web.schemas import AncestorList, CandidateDetail, CandidatePage, Candidates, InjectionRequest, InjectionView
+from api.web.schemas import (
+    AncestorList,
+    CandidateDetail,
+    CandidatePage,
+    Candidates,
+    CandidateView,
+    InjectionRequest,
+    InjectionView,
+)
 from genome import Genome, Space, decode
-from search.archive.values import Injection
+from search.archive.values import Candidate, Injection
 from search.plan import Plan
 
 FIRST_CHILDREN = 60
@@ -89,6 +97,18 @@ def candidate(job: JobDep, number: Number, archive: ArchiveDep, exports: Exports
         "children": archive.children(job.id, number, FIRST_CHILDREN).items,
         "children_total": archive.child_count(job.id, number),
     }
+
+
+@router.post(
+    "/candidates/{number}/retry",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_model=CandidateView,
+    responses=problems(404, 409, 422),
+)
+def retry(job: JobDep, number: Number, archive: ArchiveDep) -> Candidate:
+    """Ask a search to train a failed candidate again: from the beginning, on the whole budget, with another seed."""
+    archive.ask_again(job.id, number)
+    return archive.candidate(job.id, number)
 
 
 @router.get("/candidates/{number}/children", response_model=CandidatePage, responses=problems(404, 422))

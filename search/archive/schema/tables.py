@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -104,6 +105,7 @@ class CandidateRecord(Record):
         partial("candidates_running", "state = 'running'"),
         partial("candidates_weights", "weights IS NOT NULL"),
         partial("candidates_failed", "state = 'failed'"),
+        partial("candidates_again", "again"),
         *(partial(f"candidates_{column}", f"{column} IS NOT NULL", column) for column in ORDERED),
     )
 
@@ -130,6 +132,7 @@ class CandidateRecord(Record):
     detail: Mapped[str] = mapped_column(default="")
     feasible: Mapped[bool] = mapped_column(default=False)
     frontier: Mapped[bool] = mapped_column(default=False)
+    again: Mapped[bool] = mapped_column(default=False, server_default=false())
     weights: Mapped[dict[str, Any] | None]
     seconds: Mapped[float] = mapped_column(default=0.0)
     created_at: Mapped[float]

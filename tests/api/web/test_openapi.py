@@ -57,7 +57,8 @@ def test_flows_of_requests_are_answered_as_documented(service: Service) -> None:
             max_examples=15, stateful_step_count=12, deadline=None, derandomize=True, suppress_health_check=kept
         )
     )
-    assert ("GET /v1/jobs/{job_id}/points", 200) in statuses, "a flow goes on with the id of a search"
+    gone_on = [label for label, status in statuses if "{job_id}" in label and status < 300]
+    assert gone_on, "a flow goes on with the id of a search"
 
 
 def test_the_document_names_every_route_and_its_problems() -> None:
