@@ -126,8 +126,11 @@ class Queries(Transactions):
         with self._reading() as session:
             return [training_value(row) for row in session.scalars(query)]
 
-    def history(self, job_id: str) -> dict[str, list[Any]]:
+    def history(self, job_id: str, most: int | None = None) -> dict[str, list[Any]]:
         """Return the growth of the frontier as columns, a row for each outcome: the names in `HISTORY_COLUMNS`.
+
+        Args:
+            most: rows at most, at least 2, spread evenly and with the last one; None for all.
 
         Raises:
             NotFoundError: there is no such job.
@@ -135,8 +138,12 @@ class Queries(Transactions):
         h = HistoryRecord
         columns = [getattr(h, name) for name in HISTORY_COLUMNS]
         with self._reading() as session:
-            require_job(session, job_id)
-            rows = session.execute(select(*columns).where(h.job_id == job_id).order_by(h.outcome)).all()
+            last = find_job(session, job_id).outcomes
+            query = select(*columns).where(h.job_id == job_id).order_by(h.outcome)
+            if most is not None and last > most:
+                apart = -(-last // (most - 1))
+                query = query.where((h.outcome % apart == 0) | (h.outcome == last))
+            rows = session.execute(query).all()
         history = dict(zip(HISTORY_COLUMNS, _columns(rows, len(columns)), strict=True))
         return {**history, "at": [utc(second).isoformat() for second in history["at"]]}
 

@@ -29,6 +29,7 @@ import { Past } from "../timeline/past.js";
 import { Timeline } from "../timeline/timeline.js";
 import { Work } from "../work/work.js";
 
+const MOST_STEPS = 1000; // of the curve of hypervolume
 const FURTHER = ["promotion", "re-evaluation"];
 const id = decodeURIComponent(location.pathname.split("/")[2]);
 const view = {
@@ -77,7 +78,7 @@ async function load() {
     view.points = new Points(columns, job.done, wholeBudget(job.plan));
     showError(null);
     const drawn = drawAll();
-    view.history = await readColumns(`${jobPath(id)}/history`, ["done", "hypervolume", "frontier_size"]);
+    view.history = await readColumns(`${jobPath(id)}/history?most=${MOST_STEPS}`, ["done", "hypervolume", "frontier_size"]);
     await drawn;
     drawHypervolume();
     model.refresh();

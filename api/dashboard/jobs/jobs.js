@@ -12,6 +12,7 @@ import { ago } from "../parts/time.js";
 const PAGE = 50;
 const RETRY_MS = 2000;
 const SPARKLINES = 20; // newest rows, whose histories are read
+const MOST_STEPS = 200; // of a sparkline
 const COLUMNS = ["Search", "Done", "Frontier", "Hypervolume", "Workers", "Time left"];
 
 const shown = { pages: 1, search: "", histories: new Map(), lastEvent: new Map() };
@@ -46,7 +47,7 @@ async function loadHistories(jobs) {
   const stale = jobs.filter((job) => job.done > 0 && !shown.histories.has(job.id));
   await Promise.all(
     stale.map(async (job) => {
-      const history = await get(`${jobPath(job.id)}/history`).catch(() => null);
+      const history = await get(`${jobPath(job.id)}/history?most=${MOST_STEPS}`).catch(() => null);
       if (history) shown.histories.set(job.id, { outcomes: job.outcomes, values: history.hypervolume });
     }),
   );

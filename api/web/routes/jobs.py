@@ -134,9 +134,13 @@ def cancel(job_id: JobId, archive: ArchiveDep) -> JobView:
 
 
 @router.get("/{job_id}/history", response_model=History, responses=problems(404, 422))
-def history(job_id: JobId, archive: ArchiveDep) -> JSONResponse:
-    """Return the hypervolume, the frontier size and the training tokens after every training, in columns."""
-    return JSONResponse(archive.history(job_id))
+def history(
+    job_id: JobId,
+    archive: ArchiveDep,
+    most: Annotated[int | None, Query(ge=2, le=2**31 - 1, description="rows at most, spread evenly")] = None,
+) -> JSONResponse:
+    """Return the hypervolume, the frontier size and the training tokens after trainings, in columns."""
+    return JSONResponse(archive.history(job_id, most))
 
 
 def _shown(job: Job, archive: Archive) -> JobView:

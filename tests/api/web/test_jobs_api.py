@@ -10,6 +10,7 @@ import pytest
 
 from search.plan import Plan
 from search.plan.presets import PRESETS
+from tests.api.web.refusal import refused
 from tests.served import SMALL, Service
 
 
@@ -135,6 +136,9 @@ def test_a_finished_search_has_its_columns(service: Service, finished: str) -> N
     failed = points["failure"].index("diverged")
     assert points["metrics"]["bits_per_byte"][failed] is None
     assert {len(column) for column in history.values()} == {job["outcomes"]}
+    few = service.client.get(f"/v1/jobs/{finished}/history", params={"most": 5}).json()
+    assert few["outcome"] == [3, 6, 9, 12]
+    assert refused(service.client.get(f"/v1/jobs/{finished}/history", params={"most": 1}), 422)
     assert history["hypervolume"] == sorted(history["hypervolume"])
     assert history["hypervolume"][-1] == pytest.approx(job["hypervolume"])
 

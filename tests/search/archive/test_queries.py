@@ -63,6 +63,10 @@ def test_all_queries_of_a_search_agree(archive: Archive, plan: Plan) -> None:
     assert history["hypervolume"] == sorted(history["hypervolume"])
     assert (history["hypervolume"][-1], history["frontier_size"][-1]) == (job.hypervolume, job.frontier_size)
     assert history["at"] == sorted(history["at"])
+    for most, outcomes in ((2, [25]), (3, [13, 25]), (8, [4, 8, 12, 16, 20, 24, 25]), (25, list(range(1, 26)))):
+        few = archive.history(search.job_id, most)
+        assert few["outcome"] == outcomes
+        assert few["hypervolume"] == [history["hypervolume"][n - 1] for n in outcomes]
     assert archive.artifacts(search.job_id) == {c.weights["key"] for c in rows if c.weights}
     assert {c.number for c in rows if c.weights and not c.baseline} == best - {c.number for c in rows if c.baseline}
     past = archive.past(search.job_id)
