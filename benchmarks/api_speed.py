@@ -4,7 +4,8 @@ A database is filled in bulk with one job of 100,000 candidates and smaller ones
 from a process of its own. One client asks again as soon as it was answered; then 8 clients send 20 requests a second
 each by a timetable. Measured are the frontier, a page of candidates at any depth, a submission, a job and the list of
 jobs; the time and the size of a job's points at first, unchanged, and after one more result; and what recording an
-outcome takes, with and without candidates that leave the frontier. The report is `docs/api-speed.md`.
+outcome takes, with and without candidates that leave the frontier; and how late 200 event streams hear of 10 results
+a second. The report is `docs/api-speed.md`; `--jobs 99 --small 9090` makes a million candidates in 100 jobs.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from api_load.clients import Ask, Client, by_timetable, in_turn, served
 from api_load.live import Live
 from api_load.page import written
 from api_load.rows import filled
+from api_load.streams import streamed
 from breaking.databases import DATABASES, database
 
 from search.archive import Archive
+from search.archive.listing.candidates import listing_of
 from search.archive.paging import page_token
 
 REPORT = Path(__file__).parents[1] / "docs" / "api-speed.md"
@@ -36,10 +39,13 @@ CLIENTS, RATE = 8, 20.0
 ROUNDS = 15
 """Further results after each of which the points are asked for."""
 
+STREAMS, RESULTS = 200, 10.0
+"""Event streams, and results a second while they are open."""
+
 ENCODINGS = ("gzip",)
 
 
-def measured(kind: str, candidates: int, jobs: int, seconds: float) -> dict[str, Any]:
+def measured(kind: str, candidates: int, jobs: int, small: int, seconds: float) -> dict[str, Any]:
     """Fill a database of a kind and measure everything on it."""
     with tempfile.TemporaryDirectory() as folder, database(kind, Path(folder)) as target:
         url = target.url
@@ -48,7 +54,7 @@ def measured(kind: str, candidates: int, jobs: int, seconds: float) -> dict[str,
         began = time.perf_counter()
         large = filled(archive, url, candidates)
         for _ in range(jobs):
-            filled(archive, url, max(20, candidates // 500))
+            filled(archive, url, small)
         found: dict[str, Any] = {"filled": time.perf_counter() - began}
         live = Live.claimed(archive)
         found["record"] = {str(left): [1e3 * live.result(left=left) for _ in range(ROUNDS)] for left in (0, 1, 4)}
@@ -59,16 +65,18 @@ def measured(kind: str, candidates: int, jobs: int, seconds: float) -> dict[str,
                     "one": _milliseconds(in_turn(address, asks, 100)),
                     "several": _milliseconds(by_timetable(address, asks, CLIENTS, RATE, seconds)),
                 }
+            last = archive.last_event()
+            found["streams"] = streamed(address, large, last, live, streams=STREAMS, rate=RESULTS, seconds=2 * seconds)
         archive.close()
     return found
 
 
 def requests(job: str, candidates: int) -> dict[str, Callable[[int], Ask]]:
     """Return the requests that are measured, each as a function of a count."""
-    depths = np.random.default_rng(1).integers(0, candidates, 10_000).tolist()
+    depths = np.random.default_rng(1).integers(1, candidates, 10_000).tolist()
 
     def page(n: int) -> Ask:
-        token = page_token(f"candidates/{job}/", depths[n % len(depths)])
+        token = page_token(listing_of(job), depths[n % len(depths)])
         return Ask(f"/v1/jobs/{job}/candidates?page_size=50&page_token={token}")
 
     return {
@@ -112,17 +120,23 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", choices=(*DATABASES, "both"), default="sqlite")
     parser.add_argument("--candidates", type=int, default=100_000, help="candidates of the large job")
-    parser.add_argument("--jobs", type=int, default=20, help="smaller jobs, of a five-hundredth of the candidates")
+    parser.add_argument("--jobs", type=int, default=20, help="smaller jobs")
+    parser.add_argument("--small", type=int, default=200, help="candidates of each smaller job")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long several clients send each request")
     parser.add_argument("--write", action="store_true", help="write docs/api-speed.md and all figures")
     arguments = parser.parse_args()
     kinds = DATABASES if arguments.database == "both" else (arguments.database,)
+    sizes = arguments.candidates, arguments.jobs, arguments.small
     report: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "candidates": arguments.candidates,
         "jobs": arguments.jobs,
+        "small": arguments.small,
         "load": os.getloadavg()[0],
-        "databases": {kind: measured(kind, arguments.candidates, arguments.jobs, arguments.seconds) for kind in kinds},
+        "databases": {
+            kind: measured(kind, arguments.candidates, arguments.jobs, arguments.small, arguments.seconds)
+            for kind in kinds
+        },
     }
     print(written(report))
     if arguments.write:

@@ -10,6 +10,7 @@ from api.process.settings import Settings
 from api.web.access import describe, require_access
 from api.web.deps import problems, require_known_parameters
 from api.web.feed import Feed
+from api.web.frontiers import Frontiers
 from api.web.metrics import Measured, request_durations
 from api.web.middleware.headers import SecurityHeaders
 from api.web.middleware.hosts import Hosts
@@ -62,6 +63,7 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.feed = Feed(archive)
     app.state.points = PointStore(archive)
+    app.state.frontiers = Frontiers(archive)
     app.state.rates = Rates()
     app.state.room = Room()
     app.state.durations = request_durations()

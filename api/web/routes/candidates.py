@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, status
+from fastapi import APIRouter, Query, Request, Response, status
 
 from api.costs import cost_of
 from api.web.admission import admitted
@@ -13,6 +13,7 @@ from api.web.deps import (
     ExportsDep,
     IdempotencyKey,
     JobDep,
+    JobId,
     Number,
     OrderDep,
     PageSize,
@@ -47,9 +48,9 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["candidates"])
 
 
 @router.get("/frontier", response_model=Candidates, responses=problems(404, 422))
-def frontier(job: JobDep, archive: ArchiveDep) -> dict[str, Any]:
+def frontier(job_id: JobId, request: Request) -> Response:
     """List the candidates that no other feasible candidate dominates."""
-    return {"candidates": archive.frontier(job.id)}
+    return Response(request.app.state.frontiers.answer(job_id), media_type="application/json")
 
 
 @router.get("/candidates", response_model=CandidatePage, responses=problems(404, 422))

@@ -50,6 +50,11 @@ class Sought:
 ALL = Sought()
 
 
+def listing_of(job_id: str, sought: Sought = ALL, order: Order = BY_NUMBER) -> str:
+    """Return the name by which a page token knows the listing that it belongs to."""
+    return f"candidates/{job_id}/{order}/{astuple(sought)}"
+
+
 class CandidateLists(Transactions):
     """The reads of many candidates."""
 
@@ -71,14 +76,16 @@ class CandidateLists(Transactions):
             ValueError: page_size is not positive, or page_token was not issued by this listing.
         """
         c, column = CandidateRecord, getattr(CandidateRecord, order.column)
-        listing = f"candidates/{job_id}/{order}/{astuple(sought)}"
+        listing = listing_of(job_id, sought, order)
         size, after = page_length(page_size), page_key(listing, page_token)
         keys = [c.number] if column is c.number else [column, c.number]
         query = select(c).where(c.job_id == job_id, column.is_not(None), *sought.conditions())
         with self._reading() as session:
             require_job(session, job_id)
             if after is not None:
-                last = session.execute(select(*keys).where(c.job_id == job_id, c.number == after)).one()
+                last = session.execute(select(*keys).where(c.job_id == job_id, c.number == after)).first()
+                if last is None:
+                    raise ValueError("page_token names a candidate that the search does not have")
                 query = query.where(tuple_(*keys) < last if order.descending else tuple_(*keys) > last)
             query = query.order_by(*(key.desc() if order.descending else key for key in keys)).limit(size + 1)
             found = [candidate_value(row) for row in session.scalars(query)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import httpx
@@ -66,4 +67,18 @@ def test_a_page_of_another_order_is_refused(client: httpx.Client, finished: str)
     token = client.get(path, params={"page_size": 2}).json()["next_page_token"]
 
     problem = refused(client.get(path, params={"page_token": token, "sort": "-number"}))
+    assert problem["errors"][0]["parameter"] == "page_token"
+
+
+@pytest.mark.parametrize("sort", ["number", "-bits_per_byte"])
+def test_a_token_changed_by_hand_to_a_candidate_that_is_not_there_is_refused(
+    client: httpx.Client, finished: str, sort: str
+) -> None:
+    url, asked = f"/v1/jobs/{finished}/candidates", {"page_size": "2", "sort": sort}
+    token = client.get(url, params=asked).json()["next_page_token"]
+    listing = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).rpartition(b":")[0]
+    changed = base64.urlsafe_b64encode(listing + b":999999").decode().rstrip("=")
+
+    problem = refused(client.get(url, params={**asked, "page_token": changed}), 422)
+
     assert problem["errors"][0]["parameter"] == "page_token"
