@@ -11,10 +11,10 @@ from api.web.access import describe, require_access
 from api.web.deps import problems, require_known_parameters
 from api.web.feed import Feed
 from api.web.frontiers import Frontiers
-from api.web.metrics import Measured, request_durations
 from api.web.middleware.headers import SecurityHeaders
 from api.web.middleware.hosts import Hosts
 from api.web.middleware.limits import BodyLimit
+from api.web.middleware.measured import Measured, request_durations
 from api.web.middleware.tracing import Traced
 from api.web.pieces import Room
 from api.web.problems import handle

@@ -8,21 +8,21 @@ that an event is read while catching up or handed over, and never neither.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from fastapi.concurrency import run_in_threadpool
 
 from api.web.problems import reason
+from api.web.schemas.events import Told
 from search.archive import Archive
 from search.archive.errors import NotFoundError
 from search.archive.schema.engine import UNAVAILABLE
-from search.archive.values import TERMINAL, Event, EventKind
+from search.archive.values import TERMINAL
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,30 +33,15 @@ POLL_SECONDS = 0.3
 AWAY_SECONDS = 2.0
 """Seconds between two attempts to reach a database that does not answer."""
 
+QUIET_SECONDS = 15.0
+"""Seconds without an event after which a stream sends a sign of life, so that nobody between closes it."""
+
 BATCH = 200
 CATCHING_UP = 2
 """Streams that read what they have missed at a time, so that other requests find a free thread."""
 
 MOST_WAITING = 1000
 """Events that wait for a slow reader of a stream; when there are more, it reads them from the archive again."""
-
-
-class Told(NamedTuple):
-    """An event as streams send it; `text` is its JSON, made once for all of them."""
-
-    seq: int
-    job_id: str
-    kind: str
-    text: str
-    ends: bool | None
-    """Whether the job had ended after this event; None if the event does not tell."""
-
-    @classmethod
-    def of(cls, event: Event) -> Told:
-        """Return what streams send of an event."""
-        text = json.dumps({"job_id": event.job_id, "at": event.at.isoformat(), **event.data})
-        ends = event.data["state"] in TERMINAL if event.kind is EventKind.JOB else None
-        return cls(event.seq, event.job_id, event.kind.value, text, ends)
 
 
 class Reader:
@@ -96,11 +81,15 @@ class Reader:
         self._waiting.clear()
         return found
 
-    async def news(self) -> None:
-        """Wait until something was handed over or the stream must end."""
+    async def news(self) -> bool:
+        """Wait until something was handed over or the stream must end; return False if that takes `QUIET_SECONDS`."""
         if not (self.behind or self.closed or self._waiting):
             self._wake.clear()
-            await self._wake.wait()
+            try:
+                await asyncio.wait_for(self._wake.wait(), QUIET_SECONDS)
+            except TimeoutError:
+                return False
+        return True
 
 
 class Feed:
@@ -120,9 +109,10 @@ class Feed:
         self._ready = asyncio.Event()
         self._turn = asyncio.Semaphore(CATCHING_UP)
 
-    async def follow(self, job_id: str | None, after: int) -> AsyncIterator[Told]:
+    async def follow(self, job_id: str | None, after: int) -> AsyncIterator[list[Told]]:
         """Yield the events after a number as they appear and, when the job has ended, one of kind `end`.
 
+        Events that are there at the same time come as one list, and an empty list after every `QUIET_SECONDS`.
         It returns early, without an end, when the server closes, the database does not answer or the search was
         deleted. A reader then comes back with the last number that it has heard.
         """
@@ -137,15 +127,16 @@ class Feed:
                         return
                 else:
                     found = reader.taken()
-                for told in found:
-                    if told.seq > after:
-                        yield told
-                        after, ended = told.seq, ended if told.ends is None else told.ends
+                new = [told for told in found if told.seq > after]
+                if new:
+                    yield new
+                    after = new[-1].seq
+                    ended = next((told.ends for told in reversed(new) if told.ends is not None), ended)
                 if ended and not found and job_id is not None:
-                    yield Told(after, job_id, "end", json.dumps({"job_id": job_id}), True)
+                    yield [Told.end(after, job_id)]
                     return
-                if not found:
-                    await reader.news()
+                if not found and not await reader.news():
+                    yield []
 
     async def _missed(self, reader: Reader, after: int) -> tuple[bool, list[Told]]:
         """Return whether the job of a stream has ended, and the next events from the archive.

@@ -16,11 +16,11 @@ const STATES = ["running", "succeeded", "failed", "cancelled"];
 export function drawFilters(place, chosen, classes, failures, go) {
   if (place.dataset.shown === JSON.stringify(chosen)) return;
   place.dataset.shown = JSON.stringify(chosen);
-  const focused = document.activeElement?.name;
+  const focused = document.activeElement?.id;
   const names = classes.map(({ name }) => name).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   const tick = el("input", {
     type: "checkbox",
-    name: "frontier",
+    id: "only-frontier",
     checked: chosen.frontier === "true",
     on: { change: ({ target }) => go({ frontier: target.checked ? "true" : "" }) },
   });
@@ -31,11 +31,13 @@ export function drawFilters(place, chosen, classes, failures, go) {
     choice("contains", "Contains class", names, chosen, go),
     el("label", { class: "tick" }, tick, "On the frontier"),
   );
-  place.querySelector(`[name="${focused}"]`)?.focus();
+  if (focused) document.getElementById(focused)?.focus();
 }
 
 function choice(name, label, values, chosen, go) {
   const change = ({ target }) => go({ [name]: target.value });
   const options = values.map((value) => el("option", { value, selected: chosen[name] === value }, words(value)));
-  return el("label", {}, label, el("select", { name, on: { change } }, el("option", { value: "" }, "any"), options));
+  // An id and no name: a control by the name of a member, such as "contains", hides that member of its form.
+  const select = el("select", { id: `only-${name}`, on: { change } }, el("option", { value: "" }, "any"), options);
+  return el("label", {}, label, select);
 }

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from anyio import BrokenResourceError
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.responses import StreamingResponse
 
 from api.web.deps import JobDep, SettingsDep, problems
 from api.web.feed import Feed
@@ -15,7 +14,20 @@ from api.web.problems import Refused
 
 LAST_SEQ = 2**63 - 1
 
+FOLLOWING, QUIET = b": following\n\n", b": quiet\n\n"
+"""Comments, which browsers drop."""
+
+HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+"""No proxy may keep an event back."""
+
 router = APIRouter(prefix="/v1", tags=["events"])
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events, written by this module: many in one piece, which FastAPI's own response does not do."""
+
+    media_type = "text/event-stream"
+
 
 LastEventId = Annotated[
     int | None, Header(ge=0, le=LAST_SEQ, description="id of the last event received; the events after it are sent")
@@ -40,8 +52,6 @@ async def _one_of_few(request: Request, settings: SettingsDep) -> AsyncIterator[
     feed.streams += 1
     try:
         yield feed
-    except* BrokenResourceError:  # FastAPI was about to write to a reader who has left
-        pass
     finally:
         feed.streams -= 1
 
@@ -49,10 +59,8 @@ async def _one_of_few(request: Request, settings: SettingsDep) -> AsyncIterator[
 FeedDep = Annotated[Feed, Depends(_one_of_few)]
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=problems(404, 422, 429))
-async def job_events(
-    job: JobDep, feed: FeedDep, last_event_id: LastEventId = None, after: After = 0
-) -> AsyncIterator[ServerSentEvent]:
+@router.get("/jobs/{job_id}/events", response_class=EventStream, responses=problems(404, 422, 429))
+async def job_events(job: JobDep, feed: FeedDep, last_event_id: LastEventId = None, after: After = 0) -> EventStream:
     """Stream the events of one search after a number; the last one is `end`. A search's `last_event` is such a number.
 
     `job`: its state changed. `candidate`: it was proposed, or its summary changed. `training`: a further training or
@@ -60,20 +68,16 @@ async def job_events(
     the frontier. `thinned`: the search has ended, and its events from number `first` to number `last` were removed,
     except the changes of its state; what they led to is in the search's other answers.
     """
-    async for event in _sent(feed, job.id, after if last_event_id is None else last_event_id):
-        yield event
+    return EventStream(_sent(feed, job.id, after if last_event_id is None else last_event_id), headers=HEADERS)
 
 
-@router.get("/events", response_class=EventSourceResponse, responses=problems(422, 429))
-async def all_events(
-    feed: FeedDep, last_event_id: LastEventId = None, after: After = 0
-) -> AsyncIterator[ServerSentEvent]:
+@router.get("/events", response_class=EventStream, responses=problems(422, 429))
+async def all_events(feed: FeedDep, last_event_id: LastEventId = None, after: After = 0) -> EventStream:
     """Stream the events of all searches without end."""
-    async for event in _sent(feed, None, after if last_event_id is None else last_event_id):
-        yield event
+    return EventStream(_sent(feed, None, after if last_event_id is None else last_event_id), headers=HEADERS)
 
 
-async def _sent(feed: Feed, job_id: str | None, after: int) -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent(comment="following")  # so that a reader learns at once that it is connected
-    async for told in feed.follow(job_id, after):
-        yield ServerSentEvent(id=str(told.seq), event=told.kind, raw_data=told.text)
+async def _sent(feed: Feed, job_id: str | None, after: int) -> AsyncIterator[bytes]:
+    yield FOLLOWING  # so that a reader learns at once that it is connected
+    async for events in feed.follow(job_id, after):
+        yield b"".join(told.sent for told in events) or QUIET

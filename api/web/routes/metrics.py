@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 
 from api.web.deps import ArchiveDep
-from api.web.metrics import Snapshot, gathered
+from api.web.middleware.measured import Snapshot, gathered
 
 router = APIRouter(tags=["health"])
 

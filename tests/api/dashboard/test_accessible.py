@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from search.archive.custody.keys import Scope
+from tests.api.dashboard.drawn import DRAWN
 from tests.api.dashboard.hand import Hand
 from tests.served import Service, serving
 
@@ -25,11 +26,9 @@ PAGES = {
     "all candidates": "/jobs/{job}/candidates?chosen=2-3",
     "two candidates": "/jobs/{job}/compare?a=3&b=6",
 }
-DRAWN = """() => {
-  const busy = document.querySelector("[aria-busy]");
-  busy?.scrollIntoView(); // some parts are drawn when they are seen
-  return !busy && document.getAnimations().length === 0;
-}"""
+
+
+STILL = "() => document.getAnimations().length === 0"
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +50,7 @@ def breaches(page: Page) -> dict[str, list[str]]:
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.wait_for_function(DRAWN)
+            page.wait_for_function(STILL)
             for one in Axe().run(page).response["violations"]:
                 places = [f"{width} {scheme}: {node['target']} {node['failureSummary']}" for node in one["nodes"]]
                 found.setdefault(one["id"], []).extend(places)
@@ -62,6 +62,7 @@ def test_a_page_passes_axe(page: Page, search: Hand, several: str, name: str) ->
     page.emulate_media(reduced_motion="reduce")
     page.goto(PAGES[name].format(job=search.id, several=several))
     page.wait_for_function(DRAWN)
+    page.wait_for_function(STILL)
     page.evaluate("for (const one of document.querySelectorAll('dialog details')) one.open = true")
     assert breaches(page) == {}
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from evaluator.evaluation import Failure
 from search.evolution.proposal import Further
 from search.origin import Purpose
+from tests.api.dashboard.drawn import DRAWN
 from tests.api.dashboard.hand import Hand
 from tests.served import Service
 
@@ -136,5 +137,5 @@ def test_a_search_that_a_runner_finished_shows_rungs_and_finish(page: Page, site
     for n, one in enumerate(site.client.get(f"/v1/jobs/{several}/rungs").json()["rungs"]):
         known = one["rank_correlation"]
         reads(rows.nth(n), f"{one['below']} and {one['above']}", "too few" if known is None else f"{known:.2f}")
-    page.wait_for_selector("[aria-busy]", state="detached")
+    page.wait_for_function(DRAWN)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

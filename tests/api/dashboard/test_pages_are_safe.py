@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.api.dashboard.drawn import DRAWN
 from tests.api.dashboard.hand import Hand
 from tests.served import Service
 
@@ -59,9 +60,7 @@ def test_pages_fit_a_narrow_window_and_follow_the_systems_scheme(page: Page, sea
     page.set_viewport_size({"width": 360, "height": 740})
     page.emulate_media(color_scheme="light")
     page.goto(path.format(job=search.id))
-    page.wait_for_function(
-        "() => !document.querySelector('[aria-busy]') || void document.querySelector('[aria-busy]').scrollIntoView()"
-    )
+    page.wait_for_function(DRAWN)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     paper = "Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])"
     assert page.evaluate(paper) > 200

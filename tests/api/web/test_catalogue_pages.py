@@ -81,16 +81,16 @@ def test_a_page_is_its_file_with_the_head_of_all_pages(client: httpx.Client, pat
 
 
 def test_every_file_that_a_page_names_is_served(client: httpx.Client) -> None:
-    """Follows stylesheets, scripts and the modules that scripts import."""
+    """Follows stylesheets, scripts, and the modules that scripts import or run as workers."""
     seen: set[str] = set()
-    waiting = ["/", "/jobs/x", "/jobs/x/candidates/1"]
+    waiting = ["/", "/jobs/x", "/jobs/x/candidates/1", "/jobs/x/candidates", "/jobs/x/compare"]
     while waiting:
         path = waiting.pop()
         answer = client.get(path)
         assert answer.status_code == 200, path
         seen.add(path)
         named = re.findall(r'(?:href|src)="(/static/[^"]+)"', answer.text)
-        named += [urljoin(path, module) for module in re.findall(r'from "(\.[^"]+)"', answer.text)]
+        named += [urljoin(path, module) for module in re.findall(r'(?:from |new URL\()"(\.[^"]+)"', answer.text)]
         waiting += [one for one in dict.fromkeys(named) if one not in seen and one not in waiting]
     files = {f"/static/{file.relative_to(DASHBOARD)}" for file in DASHBOARD.rglob("*.js")}
     assert files <= seen, "every module is reached from a page"

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy.exc import OperationalError
 
-from api.web.feed import Feed, Told
+from api.web.feed import Feed
 from search.archive import Archive
-from search.archive.values import Action, Event, EventKind, JobState
-from tests.api.dashboard.hand import Hand
+from search.archive.values import Action, Event, EventKind
 from tests.api.process.test_connections import connected
 from tests.api.web.refusal import refused
 from tests.api.web.test_events_stream import events
-from tests.own_loop import completed
 from tests.processes import eventually
 from tests.served import Service
 
@@ -141,67 +136,12 @@ def _opens(url: str) -> bool:
         return answer.status_code == 200
 
 
-@pytest.fixture
-def hand(tmp_path: Path) -> Iterator[Hand]:
-    archive = Archive(f"sqlite:///{tmp_path / 'star.db'}")
-    archive.migrate()
-    yield Hand(archive, "followed")
-    archive.close()
+def test_a_quiet_stream_shows_that_it_lives(start_service: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.web.feed.QUIET_SECONDS", 0.2)
+    with start_service() as service:
+        job = service.client.post("/v1/jobs", json={}).json()
+        path = f"{service.url}/v1/jobs/{job['id']}/events?after={job['last_event']}"
+        with httpx.stream("GET", path) as answer:
+            lines = [line for line, _ in zip(answer.iter_lines(), range(6), strict=False) if line]
 
-
-async def _heard(feed: Feed, job: str, meanwhile: Callable[[], Any]) -> list[Told]:
-    """Follow a job from its beginning, and let something happen after the first event."""
-    heard = []
-    async for told in feed.follow(job, 0):
-        heard.append(told)
-        if len(heard) == 1:
-            await asyncio.to_thread(meanwhile)
-    return heard
-
-
-def test_a_reader_too_slow_for_the_feed_misses_nothing(
-    hand: Hand, asked: list[str | None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.web.feed.MOST_WAITING", 3)
-    monkeypatch.setattr("api.web.feed.POLL_SECONDS", 0.01)
-
-    def much() -> None:
-        for _ in range(10):
-            hand.archive.set_reference(hand.claim, {"bits_per_byte": 8.0})
-        hand.add(GENOME, 3.0)
-        hand.archive.finish(hand.claim, JobState.SUCCEEDED)
-        polled = asked.count(None)
-        eventually(lambda: asked.count(None) > polled + 2)  # the feed is past all of them
-
-    heard = completed(_heard(Feed(hand.archive), hand.id, much))
-
-    stored = [one.seq for one in hand.archive.events(hand.id)]
-    assert len(stored) > 6
-    assert [one.seq for one in heard] == [*stored, stored[-1]]
-    assert [one.kind for one in heard].index("end") == len(stored)
-
-
-def test_streams_outlive_a_database_that_is_away_for_a_while(
-    hand: Hand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("api.web.feed.POLL_SECONDS", 0.01)
-    monkeypatch.setattr("api.web.feed.AWAY_SECONDS", 0.01)
-    read, failures = hand.archive.events, iter(range(5))
-    away = False
-
-    def sometimes(*args: Any, **options: Any) -> Any:
-        if away and next(failures, None) is not None:
-            raise OperationalError("SELECT", {}, Exception("the server closed the connection"))
-        return read(*args, **options)
-
-    def outage() -> None:
-        nonlocal away
-        away = True
-        eventually(lambda: next(failures, None) is None)
-        hand.archive.finish(hand.claim, JobState.CANCELLED)
-
-    monkeypatch.setattr(hand.archive, "events", sometimes)
-    heard = completed(_heard(Feed(hand.archive), hand.id, outage))
-
-    assert [one.kind for one in heard][-2:] == ["job", "end"]
-    assert len([one for one in caplog.records if "does not answer" in one.message]) <= 1
+    assert lines == [": following", ": quiet", ": quiet"]

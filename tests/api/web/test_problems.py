@@ -17,7 +17,7 @@ JSON = {"content-type": "application/json"}
 @pytest.mark.parametrize(
     ("body", "pointer", "legal"),
     [
-        ({"plans": {}}, "/plans", "legal: name, preset, priority, plan"),
+        ({"plans": {}}, "/plans", "legal: name, preset, priority, tags, plan"),
         ({"preset": "desktop"}, "/preset", "legal: laptop, star-125m"),
         ({"name": "n" * 201}, "/name", "at most 200 characters"),
         ({"name": "a\0b"}, "/name", "control characters"),
