@@ -64,7 +64,9 @@ REQUESTS = (
         "a target of 100,000 characters", get("/v1/jobs?name=" + "a" * 100_000), frozenset({400, 414, 422, 431, 0})
     ),
     Hostile(
-        "10,000 headers", get("/v1/jobs", "Host: localhost", *(f"X-{n}: 1" for n in range(10_000))), frozenset({200, 431})
+        "10,000 headers",
+        get("/v1/jobs", "Host: localhost", *(f"X-{n}: 1" for n in range(10_000))),
+        frozenset({200, 431}),
     ),
     Hostile("a header of a megabyte", get("/v1/jobs", "Host: localhost", "X: " + "a" * 2**20), GARBLED | {431}),
     Hostile("two lengths", post(b"{}", "Content-Length: 200"), GARBLED),
