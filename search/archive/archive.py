@@ -77,7 +77,7 @@ class Archive(
     | `CandidateWrites` | runners | `propose`, `begin`, `retry`, `record` |
     | `Resuming` | runners | `in_flight`, `waiting`, `past`, `past_trainings`, `take_over`, |
     | | | `kept_weights`, `artifacts`, `long_leases`, `others_wait`, `set_reference` |
-    | `Reports` | people | `totals`, `predictions`, `climbs`, `finalists` |
+    | `Reports` | people | `totals`, `predictions`, `climbs`, `finalists`, `spans` |
     | `Queries` | both | `jobs`, `job`, `candidate`, `frontier`, `children`, `child_count`, `trainings`, |
     | | | `history`, `points` |
     | `CandidateLists` | people | `candidates` |

@@ -75,7 +75,7 @@ def test_nothing_is_lost_and_nothing_counts_twice(archive: Archive, url: str, tm
             assert any(training.losses.get(kind, 0) + 1 == most for kind, most in expected.items())
     assert job.failed == sum(row.state is CandidateState.FAILED for row in rows)
     counts = Counter(training.purpose for training in every)
-    assert counts.keys() == set(Purpose) - {Purpose.WARM_START}
+    assert counts.keys() == set(Purpose) - {Purpose.WARM_START, Purpose.RETRY}
     finalists = {number for number, own in trainings.items() if any(t.purpose is Purpose.FINISH for t in own)}
     assert counts[Purpose.FINISH] == 3 * len(finalists)
     store = Artifacts(str(tmp_path / "artifacts"))

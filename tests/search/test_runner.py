@@ -10,7 +10,7 @@ import pytest
 from evaluator.artifacts import Artifact, Artifacts
 from evaluator.evaluation import Failure, Request
 from evaluator.tasks.recall import RecallTask
-from genome import Space
+from genome import Genome, Space
 from search.archive.runner_values import Claim
 from search.archive.values import Action, Candidate, CandidateState, JobState
 from search.plan import Constraint, Plan, SpacePlan
@@ -53,8 +53,9 @@ def test_requests_say_what_the_plan_says(bench: Bench) -> None:
     request: Request = bench.twins[0].requests[0]
     assert (request.candidate, request.attempt, request.seed, request.context) == (1, 1, 11, plan.context)
     assert (request.shape, request.task, request.budget) == (plan.shape, plan.task, plan.budget)
-    assert Space.from_json(request.space) == plan.liv_space
-    assert request.genome == bench.rows(job_id)[0].genome
+    genome = bench.rows(job_id)[0].genome
+    assert request.genome == genome
+    assert Space.from_json(request.space) == plan.liv_space.only(Genome.parse(genome))
 
 
 def test_failures_and_the_infeasible_are_recorded_and_stay_off_the_frontier(bench: Bench, plan: Plan) -> None:
