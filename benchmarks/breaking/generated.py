@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import schemathesis
 import schemathesis.specs.openapi.object_authorization
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import FlakyStrategyDefinition, Unsatisfiable
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.process.settings import Settings
@@ -18,6 +18,9 @@ from search.archive import Archive
 
 STEPS = 20
 """Requests of a flow at most."""
+
+AT_ONCE = 25
+"""Flows that are drawn together."""
 
 EXCLUDED = [positive_data_acceptance]
 """No schema says which head sizes divide which widths, so some of what it allows is refused, as documented."""
@@ -69,7 +72,9 @@ def flows(url: str, count: int) -> Tally:
         def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
             tally.add(case, response)
 
-    Flow.run(settings=_settings(count, stateful_step_count=STEPS))
+    for n in range(-(-count // AT_ONCE)):
+        with suppress(FlakyStrategyDefinition):  # a flow came again, and the service had changed meanwhile
+            seed(n)(Flow).run(settings=_settings(AT_ONCE, stateful_step_count=STEPS, derandomize=False))
     return tally
 
 
@@ -83,5 +88,5 @@ def _drawn(operation: Any, url: str, each: int, tally: Tally) -> None:
 
 
 def _settings(count: int, **others: Any) -> Any:
-    others |= {"deadline": None, "derandomize": True, "phases": [Phase.generate], "database": None}
-    return settings(max_examples=count, suppress_health_check=list(HealthCheck), **others)
+    every = {"deadline": None, "derandomize": True, "phases": [Phase.generate], "database": None}
+    return settings(max_examples=count, suppress_health_check=list(HealthCheck), **(every | others))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
 import schemathesis
 import schemathesis.specs.openapi.object_authorization
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.errors import FlakyStrategyDefinition
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.process.settings import Settings
@@ -42,6 +44,7 @@ def test_answers_are_as_documented(case: schemathesis.Case[Any], service: Servic
 def test_flows_of_requests_are_answered_as_documented(service: Service) -> None:
     """Later requests of a flow use what earlier ones were answered, such as the id of a search."""
     statuses: set[tuple[str, int]] = set()
+    untrue: list[Exception] = []
 
     class Flow(schema.as_state_machine()):  # type: ignore[misc]  # a class made of the document
         def get_call_kwargs(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
@@ -49,14 +52,24 @@ def test_flows_of_requests_are_answered_as_documented(service: Service) -> None:
 
         def validate_response(self, response: Any, case: schemathesis.Case[Any], *_: Any, **__: Any) -> None:
             statuses.add((case.operation.label, response.status_code))
-            case.validate_response(response, excluded_checks=[positive_data_acceptance])
+            try:
+                case.validate_response(response, excluded_checks=[positive_data_acceptance])
+            except Exception as error:
+                untrue.append(error)
 
-    kept = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-    Flow.run(
-        settings=settings(
-            max_examples=15, stateful_step_count=12, deadline=None, derandomize=True, suppress_health_check=kept
-        )
+    drawn = settings(
+        max_examples=8,
+        stateful_step_count=12,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
+    for n in range(3):
+        with suppress(FlakyStrategyDefinition):  # a flow came again, and the service had changed meanwhile
+            seed(n)(Flow).run(settings=drawn)
+
+    assert untrue == []
     gone_on = [label for label, status in statuses if "{job_id}" in label and status < 300]
     assert gone_on, "a flow goes on with the id of a search"
 
