@@ -24,7 +24,7 @@ import numpy as np
 from api_load.clients import Ask, Client, by_timetable, in_turn, served
 from api_load.live import Live
 from api_load.page import written
-from api_load.rows import filled
+from api_load.rows import analysed, filled
 from api_load.streams import streamed
 from breaking.databases import DATABASES, database
 
@@ -55,6 +55,7 @@ def measured(kind: str, candidates: int, jobs: int, small: int, seconds: float) 
         large = filled(archive, url, candidates)
         for _ in range(jobs):
             filled(archive, url, small)
+        analysed(url)
         found: dict[str, Any] = {"filled": time.perf_counter() - began}
         live = Live.claimed(archive)
         found["record"] = {str(left): [1e3 * live.result(left=left) for _ in range(ROUNDS)] for left in (0, 1, 4)}

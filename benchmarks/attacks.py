@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from api_load.rows import filled
+from api_load.rows import analysed, filled
 from breaking.attack_report import written
 from breaking.crowds import CROWDS, gathered
 from breaking.generated import Tally, flows, single
@@ -39,6 +39,7 @@ def attacked(candidates: int, each: int, count: int) -> dict[str, Any]:
         archive = Archive(database)
         archive.migrate()
         job = filled(archive, database, candidates)
+        analysed(database)
         found: dict[str, Any] = {}
         with watched(database, folder) as server:
             found["at first"] = {"memory": server.mebibytes(), "health": server.health()}

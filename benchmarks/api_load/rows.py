@@ -35,10 +35,16 @@ def filled(archive: Archive, url: str, candidates: int) -> str:
             _insert(connection, job.id, plan, batch)
         counts = {"proposed": candidates, "done": candidates, "outcomes": candidates, "frontier_size": FRONTIER}
         connection.execute(update(JobRecord).where(JobRecord.id == job.id).values(**counts, hypervolume=0.5))
+    engine.dispose()
+    return job.id
+
+
+def analysed(url: str) -> None:
+    """Let the database look at its rows, as it does by itself while it is in use, so that it plans queries well."""
+    engine = create_engine(database_url(url))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
     engine.dispose()
-    return job.id
 
 
 def planned(candidates: int) -> Plan:
