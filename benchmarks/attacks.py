@@ -3,7 +3,7 @@
 A server with 1,024 descriptors, `star serve --no-runner` in a process of its own, serves a search of 100,000
 candidates. Hostile requests come one by one, then crowds of clients that hold what they get. Then Schemathesis sends
 requests of every operation, legal and not, and flows in which one request uses what another was answered. In each part
-the answers are counted, and `/healthz` is asked from outside all the time. The report is `docs/attack-report.md`.
+the answers are counted, and `/healthz` is asked from outside all the time. The report is `docs/reports/attacks.md`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from breaking.served import Observed, watched
 
 from search.archive import Archive
 
-REPORT = Path(__file__).parents[1] / "docs" / "attack-report.md"
+REPORT = Path(__file__).parents[1] / "docs" / "reports" / "attacks.md"
 FIGURES = Path(__file__).parent / "data" / "attacks.json"
 
 
@@ -78,7 +78,7 @@ if __name__ == "__main__":
     parser.add_argument("--candidates", type=int, default=100_000, help="candidates of the search that is served")
     parser.add_argument("--each", type=int, default=60, help="generated requests of each operation, legal and not each")
     parser.add_argument("--flows", type=int, default=300, help="generated flows of requests")
-    parser.add_argument("--write", action="store_true", help="write docs/attack-report.md and the figures")
+    parser.add_argument("--write", action="store_true", help="write docs/reports/attacks.md and the figures")
     arguments = parser.parse_args()
     report = {
         "date": datetime.now(UTC).date().isoformat(),

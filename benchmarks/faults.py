@@ -4,7 +4,7 @@ A real search runs on SQLite, and another one on PostgreSQL: `star run` with two
 trainings with a rung, repeats and an honest finish. One fault follows another, each at a random moment after at least
 one outcome since the last: worker processes and runners are killed, the database is away, the store's file system is
 full, the machine of the workers is lost, and at last the Ray head. Then the search runs to its end and its rows are
-audited. The report is `docs/fault-report.md`. Only root can mount the small file system that becomes full; for other
+audited. The report is `docs/reports/faults.md`. Only root can mount the small file system that becomes full; for other
 users that fault is left out.
 """
 
@@ -28,7 +28,7 @@ from breaking.stage import Stage, small_file_system
 
 from search.plan.presets import merged
 
-REPORT = Path(__file__).parents[1] / "docs" / "fault-report.md"
+REPORT = Path(__file__).parents[1] / "docs" / "reports" / "faults.md"
 FIGURES = Path(__file__).parent / "data" / "faults.json"
 
 PAUSE_SECONDS = 1.5
@@ -108,7 +108,7 @@ if __name__ == "__main__":
     parser.add_argument("--database", choices=(*DATABASES, "both"), default="both")
     parser.add_argument("--candidates", type=int, default=250, help="candidates of each search, at most 1,000")
     parser.add_argument("--share", type=float, default=1.0, help="share of the faults that happen, for a quick look")
-    parser.add_argument("--write", action="store_true", help="write docs/fault-report.md and the figures")
+    parser.add_argument("--write", action="store_true", help="write docs/reports/faults.md and the figures")
     arguments = parser.parse_args()
     kinds = DATABASES if arguments.database == "both" else (arguments.database,)
     report = {
