@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -96,11 +96,8 @@ class Stage:
     def fill_store(self) -> None:
         """Fill the file system of the store to the last byte, until the search has noticed, and free it again."""
         filler, before = self.artifacts / "filler", self.job
-        with filler.open("wb", buffering=0) as file:
-            try:
-                while file.write(bytes(2**20)):
-                    pass
-            except OSError:
+        with suppress(OSError), filler.open("wb", buffering=0) as file:  # until no space is left
+            while file.write(bytes(2**20)):
                 pass
         self._eventually(lambda: (now := self.job).why != before.why or now.failed > before.failed or self.ended)
         filler.unlink()

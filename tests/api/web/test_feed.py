@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +17,8 @@ from search.archive.values import JobState
 from tests.api.dashboard.hand import Hand
 from tests.own_loop import completed
 from tests.processes import eventually
-from tests.served import Service
 
 GENOME = "1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1"
-
-Start = Callable[[], AbstractContextManager[Service]]
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """The job, or None for all jobs, of every reading of events from an archive."""
-    asked: list[str | None] = []
-    read = Archive.events
-
-    def counted(self: Archive, job_id: str | None = None, *args: Any, **options: Any) -> Any:
-        asked.append(job_id)
-        return read(self, job_id, *args, **options)
-
-    monkeypatch.setattr(Archive, "events", counted)
-    return asked
 
 
 @pytest.fixture

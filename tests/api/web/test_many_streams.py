@@ -27,20 +27,6 @@ GENOME = "1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1"
 Start = Callable[[], AbstractContextManager[Service]]
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """The job, or None for all jobs, of every reading of events from an archive."""
-    asked: list[str | None] = []
-    read = Archive.events
-
-    def counted(self: Archive, job_id: str | None = None, *args: Any, **options: Any) -> Any:
-        asked.append(job_id)
-        return read(self, job_id, *args, **options)
-
-    monkeypatch.setattr(Archive, "events", counted)
-    return asked
-
-
 @pytest.mark.slow
 def test_idle_streams_share_one_poller_and_all_hear_what_happens(start_service: Start, asked: list[str | None]) -> None:
     with start_service() as service, ExitStack() as open_streams:
