@@ -36,7 +36,7 @@ def start_logging(form: LogForm, process: str) -> None:
     Args:
         process: `server` or `runner`, a field of every line.
     """
-    lines = Lines(sys.stderr)
+    lines = Lines()
     lines.setFormatter(FORMATTERS[form](process))
     logging.basicConfig(level=logging.WARNING, handlers=[lines], force=True)
     for name in OUR:
@@ -96,12 +96,14 @@ class _Window:
 class Lines(logging.StreamHandler[TextIO]):
     """A handler that logs `ALIKE` lines of one kind in a minute, and then the number of those that it left out.
 
+    A line goes to what is standard error when it is written, because tests replace `sys.stderr` and close it.
+
     Args:
         clock: returns seconds that never go back.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(stream)
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._clock = clock
         self._windows: dict[Kind, _Window] = {}
 
@@ -111,7 +113,7 @@ class Lines(logging.StreamHandler[TextIO]):
         window = self._windows.setdefault(kind, _Window(self._clock() + WINDOW_SECONDS))
         window.seen += 1
         if window.seen <= ALIKE:
-            super().emit(record)
+            self._write(record)
 
     def close(self) -> None:
         self._end_windows(float("inf"))
@@ -124,4 +126,8 @@ class Lines(logging.StreamHandler[TextIO]):
             if window.seen > ALIKE:
                 name, level, text = kind
                 counted = f"{window.seen - ALIKE} more lines were left out, of the kind: {text}"
-                super().emit(logging.LogRecord(name, level, "", 0, counted, None, None))
+                self._write(logging.LogRecord(name, level, "", 0, counted, None, None))
+
+    def _write(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)

@@ -23,19 +23,21 @@ KEY = "star_Abcdefgh_" + 32 * "x"
 
 
 class Log:
-    """A logger whose lines are kept, with a clock that a test moves."""
+    """A logger whose lines go to standard error, with a clock that a test moves."""
 
-    def __init__(self, form: LogForm) -> None:
+    def __init__(self, form: LogForm, capsys: pytest.CaptureFixture[str]) -> None:
         self.now = 0.0
-        self._stream = io.StringIO()
-        self.handler = Lines(self._stream, lambda: self.now)
+        self._capsys = capsys
+        self._text = ""
+        self.handler = Lines(lambda: self.now)
         self.handler.setFormatter(FORMATTERS[form]("server"))
         self.logger = logging.Logger("star.test")
         self.logger.addHandler(self.handler)
 
     @property
     def lines(self) -> list[str]:
-        return self._stream.getvalue().splitlines()
+        self._text += self._capsys.readouterr().err
+        return self._text.splitlines()
 
     @property
     def objects(self) -> list[dict[str, Any]]:
@@ -43,8 +45,8 @@ class Log:
 
 
 @pytest.fixture
-def log() -> Log:
-    return Log("json")
+def log(capsys: pytest.CaptureFixture[str]) -> Log:
+    return Log("json", capsys)
 
 
 def test_a_line_says_what_it_is_about(log: Log) -> None:
@@ -70,8 +72,8 @@ def test_an_error_is_one_line_with_its_traceback(log: Log) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_secrets_are_left_out(form: LogForm) -> None:
-    log = Log(form)
+def test_secrets_are_left_out(form: LogForm, capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log(form, capsys)
     log.logger.warning("GET /v1/jobs/%s", KEY)
     log.logger.warning("whsec_c2VjcmV0/+= and postgresql://me:secret@host/name")
     text = "\n".join(log.lines)
@@ -81,8 +83,8 @@ def test_secrets_are_left_out(form: LogForm) -> None:
     assert "@host/name" in text
 
 
-def test_text_shows_the_fields_in_brackets() -> None:
-    log = Log("text")
+def test_text_shows_the_fields_in_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log("text", capsys)
     with about(job="abc"):
         log.logger.warning("lost")
     assert log.lines[0].endswith("WARNING server star.test: lost [job=abc]")
@@ -105,6 +107,15 @@ def test_the_count_is_not_lost_when_the_process_ends(log: Log) -> None:
         log.logger.warning("again")
     log.handler.close()
     assert "3 more lines" in log.objects[-1]["message"]
+
+
+def test_a_line_goes_to_what_is_standard_error_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, first, second = Lines(), io.StringIO(), io.StringIO()
+    for stream in (first, second):
+        monkeypatch.setattr("sys.stderr", stream)
+        handler.handle(logging.LogRecord("star.test", logging.WARNING, "", 0, "a line", None, None))
+        first.close()
+    assert second.getvalue() == "a line\n"
 
 
 @pytest.fixture
