@@ -47,19 +47,27 @@ async def _work(archive: Archive, settings: Settings, pauses: Sequence[float], s
             sent = await _deliver(archive, settings, pauses)
         except UNAVAILABLE:
             sent = False  # the message is claimed again when the database is back
+        except Exception:
+            log.exception("the outbox could not be worked on; it goes on after a pause")
+            sent = False
         if not sent:
             await asyncio.to_thread(stop.wait, POLL_SECONDS)
 
 
 async def _deliver(archive: Archive, settings: Settings, pauses: Sequence[float]) -> bool:
-    """Send the next message that is due, and return whether there was one."""
+    """Send the next message that is due, and return whether there was one. An unexpected error is a failed attempt."""
     seconds = settings.webhook_seconds
     delivery = archive.claim_delivery(seconds + MARGIN_SECONDS)
     if delivery is None:
         return False
-    delivered, answer = await send(delivery, settings.webhook_hosts, seconds)
-    if not delivered:
-        log.warning("attempt %d at message %s failed: %s", delivery.attempts, delivery.id, answer)
+    try:
+        delivered, answer = await send(delivery, settings.webhook_hosts, seconds)
+    except Exception as error:
+        log.exception("attempt %d at message %s failed unexpectedly", delivery.attempts, delivery.id)
+        delivered, answer = False, f"not sent: {type(error).__name__}"
+    else:
+        if not delivered:
+            log.warning("attempt %d at message %s failed: %s", delivery.attempts, delivery.id, answer)
     left = pauses[delivery.attempts - 1 :]
     archive.record_delivery(delivery, delivered, answer, pause=left[0] if left else None)
     return True

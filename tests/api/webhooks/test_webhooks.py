@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from api.webhooks.delivering import delivering
 from search.archive.custody.keys import Scope
+from search.archive.custody.outbox import Delivery
 from search.archive.values import JobState
 from tests.api.web.refusal import refused
 from tests.api.webhooks.receiving import Receiver, receiving
@@ -114,6 +117,39 @@ def test_a_receiver_that_is_away_holds_up_no_other(service: Service, receiver: R
 
     assert len(away.received) == 1
     assert [one["state"] for one in messages(service, first)] == 3 * ["pending"]
+
+
+def test_a_message_that_cannot_be_signed_is_a_failed_attempt_and_others_are_sent(
+    service: Service, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    unsigned = asdict(service.archive.create_webhook(receiver.url, "whsec_A"))
+    cancelled(service)
+    webhook = created(service, receiver)
+    with delivering(service.archive, service.settings, pauses=()):
+        eventually(lambda: messages(service, unsigned)[0]["state"] == "given up")
+        cancelled(service)
+        eventually(lambda: [one["state"] for one in messages(service, webhook)] == ["delivered"])
+
+    assert messages(service, unsigned)[-1]["answer"] == "not sent: Error"
+    assert {one.exc_info[0] for one in caplog.records if one.exc_info} == {binascii.Error}
+
+
+def test_an_unexpected_error_of_the_outbox_is_logged_and_the_thread_goes_on(
+    service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    webhook, claim, faults = created(service, receiver), service.archive.claim_delivery, [RuntimeError("unexpected")]
+
+    def failing_once(seconds: float) -> Delivery | None:
+        if faults:
+            raise faults.pop()
+        return claim(seconds)
+
+    monkeypatch.setattr(service.archive, "claim_delivery", failing_once)
+    cancelled(service)
+    with delivering(service.archive, service.settings):
+        eventually(lambda: [one["state"] for one in messages(service, webhook)] == ["delivered"])
+
+    assert [str(one.exc_info[1]) for one in caplog.records if one.exc_info] == ["unexpected"]
 
 
 def test_a_search_that_is_put_off_is_told_after_so_many_times(tmp_path: Path, receiver: Receiver) -> None:
