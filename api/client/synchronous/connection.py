@@ -1,0 +1,77 @@
+"""Requests to the service and their answers, which every part of the client builds on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from api.client.errors import no_answer, require_success
+from api.client.settings import settings
+from api.web.schemas import CandidatePage, JobPage
+
+M = TypeVar("M", bound=BaseModel)
+P = TypeVar("P", JobPage, CandidatePage)
+
+
+class Connection:
+    """Connections to the service at a URL."""
+
+    def __init__(self, url: str | None = None, key: str | None = None) -> None:
+        options = settings(url, key)
+        self.url: str = options["base_url"]
+        try:
+            self._http = httpx.Client(**options)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise no_answer(self.url, error) from None
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Return the JSON of a GET; parameters that are None are left out."""
+        response = self._send("GET", path, **parameters)
+        return response.json()
+
+    def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON of a POST."""
+        response = self._send("POST", path, body, headers)
+        return response.json()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _get(self, path: str, model: type[M], **parameters: Any) -> M:
+        response = self._send("GET", path, **parameters)
+        return model.model_validate_json(response.content)
+
+    def _post(self, path: str, model: type[M], body: Any = None, key: str | None = None) -> M:
+        """Return the answer to a POST; `key` is an idempotency key."""
+        headers = {"Idempotency-Key": key} if key else None
+        response = self._send("POST", path, body, headers)
+        return model.model_validate_json(response.content)
+
+    def _pages(self, path: str, model: type[P], **parameters: Any) -> Iterator[P]:
+        token: str | None = None
+        while True:
+            page = self._get(path, model, page_token=token, **parameters)
+            yield page
+            if (token := page.next_page_token) is None:
+                return
+
+    def _send(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, **parameters: Any
+    ) -> httpx.Response:
+        given = {name: value for name, value in parameters.items() if value is not None}
+        try:
+            response = self._http.request(method, path, json=body, headers=headers, params=given)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise no_answer(self.url, error) from None
+        require_success(response)
+        return response
