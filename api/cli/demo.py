@@ -16,8 +16,8 @@ from typing import Any
 
 import typer
 
-from api.cli.finish import show_finish
 from api.cli.output import FAILED, INTERRUPTED, fail, measured, show_table
+from api.cli.service.finish import show_finish
 from api.cli.watch import watch
 from api.client import ServiceError, Star
 from api.process.supervisor import end, start

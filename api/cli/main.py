@@ -11,12 +11,14 @@ from typer.exceptions import TyperException
 
 from api.cli import analyse as commands_analyse
 from api.cli import check as commands_check
-from api.cli import finish as commands_finish
-from api.cli import jobs as commands_jobs
 from api.cli import local as commands_local
 from api.cli import operating as commands_operating
 from api.cli import server as commands_server
-from api.cli import steer as commands_steer
+from api.cli.service import candidates as commands_candidates
+from api.cli.service import finish as commands_finish
+from api.cli.service import jobs as commands_jobs
+from api.cli.service import steer as commands_steer
+from api.cli.service import webhooks as commands_webhooks
 
 app = typer.Typer(
     name="star",
@@ -30,8 +32,10 @@ COMMANDS = (
     commands_server,
     commands_operating,
     commands_jobs,
+    commands_candidates,
     commands_steer,
     commands_finish,
+    commands_webhooks,
     commands_local,
     commands_check,
     commands_analyse,

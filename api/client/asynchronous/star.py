@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from api.client.asynchronous.candidates import CandidateCalls
 from api.client.asynchronous.jobs import Jobs
+from api.client.asynchronous.webhooks import Webhooks
 
 
-class AsyncStar(Jobs, CandidateCalls):
+class AsyncStar(Jobs, CandidateCalls, Webhooks):
     """A client of the service at a URL.
 
     Every method raises `ServiceError` if the service refuses the request, fails or does not answer. The answers are

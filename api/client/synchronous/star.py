@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from api.client.synchronous.candidates import CandidateCalls
 from api.client.synchronous.jobs import Jobs
+from api.client.synchronous.webhooks import Webhooks
 
 
-class Star(Jobs, CandidateCalls):
+class Star(Jobs, CandidateCalls, Webhooks):
     """A client of the service at a URL.
 
     Every method raises `ServiceError` if the service refuses the request, fails or does not answer. The answers are

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.cli import demo
-from api.cli.finish import in_words
+from api.cli.service.finish import in_words
 from api.client import Star
 from tests.api.cli.commands import run
 from tests.served import SEVERAL, Service

@@ -167,6 +167,21 @@ def test_a_refusal_says_which_field(finished: tuple[Service, str], ask: Callable
     assert refused.value.status == 404
 
 
+def test_a_webhook_is_created_listed_and_deleted(ask: Callable[..., Any], tmp_path: Path) -> None:
+    with serving(tmp_path, webhook_hosts=["127.0.0.1"]) as service:
+        made = ask(service.url, "create_webhook", "http://127.0.0.1:1/", put_off_after=3)
+        assert made.secret.startswith("whsec_")
+        assert [(one.id, one.put_off_after) for one in ask(service.url, "webhooks")] == [(made.id, 3)]
+        job = ask(service.url, "submit", PLAN)
+        ask(service.url, "cancel", job.id)
+        (message,) = ask(service.url, "messages", made.id)
+        assert (message.type, message.job_id) == ("job.cancelled", job.id)
+        assert ask(service.url, "delete_webhook", made.id) is None
+        assert ask(service.url, "webhooks") == []
+        with pytest.raises(ServiceError, match="/url: localhost has an internal address"):
+            ask(service.url, "create_webhook", "https://localhost/")
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://[", "ftp://127.0.0.1"])
 def test_a_service_that_does_not_answer(url: str, ask: Callable[..., Any]) -> None:
     with pytest.raises(ServiceError, match="no answer from") as failed:

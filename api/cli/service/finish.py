@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from api.cli.jobs import DEFAULT_URL, JobArgument, Url, calling
 from api.cli.output import AsJson, measured, show_json, show_table
+from api.cli.service.calling import DEFAULT_URL, JobArgument, Url, calling
 
 app = typer.Typer()
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from api.cli.jobs import DEFAULT_URL, JobArgument, NumberArgument, Url, calling, show_job
 from api.cli.output import FAILED, AsJson, show_json
+from api.cli.service.calling import DEFAULT_URL, JobArgument, NumberArgument, Url, calling
+from api.cli.service.jobs import show_job
 
 app = typer.Typer()
 

@@ -1,0 +1,98 @@
+"""The commands for candidates: frontier, candidates, candidate, inject and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.local import GenomeArgument
+from api.cli.output import AsJson, measured, quality, show_facts, show_json, show_table
+from api.cli.service.calling import DEFAULT_URL, JobArgument, Key, NumberArgument, Url, calling
+
+app = typer.Typer()
+
+
+@app.command()
+def frontier(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """List the candidates of a search that no other candidate dominates."""
+    with calling(url) as service:
+        objectives = service.get(f"/v1/jobs/{job}")["plan"]["objectives"]
+        found = service.get(f"/v1/jobs/{job}/frontier")
+    if as_json:
+        show_json(found)
+        return
+    ranked = sorted(found["candidates"], key=lambda one: one["metrics"].get(objectives[0], 0.0))
+    rows = [
+        [str(one["number"]), *(measured(o, one["metrics"]) for o in objectives), one["baseline"] or one["genome"]]
+        for one in ranked
+    ]
+    show_table("Frontier", ("candidate", *objectives, "genome"), rows)
+
+
+@app.command()
+def candidate(job: JobArgument, number: NumberArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Show a candidate: its genome, its metrics, its parents and its trainings."""
+    with calling(url) as service:
+        found = service.get(f"/v1/jobs/{job}/candidates/{number}")
+        objectives = [] if as_json else service.get(f"/v1/jobs/{job}")["plan"]["objectives"]
+    if as_json:
+        show_json(found)
+        return
+    metrics = [name for name in found["metrics"] if not name.endswith("_stderr")]
+    names = ("number", "state", "genome", "variation", "parents", "frontier", "tokens", "seeds")
+    facts = [(name, str(found[name])) for name in names]
+    facts += [(name, measured(name, found["metrics"])) for name in metrics]
+    given = found["inherited"]
+    facts += [("inherited", f"{given['livs']} LIVs of candidate {given['candidate']}")] if given else []
+    facts += [("failure", f"{found['failure']}: {found['detail']}")] if found["failure"] else []
+    show_facts([*facts, ("LIVs", ", ".join(liv["name"] for liv in found["blueprint"]))])
+    metric = quality(objectives)
+    columns = ("purpose", "tokens", "seed", "state", metric, "seconds")
+    typer.echo()
+    show_table("Trainings", columns, [_training_row(one, metric) for one in found["trainings"]])
+
+
+@app.command()
+def inject(
+    job: JobArgument,
+    genome: GenomeArgument,
+    by: Annotated[str, typer.Option(help="Who asks; shown at the candidate.")] = "",
+    key: Key = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a search to train a genome, before anything else and beside the candidates of its plan."""
+    with calling(url) as service:
+        headers = {"Idempotency-Key": key} if key else None
+        found = service.post(f"/v1/jobs/{job}/candidates", {"genome": genome, "by": by}, headers)
+    if as_json:
+        show_json(found)
+    else:
+        show_facts((name, str(found[name] or "-")) for name in ("genome", "digest", "by", "candidate"))
+
+
+@app.command()
+def export(
+    job: JobArgument,
+    number: NumberArgument,
+    to: Annotated[Path, typer.Option(help="Directory to unpack into.")] = Path(),
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Download a trained candidate as a folder that `star.load` reads."""
+    with calling(url) as service:
+        folder = service.export(job, number, to)
+    files = sorted(path.name for path in folder.iterdir())
+    if as_json:
+        show_json({"folder": str(folder), "files": files})
+    else:
+        show_facts([("folder", str(folder)), ("files", ", ".join(files))])
+
+
+def _training_row(training: dict[str, Any], metric: str) -> list[str]:
+    state = training["failure"] or training["state"]
+    again = f" (attempt {training['attempt']})" if training["attempt"] > 1 else ""
+    value, seconds = measured(metric, training["metrics"]), f"{training['seconds']:.1f}"
+    return [training["purpose"], f"{training['tokens']:,}", str(training["seed"]), state + again, value, seconds]
