@@ -1,4 +1,4 @@
-"""The commands for candidates: frontier, candidates, candidate, inject and export."""
+"""The commands for candidates: lists of them, one of them, its relatives, inject and export."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import typer
 from api.cli.local import GenomeArgument
 from api.cli.output import AsJson, measured, quality, show_facts, show_json, show_table
 from api.cli.service.calling import DEFAULT_URL, JobArgument, Key, NumberArgument, Url, calling
+from evaluator.evaluation import Failure
+from search.archive.values import CandidateState
 
 app = typer.Typer()
 
@@ -29,6 +31,55 @@ def frontier(job: JobArgument, url: Url = DEFAULT_URL, as_json: AsJson = False) 
         for one in ranked
     ]
     show_table("Frontier", ("candidate", *objectives, "genome"), rows)
+
+
+@app.command()
+def candidates(
+    job: JobArgument,
+    sort: Annotated[str, typer.Option(help="number, finished_at or an objective; after - largest first.")] = "number",
+    state: Annotated[CandidateState | None, typer.Option(help="List only candidates in this state.")] = None,
+    failure: Annotated[Failure | None, typer.Option(help="List only candidates that failed for this reason.")] = None,
+    contains: Annotated[str | None, typer.Option(metavar="CLASS", help="List only candidates with this class.")] = None,
+    frontier: Annotated[
+        bool | None, typer.Option("--frontier/--dominated", help="List only the frontier, or only the others.")
+    ] = None,
+    page_size: Annotated[int, typer.Option(min=1, help="Rows of a page.")] = 50,
+    page_token: Annotated[str | None, typer.Option(help="Token printed under the previous page.")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """List the candidates of a search, all or some, in the order of a column."""
+    sought = {"state": state, "failure": failure, "contains": contains, "frontier": frontier}
+    page = {"page_size": page_size, "page_token": page_token}
+    _list("Candidates", job, f"/v1/jobs/{job}/candidates", url, as_json, sort=sort, **sought, **page)
+
+
+@app.command()
+def children(
+    job: JobArgument,
+    number: NumberArgument,
+    page_size: Annotated[int, typer.Option(min=1, help="Rows of a page.")] = 50,
+    page_token: Annotated[str | None, typer.Option(help="Token printed under the previous page.")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """List the candidates that have a candidate as a parent."""
+    path, page = f"/v1/jobs/{job}/candidates/{number}/children", {"page_size": page_size, "page_token": page_token}
+    _list("Children", job, path, url, as_json, **page)
+
+
+@app.command()
+def ancestors(
+    job: JobArgument,
+    number: NumberArgument,
+    generations: Annotated[int, typer.Option(min=1, max=100, help="The largest number of generations back.")] = 20,
+    most: Annotated[int, typer.Option(min=1, max=500, help="The largest number of ancestors.")] = 100,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """List the ancestors of a candidate by generation, back to the founders of its line."""
+    path, bounds = f"/v1/jobs/{job}/candidates/{number}/ancestors", {"generations": generations, "most": most}
+    _list("Ancestors", job, path, url, as_json, ("generation",), **bounds)
 
 
 @app.command()
@@ -89,6 +140,32 @@ def export(
         show_json({"folder": str(folder), "files": files})
     else:
         show_facts([("folder", str(folder)), ("files", ", ".join(files))])
+
+
+def _list(
+    title: str, job: str, path: str, url: str, as_json: bool, columns: tuple[str, ...] = (), **parameters: Any
+) -> None:
+    """Print candidates: their number, further columns, their state, the job's objectives and the genome."""
+    with calling(url) as service:
+        found = service.get(path, **parameters)
+        objectives = [] if as_json else service.get(f"/v1/jobs/{job}")["plan"]["objectives"]
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        [
+            *(str(one[name]) for name in ("number", *columns)),
+            one["failure"] or one["state"],
+            *(measured(name, one["metrics"]) for name in objectives),
+            one["genome"],
+        ]
+        for one in found["candidates"]
+    ]
+    show_table(title, ("candidate", *columns, "state", *objectives, "genome"), rows)
+    if found.get("next_page_token"):
+        typer.echo(f"more: --page-token {found['next_page_token']}")
+    if not found.get("complete", True):
+        typer.echo("there are older ancestors; --generations and --most are bounds")
 
 
 def _training_row(training: dict[str, Any], metric: str) -> list[str]:

@@ -88,6 +88,38 @@ def test_a_candidate_is_shown_with_its_trainings(ask: Callable[..., Any], servic
     assert f"trainings    {job['outcomes']} with" in run("jobs", several, "--url", service.url).stdout
 
 
+def test_candidates_are_listed_sorted_and_filtered(ask: Callable[..., Any], service: Service, finished: str) -> None:
+    def numbers(*options: str | int) -> list[int]:
+        return [one["number"] for one in ask("candidates", finished, *options)["candidates"]]
+
+    every = numbers()
+    assert every == list(range(1, SMALL["candidates"] + 1))
+    assert numbers("--sort", "-number") == every[::-1]
+    assert numbers("--state", "failed") == numbers("--failure", "diverged") == [5, 10]
+    assert sorted(numbers("--frontier") + numbers("--dominated")) == every
+    assert 0 < len(numbers("--contains", "SA-1")) < len(every)
+    first = ask("candidates", finished, "--page-size", 5)
+    assert numbers("--page-size", 7, "--page-token", first["next_page_token"]) == every[5:]
+    shown = run("candidates", finished, "--failure", "diverged", "--page-size", 1, "--url", service.url).stdout
+    assert shown.splitlines()[-1].startswith("more: --page-token ")
+    assert "5          diverged  -" in shown
+    assert (
+        "number, finished_at" in run("candidates", finished, "--sort", "beauty", "--url", service.url, status=2).stderr
+    )
+
+
+def test_relatives_are_listed(ask: Callable[..., Any], service: Service, finished: str) -> None:
+    child = next(one for one in ask("candidates", finished, "--sort", "-number")["candidates"] if one["parents"])
+    number, parents = child["number"], sorted(child["parents"])
+    for parent in parents:
+        assert number in [one["number"] for one in ask("children", finished, parent)["candidates"]]
+    near = ask("ancestors", finished, number, "--generations", 1)["candidates"]
+    assert [one["number"] for one in near] == parents
+    shown = run("ancestors", finished, number, "--most", 1, "--url", service.url).stdout
+    assert "there are older ancestors" in shown
+    assert child["genome"] in run("children", finished, parents[0], "--url", service.url).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
