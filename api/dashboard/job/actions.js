@@ -1,9 +1,10 @@
-// The actions on a job: pause, resume, cancel and delete (after a question), and download.
+// The actions on a job: pause, resume, cancel and delete (after a question), edit, and download.
 
 import { jobPath, post, remove } from "../parts/api.js";
 import { byId, el, put, showError } from "../parts/dom.js";
 import { asJson, saveText, saveUrl } from "../parts/download.js";
 import { plural } from "../parts/format.js";
+import { editSearch } from "../tags/edit.js";
 
 const OFFERED = {
   queued: ["pause", "cancel"],
@@ -42,7 +43,9 @@ export function drawActions(job, page) {
     const kind = action in QUESTIONS ? "danger" : null;
     return el("button", { type: "button", class: kind, "data-action": action, on: { click } }, WORDS[action]);
   });
-  put(byId("actions"), buttons, downloads(job, page));
+  const edit = () => editSearch(page.job(), page.changed);
+  const editing = el("button", { type: "button", "data-action": "edit", on: { click: edit } }, "Edit");
+  put(byId("actions"), buttons, editing, downloads(job, page));
 }
 
 async function act(job, action, page) {

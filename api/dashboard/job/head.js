@@ -5,6 +5,7 @@ import { byId, el, put } from "../parts/dom.js";
 import { digits, duration, percent, scaled, whole } from "../parts/format.js";
 import { progress, stateWord } from "../parts/state.js";
 import { ago } from "../parts/time.js";
+import { tagList } from "../tags/tags.js";
 
 /** Draw the heading and the facts of a job. */
 export function drawHead(job) {
@@ -18,6 +19,7 @@ export function drawHead(job) {
     el("p", { class: "under" }, stateWord(job), begun, job.why && el("span", { id: "why" }, job.why), next),
     el("p", { id: "unattended", class: "small", hidden: true }),
   );
+  drawTags(job);
   const facts = [
     ["Done", progress(job)],
     ["Frontier", whole(job.frontier_size)],
@@ -30,6 +32,14 @@ export function drawHead(job) {
   ];
   put(byId("facts"), facts.map(fact));
   if (job.state === "queued") sayWhoIsMissing();
+}
+
+/** Draw the tags only when they changed, so that the link that has the focus keeps it. */
+function drawTags(job) {
+  const drawn = job.tags.join(" ");
+  if (byId("tags").dataset.drawn === drawn) return;
+  byId("tags").dataset.drawn = drawn;
+  put(byId("tags"), tagList(job));
 }
 
 async function sayWhoIsMissing() {

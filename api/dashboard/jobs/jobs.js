@@ -1,5 +1,6 @@
 // The page of all searches: a row per job, updated by events.
 
+import { readAddress } from "../parts/address.js";
 import { get, jobPath } from "../parts/api.js";
 import { byId, el, put } from "../parts/dom.js";
 import { follow, paced } from "../parts/events.js";
@@ -8,6 +9,7 @@ import { digits, duration, whole } from "../parts/format.js";
 import { sparkline } from "../chart/lines.js";
 import { progress, stateWord } from "../parts/state.js";
 import { ago } from "../parts/time.js";
+import { tagLink, tagList } from "../tags/tags.js";
 
 const PAGE = 50;
 const RETRY_MS = 2000;
@@ -15,6 +17,7 @@ const SPARKLINES = 20; // newest rows, whose histories are read
 const MOST_STEPS = 200; // of a sparkline
 const COLUMNS = ["Search", "Done", "Frontier", "Hypervolume", "Workers", "Time left"];
 
+const { tag } = readAddress(); // only searches with it are shown
 const shown = { pages: 1, search: "", histories: new Map(), lastEvent: new Map() };
 
 const refresh = paced(async () => {
@@ -29,7 +32,7 @@ async function load() {
   const jobs = [];
   let token = null;
   for (let page = 0; page < shown.pages; page += 1) {
-    const sought = shown.search && { search: shown.search };
+    const sought = { ...(tag && { tag }), ...(shown.search && { search: shown.search }) };
     const query = new URLSearchParams({ page_size: PAGE, ...sought, ...(token && { page_token: token }) });
     const answer = await get(`/v1/jobs?${query}`);
     jobs.push(...answer.jobs);
@@ -62,8 +65,9 @@ function prolong(history, job) {
 
 function draw(jobs) {
   byId("search").hidden = jobs.length === 0 && !shown.search;
-  if (jobs.length === 0 && shown.search) {
-    put(byId("jobs"), el("p", { class: "empty" }, `No search has “${shown.search}” in its name.`));
+  if (jobs.length === 0 && (shown.search || tag)) {
+    const wanted = [tag && `the tag “${tag}”`, shown.search && `“${shown.search}” in its name`].filter(Boolean);
+    put(byId("jobs"), el("p", { class: "empty" }, `No search has ${wanted.join(" and ")}.`));
     return;
   }
   if (jobs.length === 0) {
@@ -71,16 +75,20 @@ function draw(jobs) {
     put(byId("jobs"), el("div", { class: "empty" }, el("p", {}, text), newButton("Start the first search")));
     return;
   }
-  const focused = document.activeElement?.getAttribute("href");
+  const focused = focusedLink();
   const heads = COLUMNS.map((name, n) => el("th", { scope: "col", class: n > 1 ? "numeric" : null }, name));
   put(
     byId("jobs"),
     el("table", { class: "jobs" }, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, jobs.map(row))),
   );
-  if (focused)
-    byId("jobs")
-      .querySelector(`a[href="${CSS.escape(focused)}"]`)
-      ?.focus();
+  if (focused) byId("jobs").querySelector(focused)?.focus();
+}
+
+/** The selector of the link that has the focus, in its row; null if there is none. */
+function focusedLink() {
+  const href = document.activeElement?.getAttribute("href");
+  const job = document.activeElement?.closest("[data-job]")?.dataset.job;
+  return job && href ? `[data-job="${CSS.escape(job)}"] a[href="${CSS.escape(href)}"]` : null;
 }
 
 function row(job) {
@@ -89,7 +97,7 @@ function row(job) {
   return el(
     "tr",
     { "data-job": job.id },
-    el("th", { scope: "row" }, link, el("div", { class: "under" }, stateWord(job), ago(last))),
+    el("th", { scope: "row" }, link, el("div", { class: "under" }, stateWord(job), ago(last)), tagList(job)),
     cell("Done", progress(job)),
     cell("Frontier", whole(job.frontier_size), "numeric"),
     cell("Hypervolume", hypervolume(job), "numeric hypervolume"),
@@ -142,5 +150,9 @@ async function begin() {
   return setTimeout(begin, RETRY_MS);
 }
 
+if (tag) {
+  const all = el("a", { class: "small", href: "/" }, "Show all searches");
+  put(byId("filtered"), "Only searches with the tag ", tagLink(tag), all).hidden = false;
+}
 if (location.hash === "#new") openForm();
 begin();

@@ -28,6 +28,11 @@ export function post(path, body = undefined, headers = {}) {
   return ask(path, { method: "POST", headers: { ...json, ...headers }, body: body && JSON.stringify(body) });
 }
 
+/** PATCH a path with JSON and read the answer's JSON. Throws `Problem`. */
+export function patch(path, body) {
+  return ask(path, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
 /** DELETE a path. Throws `Problem`. */
 export function remove(path) {
   return ask(path, { method: "DELETE" });

@@ -17,6 +17,7 @@ SIZES = (1280, 360)
 SCHEMES = ("light", "dark")
 PAGES = {
     "searches": "/",
+    "searches with a tag": "/?tag=lean",
     "form": "/#new",
     "search": "/jobs/{job}?selected=2&compare=3",
     "finished search": "/jobs/{several}",
@@ -64,6 +65,14 @@ def test_a_page_passes_axe(page: Page, search: Hand, several: str, name: str) ->
     page.wait_for_function(DRAWN)
     page.wait_for_function(STILL)
     page.evaluate("for (const one of document.querySelectorAll('dialog details')) one.open = true")
+    assert breaches(page) == {}
+
+
+def test_the_dialog_for_name_and_tags_passes_axe(page: Page, search: Hand) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"/jobs/{search.id}")
+    page.wait_for_function(DRAWN)
+    page.get_by_role("button", name="Edit").click()
     assert breaches(page) == {}
 
 

@@ -1,0 +1,14 @@
+// Tags of searches: each is a link to the list of searches that have it.
+
+import { el } from "../parts/dom.js";
+
+/** A tag as a link to the searches that have it. */
+export function tagLink(tag) {
+  return el("a", { class: "tag", href: `/?tag=${encodeURIComponent(tag)}` }, tag);
+}
+
+/** The tags of a search as a list; null for a search without tags. */
+export function tagList(job) {
+  const items = job.tags.map((tag) => el("li", {}, tagLink(tag)));
+  return items.length > 0 && el("ul", { class: "tags", "aria-label": "Tags" }, items);
+}
