@@ -18,7 +18,7 @@ from typing import Any
 
 from evaluator.metrics import CACHE_BYTES, PARAMETERS, STDERR_SUFFIX
 from search.archive import Archive
-from search.archive.values import Job, JobState
+from search.archive.values import JobState, JobSummary
 from search.costs import costs_of, reference
 from search.plan import Plan
 from search.plan.presets import merged
@@ -56,7 +56,7 @@ One corpus, very short trainings of very small models: short budgets favour conv
 """
 
 
-def searched(seed: int, workers: int, folder: Path) -> tuple[Job, int, list[Verdict]]:
+def searched(seed: int, workers: int, folder: Path) -> tuple[JobSummary, int, list[Verdict]]:
     """Run one search of the preset; see `judged`."""
     import ray
 
@@ -73,7 +73,7 @@ def searched(seed: int, workers: int, folder: Path) -> tuple[Job, int, list[Verd
     return judged(archive)
 
 
-def judged(archive: Archive) -> tuple[Job, int, list[Verdict]]:
+def judged(archive: Archive) -> tuple[JobSummary, int, list[Verdict]]:
     """Return the newest job of an archive, the number of the best candidate by its search, and its verdicts.
 
     Raises:
@@ -89,7 +89,7 @@ def judged(archive: Archive) -> tuple[Job, int, list[Verdict]]:
     return job, best.number, found
 
 
-def figures(job: Job, best_number: int, found: list[Verdict]) -> dict[str, Any]:
+def figures(job: JobSummary, best_number: int, found: list[Verdict]) -> dict[str, Any]:
     """Return of one search its best winner against each baseline, and what winners save."""
     quality = job.plan["objectives"][0]
     baselines = [one for one in found if one.baseline and one.metrics]

@@ -1,8 +1,12 @@
-"""The dependencies of routes: the archive, the settings, the exports, and validated path and query parameters."""
+"""The dependencies of routes: the archive, the settings, the exports, and validated path and query parameters.
+
+Those that read nothing from the database are coroutines, because FastAPI calls any other function in another thread.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -14,18 +18,18 @@ from api.web.problems import Fault, Problem, Refused, refuse_fault, summary
 from evaluator.artifacts import Artifacts
 from evaluator.evaluation import Failure
 from search.archive import Archive
-from search.archive.listing.candidates import Sought
+from search.archive.listing.candidates import BY_NUMBER, Sought
 from search.archive.listing.order import Order
 from search.archive.paging import LARGEST_PAGE
 from search.archive.values import CandidateState, Job
 
 
-def _archive(request: Request) -> Archive:
+async def _archive(request: Request) -> Archive:
     archive: Archive = request.app.state.archive
     return archive
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
@@ -33,7 +37,7 @@ def _settings(request: Request) -> Settings:
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
 
-def _exports(settings: SettingsDep) -> Exports:
+async def _exports(settings: SettingsDep) -> Exports:
     return Exports(settings.exports, Artifacts(settings.artifacts))
 
 
@@ -65,16 +69,46 @@ def _job(job_id: JobId, archive: ArchiveDep) -> Job:
 JobDep = Annotated[Job, Depends(_job)]
 
 
-def _sought(
-    job: JobDep,
+@dataclass(frozen=True)
+class Listing:
+    """The candidates that are asked for, and their order, in the words of the request."""
+
+    state: CandidateState | None
+    failure: Failure | None
+    frontier: bool | None
+    contains: str | None
+    sort: str
+
+    def resolved(self, job_id: str, archive: Archive) -> tuple[Sought, Order]:
+        """Return the same for an archive. The search is read only if it has to explain a name.
+
+        Raises:
+            NotFoundError: there is no such job.
+            Refused: 422; the search has no such class or objective.
+        """
+        sought = Sought(self.state, self.failure, self.frontier)
+        if self.contains is not None:
+            sought = replace(sought, contains=_class_id(archive.job(job_id).space, self.contains))
+        return sought, BY_NUMBER if self.sort == str(BY_NUMBER) else _order(archive.job(job_id), self.sort)
+
+
+async def _listing(
     state: Annotated[CandidateState | None, Query(description="only candidates in this state")] = None,
     failure: Annotated[Failure | None, Query(description="only candidates that failed for this reason")] = None,
     frontier: Annotated[bool | None, Query(description="only candidates on the frontier, or only the others")] = None,
     contains: Annotated[
         str | None, Query(max_length=100, description="only candidates of which a LIV has the class of this name")
     ] = None,
-) -> Sought:
-    return Sought(state, failure, frontier, None if contains is None else _class_id(job.space, contains))
+    sort: Annotated[
+        str,
+        Query(
+            max_length=100,
+            description="number, finished_at or an objective, smallest first; with - before it, largest first. "
+            "Candidates without a value of it are left out.",
+        ),
+    ] = str(BY_NUMBER),
+) -> Listing:
+    return Listing(state, failure, frontier, contains, sort)
 
 
 def _class_id(space: Mapping[str, Any], name: str) -> int:
@@ -84,28 +118,17 @@ def _class_id(space: Mapping[str, Any], name: str) -> int:
     return int(ids[name])
 
 
-def _order(
-    job: JobDep,
-    sort: Annotated[
-        str,
-        Query(
-            max_length=100,
-            description="number, finished_at or an objective, smallest first; with - before it, largest first. "
-            "Candidates without a value of it are left out.",
-        ),
-    ] = "number",
-) -> Order:
+def _order(job: Job, sort: str) -> Order:
     try:
         return Order.of(sort, job.plan["objectives"])
     except ValueError as error:
         raise refuse_fault(str(error), parameter="sort") from None
 
 
-SoughtDep = Annotated[Sought, Depends(_sought)]
-OrderDep = Annotated[Order, Depends(_order)]
+ListingDep = Annotated[Listing, Depends(_listing)]
 
 
-def require_known_parameters(request: Request) -> None:
+async def require_known_parameters(request: Request) -> None:
     """Refuse a query parameter that the route does not have, because a mistyped one would change nothing unseen.
 
     Raises:

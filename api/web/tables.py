@@ -8,8 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import IO, Any, NamedTuple
 
-from search.archive.points.reads import PointRows
-from search.archive.queries import POINT_COLUMNS
+from search.archive.points.reads import POINT_COLUMNS, PointRows
 
 INSTALL = "the server has no pyarrow, which writes Parquet; install star-synthesis[parquet] there, or ask for csv"
 

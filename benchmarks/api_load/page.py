@@ -31,7 +31,7 @@ that send 20 requests a second each by a timetable. A late answer counts from th
 `GET /v1/jobs/ID/points` of the large job in milliseconds, until the last byte, and its size on the wire. "First" is the
 first request to a server that has not read the job; "unchanged" and "known" repeat it, "known" with `If-None-Match`;
 "one more result" asks after each of several further results. Wanted: 150 ms and 4 MB. The rows have seven metrics,
-four of them with the full 17 digits of a measurement, which no compression makes smaller than half.
+four of them measured, which are sent with six significant digits.
 
 {points}
 

@@ -79,7 +79,7 @@ class Archive(
     | | | `kept_weights`, `artifacts`, `long_leases`, `others_wait`, `set_reference` |
     | `Reports` | people | `totals`, `predictions`, `climbs`, `finalists`, `spans` |
     | `Queries` | both | `jobs`, `job`, `candidate`, `frontier`, `children`, `child_count`, `trainings`, |
-    | | | `history`, `points` |
+    | | | `history` |
     | `CandidateLists` | people | `candidates` |
     | `Descent` | people | `ancestors` |
     | `PointReads` | both | `last_event_of`, `point_rows` |

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, Text, cast, func, or_, select, text, union
+from sqlalchemy import ColumnElement, Select, func, or_, select, text, union
 from sqlalchemy.orm import Session
 
 from search.archive.errors import NotFoundError
 from search.archive.paging import Page, page_key, page_length
 from search.archive.schema.engine import now
-from search.archive.schema.row_values import candidate_value, job_value, training_value, utc
+from search.archive.schema.row_values import candidate_value, job_summary, job_value, training_value, utc
 from search.archive.schema.tables import CandidateRecord, EventRecord, HistoryRecord, JobRecord, TrainingRecord
 from search.archive.transactions import Transactions
-from search.archive.values import Candidate, Job, JobState, Training
+from search.archive.values import Candidate, Job, JobState, JobSummary, Training
 
 HISTORY_COLUMNS = ("outcome", "done", "tokens", "hypervolume", "frontier_size", "at")
-
-POINT_COLUMNS = (
-    "number",
-    "state",
-    "frontier",
-    "feasible",
-    "baseline",
-    "variation",
-    "genome",
-    "failure",
-    "tokens",
-    "seeds",
-    "outcome",
-)
-"""The columns of `Queries.points` beside the metrics."""
 
 
 class Queries(Transactions):
@@ -46,7 +30,7 @@ class Queries(Transactions):
         state: JobState | None = None,
         search: str = "",
         tag: str = "",
-    ) -> Page[Job]:
+    ) -> Page[JobSummary]:
         """Return a page of jobs, newest first: all, or those in a state, with a text in name or id, or with a tag.
 
         Raises:
@@ -54,7 +38,7 @@ class Queries(Transactions):
         """
         listing = f"jobs/{state or ''}/{tag}/{search}" if state or search or tag else "jobs"
         size, before = page_length(page_size), page_key(listing, page_token)
-        query = _jobs().order_by(JobRecord.seq.desc()).limit(size + 1)
+        query = _jobs(_SUMMARY).order_by(JobRecord.seq.desc()).limit(size + 1)
         if state is not None:
             query = query.where(JobRecord.state == state)
         if search:
@@ -64,8 +48,8 @@ class Queries(Transactions):
         if before is not None:
             query = query.where(JobRecord.seq < before)
         with self._reading() as session:
-            rows = session.execute(query).all()
-            return Page.of([job_value(*row) for row in rows], [row[0].seq for row in rows], size, listing)
+            rows = session.execute(query).mappings().all()
+            return Page.of([job_summary(row) for row in rows], [row["seq"] for row in rows], size, listing)
 
     def job(self, job_id: str) -> Job:
         """Return one job.
@@ -83,10 +67,10 @@ class Queries(Transactions):
             NotFoundError: there is no such job or candidate.
         """
         with self._reading() as session:
-            row = session.get(CandidateRecord, (job_id, number))
-            if row is None:
-                raise NotFoundError(f"there is no candidate {number} in job {job_id!r}")
-            return candidate_value(row)
+            found = _listed(session, _candidates(job_id).where(CandidateRecord.number == number))
+        if not found:
+            raise NotFoundError(f"there is no candidate {number} in job {job_id!r}")
+        return found[0]
 
     def frontier(self, job_id: str) -> list[Candidate]:
         """Return the candidates that no feasible candidate dominates, in order of number.
@@ -147,25 +131,6 @@ class Queries(Transactions):
         history = dict(zip(HISTORY_COLUMNS, _columns(rows, len(columns)), strict=True))
         return {**history, "at": [utc(second).isoformat() for second in history["at"]]}
 
-    def points(self, job_id: str) -> dict[str, Any]:
-        """Return all candidates as columns: the names in `POINT_COLUMNS`, and `metrics` with a column for each metric.
-
-        A metric that a candidate lacks is None.
-
-        Raises:
-            NotFoundError: there is no such job.
-        """
-        c = CandidateRecord
-        columns = [getattr(c, name) for name in POINT_COLUMNS]
-        query = select(*columns, cast(c.metrics, Text)).where(c.job_id == job_id).order_by(c.number)
-        with self._reading() as session:
-            require_job(session, job_id)
-            *plain, texts = _columns(session.execute(query).all(), len(POINT_COLUMNS) + 1)
-        metrics = json.loads(f"[{','.join(texts)}]")  # parsing one document is faster than parsing one for each row
-        measured = sorted({name for row in metrics for name in row})
-        by_name = {name: [row.get(name) for row in metrics] for name in measured}
-        return {**dict(zip(POINT_COLUMNS, plain, strict=True)), "metrics": by_name}
-
 
 def find_job(session: Session, job_id: str) -> Job:
     """Return one job as the transaction sees it.
@@ -173,10 +138,10 @@ def find_job(session: Session, job_id: str) -> Job:
     Raises:
         NotFoundError: there is no such job.
     """
-    row = session.execute(_jobs().where(JobRecord.id == job_id)).one_or_none()
+    row = session.execute(_jobs(_WHOLE).where(JobRecord.id == job_id)).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"there is no job {job_id!r}")
-    return job_value(*row)
+    return job_value(row)
 
 
 def require_job(session: Session, job_id: str) -> None:
@@ -185,15 +150,20 @@ def require_job(session: Session, job_id: str) -> None:
         raise NotFoundError(f"there is no job {job_id!r}")
 
 
-def _jobs() -> Select[JobRecord, bool, int]:
-    """Select jobs, each with whether its lease is unexpired and the number of its last event."""
+_WHOLE = JobRecord.__table__.columns.values()
+_SUMMARY = [column for column in _WHOLE if column.name != "space"]  # a space takes longer to read than all the rest
+
+
+def _jobs(columns: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
+    """Select columns of jobs, whether the lease of each is unexpired, and the number of its last event."""
     last = select(func.max(EventRecord.seq)).where(EventRecord.job_id == JobRecord.id).scalar_subquery()
-    return select(JobRecord, func.coalesce(JobRecord.lease_until > now(), False), func.coalesce(last, 0))
+    alive = func.coalesce(JobRecord.lease_until > now(), False)
+    return select(*columns, alive.label("alive"), func.coalesce(last, 0).label("last_event"))
 
 
-def _candidates(job_id: str) -> Select[CandidateRecord]:
+def _candidates(job_id: str) -> Select[*tuple[Any, ...]]:
     c = CandidateRecord
-    return select(c).where(c.job_id == job_id).order_by(c.number)
+    return select(c.__table__).where(c.job_id == job_id).order_by(c.number)
 
 
 def _children(session: Session, job_id: str, number: int) -> list[int]:
@@ -204,8 +174,8 @@ def _children(session: Session, job_id: str, number: int) -> list[int]:
     return sorted(session.scalars(union(*(numbers.where(parent == number) for parent in (c.mother, c.father)))))
 
 
-def _listed(session: Session, query: Select[CandidateRecord]) -> list[Candidate]:
-    return [candidate_value(row) for row in session.scalars(query)]
+def _listed(session: Session, query: Select[*tuple[Any, ...]]) -> list[Candidate]:
+    return [candidate_value(row) for row in session.execute(query).mappings()]
 
 
 def _columns(rows: Sequence[Any], width: int) -> list[list[Any]]:

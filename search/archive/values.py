@@ -33,18 +33,13 @@ TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 class CandidateState(StrEnum):
     """The state of a candidate or of a training, which is cancelled when its job ends before it has an outcome."""
 
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    RUNNING, SUCCEEDED, FAILED, CANCELLED = "running", "succeeded", "failed", "cancelled"
 
 
 class Action(StrEnum):
     """A change that a person may request of a job. Each is idempotent."""
 
-    PAUSE = "pause"
-    RESUME = "resume"
-    CANCEL = "cancel"
+    PAUSE, RESUME, CANCEL = "pause", "resume", "cancel"
 
 
 LEGAL: dict[Action, frozenset[JobState]] = {
@@ -71,12 +66,11 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Job:
+class JobSummary:
     """A search and its progress. Times are aware, in UTC.
 
     Attributes:
         plan: `Plan` as JSON.
-        space: `genome.Space` as JSON, with the classes that the search has invented so far.
         candidates_total: number of evaluations in the plan.
         done: number of candidates with an outcome, failures included.
         hypervolume: share of the box between zero and `reference` that the frontier dominates, 0 to 1.
@@ -99,7 +93,6 @@ class Job:
     name: str
     state: JobState
     plan: dict[str, Any]
-    space: dict[str, Any]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -122,6 +115,13 @@ class Job:
     lost: int
     priority: int
     tags: list[str]
+
+
+@dataclass(frozen=True)
+class Job(JobSummary):
+    """The same with its `genome.Space` as JSON, which has the classes that the search has invented so far."""
+
+    space: dict[str, Any]
 
 
 @dataclass(frozen=True)

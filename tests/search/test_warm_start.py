@@ -15,6 +15,7 @@ from search.origin import Purpose
 from search.plan import AlgorithmName, Finish, Plan, Rungs, SpacePlan
 from search.run.opening import opened
 from search.run.patience import Patience
+from tests.columns import points_of
 from tests.search.bench import Bench
 from tests.search.test_runner import story
 from tests.search.twin import Twin, corner, twin_costs
@@ -72,7 +73,7 @@ def test_an_earlier_search_is_taken_over_and_costs_nothing(bench: Bench, first: 
     assert {request.candidate for request in bench.twins[-1].requests if request.seed < 1000} == {
         row.number for row in rows[len(before) :]
     }
-    for number, place in enumerate(bench.archive.points(job_id)["outcome"], 1):
+    for number, place in enumerate(points_of(bench.archive, job_id)["outcome"], 1):
         own = bench.archive.trainings(job_id, number)
         assert place == min(one.outcome or 0 for one in own if one.purpose is not Purpose.FINISH)
     points = {row.number: objectives(row.metrics, plan) for row in rows}

@@ -14,11 +14,10 @@ from api.web.deps import (
     IdempotencyKey,
     JobDep,
     JobId,
+    ListingDep,
     Number,
-    OrderDep,
     PageSize,
     PageToken,
-    SoughtDep,
     problems,
 )
 from api.web.problems import refuse_fault
@@ -55,16 +54,16 @@ def frontier(job_id: JobId, request: Request) -> Response:
 
 @router.get("/candidates", response_model=CandidatePage, responses=problems(404, 422))
 def candidates(
-    job: JobDep,
+    job_id: JobId,
     archive: ArchiveDep,
-    sought: SoughtDep,
-    order: OrderDep,
+    listing: ListingDep,
     page_size: PageSize = 100,
     page_token: PageToken = None,
 ) -> dict[str, Any]:
     """List candidates: all, or those that are sought, in the order in which they were proposed or in another one."""
+    sought, order = listing.resolved(job_id, archive)
     try:
-        page = archive.candidates(job.id, page_size, page_token, sought=sought, order=order)
+        page = archive.candidates(job_id, page_size, page_token, sought=sought, order=order)
     except ValueError as error:
         raise refuse_fault(str(error), parameter="page_token") from None
     return {"candidates": page.items, "next_page_token": page.next_page_token}
@@ -106,20 +105,20 @@ def candidate(job: JobDep, number: Number, archive: ArchiveDep, exports: Exports
     response_model=CandidateView,
     responses=problems(404, 409, 422),
 )
-def retry(job: JobDep, number: Number, archive: ArchiveDep) -> Candidate:
+def retry(job_id: JobId, number: Number, archive: ArchiveDep) -> Candidate:
     """Ask a search to train a failed candidate again: from the beginning, on the whole budget, with another seed."""
-    archive.ask_again(job.id, number)
-    return archive.candidate(job.id, number)
+    archive.ask_again(job_id, number)
+    return archive.candidate(job_id, number)
 
 
 @router.get("/candidates/{number}/children", response_model=CandidatePage, responses=problems(404, 422))
 def children(
-    job: JobDep, number: Number, archive: ArchiveDep, page_size: PageSize = 100, page_token: PageToken = None
+    job_id: JobId, number: Number, archive: ArchiveDep, page_size: PageSize = 100, page_token: PageToken = None
 ) -> dict[str, Any]:
     """List the candidates that have this one as a parent, in the order in which they were proposed."""
-    archive.candidate(job.id, number)
+    archive.candidate(job_id, number)
     try:
-        page = archive.children(job.id, number, page_size, page_token)
+        page = archive.children(job_id, number, page_size, page_token)
     except ValueError as error:
         raise refuse_fault(str(error), parameter="page_token") from None
     return {"candidates": page.items, "next_page_token": page.next_page_token}
@@ -127,9 +126,9 @@ def children(
 
 @router.get("/candidates/{number}/ancestors", response_model=AncestorList, responses=problems(404, 422))
 def ancestors(
-    job: JobDep, number: Number, archive: ArchiveDep, generations: Generations = 20, most: Most = 100
+    job_id: JobId, number: Number, archive: ArchiveDep, generations: Generations = 20, most: Most = 100
 ) -> dict[str, Any]:
     """List the ancestors of a candidate by generation: its parents, their parents, and so on to the founders."""
-    line = archive.ancestors(job.id, number, generations, most)
+    line = archive.ancestors(job_id, number, generations, most)
     found = [vars(one) | {"generation": generation} for generation, one in line.found]
     return {"candidates": found, "complete": line.complete}

@@ -102,7 +102,9 @@ class Points(Sent):
     outcome: list[int | None] = Field(
         description="place in the order of the job's outcomes of the first training on so many tokens"
     )
-    metrics: Annotated[dict[str, list[float | None]], ByMetric]
+    metrics: Annotated[dict[str, list[float | None]], ByMetric] = Field(
+        description="values that are no whole numbers with six significant digits"
+    )
 
 
 class History(Sent):

@@ -27,9 +27,9 @@ class Disk(Transactions):
         weights = _sum(c, c.weights, text("candidates.weights IS NOT NULL"), job_id)
         checkpoints = _sum(t, t.checkpoint, text("trainings.checkpoint IS NOT NULL"), job_id)
         with self._reading() as session:
-            return Stored(*(session.scalar(query) or 0 for query in (weights, checkpoints)))
+            return Stored(*(size or 0 for size in session.execute(select(weights, checkpoints)).one()))
 
 
 def _sum(table: Any, reference: Any, kept: Any, job_id: str | None) -> Any:
     query = select(func.sum(cast(reference["size"].as_string(), BigInteger))).where(kept)
-    return query if job_id is None else query.where(table.job_id == job_id)
+    return (query if job_id is None else query.where(table.job_id == job_id)).scalar_subquery()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from search.archive.errors import NotFoundError
 from search.archive.schema.row_values import candidate_value
@@ -39,25 +40,25 @@ class Descent(Transactions):
         Raises:
             NotFoundError: there is no such job or candidate.
         """
-        c = CandidateRecord
         found: list[tuple[int, Candidate]] = []
         with self._reading() as session:
-            own = session.get(CandidateRecord, (job_id, number))
-            if own is None:
+            own = _candidates(session, job_id, {number})
+            if not own:
                 raise NotFoundError(f"there is no candidate {number} in job {job_id!r}")
-            seen, wanted, left_out = {number}, _parents([own]), False
+            seen, wanted, left_out = {number}, set(own[0].parents), False
             for generation in range(1, generations + 1):
-                chosen = sorted(wanted)[: most - len(found)]
+                chosen = set(sorted(wanted)[: most - len(found)])
                 left_out |= len(chosen) < len(wanted)
                 if not chosen:
                     break
-                query = select(c).where(c.job_id == job_id, c.number.in_(chosen)).order_by(c.number)
-                rows = session.scalars(query).all()
-                found += [(generation, candidate_value(row)) for row in rows]
-                seen.update(chosen)
-                wanted = _parents(rows) - seen
+                line = _candidates(session, job_id, chosen)
+                found += [(generation, one) for one in line]
+                seen |= chosen
+                wanted = {parent for one in line for parent in one.parents} - seen
         return Ancestors(found, not wanted and not left_out)
 
 
-def _parents(rows: Iterable[CandidateRecord]) -> set[int]:
-    return {number for row in rows for number in (row.mother, row.father) if number is not None}
+def _candidates(session: Session, job_id: str, numbers: Set[int]) -> list[Candidate]:
+    c = CandidateRecord
+    query = select(c.__table__).where(c.job_id == job_id, c.number.in_(sorted(numbers))).order_by(c.number)
+    return [candidate_value(row) for row in session.execute(query).mappings()]

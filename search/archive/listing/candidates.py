@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, TextClause, literal, select, text, tuple_
+from sqlalchemy.orm import Session
 
 from evaluator.evaluation import Failure
 from search.archive.listing.order import Order
@@ -79,14 +82,28 @@ class CandidateLists(Transactions):
         listing = listing_of(job_id, sought, order)
         size, after = page_length(page_size), page_key(listing, page_token)
         keys = [c.number] if column is c.number else [column, c.number]
-        query = select(c).where(c.job_id == job_id, column.is_not(None), *sought.conditions())
+        query = select(c.__table__).where(c.job_id == job_id, column.is_not(None), *sought.conditions())
+        query = query.order_by(*(key.desc() if order.descending else key for key in keys)).limit(size + 1)
         with self._reading() as session:
-            require_job(session, job_id)
             if after is not None:
-                last = session.execute(select(*keys).where(c.job_id == job_id, c.number == after)).first()
-                if last is None:
-                    raise ValueError("page_token names a candidate that the search does not have")
+                last = (after,) if column is c.number else _place(session, job_id, after, keys)
                 query = query.where(tuple_(*keys) < last if order.descending else tuple_(*keys) > last)
-            query = query.order_by(*(key.desc() if order.descending else key for key in keys)).limit(size + 1)
-            found = [candidate_value(row) for row in session.scalars(query)]
+            found = [candidate_value(row) for row in session.execute(query).mappings()]
+            if not found:  # what a page with candidates shows to be there
+                require_job(session, job_id)
+                if after is not None:
+                    _place(session, job_id, after, keys)
         return Page.of(found, [one.number for one in found], size, listing)
+
+
+def _place(session: Session, job_id: str, number: int, keys: Sequence[ColumnElement[Any]]) -> Any:
+    """Return the values by which a candidate has its place in an order.
+
+    Raises:
+        ValueError: there is no such candidate.
+    """
+    c = CandidateRecord
+    found = session.execute(select(*keys).where(c.job_id == job_id, c.number == number)).first()
+    if found is None:
+        raise ValueError("page_token names a candidate that the search does not have")
+    return found

@@ -9,11 +9,14 @@ from typing import Any
 
 import orjson
 
-from search.archive.queries import POINT_COLUMNS
+from search.archive.points.reads import POINT_COLUMNS
 from search.archive.values import CandidateState
 
 BLOCK = 2048
 """Values that are written together."""
+
+DIGITS = 6
+"""Significant digits of a value that is no whole number: finer than any measurement, and they halve the answer."""
 
 UNSETTLED = (CandidateState.RUNNING, CandidateState.CANCELLED)
 
@@ -80,7 +83,7 @@ class PointColumns:
         for name in metrics.keys() - self._metrics.keys():
             self._metrics[name] = Column(len(self))
         for name, column in self._metrics.items():
-            column.put(place, metrics.get(name))
+            column.put(place, _rounded(metrics.get(name)))
 
     def json(self) -> list[bytes]:
         """Write an object with a member for each column, and `metrics` with one for each metric, in parts.
@@ -94,3 +97,7 @@ class PointColumns:
         for n, (name, column) in enumerate(sorted(self._metrics.items())):
             parts += [b"," if n else b"", orjson.dumps(name), b":", *column.json()]
         return [*parts, b"}}"]
+
+
+def _rounded(value: float | None) -> float | None:
+    return value if value is None or value.is_integer() else float(f"{value:.{DIGITS}g}")

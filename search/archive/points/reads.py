@@ -10,10 +10,25 @@ import orjson
 from sqlalchemy import Text, cast, func, select
 from sqlalchemy.orm import Session
 
-from search.archive.queries import POINT_COLUMNS, require_job
+from search.archive.queries import require_job
 from search.archive.schema.tables import CandidateRecord, EventRecord
 from search.archive.transactions import Transactions
 from search.archive.values import EventKind
+
+POINT_COLUMNS = (
+    "number",
+    "state",
+    "frontier",
+    "feasible",
+    "baseline",
+    "variation",
+    "genome",
+    "failure",
+    "tokens",
+    "seeds",
+    "outcome",
+)
+"""The columns of a candidate that its point has, beside its metrics."""
 
 MOST_CHANGES = 5_000
 """Events after which, and candidates above which, all candidates are read instead of those that changed."""

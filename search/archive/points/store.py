@@ -10,7 +10,7 @@ from zlib import crc32
 from search.archive.archive import Archive
 from search.archive.points.columns import PointColumns
 from search.archive.points.compression import IDENTITY, Gzip
-from search.archive.queries import POINT_COLUMNS
+from search.archive.points.reads import POINT_COLUMNS
 
 MOST_JOBS = 16
 MOST_BYTES = 512 * 2**20

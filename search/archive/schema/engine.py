@@ -14,6 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -93,9 +94,11 @@ def open_engine(url: URL, *, writes: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
         options: dict[str, Any] = {} if writes else {"postgresql_readonly": True}
         patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
-        return create_engine(url, pool_pre_ping=True, execution_options=options, connect_args=patience)
+        return create_engine(
+            url, json_deserializer=from_json, pool_pre_ping=True, execution_options=options, connect_args=patience
+        )
     Path(str(url.database)).resolve().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, json_deserializer=from_json, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

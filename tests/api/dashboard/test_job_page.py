@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from search.archive.values import JobState
 from tests.api.dashboard.hand import Hand
+from tests.columns import points_of
 from tests.served import Service
 
 DRAWN = """() => {
@@ -186,7 +187,7 @@ def test_downloads(page: Page, search: Hand, tmp_path: Path) -> None:
     table = downloaded("CSV")
     assert table.name == "Lean-caches.csv"
     rows = list(csv.DictReader(table.read_text().splitlines()))
-    assert [row["genome"] for row in rows] == search.archive.points(search.id)["genome"]
+    assert [row["genome"] for row in rows] == points_of(search.archive, search.id)["genome"]
     assert parquet.read_table(downloaded("Parquet")).column("genome").to_pylist() == [row["genome"] for row in rows]
     frontier = json.loads(downloaded("JSON").read_text())["frontier"]
     assert [row["number"] for row in frontier] == [row.number for row in search.archive.frontier(search.id)]

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.api.web.refusal import refused
+from tests.columns import points_of, sent
 from tests.served import Service
 
 READ: dict[str, Callable[[bytes], bytes]] = {
@@ -24,7 +25,7 @@ def test_points_come_as_the_client_accepts_them(service: Service, finished: str,
     with service.client.stream("GET", url, headers={"accept-encoding": accepts}) as answer:
         body = b"".join(answer.iter_raw())
 
-    assert json.loads(READ[accepts](body)) == service.archive.points(finished)
+    assert json.loads(READ[accepts](body)) == sent(points_of(service.archive, finished))
     assert answer.headers.get("content-encoding", "identity") == accepts
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["vary"] == "accept-encoding"

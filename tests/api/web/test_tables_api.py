@@ -10,13 +10,14 @@ import httpx
 import pytest
 from pyarrow import parquet
 
-from search.archive.queries import POINT_COLUMNS
+from search.archive.points.reads import POINT_COLUMNS
 from tests.api.web.refusal import refused
+from tests.columns import points_of
 from tests.served import Service
 
 
 def test_a_table_has_a_row_for_each_candidate_and_a_column_for_each_metric(service: Service, finished: str) -> None:
-    points = service.archive.points(finished)
+    points = points_of(service.archive, finished)
     url = f"/v1/jobs/{finished}/table"
 
     comma = service.client.get(url)

@@ -9,6 +9,7 @@ from search.archive import Archive
 from search.archive.errors import LeaseLostError, NotFoundError
 from search.archive.values import CandidateState, JobState
 from search.plan import Plan
+from tests.columns import points_of
 from tests.search.archive.searching import Searching, claimed
 
 
@@ -30,7 +31,7 @@ def test_a_job_whose_lease_ran_out_is_taken_over_and_its_old_runner_fenced_off(a
     assert (taken.job_id, taken.attempt) == (old.job_id, old.claim.attempt + 1)
     assert taken.evolution == old.evolution.state()
     assert taken.reference == archive.job(old.job_id).reference
-    before = archive.job(old.job_id), archive.points(old.job_id), archive.events()
+    before = archive.job(old.job_id), points_of(archive, old.job_id), archive.events()
     for write in (
         lambda: archive.heartbeat(old.claim),
         lambda: archive.set_reference(old.claim, {}),
@@ -43,7 +44,7 @@ def test_a_job_whose_lease_ran_out_is_taken_over_and_its_old_runner_fenced_off(a
     ):
         with pytest.raises(LeaseLostError):
             write()
-    assert (archive.job(old.job_id), archive.points(old.job_id), archive.events()) == before
+    assert (archive.job(old.job_id), points_of(archive, old.job_id), archive.events()) == before
     assert archive.heartbeat(taken) is JobState.RUNNING
 
 

@@ -10,6 +10,7 @@ import pytest
 from search.archive import Archive
 from search.archive.values import JobState
 from search.plan import Plan
+from tests.columns import points_of
 from tests.search.archive.claimer import claim_all
 
 pytestmark = pytest.mark.slow
@@ -34,7 +35,7 @@ def test_processes_migrate_at_once_and_claim_every_job_once(url: str, plan: Plan
     assert sum(bool(some) for some in claimed) > 1, "more than one process had its share"
     jobs = archive.jobs(JOBS).items
     assert {job.state for job in jobs} == {JobState.SUCCEEDED}
-    assert [len(archive.points(job.id)["number"]) for job in jobs] == [3] * JOBS
+    assert [len(points_of(archive, job.id)["number"]) for job in jobs] == [3] * JOBS
     events = archive.events(limit=100_000)
     assert len(events) == JOBS * (1 + 1 + 3 + 1)
     archive.close()

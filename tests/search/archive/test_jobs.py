@@ -12,6 +12,7 @@ from search.archive.errors import IdempotencyError, IllegalActionError, LeaseLos
 from search.archive.queries import HISTORY_COLUMNS
 from search.archive.values import LEGAL, Action, CandidateState, JobState
 from search.plan import Plan
+from tests.columns import points_of
 from tests.search.archive.searching import Searching, claimed
 
 
@@ -123,12 +124,12 @@ def test_an_unknown_job_or_candidate_is_not_found(archive: Archive, plan: Plan) 
         lambda: archive.frontier("no"),
         lambda: archive.children("no", 1),
         lambda: archive.history("no"),
-        lambda: archive.points("no"),
+        lambda: points_of(archive, "no"),
     ):
         with pytest.raises(NotFoundError, match="there is no"):
             read()
     assert archive.history(job.id) == {name: [] for name in HISTORY_COLUMNS}
-    assert archive.points(job.id)["number"] == []
+    assert points_of(archive, job.id)["number"] == []
 
 
 @pytest.mark.parametrize(

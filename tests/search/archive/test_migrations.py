@@ -22,6 +22,7 @@ from search.archive.schema.engine import MIGRATIONS, database_url, migration_con
 from search.archive.schema.new_migration import new_migration
 from search.archive.schema.tables import JobRecord
 from search.plan import Plan
+from tests.columns import points_of
 from tests.search.archive.searching import Searching
 
 
@@ -71,7 +72,7 @@ def test_a_search_of_the_first_version_keeps_algorithm_and_order(archive: Archiv
         trainings = [one for number in range(1, 8) for one in archive.trainings(job.id, number)]
         curves = [replace(one, created_at=job.created_at) for one in trainings]  # its candidate began a moment before
         reads = (archive.past, archive.past_trainings, archive.in_flight, archive.history)
-        places = archive.points(job.id)["outcome"]
+        places = points_of(archive, job.id)["outcome"]
         return [job.outcomes, job.tokens, job.done, places, *curves, *(read(job.id) for read in reads)]
 
     before = known()

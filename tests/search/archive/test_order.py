@@ -10,6 +10,7 @@ from search.evolution.proposal import Further
 from search.observations import Summary
 from search.origin import Purpose
 from search.plan import Plan
+from tests.columns import points_of
 from tests.search.archive.searching import Searching
 
 
@@ -18,7 +19,7 @@ def test_a_candidate_has_the_place_of_its_first_training_on_so_many_tokens(archi
     first, second, third = (search.propose() for _ in range(3))
     search.record(third)
     search.record(first, failure=Failure.DIVERGED)
-    assert archive.points(search.job_id)["outcome"] == [2, None, 1]
+    assert points_of(archive, search.job_id)["outcome"] == [2, None, 1]
 
     tokens = archive.trainings(search.job_id, third)[0].tokens
     for seed, spent, purpose in ((1, tokens, Purpose.REPEAT), (0, tokens + 1, Purpose.PROMOTION)):
@@ -32,8 +33,8 @@ def test_a_candidate_has_the_place_of_its_first_training_on_so_many_tokens(archi
             standing=search.frontier.standing(),
             state=search.evolution.state(),
         )
-        place = archive.points(search.job_id)["outcome"][2]
+        place = points_of(archive, search.job_id)["outcome"][2]
         assert place == (1 if purpose is Purpose.REPEAT else 4)
 
     search.record(second)
-    assert archive.points(search.job_id)["outcome"] == [2, 5, 4]
+    assert points_of(archive, search.job_id)["outcome"] == [2, 5, 4]

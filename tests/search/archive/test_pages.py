@@ -11,6 +11,7 @@ from search.archive import Archive
 from search.archive.listing.candidates import Sought
 from search.archive.values import CandidateState
 from search.plan import Plan
+from tests.columns import points_of
 from tests.search.archive.searching import Searching
 
 FAILED = Sought(CandidateState.FAILED)
@@ -75,7 +76,7 @@ def test_reading_does_not_wait_for_a_writer(archive: Archive, plan: Plan, tmp_pa
     writer.execute("BEGIN IMMEDIATE")
     writer.execute("UPDATE jobs SET name = 'unseen'")
     assert [job.name for job in archive.jobs().items] == ["by hand"]
-    assert len(archive.points(search.job_id)["number"]) == archive.job(search.job_id).done == 3
+    assert len(points_of(archive, search.job_id)["number"]) == archive.job(search.job_id).done == 3
     assert archive.events()
     writer.execute("ROLLBACK")
     writer.close()

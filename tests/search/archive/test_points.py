@@ -23,6 +23,7 @@ from search.objectives import Standing
 from search.observations import Summary
 from search.origin import Purpose
 from search.plan import Plan
+from tests.columns import points_of, sent
 from tests.search.archive.searching import Searching
 
 READ: dict[str, Callable[[bytes], bytes]] = {
@@ -96,10 +97,10 @@ def test_after_any_sequence_of_changes_the_answer_is_that_of_a_plain_read(
         for happen in rng.choice(len(happenings), size=int(rng.integers(1, 4))):
             happenings[happen]()
         encoding = str(rng.choice(list(READ)))
-        assert told(store, search.job_id, encoding) == search.archive.points(search.job_id)
+        assert told(store, search.job_id, encoding) == sent(points_of(search.archive, search.job_id))
     for action in (Action.PAUSE, Action.RESUME, Action.CANCEL):
         search.archive.act(search.job_id, action)
-        assert told(store, search.job_id) == search.archive.points(search.job_id)
+        assert told(store, search.job_id) == sent(points_of(search.archive, search.job_id))
     assert "cancelled" in told(store, search.job_id)["state"]
 
 
@@ -126,7 +127,7 @@ def test_all_are_read_again_where_events_were_removed(search: Searching) -> None
     search.archive.thin(search.job_id)
 
     assert search.archive.point_rows(search.job_id, last).whole
-    assert told(store, search.job_id) == search.archive.points(search.job_id)
+    assert told(store, search.job_id) == sent(points_of(search.archive, search.job_id))
 
 
 def test_a_tag_stands_for_one_answer(search: Searching) -> None:

@@ -11,6 +11,7 @@ from search.archive.values import Action, CandidateState, EventKind, JobState
 from search.evolution.proposal import Proposal
 from search.origin import Purpose
 from search.plan import Plan
+from tests.columns import points_of
 from tests.search.archive.searching import Searching
 from tests.search.journey import asked
 
@@ -26,7 +27,7 @@ def test_a_genome_enters_a_job_once(archive: Archive, plan: Plan) -> None:
     assert proposed(second) == 2
     with pytest.raises(Exception, match=r"(?i)unique"):
         proposed(first)
-    assert len(archive.points(search.job_id)["number"]) == 2
+    assert len(points_of(archive, search.job_id)["number"]) == 2
 
 
 @pytest.mark.slow
@@ -51,7 +52,7 @@ def test_all_queries_of_a_search_agree(archive: Archive, plan: Plan) -> None:
     }
     assert {c.number for c in frontier} == best
 
-    points = archive.points(search.job_id)
+    points = points_of(archive, search.job_id)
     for column in ("number", "frontier", "feasible", "baseline", "genome", "failure"):
         assert points[column] == [getattr(c, column) for c in rows]
     assert points["state"] == [c.state.value for c in rows]
