@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,9 +50,9 @@ def candidates(
     as_json: AsJson = False,
 ) -> None:
     """List the candidates of a search, all or some, in the order of a column."""
-    sought = {"state": state, "failure": failure, "contains": contains, "frontier": frontier}
+    sought = {"sort": sort, "state": state, "failure": failure, "contains": contains, "frontier": frontier}
     page = {"page_size": page_size, "page_token": page_token}
-    _list("Candidates", job, f"/v1/jobs/{job}/candidates", url, as_json, sort=sort, **sought, **page)
+    _list("Candidates", job, f"/v1/jobs/{job}/candidates", {**sought, **page}, url, as_json)
 
 
 @app.command()
@@ -65,7 +66,7 @@ def children(
 ) -> None:
     """List the candidates that have a candidate as a parent."""
     path, page = f"/v1/jobs/{job}/candidates/{number}/children", {"page_size": page_size, "page_token": page_token}
-    _list("Children", job, path, url, as_json, **page)
+    _list("Children", job, path, page, url, as_json)
 
 
 @app.command()
@@ -79,7 +80,7 @@ def ancestors(
 ) -> None:
     """List the ancestors of a candidate by generation, back to the founders of its line."""
     path, bounds = f"/v1/jobs/{job}/candidates/{number}/ancestors", {"generations": generations, "most": most}
-    _list("Ancestors", job, path, url, as_json, ("generation",), **bounds)
+    _list("Ancestors", job, path, bounds, url, as_json, ("generation",))
 
 
 @app.command()
@@ -143,7 +144,13 @@ def export(
 
 
 def _list(
-    title: str, job: str, path: str, url: str, as_json: bool, columns: tuple[str, ...] = (), **parameters: Any
+    title: str,
+    job: str,
+    path: str,
+    parameters: Mapping[str, Any],
+    url: str,
+    as_json: bool,
+    columns: tuple[str, ...] = (),
 ) -> None:
     """Print candidates: their number, further columns, their state, the job's objectives and the genome."""
     with calling(url) as service:
