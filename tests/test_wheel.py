@@ -107,5 +107,5 @@ def test_it_serves_searches_and_exports_in_an_empty_directory(installed: Path, t
 def test_it_holds_the_dashboard_the_migrations_and_the_compiled_recurrences(installed: Path) -> None:
     for file in ("api/dashboard/job/job.html", "migrations/script.py.mako", "migrations/env.py"):
         assert (installed / file).is_file(), file
-    assert list((installed / "migrations" / "versions").glob("0001_*.py"))
+    assert list((installed / "migrations" / "versions").rglob("0001_*.py"))
     assert not (installed / "tests").exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, text
 
@@ -26,6 +26,14 @@ class Totals:
     failed: int
     running: int
     tokens: int
+
+
+class Span(NamedTuple):
+    """A time, in seconds, during which so many trainings occupied a worker each."""
+
+    begin: float
+    end: float
+    trainings: int
 
 
 class Reports(Transactions):
@@ -57,26 +65,34 @@ class Reports(Transactions):
         with self._reading() as session:
             return [(number, tokens, metrics) for number, tokens, metrics in session.execute(query)]
 
-    def spans(self, job_id: str) -> tuple[list[tuple[float, float]], float, float]:
-        """Return when each training of a job occupied a worker, and when the job began and ended, in seconds.
+    def spans(self, job_id: str, parts: int) -> tuple[list[Span], float, float]:
+        """Return when trainings of a job occupied workers, and when the job began and ended, in seconds.
 
+        The time of the job has equal parts. Trainings that began in the same part and ended in the same part are one
+        span from their mean begin to their mean end, so that an index gives what a job of any size needs.
         An attempt that was lost is left out. A training under way, and a job that has not ended, last until now.
 
         Raises:
             NotFoundError: there is no such job.
         """
         t, j = TrainingRecord, JobRecord
-        ended = (t.job_id == job_id, t.seconds > 0)
+        # As literal text, so that SQLite uses the partial index (see `Resuming.in_flight`).
+        ended = (t.job_id == job_id, text("trainings.seconds > 0"))
         held = (t.job_id == job_id, text("trainings.state = 'running'"), t.claim == j.attempt)
         alive = j.lease_until > now()
         with self._reading() as session:
             require_job(session, job_id)
             own = j.id == job_id
             begin, end, at = session.execute(select(j.started_at, j.finished_at, now()).where(own)).one()
-            rows = session.execute(select(t.finished_at, t.seconds).where(*ended)).all()
+            begin, end = begin or at, end or at
+            width = (end - begin) / parts or 1.0
+            first = func.round((t.finished_at - t.seconds - begin) / width - 0.5).label("first_part")
+            last = func.round((t.finished_at - begin) / width - 0.5).label("last_part")
+            means = (func.avg(t.finished_at - t.seconds), func.avg(t.finished_at), func.count())
+            grouped = select(*means, first, last).where(*ended).group_by(text("first_part"), text("last_part"))
+            spans = [Span(*row[:3]) for row in session.execute(grouped)]
             under_way = session.scalars(select(t.created_at).join(j, own).where(*held, alive)).all()
-        spans = [(finished - seconds, finished) for finished, seconds in rows if finished is not None]
-        return spans + [(begun, at) for begun in under_way], begin or at, end or at
+        return spans + [Span(begun, at, 1) for begun in under_way], begin, end
 
     def finalists(self, job_id: str) -> list[Finalist]:
         """Return the candidates of the honest finish as far as it has come, in order of number.

@@ -10,7 +10,7 @@ from api.web.deps import ArchiveDep, JobDep, problems
 from api.web.schemas import Finish, Predictions, Rungs, Workers
 from search.archive.schema.row_values import utc
 from search.plan import Plan
-from search.reports.busy import busy
+from search.reports.busy import BINS, busy
 from search.reports.calibration import compared, rungs_compared
 from search.reports.verdict import verdicts
 
@@ -32,7 +32,7 @@ def rungs(found: JobDep, archive: ArchiveDep) -> dict[str, Any]:
 @router.get("/workers", response_model=Workers, responses=problems(404, 422))
 def workers(found: JobDep, archive: ArchiveDep) -> dict[str, Any]:
     """Return how many workers the search kept busy, from its start until its end or now."""
-    spans, begin, end = archive.spans(found.id)
+    spans, begin, end = archive.spans(found.id, BINS)
     return {"begin": utc(begin), "end": utc(end), "busy": busy(spans, begin, end)}
 
 

@@ -122,6 +122,7 @@ def migration_config(folder: Path = MIGRATIONS) -> Config:
     config = Config(stdout=io.StringIO())
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    config.set_main_option("recursive_version_locations", "true")
     return config
 
 

@@ -37,7 +37,7 @@ def new_migration(name: str, folder: Path = MIGRATIONS, wanted: MetaData = Recor
     """
     if not NAME.fullmatch(name):
         raise ValueError(f"NAME must be 3 to 40 lower-case letters, digits and underscores, not {name!r}")
-    revision = f"{len(list((folder / 'versions').glob('[0-9]*.py'))) + 1:04d}"
+    revision = f"{len(list((folder / 'versions').rglob('[0-9]*.py'))) + 1:04d}"
     with TemporaryDirectory() as scratch:
         engine = open_engine(database_url(f"sqlite:///{scratch}/empty.db"), writes=True)
         config = migration_config(folder)

@@ -166,6 +166,7 @@ class TrainingRecord(Record):
     __table_args__ = (
         ForeignKeyConstraint(["job_id", "number"], ["candidates.job_id", "candidates.number"]),
         partial("trainings_running", "state = 'running'"),
+        partial("trainings_ended", "seconds > 0", "finished_at", "seconds"),
         partial("trainings_finish", "purpose = 'honest finish'"),
         partial("trainings_checkpoint", "checkpoint IS NOT NULL"),
     )

@@ -79,6 +79,13 @@ def test_the_few_rows_among_many_are_found_by_their_partial_index(plans: Plans, 
     assert {index: used for index, used in found.items() if not any(index in one for one in used)} == {}
 
 
+def test_the_time_of_workers_is_read_from_an_index_alone(plans: Plans, search: Searching) -> None:
+    used = plans(lambda: search.archive.spans(search.job_id, 96))
+
+    alone = [one for one in used if "COVERING INDEX trainings_ended" in one or "Index Only Scan" in one]
+    assert any("trainings_ended" in one for one in alone), used
+
+
 def test_the_end_of_a_job_finds_what_is_under_way_by_an_index(plans: Plans, search: Searching) -> None:
     used = plans(lambda: search.archive.finish(search.claim, JobState.SUCCEEDED))
 
