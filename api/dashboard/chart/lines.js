@@ -1,6 +1,8 @@
 // Small line charts as plain SVG: a sparkline, and a curve with axes.
 
 import { svg } from "../parts/dom.js";
+import { round } from "../parts/format.js";
+import { multiples, roundStep, ticks } from "./ticks.js";
 
 const MOST_POINTS = 400;
 const PAD = { left: 46, right: 12, top: 10, bottom: 26 };
@@ -67,14 +69,10 @@ export function curves(lines, { label, x, y, steps = false, fromZero = false }) 
     "svg",
     { class: "curve", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
     ys.ticks.map((v) => svg("line", { x1: PAD.left, x2: width - PAD.right, y1: up(v), y2: up(v), class: "grid" })),
-    ys.ticks.map((v) => svg("text", { x: PAD.left - 8, y: up(v) + 4, "text-anchor": "end" }, write(v))),
-    xs.ticks.map((v) => svg("text", { x: across(v), y: height - 9, "text-anchor": "middle" }, v.toLocaleString("en"))),
+    ys.ticks.map((v) => svg("text", { x: PAD.left - 8, y: up(v) + 4, "text-anchor": "end" }, round(v))),
+    xs.ticks.map((v) => svg("text", { x: across(v), y: height - 9, "text-anchor": "middle" }, round(v))),
     shown.map(drawn),
   );
-}
-
-function write(value) {
-  return String(Number(value.toPrecision(3)));
 }
 
 function stepped(points) {
@@ -91,22 +89,13 @@ function thinned(points) {
 
 /** Ticks inside a range, which stays as it is. */
 function within(from, to) {
-  return { ticks: ticks(from, to, 4).filter((tick) => tick >= from && tick <= to), low: from, high: to };
+  return { ticks: ticks(from, to, { count: 4 }), low: from, high: to };
 }
 
 /** Ticks that cover a range, and the range from the first to the last of them. */
 function around(from, to) {
-  const covering = ticks(from, to, 3);
-  return { ticks: covering, low: covering[0], high: covering.at(-1) };
-}
-
-/** Round numbers that cover a range in about `wanted` steps. */
-export function ticks(from, to, wanted) {
-  const span = to - from || Math.abs(to) || 1;
-  const rough = span / wanted;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
-  const first = Math.floor(from / step + 1e-9);
-  const last = Math.ceil(to / step - 1e-9);
-  return Array.from({ length: last - first + 1 }, (_, n) => Number(((first + n) * step).toPrecision(12)));
+  const step = roundStep((to - from || Math.abs(to) || 1) / 3);
+  const low = Math.floor(from / step + 1e-9) * step;
+  const high = Math.max(low + step, Math.ceil(to / step - 1e-9) * step);
+  return { ticks: multiples(low, high, step), low, high };
 }

@@ -1,4 +1,4 @@
-// The stylesheet's colours, for drawings on a canvas and by plotly.
+// The stylesheet's colours, for drawings on a canvas.
 
 const probe = document.createElement("span");
 probe.hidden = true;

@@ -4,7 +4,7 @@ import { drawActions } from "./actions.js";
 import { readColumns } from "../columns/read.js";
 import { readAddress, writeAddress } from "../parts/address.js";
 import { get, jobPath } from "../parts/api.js";
-import { drawAxes, firstAxes } from "../chart/axes.js";
+import { drawAxes, firstAxes } from "../frontier/axes.js";
 import { readGenome } from "../genome/blueprint.js";
 import { hoverCard, selectedCard } from "./card.js";
 import { byId, el, put, showError } from "../parts/dom.js";
@@ -13,14 +13,14 @@ import { drawFailures } from "./failures.js";
 import { genomeLegend } from "../genome/genome.js";
 import { finishCard } from "../finish/finish.js";
 import { drawHead } from "./head.js";
-import { drawKey } from "../chart/key.js";
+import { drawKey } from "../frontier/key.js";
 import { curve } from "../chart/lines.js";
 import { modelCard } from "../model/model.js";
 import { Motifs } from "../motifs/motifs.js";
 import { axesOf, Parallel } from "../parallel/parallel.js";
 import { insideOf, readRanges, writeRanges } from "../parallel/ranges.js";
 import { Points, wholeBudget } from "./points.js";
-import { Scatter } from "../chart/scatter.js";
+import { Scatter } from "../frontier/scatter.js";
 import { whenSeen } from "./seen.js";
 import { isLive } from "../parts/state.js";
 import { FrontierTable } from "./table.js";
@@ -44,7 +44,7 @@ const view = {
   pinned: null,
   genomes: new Map(),
 };
-const scatter = new Scatter(byId("scatter"), byId("cloud"), { select, hover });
+const scatter = new Scatter(byId("scatter"), { select, hover });
 const table = new FrontierTable(byId("table"), select);
 const parallel = new Parallel(byId("parallel"), { select, brush });
 const drawParallel = whenSeen(byId("parallel-card"), () => {

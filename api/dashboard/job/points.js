@@ -58,10 +58,14 @@ export class Points {
     return numbers[low] === number ? low : undefined;
   }
 
-  /** A metric of a row, or null; `number` counts as a metric so that it can be an axis. */
+  /** The values of a metric, null or nothing where a row has none; `number` counts as one so that it can be an axis. */
+  column(name) {
+    return name === "number" ? this.columns.number : (this.columns.metrics[name] ?? []);
+  }
+
+  /** A metric of a row, or null. */
   value(name, row) {
-    if (name === "number") return this.columns.number[row];
-    return this.columns.metrics[name]?.[row] ?? null;
+    return this.column(name)[row] ?? null;
   }
 
   /** All metrics of a row by name. */

@@ -5,8 +5,9 @@ const SVG = "http://www.w3.org/2000/svg";
 /**
  * Make an HTML element.
  * @param {string} tag
- * @param {Object<string, unknown>} [attributes] `on` holds event listeners by name; `true` sets a bare
- *   attribute; `null`, `undefined` and `false` leave it out; anything else becomes its text.
+ * @param {Object<string, unknown>} [attributes] `on` holds event listeners by name; `style` holds declarations, which the
+ *   content policy would forbid in an attribute; `true` sets a bare attribute; `null`, `undefined` and `false` leave it
+ *   out; anything else becomes its text.
  * @param {...(Node|string|number|null|undefined|Array)} children
  * @returns {HTMLElement}
  */
@@ -19,7 +20,8 @@ export function svg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-function fill(element, { on = {}, ...attributes }, children) {
+function fill(element, { on = {}, style = "", ...attributes }, children) {
+  if (style) element.style.cssText = style;
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     element.setAttribute(name, value === true ? "" : String(value));

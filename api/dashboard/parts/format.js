@@ -26,6 +26,23 @@ export function scaled(value, unit = "") {
   return `${Number.isInteger(value) ? value : digits(value)}${unit && THIN + unit}`;
 }
 
+/** A round number with all its digits: 0.25, 20,000, 2.5e-7. */
+export function round(value, unit = "") {
+  const size = Math.abs(value);
+  const exact = Number(value.toPrecision(12));
+  const plain = size === 0 || (size >= 1e-4 && size < 1e9);
+  const text = plain
+    ? exact.toLocaleString("en", { maximumFractionDigits: 20 })
+    : exact.toExponential().replace("e+", "e");
+  return text + (unit && THIN + unit);
+}
+
+/** A round quantity with all its digits and an SI prefix: 1.5 MB. */
+export function roundScaled(value, unit = "") {
+  const [size, prefix] = PREFIXES.find(([least]) => Math.abs(value) >= least) ?? [1, ""];
+  return round(value / size, prefix + unit);
+}
+
 /** A measurement, with as many digits as its standard error allows: 2.234 ± 0.013. */
 export function measured(value, error = null, unit = "") {
   if (!Number.isFinite(value)) return NONE;

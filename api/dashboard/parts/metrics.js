@@ -1,14 +1,14 @@
 // The metrics as the server declares them: their labels, and how a value is written and labelled on an axis.
 
 import { get } from "./api.js";
-import { digits, duration, measured, percent, scaled, words } from "./format.js";
+import { digits, duration, measured, percent, round, roundScaled, scaled, words } from "./format.js";
 
-// How a value of each format is written, and the format of plotly's tick labels.
+// How a value of each format is written, and a round value beside a tick.
 const FORMATS = {
-  number: { write: (value, error, unit) => measured(value, error, unit) },
-  share: { write: (value, error) => share(value, error), tick: ".0%" },
-  scaled: { write: (value, _, unit) => scaled(value, unit), tick: "~s" },
-  duration: { write: (value) => duration(value) },
+  number: { write: measured, tick: round },
+  share: { write: share, tick: (value) => round(100 * value, "%") },
+  scaled: { write: (value, _, unit) => scaled(value, unit), tick: roundScaled },
+  duration: { write: duration, tick: round },
 };
 const SUFFIX = "_stderr";
 const DECADES = 30; // a span of more than this factor is shown in logarithms
@@ -26,13 +26,13 @@ async function declared() {
 
 function shownAs({ label, kind, better, unit, format }) {
   const { write, tick } = FORMATS[format];
-  const suffix = unit && (tick ? unit : ` ${unit}`); // an SI prefix stands between a number and its unit
-  return { label, kind, better, unit, tick, suffix, write: (value, error) => write(value, error, unit) };
+  const inUnit = { write: (value, error) => write(value, error, unit), tick: (value) => tick(value, unit) };
+  return { label, kind, better, unit, ...inUnit };
 }
 
 /** How a metric is shown. A metric that the server does not declare is shown by its name. */
 export function metric(name) {
-  return METRICS.get(name) ?? { label: words(name), write: (v, e) => measured(v, e), better: "smaller" };
+  return METRICS.get(name) ?? { label: words(name), write: measured, tick: round, better: "smaller" };
 }
 
 const MEASURED =

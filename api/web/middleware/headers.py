@@ -14,8 +14,8 @@ POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",  # plotly.js writes a style element
-        "img-src 'self' data: blob:",  # plotly.js draws PNG downloads through data and blob URLs
+        "style-src 'self'",
+        "img-src 'self' data:",  # the PNG of the frontier chart is drawn through data URLs
         "font-src 'self'",
         "connect-src 'self'",
         "base-uri 'none'",

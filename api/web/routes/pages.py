@@ -1,9 +1,8 @@
-"""The dashboard: pages with one head, their assets, and the chart library from its installed package."""
+"""The dashboard: pages with one head, and their assets."""
 
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from os import PathLike
 from pathlib import Path
 
@@ -37,11 +36,6 @@ def dashboard() -> StaticFiles:
     return Revalidated(directory=DASHBOARD, check_dir=False)
 
 
-@cache
-def _charts() -> StaticFiles:
-    return Revalidated(packages=[("plotly", "package_data")])
-
-
 @router.get("/")
 async def jobs_page(request: Request) -> Response:
     return _page("jobs", request)
@@ -65,11 +59,6 @@ async def candidate_page(job_id: JobId, number: Number, request: Request) -> Res
 @router.get("/jobs/{job_id}/compare")
 async def compare_page(job_id: JobId, request: Request) -> Response:
     return _page("compare", request)
-
-
-@router.get("/static/plotly.min.js")
-async def plotly(request: Request) -> Response:
-    return await _charts().get_response("plotly.min.js", request.scope)
 
 
 def _page(name: str, request: Request) -> Response:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from search.origin import Purpose
+from tests.api.dashboard.chart import AXIS
 from tests.api.dashboard.hand import Hand
 from tests.api.dashboard.test_job_page import open_job, point_at
 from tests.served import Service
 
-BARS = """() => document.querySelector('#scatter').data.flatMap(({name, x, error_y}) =>
-    name === 'noise' ? x.map((value, n) => [value, error_y?.array[n] ?? 0]) : [])"""
-"""Each bar as its place on the x axis and its length on one side."""
-
-RANGE = "document.querySelector('#scatter')._fullLayout.yaxis.range"
+BARS = f"""() => [...document.querySelectorAll('#scatter .error')].map((bar) => {{
+    const {{ x, y, width, height }} = bar.getBBox();
+    const value = (role, place) => {{
+        const {{ values: [from, to], pixels: [start, end] }} = ({AXIS})(role);
+        return from + ((place - start) / (end - start)) * (to - from);
+    }};
+    return [value('x', x + width / 2), (value('y', y) - value('y', y + height)) / 2];
+}})"""
+"""Each bar as its place on the x axis and its length on one side; both axes are linear."""
 
 
 def test_means_of_several_seeds_have_bars_that_lie_within_the_axes(page: Page, site: Service) -> None:
@@ -26,10 +32,12 @@ def test_means_of_several_seeds_have_bars_that_lie_within_the_axes(page: Page, s
     open_job(page, hand)
     expect(page.locator("#key")).to_contain_text("± one standard error")
     metrics = {number: hand.archive.candidate(hand.id, number).metrics for number in (best, worst)}
-    assert sorted(page.evaluate(BARS)) == sorted(
-        [one["parameters"], one["bits_per_byte_stderr"]] for one in metrics.values()
-    )
-    low, high = page.evaluate(RANGE)
+    drawn = sorted(page.evaluate(BARS))
+    wanted = sorted([one["parameters"], one["bits_per_byte_stderr"]] for one in metrics.values())
+    assert len(drawn) == len(wanted)
+    for bar, (place, error) in zip(drawn, wanted, strict=True):
+        assert bar == [pytest.approx(place, rel=1e-3), pytest.approx(error, rel=1e-3)]
+    low, high = page.evaluate(AXIS, "y")["values"]
     assert low < 2.5 - metrics[best]["bits_per_byte_stderr"] < 2.11
     assert high > 3.4 + metrics[worst]["bits_per_byte_stderr"] > 3.79
 

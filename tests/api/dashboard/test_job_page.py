@@ -10,42 +10,10 @@ from playwright.sync_api import Page, expect
 from pyarrow import parquet
 
 from search.archive.values import JobState
+from tests.api.dashboard.chart import AXIS, COVERED, DRAWN_POINTS, PLACE
 from tests.api.dashboard.hand import Hand
 from tests.columns import points_of
 from tests.served import Service
-
-DRAWN = """() => {
-    const source = document.querySelector('#cloud');
-    const copy = document.createElement('canvas');
-    [copy.width, copy.height] = [source.width, source.height];
-    const context = copy.getContext('2d');
-    context.drawImage(source, 0, 0);
-    const pixels = context.getImageData(0, 0, copy.width, copy.height).data;
-    return pixels.filter((value, n) => n % 4 === 3 && value > 0).length;
-}"""
-"""How many pixels of the points' canvas are not empty."""
-
-PLACE = """([x, y]) => {
-    const chart = document.querySelector('#scatter');
-    const { xaxis, yaxis } = chart._fullLayout;
-    return [xaxis._offset + xaxis.d2p(x), yaxis._offset + yaxis.d2p(y)];
-}"""
-"""Where plotly puts a pair of values, in pixels of the chart."""
-
-
-COVERED = """([x, y]) => {
-    const source = document.querySelector('#cloud');
-    const shown = source.getBoundingClientRect();
-    const chart = document.querySelector('#scatter').getBoundingClientRect();
-    const copy = document.createElement('canvas');
-    [copy.width, copy.height] = [source.width, source.height];
-    const context = copy.getContext('2d');
-    context.drawImage(source, 0, 0);
-    const across = ((x + chart.left - shown.left) * source.width) / shown.width;
-    const down = ((y + chart.top - shown.top) * source.height) / shown.height;
-    return context.getImageData(Math.round(across), Math.round(down), 1, 1).data[3] > 0;
-}"""
-"""Whether the points' canvas shows a point at a place of the chart, given in pixels."""
 
 
 def open_job(page: Page, hand: Hand, query: str = "") -> None:
@@ -70,27 +38,29 @@ def test_the_frontier_is_drawn_and_a_new_candidate_appears_without_reload(page: 
     open_job(page, hand)
     page.evaluate("window.sameDocument = true")
     expect(page.locator(".frontier tbody tr")).to_have_count(1)
-    before = page.evaluate(DRAWN)
+    before = page.evaluate(DRAWN_POINTS)
     assert before > 0
     number = hand.begin("3.1.1.1.1-9.1.1.1.1-3.1.1.1.1-9.1.1.1.1")
     expect(page.locator("#key")).to_contain_text("1 candidate under way")
     hand.end(number, 2.5)
     expect(page.locator(f".frontier [data-number='{number}']")).to_be_visible()
     expect(page.locator("#key")).not_to_contain_text("under way")
-    assert page.evaluate(DRAWN) > before
+    assert page.evaluate(DRAWN_POINTS) > before
     assert page.evaluate("window.sameDocument")
 
 
-def test_points_stay_at_plotlys_axes_while_the_chart_changes_its_size(page: Page, search: Hand) -> None:
+def test_axes_and_points_follow_the_size_of_the_chart(page: Page, search: Hand) -> None:
     open_job(page, search)
     metrics = search.archive.candidate(search.id, 3).metrics
     values = [metrics["parameters"], metrics["bits_per_byte"]]
     assert page.evaluate(COVERED, page.evaluate(PLACE, values))
-    # Plotly resizes only after a resize event of the window, and then with a delay.
+    lowest = page.evaluate(AXIS, "y")["pixels"][0]
     page.evaluate("document.querySelector('#scatter').style.height = '900px'")
+    page.wait_for_function(f"(lowest) => ({AXIS})('y').pixels[0] > lowest", arg=lowest)
     assert page.evaluate(COVERED, page.evaluate(PLACE, values))
+    furthest = page.evaluate(AXIS, "x")["pixels"][1]
     page.set_viewport_size({"width": 1000, "height": 900})
-    expect(page.locator("#scatter .main-svg").first).to_have_attribute("height", "900")
+    page.wait_for_function(f"(furthest) => ({AXIS})('x').pixels[1] < furthest", arg=furthest)
     assert page.evaluate(COVERED, page.evaluate(PLACE, values))
 
 
@@ -127,7 +97,7 @@ def test_axes_can_be_chosen_and_stay_in_the_address(page: Page, search: Hand) ->
     page.locator("#axis-x-log").check()
     page.reload()
     page.wait_for_selector("#cloud[data-dots]")
-    assert page.evaluate("document.querySelector('#scatter')._fullLayout.xaxis.type") == "log"
+    assert page.evaluate(AXIS, "x")["log"]
     expect(page.locator("#scatter .xtitle")).to_have_text("Cache")
     expect(page.locator("#axis-x-log")).to_be_checked()
 

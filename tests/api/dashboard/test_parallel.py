@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.api.dashboard.chart import PLACE
 from tests.api.dashboard.hand import Hand
-from tests.api.dashboard.test_job_page import PLACE, open_job
+from tests.api.dashboard.test_job_page import open_job
 
 OPACITY = """([x, y]) => {
     const source = document.querySelector('#cloud');

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from evaluator.evaluation import Failure
+from tests.api.dashboard.chart import AXIS
 from tests.api.dashboard.hand import Hand
 from tests.api.dashboard.test_job_page import open_job
 from tests.served import Service
@@ -59,12 +60,11 @@ def test_every_view_shows_the_frontier_as_it_was(page: Page, growing: Hand) -> N
 
 
 def test_the_axes_stay_while_time_changes(page: Page, growing: Hand) -> None:
-    axes = "document.querySelector('#scatter')._fullLayout.yaxis.range.join()"
     open_job(page, growing)
-    live = page.evaluate(axes)
+    live = page.evaluate(AXIS, "y")
     open_job(page, growing, "?after=1")
     expect(page.locator("#key")).to_contain_text("4 later")
-    assert page.evaluate(axes) == live
+    assert page.evaluate(AXIS, "y") == live
 
 
 def test_the_past_stays_while_the_search_goes_on_and_the_right_end_follows_it(page: Page, growing: Hand) -> None:

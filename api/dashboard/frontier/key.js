@@ -6,7 +6,7 @@ import { plural, whole, words } from "../parts/format.js";
 import { extent } from "./frame.js";
 import { LATER } from "../job/points.js";
 import { metric } from "../parts/metrics.js";
-import { barred, errorAt } from "./traces.js";
+import { barred, errorAt } from "./marks.js";
 
 /** Draw the key for these points and axes. */
 export function drawKey(place, points, axes) {

@@ -1,5 +1,4 @@
 // Many points on a canvas, drawn by WebGL if the browser has it and by 2D canvas calls otherwise.
-// plotly.js' own WebGL points compile JavaScript from text, which this service's content policy forbids.
 
 const VERTEX = `
 attribute vec2 place;

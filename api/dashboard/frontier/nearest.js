@@ -6,7 +6,7 @@ const CELL = 24; // side of a cell and greatest distance of a found point, in pi
 export class Nearest {
   /**
    * @param {Float32Array} place x and y of each point; points far outside are never found
-   * @param {number[]} keys what `find` returns of each point
+   * @param {Int32Array} keys what `find` returns of each point
    */
   constructor(place, keys) {
     this.place = place;
