@@ -30,6 +30,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [STAR_HOST]")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. [STAR_PORT]")] = None,
     workers: Workers = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that answer requests. [STAR_PROCESSES]")
+    ] = None,
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Listen beyond this machine without API keys. [STAR_INSECURE]")
     ] = None,
@@ -42,7 +45,7 @@ def serve(
 ) -> None:
     """Serve the API and the dashboard, and run searches. Ctrl-C stops everything."""
     stored = {"database_url": database, "artifacts": artifacts, "exports": exports}
-    settings = settings_of(host=host, port=port, workers=workers, insecure=insecure, **stored)
+    settings = settings_of(host=host, port=port, workers=workers, processes=processes, insecure=insecure, **stored)
     from api.process.server import serve as start
 
     with errors_in_one_line():

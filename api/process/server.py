@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from functools import partial
+from importlib import import_module
 from types import FrameType
 
 import typer
@@ -18,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.process.connections import Connection, QuietErrors, most_connections
+from api.process.further import further_processes
 from api.process.listening import BACKLOG, listening
 from api.process.logs import start_logging
 from api.process.settings import Settings
@@ -86,8 +88,9 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
         when_orphaned(lambda: os.kill(os.getpid(), signal.SIGTERM))
     with contextlib.suppress(KeyboardInterrupt), listening(settings.host, settings.port) as listener:
         _announce(listener, runner, as_json)
-        threading.Thread(target=_warm, name="warm", daemon=True).start()
-        with Supervisor(RUNNER, _runner_settings(settings)) if runner else contextlib.nullcontext():
+        warm()
+        runs = Supervisor("the runner", RUNNER, settings.environment()) if runner else contextlib.nullcontext()
+        with runs, further_processes(settings, listener):
             try:
                 with tidying(archive, settings), delivering(archive, settings):
                     Server(create_app(archive, settings)).run(sockets=[listener])
@@ -110,15 +113,6 @@ def _announce(listener: socket.socket, runner: bool, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _runner_settings(settings: Settings) -> dict[str, str]:
-    """Return variables for the runner. Every user can read arguments, and a URL may hold a password."""
-    return {
-        "STAR_DATABASE_URL": settings.database_url,
-        "STAR_ARTIFACTS": settings.artifacts,
-        "STAR_WORKERS": str(settings.workers),
-    }
-
-
-def _warm() -> None:
-    """Import torch before the first request that needs it."""
-    import star  # noqa: F401 - later imports are immediate
+def warm() -> None:
+    """Import torch in a thread, before the first request that needs it."""
+    threading.Thread(target=import_module, args=("star",), name="warm", daemon=True).start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     )
     insecure: bool = Field(default=False, description="whether to listen beyond this machine without API keys")
     port: int = Field(default=8765, ge=0, le=65535)
+    processes: int = Field(default=1, ge=1, le=64, description="processes that answer requests")
     log: LogForm = Field(default="text", description="form of the log: text, or json with one object a line")
     request_seconds: float = Field(
         default=15.0, gt=0, le=3600, description="seconds that a client has for the head of a request, and for its body"
@@ -96,3 +98,14 @@ class Settings(BaseSettings):
         """Return the settings that other packages read from the environment of a process."""
         found = {"STAR_KERNELS": self.kernels, "STAR_RAY_ADDRESS": self.ray_address}
         return {name: value for name, value in found.items() if value}
+
+    def environment(self) -> dict[str, str]:
+        """Return variables that give a child process these settings.
+
+        They are no arguments, because every user of a machine can read those, and a URL may hold a password.
+        """
+        found = self.model_dump(mode="json", exclude_none=True)
+        return {
+            f"STAR_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in found.items()
+        }

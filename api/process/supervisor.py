@@ -32,12 +32,23 @@ class Supervisor:
     """A context manager that runs a command in a new session and restarts it, with growing delays, when it ends.
 
     The standard input of the command is a pipe that closes when this process ends for any reason.
+
+    Args:
+        name: what the command is, for the log.
+        environment: variables added to those of this process.
+        inherited: file descriptors that stay open in the command.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._command, self._environment = list(command), dict(environment)
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int] = ()
+    ) -> None:
+        self._name, self._command, self._environment, self._inherited = name, command, environment, inherited
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_alive, name="supervisor", daemon=True)
+
+    def stop(self) -> None:
+        """Begin to end the command. Leaving the context waits for it."""
+        self._stopping.set()
 
     def __enter__(self) -> Supervisor:
         self._thread.start()
@@ -46,14 +57,14 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping.set()
+        self.stop()
         self._thread.join()
 
     def _keep_alive(self) -> None:
         backoff = 1.0
         while not self._stopping.is_set():
             began = time.monotonic()
-            child = start(self._command, self._environment)
+            child = start(self._command, self._environment, inherited=self._inherited)
             while child.poll() is None and not self._stopping.wait(0.1):
                 pass
             ended_by_itself = child.poll()
@@ -62,26 +73,31 @@ class Supervisor:
                 return
             if time.monotonic() - began > SETTLED_SECONDS:
                 backoff = 1.0
-            log.warning("the runner ended with status %s; starting it again in %.0f s", ended_by_itself, backoff)
+            log.warning("%s ended with status %s; starting it again in %.0f s", self._name, ended_by_itself, backoff)
             self._stopping.wait(backoff)
             backoff = min(2 * backoff, LONGEST_BACKOFF)
 
 
 def start(
-    command: Sequence[str], environment: Mapping[str, str] | None = None, log_to: IO[bytes] | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    log_to: IO[bytes] | None = None,
+    inherited: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a command in a new session with a pipe as standard input.
 
     Args:
         environment: variables added to those of this process.
         log_to: file that receives the command's output; by default the command writes to the output of this process.
+        inherited: file descriptors that stay open in the command.
     """
     return subprocess.Popen(  # noqa: S603 - the commands started are this interpreter's own
         command,
         stdin=subprocess.PIPE,
         stdout=log_to,
         stderr=log_to,
-        env=os.environ | (environment or {}),
+        env=os.environ | dict(environment or {}),
+        pass_fds=inherited,
         start_new_session=True,
     )
 

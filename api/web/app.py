@@ -46,10 +46,11 @@ OPEN = (health, session)
 ROUTERS = (*API, *OPEN, pages)
 
 
-def create_app(archive: Archive, settings: Settings) -> FastAPI:
+def create_app(archive: Archive, settings: Settings, place: int = 0) -> FastAPI:
     """Return the application with the API under /v1 and the dashboard.
 
-    Setting `app.state.feed.closing` ends all event streams, which would otherwise delay the shutdown of a server.
+    `place` tells the processes of a server apart in its metrics. Setting `app.state.feed.closing` ends all event
+    streams, which would otherwise delay the shutdown of a server.
     """
     app = FastAPI(
         title="STAR",
@@ -66,10 +67,11 @@ def create_app(archive: Archive, settings: Settings) -> FastAPI:
     app.state.frontiers = Frontiers(archive)
     app.state.rates = Rates()
     app.state.room = Room()
+    app.state.place = place
     app.state.durations = request_durations()
     app.add_middleware(BodyLimit, seconds=settings.request_seconds)
     app.add_middleware(Hosts, legal=(settings.host, *settings.hosts))
-    app.add_middleware(Measured, durations=app.state.durations)
+    app.add_middleware(Measured, durations=app.state.durations, place=place)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Traced)  # the middleware added last is the outermost
     handle(app, [route for module in ROUTERS for route in module.router.routes])

@@ -61,17 +61,17 @@ class Client:
 
 
 @contextmanager
-def served(database: str, folder: Path) -> Iterator[str]:
+def served(database: str, folder: Path, processes: int = 1) -> Iterator[str]:
     """Run `star serve --no-runner` on a database and give its address."""
     options = ["--port", "0", "--database", database, "--json", "--artifacts", str(folder / "artifacts")]
     command = [sys.executable, "-m", "api.cli", "serve", "--no-runner", *options]
-    unbounded = os.environ | {"STAR_RATE": "0"}
-    process = subprocess.Popen(command, env=unbounded, stdout=subprocess.PIPE, text=True)  # noqa: S603 - its own program
+    environment = os.environ | {"STAR_RATE": "0", "STAR_PROCESSES": str(processes)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603 - its own program
     try:
         assert process.stdout is not None
         url = str(json.loads(process.stdout.readline())["url"])
         Client(url).send(Ask("/readyz"))
-        time.sleep(5)  # the server imports what later requests need
+        time.sleep(8)  # the server imports what later requests need
         yield url
     finally:
         process.terminate()

@@ -16,8 +16,8 @@ PAGE = """# How fast the API answers
 
 `python benchmarks/api_speed.py --database {kinds} --jobs {jobs} --small {small} --write` wrote this page on
 {date}, on a machine of 2 cores that other work shared (load {load:.1f}), with the server, the clients and the
-database all on it. The database holds one job of {candidates:,} candidates and {jobs} of {small:,} each; one process
-of `star serve --no-runner` answers.
+database all on it. The database holds one job of {candidates:,} candidates and {jobs} of {small:,} each.
+`star serve --no-runner` answers with one process; to 8 clients, with {processes}.
 
 ## Requests
 

@@ -15,6 +15,7 @@ from search.archive.custody import outbox
 from search.archive.errors import IllegalActionError, KnownGenomeError, NotFoundError
 from search.archive.queries import find_job
 from search.archive.schema.engine import now
+from search.archive.schema.record import table_of
 from search.archive.schema.row_values import injection_value
 from search.archive.schema.tables import CandidateRecord, InjectionRecord, JobRecord
 from search.archive.training_rows import cancel_running, revive_cancelled
@@ -159,6 +160,9 @@ def _require_legal(action: Action, state: JobState) -> None:
         raise IllegalActionError(f"cannot {action.value} a job that is {state.value}; legal: {legal}")
 
 
+_JOB = insert(table_of(JobRecord)).values(created_at=now())
+
+
 def _insert_job(session: Session, plan: Plan, given: dict[str, Any]) -> str:
     """Insert a queued job with the columns that its submission gives, and return its id."""
     job_id = uuid.uuid4().hex[:12]
@@ -168,10 +172,9 @@ def _insert_job(session: Session, plan: Plan, given: dict[str, Any]) -> str:
         "state": JobState.QUEUED,
         "plan": plan.model_dump(mode="json"),
         "space": plan.liv_space.to_json(),
-        "created_at": now(),
         "total": plan.candidates,
     }
-    session.execute(insert(JobRecord).values(**values))
+    session.execute(_JOB, values)
     announce(session, job_id, EventKind.JOB, {"state": JobState.QUEUED, "why": ""})
     return job_id
 

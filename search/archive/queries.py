@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, text, union
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text, union
 from sqlalchemy.orm import Session
 
 from search.archive.errors import NotFoundError
 from search.archive.paging import Page, page_key, page_length
 from search.archive.schema.engine import now
+from search.archive.schema.record import table_of
 from search.archive.schema.row_values import candidate_value, job_summary, job_value, training_value, utc
 from search.archive.schema.tables import CandidateRecord, EventRecord, HistoryRecord, JobRecord, TrainingRecord
 from search.archive.transactions import Transactions
@@ -38,7 +39,7 @@ class Queries(Transactions):
         """
         listing = f"jobs/{state or ''}/{tag}/{search}" if state or search or tag else "jobs"
         size, before = page_length(page_size), page_key(listing, page_token)
-        query = _jobs(_SUMMARY).order_by(JobRecord.seq.desc()).limit(size + 1)
+        query = _SUMMARIES.order_by(JobRecord.seq.desc()).limit(size + 1)
         if state is not None:
             query = query.where(JobRecord.state == state)
         if search:
@@ -138,7 +139,7 @@ def find_job(session: Session, job_id: str) -> Job:
     Raises:
         NotFoundError: there is no such job.
     """
-    row = session.execute(_jobs(_WHOLE).where(JobRecord.id == job_id)).mappings().one_or_none()
+    row = session.execute(_JOB, {"job_id": job_id}).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"there is no job {job_id!r}")
     return job_value(row)
@@ -146,24 +147,26 @@ def find_job(session: Session, job_id: str) -> Job:
 
 def require_job(session: Session, job_id: str) -> None:
     """Raise NotFoundError when there is no such job."""
-    if session.scalar(select(JobRecord.seq).where(JobRecord.id == job_id)) is None:
+    if session.scalar(_NUMBER, {"job_id": job_id}) is None:
         raise NotFoundError(f"there is no job {job_id!r}")
 
 
-_WHOLE = JobRecord.__table__.columns.values()
-_SUMMARY = [column for column in _WHOLE if column.name != "space"]  # a space takes longer to read than all the rest
-
-
-def _jobs(columns: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
+def _jobs(columns: Iterable[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
     """Select columns of jobs, whether the lease of each is unexpired, and the number of its last event."""
     last = select(func.max(EventRecord.seq)).where(EventRecord.job_id == JobRecord.id).scalar_subquery()
     alive = func.coalesce(JobRecord.lease_until > now(), False)
     return select(*columns, alive.label("alive"), func.coalesce(last, 0).label("last_event"))
 
 
+_COLUMNS = table_of(JobRecord).columns
+_JOB = _jobs(_COLUMNS).where(_COLUMNS.id == bindparam("job_id"))  # made once, as it takes longer than to run it
+_NUMBER = select(_COLUMNS.seq).where(_COLUMNS.id == bindparam("job_id"))
+_SUMMARIES = _jobs(column for column in _COLUMNS if column.name != "space")  # which takes longer to read than the rest
+
+
 def _candidates(job_id: str) -> Select[*tuple[Any, ...]]:
     c = CandidateRecord
-    return select(c.__table__).where(c.job_id == job_id).order_by(c.number)
+    return select(table_of(c)).where(c.job_id == job_id).order_by(c.number)
 
 
 def _children(session: Session, job_id: str, number: int) -> list[int]:

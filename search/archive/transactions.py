@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from search.archive.errors import IdempotencyError
 from search.archive.schema.engine import EVENT_LOCK, database_url, migrate, now, open_engine, schemas
+from search.archive.schema.record import table_of
 from search.archive.schema.tables import EventRecord, KeyRecord
 from search.archive.values import EventKind
 from search.plan import Plan
@@ -48,6 +49,9 @@ class Transactions:
         self._reader.dispose()
 
 
+_EVENT = insert(table_of(EventRecord)).values(at=now())  # made once, because making it takes longer than running it
+
+
 def announce(session: Session, job_id: str, kind: EventKind, data: dict[str, Any]) -> None:
     """Write an event as the last statement of a transaction.
 
@@ -56,7 +60,7 @@ def announce(session: Session, job_id: str, kind: EventKind, data: dict[str, Any
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
-    session.execute(insert(EventRecord).values(job_id=job_id, kind=kind, data=data, at=now()))
+    session.execute(_EVENT, {"job_id": job_id, "kind": kind, "data": data})
 
 
 def job_of_key(session: Session, key: str | None, fingerprint: str) -> str | None:

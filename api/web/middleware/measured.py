@@ -25,8 +25,8 @@ ENDLESS = "/events"
 
 
 def request_durations() -> Histogram:
-    """Return a histogram of durations by method, route template and status, without values so far."""
-    labels = ("method", "route", "status")
+    """Return a histogram of durations by process, method, route template and status, without values so far."""
+    labels = ("process", "method", "route", "status")
     meaning = "time from a request to the end of its answer"
     return Histogram("star_request_seconds", meaning, labels, buckets=BUCKETS, registry=None)
 
@@ -37,9 +37,10 @@ class Measured:
     Labels are templates such as `/v1/jobs/{job_id}` and the usual methods, so a client cannot make new ones.
     """
 
-    def __init__(self, app: ASGIApp, durations: Histogram) -> None:
+    def __init__(self, app: ASGIApp, durations: Histogram, place: int) -> None:
         self.app = app
         self.durations = durations
+        self.process = str(place)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,14 +60,14 @@ class Measured:
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if scope["method"] in METHODS else "other"
             if not route.endswith(ENDLESS):
-                self.durations.labels(method, route, str(status)).observe(time.perf_counter() - began)
+                self.durations.labels(self.process, method, route, str(status)).observe(time.perf_counter() - began)
 
 
 class Snapshot(Collector):
     """The searches and streams at one moment."""
 
-    def __init__(self, totals: Totals, stored: Stored, streams: int) -> None:
-        self._totals, self._stored, self._streams = totals, stored, streams
+    def __init__(self, totals: Totals, stored: Stored, streams: int, place: int) -> None:
+        self._totals, self._stored, self._streams, self._place = totals, stored, streams, place
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
@@ -84,7 +85,9 @@ class Snapshot(Collector):
         for kind, size in self._stored._asdict().items():
             stored.add_metric([kind], size)
         yield stored
-        yield GaugeMetricFamily("star_event_streams", "event streams open on this server", value=self._streams)
+        streams = GaugeMetricFamily("star_event_streams", "event streams open in a process", labels=["process"])
+        streams.add_metric([str(self._place)], self._streams)
+        yield streams
 
 
 def gathered(durations: Histogram, snapshot: Snapshot) -> CollectorRegistry:

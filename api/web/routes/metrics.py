@@ -23,5 +23,6 @@ def measured(request: Request, archive: ArchiveDep, accept: Annotated[str, Heade
     """Return searches by state, candidates, bytes, streams, and durations of requests by route, for Prometheus."""
     state = request.app.state
     encode, media_type = choose_encoder(accept)
-    content = encode(gathered(state.durations, Snapshot(archive.totals(), archive.stored(), state.feed.streams)))
+    snapshot = Snapshot(archive.totals(), archive.stored(), state.feed.streams, state.place)
+    content = encode(gathered(state.durations, snapshot))
     return Response(content, headers={"content-type": media_type})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, cast, func, select, text
+from sqlalchemy import BigInteger, bindparam, cast, func, select, text
 
+from search.archive.schema.record import table_of
 from search.archive.schema.tables import CandidateRecord, TrainingRecord
 from search.archive.transactions import Transactions
 
@@ -22,14 +23,21 @@ class Disk(Transactions):
 
     def stored(self, job_id: str | None = None) -> Stored:
         """Return the bytes of one job, or of all. Weights that an early version stored without a size count as none."""
-        c, t = CandidateRecord, TrainingRecord
-        # As literal text, so that SQLite sees that a partial index has all the rows.
-        weights = _sum(c, c.weights, text("candidates.weights IS NOT NULL"), job_id)
-        checkpoints = _sum(t, t.checkpoint, text("trainings.checkpoint IS NOT NULL"), job_id)
+        query, of = (_ALL, {}) if job_id is None else (_OF_JOB, {"job_id": job_id})
         with self._reading() as session:
-            return Stored(*(size or 0 for size in session.execute(select(weights, checkpoints)).one()))
+            return Stored(*(size or 0 for size in session.execute(query, of).one()))
 
 
-def _sum(table: Any, reference: Any, kept: Any, job_id: str | None) -> Any:
-    query = select(func.sum(cast(reference["size"].as_string(), BigInteger))).where(kept)
-    return (query if job_id is None else query.where(table.job_id == job_id)).scalar_subquery()
+def _sizes(*conditions: Any) -> Any:
+    c, t = table_of(CandidateRecord).c, table_of(TrainingRecord).c
+    # As literal text, so that SQLite sees that a partial index has all the rows.
+    weights = _sum(c.weights).where(text("candidates.weights IS NOT NULL"), *(one(c) for one in conditions))
+    checkpoints = _sum(t.checkpoint).where(text("trainings.checkpoint IS NOT NULL"), *(one(t) for one in conditions))
+    return select(weights.scalar_subquery(), checkpoints.scalar_subquery())
+
+
+def _sum(reference: Any) -> Any:
+    return select(func.sum(cast(reference["size"].as_string(), BigInteger)))
+
+
+_ALL, _OF_JOB = _sizes(), _sizes(lambda columns: columns.job_id == bindparam("job_id"))

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from search.archive.custody.keys import ApiKey, Scope, id_and_hash, new_text
 from search.archive.errors import NotFoundError
 from search.archive.schema.engine import now
+from search.archive.schema.record import table_of
 from search.archive.schema.row_values import utc, utc_or_none
 from search.archive.schema.service_tables import ApiKeyRecord
 from search.archive.schema.tables import JobRecord
@@ -18,6 +19,9 @@ from search.archive.values import TERMINAL
 
 USE_SECONDS = 60
 """The last use of a key is written at most this often, so that a reader hardly ever writes."""
+
+
+_ANY = select(table_of(ApiKeyRecord).c.id).limit(1)  # made once, as every request to an open service runs it
 
 
 class Keyring(Transactions):
@@ -53,7 +57,7 @@ class Keyring(Transactions):
     def has_keys(self) -> bool:
         """Return whether a key was ever created; revoking the last one does not open a service."""
         with self._reading() as session:
-            return session.scalar(select(ApiKeyRecord.id).limit(1)) is not None
+            return session.scalar(_ANY) is not None
 
     def key_of(self, text: str) -> ApiKey | None:
         """Return the key with this text, or None if there is none, or it has expired or was revoked."""

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search.archive.errors import NotFoundError
+from search.archive.schema.record import table_of
 from search.archive.schema.row_values import candidate_value
 from search.archive.schema.tables import CandidateRecord
 from search.archive.transactions import Transactions
@@ -60,5 +61,5 @@ class Descent(Transactions):
 
 def _candidates(session: Session, job_id: str, numbers: Set[int]) -> list[Candidate]:
     c = CandidateRecord
-    query = select(c.__table__).where(c.job_id == job_id, c.number.in_(sorted(numbers))).order_by(c.number)
+    query = select(table_of(c)).where(c.job_id == job_id, c.number.in_(sorted(numbers))).order_by(c.number)
     return [candidate_value(row) for row in session.execute(query).mappings()]

@@ -13,6 +13,7 @@ from evaluator.evaluation import Failure
 from search.archive.listing.order import Order
 from search.archive.paging import Page, page_key, page_length
 from search.archive.queries import require_job
+from search.archive.schema.record import table_of
 from search.archive.schema.row_values import candidate_value
 from search.archive.schema.tables import CandidateRecord
 from search.archive.transactions import Transactions
@@ -82,7 +83,7 @@ class CandidateLists(Transactions):
         listing = listing_of(job_id, sought, order)
         size, after = page_length(page_size), page_key(listing, page_token)
         keys = [c.number] if column is c.number else [column, c.number]
-        query = select(c.__table__).where(c.job_id == job_id, column.is_not(None), *sought.conditions())
+        query = select(table_of(c)).where(c.job_id == job_id, column.is_not(None), *sought.conditions())
         query = query.order_by(*(key.desc() if order.descending else key for key in keys)).limit(size + 1)
         with self._reading() as session:
             if after is not None:

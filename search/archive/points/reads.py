@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import Text, bindparam, cast, func, select
 from sqlalchemy.orm import Session
 
 from search.archive.queries import require_job
+from search.archive.schema.record import table_of
 from search.archive.schema.tables import CandidateRecord, EventRecord
 from search.archive.transactions import Transactions
 from search.archive.values import EventKind
@@ -83,8 +84,12 @@ class PointReads(Transactions):
             return PointRows(last, changed is None, _rows(session, job_id, changed))
 
 
+_EVENTS = table_of(EventRecord).c
+_LAST = select(func.max(_EVENTS.seq)).where(_EVENTS.job_id == bindparam("job_id"))
+
+
 def _last(session: Session, job_id: str) -> int:
-    return session.scalar(select(func.max(EventRecord.seq)).where(EventRecord.job_id == job_id)) or 0
+    return session.scalar(_LAST, {"job_id": job_id}) or 0
 
 
 def _changed(session: Session, job_id: str, since: int, unsettled: Iterable[int]) -> set[int] | None:

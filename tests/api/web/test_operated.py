@@ -71,7 +71,7 @@ def test_searches_and_candidates_are_counted_by_state(service: Service) -> None:
 
 
 def test_requests_are_measured_by_route_and_never_by_what_a_client_invents(service: Service, finished: str) -> None:
-    of_jobs = {"method": "GET", "route": "/v1/jobs/{job_id}"}
+    of_jobs = {"process": "0", "method": "GET", "route": "/v1/jobs/{job_id}"}
     before = value(service.client, "star_request_seconds_count", **of_jobs, status="200")
 
     service.client.get(f"/v1/jobs/{finished}")
@@ -87,10 +87,10 @@ def test_requests_are_measured_by_route_and_never_by_what_a_client_invents(servi
 
 @pytest.mark.slow
 def test_open_streams_are_counted(service: Service) -> None:
-    before = value(service.client, "star_event_streams")
+    before = value(service.client, "star_event_streams", process="0")
     with service.client.stream("GET", "/v1/events") as answer:
         lines = answer.iter_lines()  # httpx closes a stream whose iterator is dropped
         next(lines)
         with httpx.Client(base_url=service.url, trust_env=False) as other:
-            assert value(other, "star_event_streams") == before + 1
-    eventually(lambda: value(service.client, "star_event_streams") == before)
+            assert value(other, "star_event_streams", process="0") == before + 1
+    eventually(lambda: value(service.client, "star_event_streams", process="0") == before)
