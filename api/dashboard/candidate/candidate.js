@@ -1,13 +1,15 @@
 // The page of one candidate: its genome, its metrics, its trainings, its cost and its family.
 
-import { get, jobPath } from "../parts/api.js";
+import { candidatePage, get, jobPage, jobPath } from "../parts/api.js";
 import { drawAgain } from "./again.js";
 import { choiceLine, prediction, uncertain } from "./choice.js";
 import { readGenome } from "../genome/blueprint.js";
+import { drawCrumbs } from "../page/crumbs.js";
 import { byId, el, put, showError } from "../parts/dom.js";
-import { follow, paced } from "../parts/events.js";
+import { paced } from "../parts/events.js";
 import { drawExport } from "./export.js";
 import { family } from "./family.js";
+import { followJob } from "../page/following.js";
 import { ownFinish } from "../finish/own.js";
 import { genealogy, lineInWords } from "../genealogy/genealogy.js";
 import { duration, scaled, words } from "../parts/format.js";
@@ -59,12 +61,6 @@ async function load() {
   return last;
 }
 
-async function resume() {
-  const { last_event: last } = await get(jobPath(id));
-  reload();
-  return last;
-}
-
 function draw(job, candidate) {
   drawn.live = isLive(job);
   drawHeading(job, candidate);
@@ -102,8 +98,7 @@ async function drawLine(job, candidate) {
 
 function drawHeading(job, candidate) {
   document.title = `Candidate ${number} · ${job.name || "Search"} · STAR`;
-  const jobLink = el("a", { href: `/jobs/${encodeURIComponent(id)}?selected=${number}` }, job.name || id);
-  put(byId("crumbs"), el("span", {}, el("a", { href: "/" }, "Searches")), el("span", {}, jobLink));
+  drawCrumbs([job.name || id, `${jobPage(id)}?selected=${number}`]);
   const { baseline, state, frontier, failure, detail, seconds, finished_at, variation, inherited } = candidate;
   const full = wholeBudget(job.plan);
   const first = candidate.trainings[0].tokens;
@@ -128,7 +123,7 @@ function drawHeading(job, candidate) {
 }
 
 function begunWith({ candidate, livs }) {
-  const parent = el("a", { href: `/jobs/${encodeURIComponent(id)}/candidates/${candidate}` }, `candidate ${candidate}`);
+  const parent = el("a", { href: candidatePage(id, candidate) }, `candidate ${candidate}`);
   const count = livs === 1 ? "1 LIV" : `${livs} LIVs`;
   return el("span", {}, `Its training began with the weights of ${count} of `, parent, ", not from scratch.");
 }
@@ -177,7 +172,7 @@ function onEvent(_, data) {
 }
 
 function drawCompare() {
-  byId("compare").action = `/jobs/${encodeURIComponent(id)}/compare`;
+  byId("compare").action = `${jobPage(id)}/compare`;
   put(
     byId("compare"),
     el("input", { type: "hidden", name: "a", value: number }),
@@ -188,5 +183,5 @@ function drawCompare() {
 
 drawCompare();
 load().then((last) => {
-  if (drawn.live) follow(`${jobPath(id)}/events`, last, onEvent, resume);
+  if (drawn.live) followJob(id, last, onEvent, reload);
 });

@@ -1,11 +1,13 @@
 // The page of all candidates of a search. The server sorts, filters and pages; the page's address says by what.
 
-import { comparePage, get, jobPath } from "../parts/api.js";
+import { comparePage, get, jobPage, jobPath } from "../parts/api.js";
 import { readAddress, writeAddress } from "../parts/address.js";
 import { readGenome } from "../genome/blueprint.js";
+import { drawCrumbs } from "../page/crumbs.js";
 import { byId, el, put, showError } from "../parts/dom.js";
-import { follow, paced } from "../parts/events.js";
+import { paced } from "../parts/events.js";
 import { drawFilters } from "./filters.js";
+import { followJob } from "../page/following.js";
 import { genomeLegend } from "../genome/genome.js";
 import { drawTable, orderInWords } from "./rows.js";
 import { isLive } from "../parts/state.js";
@@ -34,17 +36,10 @@ async function load() {
   return last;
 }
 
-async function resume() {
-  const { last_event: last } = await get(jobPath(id));
-  reload();
-  return last;
-}
-
 function drawHead(job) {
   const name = job.name || id;
   document.title = `All candidates · ${name} · STAR`;
-  const jobLink = el("a", { href: `/jobs/${encodeURIComponent(id)}` }, name);
-  put(byId("crumbs"), el("span", {}, el("a", { href: "/" }, "Searches")), el("span", {}, jobLink));
+  drawCrumbs([name, jobPage(id)]);
   drawFilters(byId("filters"), readAddress(), job.space.classes, view.failures, go);
 }
 
@@ -108,7 +103,7 @@ async function begin() {
   addEventListener("popstate", reload);
   view.failures = await kindsOfFailure().catch(() => []);
   const last = await load();
-  if (view.job && isLive(view.job)) follow(`${jobPath(id)}/events`, last, reload, resume);
+  if (view.job && isLive(view.job)) followJob(id, last, reload, reload);
 }
 
 begin();

@@ -1,10 +1,12 @@
 // The page of two candidates of a search, side by side. Its address names them as `a` and `b`.
 
-import { get, jobPath, candidatePage } from "../parts/api.js";
+import { candidatePage, get, jobPage, jobPath } from "../parts/api.js";
 import { readAddress } from "../parts/address.js";
 import { readGenome } from "../genome/blueprint.js";
+import { drawCrumbs } from "../page/crumbs.js";
 import { byId, el, put, showError } from "../parts/dom.js";
-import { follow, paced } from "../parts/events.js";
+import { paced } from "../parts/events.js";
+import { followJob } from "../page/following.js";
 import { drawGenome, genomeLegend } from "../genome/genome.js";
 import { geneTable } from "./genes.js";
 import { differences } from "./metrics.js";
@@ -34,22 +36,10 @@ async function load() {
   return last;
 }
 
-async function resume() {
-  const { last_event: last } = await get(jobPath(id));
-  reload();
-  return last;
-}
-
 function drawHead(job) {
   const name = job.name || id;
-  const jobPage = `/jobs/${encodeURIComponent(id)}`;
   document.title = `Candidates ${a ?? "?"} and ${b ?? "?"} · ${name} · STAR`;
-  put(
-    byId("crumbs"),
-    el("span", {}, el("a", { href: "/" }, "Searches")),
-    el("span", {}, el("a", { href: jobPage }, name)),
-    el("span", {}, el("a", { href: `${jobPage}/candidates` }, "All candidates")),
-  );
+  drawCrumbs([name, jobPage(id)], ["All candidates", `${jobPage(id)}/candidates`]);
 }
 
 function draw(job, pair) {
@@ -99,5 +89,5 @@ drawChoice();
 put(byId("legend"), genomeLegend());
 load().then((last) => {
   const own = ({ number }) => [a, b].includes(String(number));
-  if (view.live) follow(`${jobPath(id)}/events`, last, (_, data) => own(data) && reload(), resume);
+  if (view.live) followJob(id, last, (_, data) => own(data) && reload(), reload);
 });

@@ -1,6 +1,6 @@
 // The dialog for a new search: a preset first, then the changes to it.
 
-import { freshKey, get, post } from "../parts/api.js";
+import { freshKey, get, jobPage, post } from "../parts/api.js";
 import { classChoice, objectiveChoice, presetChoice, taskChoice } from "./choices.js";
 import { changes, declaration, IN_SHORT } from "./draft.js";
 import { byId, el, put } from "../parts/dom.js";
@@ -136,7 +136,7 @@ async function submit(event) {
   const name = byId("field-name").value.trim();
   try {
     const job = await post("/v1/jobs", name ? { ...body, name } : body, { "Idempotency-Key": draft.key });
-    location.assign(`/jobs/${encodeURIComponent(job.id)}`);
+    location.assign(jobPage(job.id));
   } catch (problem) {
     showFaults(problem);
   } finally {

@@ -8,8 +8,9 @@ import { drawAxes, firstAxes } from "../frontier/axes.js";
 import { readGenome } from "../genome/blueprint.js";
 import { hoverCard, selectedCard } from "./card.js";
 import { byId, el, put, showError } from "../parts/dom.js";
-import { follow, nextTask, paced } from "../parts/events.js";
+import { nextTask, paced } from "../parts/events.js";
 import { drawFailures } from "./failures.js";
+import { followJob } from "../page/following.js";
 import { genomeLegend } from "../genome/genome.js";
 import { finishCard } from "../finish/finish.js";
 import { drawHead } from "./head.js";
@@ -86,12 +87,6 @@ async function load() {
   } catch (problem) {
     showError(problem);
   }
-  return last;
-}
-
-async function resume() {
-  const { last_event: last } = await get(jobPath(id));
-  reload();
   return last;
 }
 
@@ -272,7 +267,7 @@ function begin() {
   byId("all").href = `${location.pathname}/candidates`;
   byId("scatter").addEventListener("keydown", onKey);
   onThemeChange(drawSoon);
-  load().then((last) => view.job && isLive(view.job) && follow(`${jobPath(id)}/events`, last, onEvent, resume));
+  load().then((last) => view.job && isLive(view.job) && followJob(id, last, onEvent, reload));
 }
 
 begin();

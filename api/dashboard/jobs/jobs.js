@@ -1,7 +1,7 @@
 // The page of all searches: a row per job, updated by events.
 
 import { readAddress } from "../parts/address.js";
-import { get, jobPath } from "../parts/api.js";
+import { get, jobPage, jobPath } from "../parts/api.js";
 import { byId, el, put } from "../parts/dom.js";
 import { follow, paced } from "../parts/events.js";
 import { openForm } from "../form/form.js";
@@ -92,7 +92,7 @@ function focusedLink() {
 }
 
 function row(job) {
-  const link = el("a", { href: `/jobs/${encodeURIComponent(job.id)}`, class: "stretched" }, job.name || job.id);
+  const link = el("a", { href: jobPage(job.id), class: "stretched" }, job.name || job.id);
   const last = shown.lastEvent.get(job.id) ?? job.finished_at ?? job.started_at ?? job.created_at;
   return el(
     "tr",

@@ -43,14 +43,19 @@ export function jobPath(id) {
   return `/v1/jobs/${encodeURIComponent(id)}`;
 }
 
+/** The path of a job's page. */
+export function jobPage(id) {
+  return `/jobs/${encodeURIComponent(id)}`;
+}
+
 /** The path of a candidate's page. */
 export function candidatePage(id, number) {
-  return `/jobs/${encodeURIComponent(id)}/candidates/${number}`;
+  return `${jobPage(id)}/candidates/${number}`;
 }
 
 /** The path of the page that compares two candidates. */
 export function comparePage(id, a, b) {
-  return `/jobs/${encodeURIComponent(id)}/compare?a=${a}&b=${b}`;
+  return `${jobPage(id)}/compare?a=${a}&b=${b}`;
 }
 
 /** A random idempotency key. */

@@ -16,8 +16,8 @@ from api.web.problems import Refused
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 
-HEAD_MARK = "    <!-- head -->\n"
-"""Line of a page that is replaced by `parts/head.html`, the part of the head that all pages share."""
+SHARED = ("head", "top")
+"""The parts that pages share: the line `<!-- head -->` of a page is replaced by `page/head.html`."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -69,13 +69,14 @@ def _page(name: str, request: Request) -> Response:
     """
     try:
         text = (DASHBOARD / name / f"{name}.html").read_text(encoding="utf-8")
-        head = (DASHBOARD / "parts" / "head.html").read_text(encoding="utf-8")
+        parts = {part: (DASHBOARD / "page" / f"{part}.html").read_text(encoding="utf-8") for part in SHARED}
     except FileNotFoundError:
         raise Refused(
             404, f"this installation has no dashboard page {name}; the API under /v1 works without it"
         ) from None
-    body = text.replace(HEAD_MARK, head)
-    headers = {"cache-control": "no-cache", "etag": f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'}
+    for part, content in parts.items():
+        text = text.replace(f"    <!-- {part} -->\n", content)
+    headers = {"cache-control": "no-cache", "etag": f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'}
     if request.headers.get("if-none-match") == headers["etag"]:
         return Response(status_code=304, headers=headers)
-    return HTMLResponse(body, headers=headers)
+    return HTMLResponse(text, headers=headers)

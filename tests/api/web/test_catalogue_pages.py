@@ -11,7 +11,7 @@ import pytest
 import star
 from api.costs import head_dim_for
 from api.web.middleware.headers import HEADERS
-from api.web.routes.pages import DASHBOARD, HEAD_MARK
+from api.web.routes.pages import DASHBOARD, SHARED
 from genome import CLASSES, Genome, Shape, Space, decode
 from search.plan import Plan
 from search.plan.presets import PRESETS
@@ -59,13 +59,26 @@ def test_the_service_is_healthy(client: httpx.Client) -> None:
     assert client.get("/healthz").json()["status"] == "ok"
 
 
-@pytest.mark.parametrize(("path", "name"), [("/", "jobs"), ("/jobs/x", "job"), ("/jobs/x/candidates/1", "candidate")])
-def test_a_page_is_its_file_with_the_head_of_all_pages(client: httpx.Client, path: str, name: str) -> None:
+PAGES = {
+    "jobs": "/",
+    "job": "/jobs/x",
+    "candidates": "/jobs/x/candidates",
+    "candidate": "/jobs/x/candidates/1",
+    "compare": "/jobs/x/compare",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_its_file_with_the_parts_of_all_pages(client: httpx.Client, name: str) -> None:
+    path = PAGES[name]
     answer = client.get(path)
-    head, file = (DASHBOARD / part for part in ("parts/head.html", f"{name}/{name}.html"))
+    expected = (DASHBOARD / name / f"{name}.html").read_text()
+    for part in SHARED:
+        expected = expected.replace(f"    <!-- {part} -->\n", (DASHBOARD / "page" / f"{part}.html").read_text())
     assert answer.status_code == 200
-    assert answer.text == file.read_text().replace(HEAD_MARK, head.read_text())
-    assert answer.text.count('name="viewport"') == 1
+    assert answer.text == expected
+    assert "<!--" not in answer.text
+    assert [answer.text.count(f'{one}"') for one in ('name="viewport', 'class="skip', 'id="notice')] == [1, 1, 1]
     again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
