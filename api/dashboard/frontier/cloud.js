@@ -1,5 +1,7 @@
 // Many points on a canvas, drawn by WebGL if the browser has it and by 2D canvas calls otherwise.
 
+import { nextTask } from "../parts/events.js";
+
 const VERTEX = `
 attribute vec2 place;
 attribute vec4 hue;
@@ -36,6 +38,7 @@ void main() {
 }`;
 
 const ATTRIBUTES = { place: 2, hue: 4, size: 1, shape: 1 };
+const PIECE = 20_000; // dots that are drawn at once; the page answers to a person between two pieces
 
 /** The shapes a point can have. */
 export const SHAPE = { disc: 0, ring: 1, cross: 2 };
@@ -50,7 +53,8 @@ export class Cloud {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.canvas = canvas;
-    this.gl = canvas.getContext("webgl", { antialias: false, preserveDrawingBuffer: true });
+    this.gl = canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true });
+    this.turn = 0;
     if (this.gl) this.#prepare();
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => {
@@ -60,21 +64,25 @@ export class Cloud {
   }
 
   /**
-   * Draw these dots and nothing else.
+   * Draw these dots and nothing else. Up to 20,000 are seen at once, more when all are drawn. A drawing that is not yet
+   * seen is given up for a later one.
    * @param {Dots} dots
    * @param {{width: number, height: number}} size of the canvas in CSS pixels
    */
-  draw(dots, size) {
+  async draw(dots, size) {
     this.dots = dots;
     this.size = size;
     const density = window.devicePixelRatio || 1;
-    const { width, height } = size;
+    if (this.gl) return this.#drawInPieces(dots, size, density);
+    this.#resize(size, density);
+    return drawPlainly(this.canvas.getContext("2d"), dots, density);
+  }
+
+  #resize({ width, height }, density) {
     this.canvas.style.width = `${width}px`;
     this.canvas.style.height = `${height}px`;
     this.canvas.width = Math.round(width * density);
     this.canvas.height = Math.round(height * density);
-    if (this.gl) this.#drawWith(this.gl, dots, width, height, density);
-    else drawPlainly(this.canvas.getContext("2d"), dots, density);
   }
 
   #prepare() {
@@ -94,25 +102,55 @@ export class Cloud {
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.program = program;
+    this.behind = gl.createFramebuffer();
+    this.pixels = gl.createRenderbuffer();
+    gl.bindRenderbuffer(gl.RENDERBUFFER, this.pixels);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.behind);
+    gl.framebufferRenderbuffer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.RENDERBUFFER, this.pixels);
     this.buffers = Object.fromEntries(Object.keys(ATTRIBUTES).map((name) => [name, gl.createBuffer()]));
   }
 
-  #drawWith(gl, dots, width, height, density) {
-    gl.viewport(0, 0, this.canvas.width, this.canvas.height);
+  /** Draw behind the canvas, piece after piece as the graphics card is done with them, then show all. */
+  async #drawInPieces(dots, size, density) {
+    const { gl } = this;
+    const turn = (this.turn += 1);
+    const [width, height] = [size.width, size.height].map((length) => Math.round(length * density));
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.behind);
+    gl.renderbufferStorage(gl.RENDERBUFFER, gl.RGBA8, width, height);
+    gl.viewport(0, 0, width, height);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    gl.uniform2f(gl.getUniformLocation(this.program, "extent"), width, height);
+    gl.uniform2f(gl.getUniformLocation(this.program, "extent"), size.width, size.height);
     gl.uniform1f(gl.getUniformLocation(this.program, "density"), density);
-    for (const [name, components] of Object.entries(ATTRIBUTES)) {
-      const at = gl.getAttribLocation(this.program, name);
-      const bytes = name === "hue";
-      gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
-      gl.bufferData(gl.ARRAY_BUFFER, dots[name], gl.DYNAMIC_DRAW);
-      gl.enableVertexAttribArray(at);
-      gl.vertexAttribPointer(at, components, bytes ? gl.UNSIGNED_BYTE : gl.FLOAT, bytes, 0, 0);
+    for (const [name, components] of Object.entries(ATTRIBUTES)) this.#upload(name, components, dots[name]);
+    for (let first = 0; first < dots.count; first += PIECE) {
+      if (first > 0) await idle(gl);
+      if (turn !== this.turn) return;
+      gl.drawArrays(gl.POINTS, first, Math.min(PIECE, dots.count - first));
     }
-    gl.drawArrays(gl.POINTS, 0, dots.count);
+    this.#resize(size, density);
+    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
+    gl.blitFramebuffer(0, 0, width, height, 0, 0, width, height, gl.COLOR_BUFFER_BIT, gl.NEAREST);
   }
+
+  #upload(name, components, values) {
+    const { gl } = this;
+    const at = gl.getAttribLocation(this.program, name);
+    const bytes = name === "hue";
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
+    gl.bufferData(gl.ARRAY_BUFFER, values, gl.DYNAMIC_DRAW);
+    gl.enableVertexAttribArray(at);
+    gl.vertexAttribPointer(at, components, bytes ? gl.UNSIGNED_BYTE : gl.FLOAT, bytes, 0, 0);
+  }
+}
+
+/** Wait until the graphics card has done what it was told. */
+async function idle(gl) {
+  const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+  gl.flush();
+  do await nextTask();
+  while (gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED);
+  gl.deleteSync(fence);
 }
 
 function drawPlainly(context, { count, place, hue, size, shape }, density) {

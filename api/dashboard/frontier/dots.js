@@ -70,13 +70,10 @@ export function dotsOf(points, rows, frame, hueOf, inside = null) {
       const x = strip ? frame.left + number[row] * apart : frame.x(xs[row]);
       const y = strip ? frame.strip : frame.y(ys[row]);
       const shown = strip || frame.holds(x, y);
-      const [red, green, blue] = hue(row);
       keys[n] = row;
       dots.place[2 * n] = shown ? x : OUTSIDE;
       dots.place[2 * n + 1] = shown ? y : OUTSIDE;
-      dots.hue[4 * n] = red;
-      dots.hue[4 * n + 1] = green;
-      dots.hue[4 * n + 2] = blue;
+      dots.hue.set(hue(row), 4 * n);
       dots.hue[4 * n + 3] = 255 * (inside === null || inside[row] ? alpha : alpha * DIMMED);
       dots.size[n] = shown ? size : 0;
       dots.shape[n] = shape;

@@ -65,7 +65,7 @@ export class Scatter {
     await nextTask();
     if (turn !== this.turn) return;
     if (!this.under.isConnected) put(this.place, this.under, this.cloud.canvas, this.over);
-    this.#draw();
+    await this.#draw();
   }
 
   /** Ring another selected candidate in the chart as it is. */
@@ -99,15 +99,15 @@ export class Scatter {
     this.frame = new Frame({ width, height }, this.zoom.scales(key, whole), axes, strip);
     this.zoom.within(this.frame);
     put(this.under, grid(this.frame), underMarks(points, this.frame, rows));
-    this.#drawDots();
     this.#drawOver();
+    return this.#drawDots();
   }
 
-  #drawDots() {
+  async #drawDots() {
     const { points, rows, hueOf, inside } = this.shown;
     const { dots, nearest } = dotsOf(points, rows, this.frame, hueOf, inside);
     this.nearest = nearest;
-    this.cloud.draw(dots, this.frame.size);
+    await this.cloud.draw(dots, this.frame.size);
     this.cloud.canvas.dataset.dots = dots.count;
   }
 
