@@ -83,7 +83,9 @@ class CandidateLists(Transactions):
         listing = listing_of(job_id, sought, order)
         size, after = page_length(page_size), page_key(listing, page_token)
         keys = [c.number] if column is c.number else [column, c.number]
-        query = select(table_of(c)).where(c.job_id == job_id, column.is_not(None), *sought.conditions())
+        query = select(table_of(c)).where(c.job_id == job_id, *sought.conditions())
+        if not sought.frontier:  # its few candidates have every value, and are found by their own index and sorted
+            query = query.where(column.is_not(None))
         query = query.order_by(*(key.desc() if order.descending else key for key in keys)).limit(size + 1)
         with self._reading() as session:
             if after is not None:

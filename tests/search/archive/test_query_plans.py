@@ -124,6 +124,21 @@ def test_pages_in_another_order_begin_where_they_are_asked_to(plans: Plans, sear
     assert "Index Cond" not in pages[1] or "ROW(" in pages[1]
 
 
+@pytest.mark.parametrize("sort", ["number", "finished_at", "-bits_per_byte"])
+def test_the_frontier_in_any_order_is_found_by_its_index(plans: Plans, search: Searching, sort: str) -> None:
+    archive, order = search.archive, Order.of(sort, search.plan.objectives)
+
+    job, sought = search.job_id, Sought(frontier=True)
+    after = archive.candidates(job, 1, sought=sought, order=order).next_page_token
+
+    first = plans(lambda: archive.candidates(job, 1, sought=sought, order=order))
+    second = plans(lambda: archive.candidates(job, 1, after, sought=sought, order=order))
+
+    for used in (first, second):
+        assert any("candidates_frontier" in one for one in used), used
+    assert after is not None
+
+
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_children_are_found_by_either_parent(plans: Plans, search: Searching) -> None:
     # PostgreSQL weighs its indexes by the size of the table, and this one is small.
