@@ -112,12 +112,11 @@ async function drawAll() {
   const points = at === null ? view.points : await view.past.after(view.points, at);
   if (at !== timeline.at) return;
   view.shown = points;
-  const scatterDrawn = drawScatter();
+  await drawScatter(); // first, as it is what a person waits for
   for (const draw of PIECES) {
     await nextTask();
     draw();
   }
-  await scatterDrawn;
 }
 
 const PIECES = [

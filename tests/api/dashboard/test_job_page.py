@@ -19,6 +19,7 @@ from tests.served import Service
 def open_job(page: Page, hand: Hand, query: str = "") -> None:
     page.goto(f"/jobs/{hand.id}{query}")
     page.wait_for_selector("#cloud[data-dots]")
+    page.wait_for_selector("#failures:not([aria-busy])")
 
 
 def point_at(page: Page, hand: Hand, number: int) -> tuple[float, float]:
