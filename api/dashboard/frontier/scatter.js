@@ -65,7 +65,9 @@ export class Scatter {
     await nextTask();
     if (turn !== this.turn) return;
     if (!this.under.isConnected) put(this.place, this.under, this.cloud.canvas, this.over);
-    await this.#draw();
+    this.#drawMarks();
+    await nextTask();
+    if (turn === this.turn) await this.#drawDots();
   }
 
   /** Ring another selected candidate in the chart as it is. */
@@ -94,13 +96,17 @@ export class Scatter {
   }
 
   #draw() {
+    this.#drawMarks();
+    this.#drawDots();
+  }
+
+  #drawMarks() {
     const { points, axes, key, whole, rows, strip } = this.shown;
     const { clientWidth: width, clientHeight: height } = this.place;
     this.frame = new Frame({ width, height }, this.zoom.scales(key, whole), axes, strip);
     this.zoom.within(this.frame);
     put(this.under, grid(this.frame), underMarks(points, this.frame, rows));
     this.#drawOver();
-    return this.#drawDots();
   }
 
   async #drawDots() {
