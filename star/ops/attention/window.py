@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from star.ops.attention.heads import shared
 from star.ops.attention.masks import causal_mask
 
 
@@ -18,12 +19,14 @@ def attention_in_tiles(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: i
     k_BNTGK, v_BNTGV = (torch.cat([F.pad(x[:, :-1], (0,) * 6 + (1, 0)), x], dim=2) for x in (k_BNWGK, v_BNWGV))
     seen_N1WT = causal_mask(window, 2 * window, window, q_BLHK.device).repeat(q_BNWHK.shape[1], 1, 1, 1)
     seen_N1WT[0, :, :, :window] = False  # The tile before the first is padding.
+    q_XWHK = q_BNWHK.flatten(0, 1)
+    k_XTGK, v_XTGV, grouped = shared(q_XWHK, k_BNTGK.flatten(0, 1), v_BNTGV.flatten(0, 1))
     y_XHWV = F.scaled_dot_product_attention(
-        q_BNWHK.flatten(0, 1).transpose(1, 2),
-        k_BNTGK.flatten(0, 1).transpose(1, 2),
-        v_BNTGV.flatten(0, 1).transpose(1, 2),
+        q_XWHK.transpose(1, 2),
+        k_XTGK.transpose(1, 2),
+        v_XTGV.transpose(1, 2),
         attn_mask=seen_N1WT.repeat(batch, 1, 1, 1),
-        enable_gqa=k_BLGK.shape[2] != q_BLHK.shape[2],
+        enable_gqa=grouped,
     )
     return torch.unflatten(y_XHWV.transpose(1, 2), 0, (batch, -1)).flatten(1, 2)[:, :length]
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from star.ops.attention import naive
+from star.ops.attention import heads, naive
 from star.ops.attention.full import attention, causal_attention
 from star.ops.attention.matrix import attention_matrix, routed_attention_matrix
 from star.ops.attention.routed import masked_attention, packed_attention
+from tests.star.contract.elsewhere import Elsewhere
 
 BATCH, HEADS, HEAD = 2, 2, 4
 WINDOWS = [None, 1, 3, 8]
@@ -63,3 +64,24 @@ def test_routes_are_attended_as_token_by_token(length, shared):
     through_matrix = torch.einsum("bhij,bjhv->bihv", routed_attention_matrix(q, k, r), v)
     for y in (packed_attention(*inputs, r, shared), masked_attention(*inputs, r, 3), through_matrix):
         torch.testing.assert_close(_with_gradients(y, inputs), expected)
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_a_gpu_takes_one_key_head_of_many_channels_without_groups_and_without_a_copy(window, monkeypatch):
+    monkeypatch.setattr(heads, "MOST_GROUPED", HEAD - 1)
+    q_BLHK, k_BLHK, v_BLHV = (x.detach() for x in _drawn(7))
+    k_BL1K, v_BL1V = k_BLHK[:, :, :1], v_BLHV[:, :, :1]
+    asked = []
+    fused = torch.nn.functional.scaled_dot_product_attention
+
+    def spied(query, key, value, **options):
+        asked.append((key.shape[1], key.stride(1), options["enable_gqa"]))
+        return fused(query, key, value, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", spied)
+    expected = naive.attention(q_BLHK, k_BL1K.expand(-1, -1, HEADS, -1), v_BL1V.expand(-1, -1, HEADS, -1), window)
+    torch.testing.assert_close(causal_attention(q_BLHK, k_BL1K, v_BL1V, window), expected)
+    with Elsewhere():
+        y_BLHV = causal_attention(q_BLHK, k_BL1K, v_BL1V, window)
+    torch.testing.assert_close(y_BLHV, expected)
+    assert asked == [(1, asked[0][1], True), (HEADS, 0, False)]
