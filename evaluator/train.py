@@ -9,10 +9,11 @@ import copy
 import math
 import time
 from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from evaluator.artifacts.state import State
@@ -30,7 +31,19 @@ BALANCE = 0.01
 LOSS_BOUND = 10.0
 """Divergence bound of the loss as a multiple of ln V, the loss of a uniform prediction."""
 
+UNREAD_STEPS = {"cuda": 1}
+"""Steps whose losses are not read yet, by device. Reading one waits for the device, which then waits for the next."""
+
 Curve = tuple[tuple[int, float], ...]
+
+
+class _Taken(NamedTuple):
+    """A step whose loss and gradient norm are not read yet, and the number of logits behind the loss."""
+
+    step: int
+    loss: Tensor
+    norm: Tensor
+    vocab: int
 
 
 class Training:
@@ -54,6 +67,7 @@ class Training:
         self._task, self._budget, self._rng = task, budget, rng
         self._optimizer = adamw(model, budget)
         self._recent: list[float] = []
+        self._unread: list[_Taken] = []
         self._end = budget.steps
 
     def branched(self) -> Training:
@@ -101,23 +115,35 @@ class Training:
         """
         self.model.train()
         self._end = end
-        interval = math.ceil(self._budget.steps / CURVE_POINTS)
         now = time.monotonic()
         while self.step < until:
             if now > deadline:
                 raise TimeLimitError(f"{self._budget.seconds:g} s were over after {self.step} of {end} training steps")
-            self._recent.append(self._take(learning_rate(self.step + 1, end, self._budget)))
+            self._take(learning_rate(self.step + 1, end, self._budget))
             self.step += 1
-            if self.step % interval == 0 or self.step == end:
-                self.curve.append((self.step, fmean(self._recent)))
-                self._recent.clear()
             before, now = now, time.monotonic()
             self.seconds += now - before
             if now > pause:
-                return
+                break
+        self._read(0)
 
-    def _take(self, rate: float) -> float:
-        """Take one step at a learning rate, and return its loss without the balancing term."""
+    def _read(self, unread: int) -> None:
+        """Read the losses and gradient norms of all steps but the last so many, and extend the curve by them.
+
+        Raises:
+            DivergenceError: one is not finite, or a loss is above its bound.
+        """
+        interval = math.ceil(self._budget.steps / CURVE_POINTS)
+        while len(self._unread) > unread:
+            step, loss, norm, vocab = self._unread.pop(0)
+            self._recent.append(loss.item())
+            _require_sane(step, self._recent[-1], norm.item(), LOSS_BOUND * math.log(vocab))
+            if step % interval == 0 or step == self._end:
+                self.curve.append((step, fmean(self._recent)))
+                self._recent.clear()
+
+    def _take(self, rate: float) -> None:
+        """Take one step at a learning rate. Its loss is kept without the balancing term."""
         device = device_of(self.model)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -129,9 +155,9 @@ class Training:
         self._optimizer.zero_grad()
         torch.autograd.backward(sum((BALANCE * term for term in imbalances), start=loss))
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._budget.clip)
-        _require_sane(self.step + 1, loss.item(), norm.item(), LOSS_BOUND * math.log(logits.shape[1]))
+        self._unread.append(_Taken(self.step + 1, loss.detach(), norm, logits.shape[1]))
+        self._read(UNREAD_STEPS.get(device.type, 0))
         self._optimizer.step()
-        return loss.item()
 
 
 def train(model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator, deadline: float) -> Curve:
