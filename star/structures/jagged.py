@@ -22,6 +22,7 @@ from genome.classes.quantities import BLOCK
 from star.cache import Store
 from star.ops.precision import at_least_float32, without_autocast
 from star.ops.recurrence.inputs import Inputs, joined
+from star.ops.tiles import tile_elements
 from star.structures.delta import Delta
 from star.structures.recurrent import Recurrent
 from star.structures.semi_separable import SemiSeparable
@@ -33,7 +34,7 @@ _UNBANDED: dict[TokenMixing, type[Recurrent]] = {
 }
 
 TILE_ELEMENTS = 1 << 17
-"""State elements of the blocks that advance at once: 512 KiB in float32, which stays in the cache of a CPU."""
+"""State elements of the blocks that advance at once on a CPU: 512 KiB in float32."""
 
 States = tuple[Tensor, Tensor]
 """(carried_BHKV, local_BHKV)."""
@@ -145,7 +146,7 @@ class Jagged(Structure):
 
         Log decays that all tokens share keep a batch and a length of one.
         """
-        at_once = max(1, TILE_ELEMENTS // prod(self.base.state))
+        at_once = max(1, tile_elements(inputs.v.device, TILE_ELEMENTS) // prod(self.base.state))
         count = -(-inputs.v.shape[0] * inputs.length // (BLOCK * at_once))
         split = [
             [x_BL] * count

@@ -10,12 +10,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from star.ops.precision import at_least_float32
+from star.ops.tiles import tile_elements
 
 DIRECT_TAPS = 16
 """The number of taps up to which a sum of shifted products is faster than the FFT."""
 
 TILE_ELEMENTS = 1 << 18
-"""Elements of a tile of tokens: 1 MiB in float32, which stays in the cache of a processor from one tap to the next."""
+"""Elements of a tile of tokens on a CPU: 1 MiB in float32, which stays in its cache from one tap to the next."""
 
 
 def causal(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
@@ -71,7 +72,7 @@ class _ShiftedSum(torch.autograd.Function):
 def _tiles(x_BLD: Tensor) -> list[tuple[int, int]]:
     """List the first token of each tile and the token after its last."""
     batch, length, channels = x_BLD.shape
-    size = max(1, TILE_ELEMENTS // (batch * channels))
+    size = max(1, tile_elements(x_BLD.device, TILE_ELEMENTS) // (batch * channels))
     return [(first, min(first + size, length)) for first in range(0, length, size)]
 
 

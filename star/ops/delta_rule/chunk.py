@@ -28,12 +28,13 @@ from torch.autograd.function import once_differentiable
 from star.ops.precision import without_autocast
 from star.ops.recurrence.chunk_products import LOG2_E
 from star.ops.recurrence.inputs import Inputs, joined
+from star.ops.tiles import tile_elements
 
 CHUNK = 16
 """Tokens of a chunk: work within chunks grows with J, between them with 1 / J. Fastest on one thread at K = V = 16."""
 
 TILE = 512
-"""Tokens whose chunks are computed at once. On a CPU, the tensors of longer tiles exceed the cache."""
+"""Tokens whose chunks a CPU computes at once. The tensors of longer tiles exceed its cache."""
 
 
 def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,7 +43,8 @@ def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     The length of a key is at most 1, shares lie between 0 and 1, and log decays are finite.
     """
     outputs = []
-    for part in inputs.every_token().split(TILE):
+    tokens = max(TILE, tile_elements(inputs.v.device, 0) // state_BHKV[..., 0].numel())
+    for part in inputs.every_token().split(tokens):
         y_BLHV, state_BHKV = _tile(part, state_BHKV)
         outputs.append(y_BLHV)
     return joined(outputs), state_BHKV

@@ -1,8 +1,10 @@
 """Linear experts with one matrix product each, over the tokens that take them.
 
-B batch, L tokens, M experts, S slots (experts a token takes at most), R rows, N rows of one expert, I and O channels in
-and out.
+B batch, L tokens, M experts, S slots (experts a token takes at most), R slots of all tokens, N of them filled, I and O
+channels in and out.
 """
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,36 +13,48 @@ from torch import Tensor
 from star.ops.routing import slots
 
 
+class _Rows(NamedTuple):
+    """The slots that experts fill, counted through batch, tokens and slots: those of the first expert first.
+
+    Attributes:
+        filled: the slots of all experts, (N,).
+        counts: slots of each expert.
+    """
+
+    filled: Tensor
+    counts: list[int]
+
+
 def to_experts(x_BLI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor, count: int) -> Tensor:
     """Compute y_BLSO: each token through each expert it takes; slots beyond these are 0."""
     rows = _rows(*slots(r_BL1M, count), len(weight_MOI))
     x_RI = x_BLI.flatten(0, 1)
-    results = _products([row_N // count for row_N in rows], x_RI, weight_MOI)
-    return torch.unflatten(_scatter(rows, results, len(x_RI) * count), 0, (*x_BLI.shape[:2], count))
+    results_NO = _products(x_RI.index_select(0, rows.filled // count), rows.counts, weight_MOI)
+    return torch.unflatten(_scatter(rows, results_NO, len(x_RI) * count), 0, (*x_BLI.shape[:2], count))
 
 
 def from_experts(x_BLSI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor) -> Tensor:
     """Compute y_BLO: each slot of a token through its expert, summed over slots."""
     rows = _rows(*slots(r_BL1M, x_BLSI.shape[2]), len(weight_MOI))
     x_RI = x_BLSI.flatten(0, 2)
-    results = _products(rows, x_RI, weight_MOI)
-    return torch.unflatten(_scatter(rows, results, len(x_RI)), 0, x_BLSI.shape[:3]).sum(2)
+    results_NO = _products(x_RI.index_select(0, rows.filled), rows.counts, weight_MOI)
+    return torch.unflatten(_scatter(rows, results_NO, len(x_RI)), 0, x_BLSI.shape[:3]).sum(2)
 
 
-def _rows(chosen_BLS: Tensor, weight_BLS: Tensor, experts: int) -> list[Tensor]:
-    """List for each expert the slots that it fills, counted through batch, tokens and slots."""
+def _rows(chosen_BLS: Tensor, weight_BLS: Tensor, experts: int) -> _Rows:
+    """Sort the slots that are filled by their expert. The host waits for the device once, for the counts."""
     filled_R = torch.where(weight_BLS > 0, chosen_BLS, experts).flatten()
-    return [(filled_R == expert).nonzero().squeeze(1) for expert in range(experts)]
+    sorted_R, slots_R = filled_R.sort(stable=True)
+    ends = torch.searchsorted(sorted_R, torch.arange(experts, device=sorted_R.device), right=True).tolist()
+    return _Rows(slots_R[: ends[-1]], [end - start for start, end in zip([0, *ends], ends, strict=False)])
 
 
-def _products(rows: list[Tensor], x_RI: Tensor, weight_MOI: Tensor) -> list[Tensor]:
-    """Compute for each expert its results, (N, O), from its rows of x."""
-    found_RI = x_RI.index_select(0, torch.cat(rows))
-    batches_NI = torch.split(found_RI, [len(row_N) for row_N in rows])
-    return [F.linear(x_NI, weight_OI) for x_NI, weight_OI in zip(batches_NI, weight_MOI.unbind(0), strict=True)]
+def _products(x_NI: Tensor, counts: list[int], weight_MOI: Tensor) -> Tensor:
+    """Compute the results of each expert from its rows of x: (N, O)."""
+    batches = zip(torch.split(x_NI, counts), weight_MOI.unbind(0), strict=True)
+    return torch.cat([F.linear(own_NI, weight_OI) for own_NI, weight_OI in batches])
 
 
-def _scatter(rows: list[Tensor], results: list[Tensor], size: int) -> Tensor:
-    """Make (R, O) with the results at their rows and 0 elsewhere."""
-    found = torch.cat(results)
-    return found.new_zeros(size, found.shape[1]).index_copy(0, torch.cat(rows), found)
+def _scatter(rows: _Rows, results_NO: Tensor, size: int) -> Tensor:
+    """Make (R, O) with the results at their slots and 0 elsewhere."""
+    return results_NO.new_zeros(size, results_NO.shape[1]).index_copy(0, rows.filled, results_NO)

@@ -16,14 +16,16 @@ from torch.autograd.function import once_differentiable
 
 from star.ops.convolution.toeplitz_matrix import by_distance, toeplitz
 from star.ops.precision import at_least_float32, without_autocast
+from star.ops.tiles import tile_elements
 
 ROWS = 64
-"""Rows of a tile (measured on a CPU, 256 to 2,048 tokens: 32 is no faster, 256 slower)."""
+"""Rows of a tile on a CPU (measured, 256 to 2,048 tokens: 32 is no faster, 256 slower)."""
 
-TILE_ELEMENTS = {"cpu": 1 << 18}
-"""Entries of T in a tile, over sequences and heads, by device; on other devices `LARGE_TILE_ELEMENTS`."""
+LARGE_ROWS = 256
+"""Rows of a tile on any other device, where a quarter of the launches outweighs the products above the diagonal."""
 
-LARGE_TILE_ELEMENTS = 1 << 26
+TILE_ELEMENTS = 1 << 18
+"""Entries of T in a tile on a CPU, over sequences and heads."""
 
 
 def dense(c_BLHK: Tensor, b_BTHK: Tensor, v_BTHV: Tensor, h_HW: Tensor) -> Tensor:
@@ -41,7 +43,7 @@ class _Dense(torch.autograd.Function):
         ctx.save_for_backward(c_BLHK, b_BTHK, v_BTHV, h_HW)
         c_HBLK, b_HBTK, v_HBTV = (_by_head(x) for x in (c_BLHK, b_BTHK, v_BTHV))
         y_HBLV = torch.empty_like(v_HBTV[:, :, : c_HBLK.shape[2]])
-        t_HRT = toeplitz(h_HW, min(ROWS, c_HBLK.shape[2]), b_HBTK.shape[2])
+        t_HRT = toeplitz(h_HW, min(_rows(c_HBLK), c_HBLK.shape[2]), b_HBTK.shape[2])
         with without_autocast(c_BLHK):
             for own, rows, seen in _tiles(c_HBLK, b_HBTK):
                 s_HBRT = c_HBLK[own][:, :, rows] @ b_HBTK[own][:, :, :seen].mT
@@ -54,7 +56,7 @@ class _Dense(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         h_HW = ctx.saved_tensors[3]
         c_HBLK, b_HBTK, v_HBTV, dy_HBLV = (_by_head(x) for x in (*ctx.saved_tensors[:3], *grads))
-        t_HRT = toeplitz(h_HW, min(ROWS, c_HBLK.shape[2]), b_HBTK.shape[2])
+        t_HRT = toeplitz(h_HW, min(_rows(c_HBLK), c_HBLK.shape[2]), b_HBTK.shape[2])
         sums = at_least_float32(h_HW)
         dc_HBLK, dt_HRT = torch.empty_like(c_HBLK), torch.zeros_like(t_HRT, dtype=sums)
         db_HBTK, dv_HBTV = (torch.zeros_like(x, dtype=sums) for x in (b_HBTK, v_HBTV))
@@ -64,8 +66,7 @@ class _Dense(torch.autograd.Function):
                 b_HBSK, v_HBSV = b_HBTK[own][:, :, :seen], v_HBTV[own][:, :, :seen]
                 s_HBRS, g_HBRS = c_HBRK @ b_HBSK.mT, dy_HBRV @ v_HBSV.mT
                 dt_HRS = _filter_entries(dt_HRT[own[0]], s_HBRS).squeeze(1)
-                for s_HRS, g_HRS in zip(s_HBRS.unbind(1), g_HBRS.unbind(1), strict=True):
-                    dt_HRS.addcmul_(s_HRS, g_HRS)
+                dt_HRS += torch.sum(s_HBRS * g_HBRS, 1, dtype=sums)
                 t_H1RS = _filter_entries(t_HRT[own[0]], s_HBRS)
                 s_HBRS *= t_H1RS
                 g_HBRS *= t_H1RS
@@ -85,15 +86,20 @@ def _by_head(x_BLHK: Tensor) -> Tensor:
 def _tiles(c_HBLK: Tensor, b_HBTK: Tensor) -> Iterator[tuple[tuple[slice, slice], slice, int]]:
     """Yield for each tile its heads and sequences, its rows, and the number of key tokens that its last row sees."""
     heads, batch, length, tokens = *c_HBLK.shape[:3], b_HBTK.shape[2]
-    entries = TILE_ELEMENTS.get(c_HBLK.device.type, LARGE_TILE_ELEMENTS)
-    for first in range(0, length, ROWS):
-        rows = slice(first, min(first + ROWS, length))
+    entries = tile_elements(c_HBLK.device, TILE_ELEMENTS)
+    at_once = _rows(c_HBLK)
+    for first in range(0, length, at_once):
+        rows = slice(first, min(first + at_once, length))
         seen = tokens - length + rows.stop
         fit = entries // ((rows.stop - first) * seen)
         sequences, heads_at_once = max(1, min(batch, fit)), max(1, min(heads, fit // batch))
         for head in range(0, heads, heads_at_once):
             for sequence in range(0, batch, sequences):
                 yield (slice(head, head + heads_at_once), slice(sequence, sequence + sequences)), rows, seen
+
+
+def _rows(c_HBLK: Tensor) -> int:
+    return ROWS if c_HBLK.device.type == "cpu" else LARGE_ROWS
 
 
 def _filter_entries(t_HRT: Tensor, s_HBRS: Tensor) -> Tensor:

@@ -26,16 +26,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from star.ops.tiles import tile_elements
+
 MOST_TILES = 3
 """The largest number of tiles of a sequence. Small transforms stay in the cache, but every pair of tiles is multiplied:
 measured on a CPU, 2 to 4 tiles take the same time, and 3 need the least padding where the length is no power of two."""
 
 SMALLEST_TILE = 256
 
-ELEMENTS_AT_ONCE = {"cpu": 1 << 17}
-"""Complex numbers that are transformed at once, by device; on other devices `LARGE_ELEMENTS_AT_ONCE`."""
-
-LARGE_ELEMENTS_AT_ONCE = 1 << 26
+ELEMENTS_AT_ONCE = 1 << 17
+"""Complex numbers that a CPU transforms at once."""
 
 FEWEST_TRANSFORMS = 64
 """The smallest number of transforms in one call, even above `ELEMENTS_AT_ONCE`, because every call has a setup cost."""
@@ -65,7 +65,7 @@ class Tiles:
         size = 1 << (smallest - 1).bit_length()
         angles_S = torch.arange(size, dtype=torch.float64, device=c_BLHK.device) * (math.pi / (2 * size))
         twiddle = torch.stack([angles_S.cos(), angles_S.sin()], dim=-1).to(c_BLHK.dtype)
-        elements = ELEMENTS_AT_ONCE.get(c_BLHK.device.type, LARGE_ELEMENTS_AT_ONCE)
+        elements = tile_elements(c_BLHK.device, ELEMENTS_AT_ONCE)
         return Tiles(length, size, twiddle, max(elements, FEWEST_TRANSFORMS * size))
 
     @property

@@ -22,12 +22,13 @@ from star.ops.precision import without_autocast
 from star.ops.recurrence.chunk_per_head import PerHead
 from star.ops.recurrence.chunk_per_key import PerKey
 from star.ops.recurrence.inputs import Inputs
+from star.ops.tiles import tile_elements
 
 CHUNK, CHUNK_OF_SHARED = 16, 32
 """Tokens of a chunk; more if heads share c and b. Work within chunks grows with C, work between them with 1 / C."""
 
 TILE_ELEMENTS = 1 << 17
-"""Elements of the largest tensor between products: 512 KiB in float32."""
+"""Elements of the largest tensor between products on a CPU: 512 KiB in float32."""
 
 
 def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,7 +38,7 @@ def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     shared = c_BLGK.shape[2] < v_BLHV.shape[2]
     chunk = min(CHUNK_OF_SHARED if shared and rates == 1 else CHUNK, 1 << (length - 1).bit_length())
     token_elements = v_BLHV.shape[0] * v_BLHV.shape[2] * (rates if rates > 1 else chunk)
-    tile = chunk * max(1, TILE_ELEMENTS // (token_elements * chunk))
+    tile = chunk * max(1, tile_elements(v_BLHV.device, TILE_ELEMENTS) // (token_elements * chunk))
     tensors = [c_BLGK, b_BLGK, d_BLH1 * a_BLHR, d_BLH1 * v_BLHV]
     if length % chunk:
         tensors = [F.pad(x, (0, 0, 0, 0, 0, -length % chunk)) for x in tensors]

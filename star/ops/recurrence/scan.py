@@ -1,8 +1,10 @@
 """The recurrence in few large steps, for states with one value channel, which have no matrix product.
 
-The sequence is cut into about sqrt(L) blocks that advance side by side: first from a state of zeros, which gives the
-state that each block adds; then from the states passed from block to block, which gives the outputs. This takes about
-3 sqrt(L) vectorised steps instead of L. There is no division, so any decay is exact.
+The sequence is cut into blocks that advance side by side: first from a state of zeros, which gives the state that each
+block adds; then from the states passed from block to block, which gives the outputs. Many blocks are joined to blocks
+of blocks, which pass states in the same way. There is no division, so any decay is exact. On a CPU a step is as large
+as its cache: about 3 sqrt(L) steps instead of L. On other devices a step is a launch, and blocks of blocks need about
+the cube root of L times 10.
 
 B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value channels, J tokens of a block, N
 blocks. Blocked tensors are (J, B, N, ...): a step works on contiguous memory.
@@ -20,30 +22,38 @@ from torch.autograd.function import once_differentiable
 from star.ops.recurrence.inputs import Inputs, joined
 
 STEP_ELEMENTS = 1 << 15
-"""Elements of a step if the state is not larger: 128 KiB in float32."""
+"""Elements of a step on a CPU if the state is not larger: 128 KiB in float32."""
 
 FEWEST_BLOCKS = 16
+
+MOST_BLOCKS = 64
+"""Blocks that pass their states one after the other; more are joined to blocks of blocks."""
 
 
 def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     """Compute y_BLHV and the last state_BHKV as `naive.recurrence` does; differentiable once in all inputs."""
     outputs = []
-    for part in inputs.split(_tile(state_BHKV.numel())):
+    for part in inputs.split(_tile(state_BHKV) or inputs.length):
         y_BLHV, state_BHKV = _scanned(part, state_BHKV)
         outputs.append(y_BLHV)
     return joined(outputs), state_BHKV
 
 
-def _tile(state_elements: int) -> int:
-    """Compute the tokens that are scanned at a time, so that the states of all blocks stay in the cache of a CPU."""
-    blocks = max(FEWEST_BLOCKS, STEP_ELEMENTS // state_elements)
+def _tile(state_BHKV: Tensor) -> int | None:
+    """Compute the tokens that are scanned at a time, so that the states of all blocks stay in the cache of a CPU.
+
+    None for all tokens, on a device where the states of a tile have no cache to stay in.
+    """
+    if state_BHKV.device.type != "cpu":
+        return None
+    blocks = max(FEWEST_BLOCKS, STEP_ELEMENTS // state_BHKV.numel())
     return blocks * blocks
 
 
 def _scanned(inputs: Inputs, initial_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     c_BLGK, b_BLGK, a_BLHK, d_BLH1, v_BLHV = inputs
     length = inputs.length
-    block = max(1, round(length**0.5))
+    block = max(1, round(length ** (1 / 2 if v_BLHV.device.type == "cpu" else 1 / 3)))
     c = _blocked(c_BLGK, block).unsqueeze(-1)
     b = _blocked(b_BLGK, block).unsqueeze(-1)
     d = _blocked(d_BLH1.squeeze(-1), block)[..., None, None]
@@ -115,9 +125,29 @@ def _summed(scratch: Tensor, like: Tensor) -> Tensor:
 
 def _block_states(ends_BN: Tensor, reach_BN: Tensor, initial_B: Tensor) -> Tensor:
     """Compute the state at the start of each block from the state that each block adds and the decay over it."""
+    if ends_BN.shape[1] > MOST_BLOCKS:
+        return _joined_block_states(ends_BN, reach_BN, initial_B)
     starts = torch.empty_like(ends_BN)
     state = initial_B
     for n in range(ends_BN.shape[1]):
         starts[:, n] = state
         state = torch.addcmul(ends_BN[:, n], reach_BN[:, n], state)
     return starts
+
+
+def _joined_block_states(ends_BN: Tensor, reach_BN: Tensor, initial_B: Tensor) -> Tensor:
+    """Compute the same by joining J neighbouring blocks to one, whose starts give those of its parts.
+
+    Blocks that fill up the last one do not matter, because no block follows them.
+    """
+    count = ends_BN.shape[1]
+    joined = round(count**0.5)
+    ends, reach = _blocked(ends_BN, joined), _blocked(reach_BN, joined)
+    end, whole = ends[0], reach[0]
+    for j in range(1, joined):
+        end, whole = torch.addcmul(ends[j], reach[j], end), whole * reach[j]
+    starts, state = torch.empty_like(ends), _block_states(end, whole, initial_B)
+    for j in range(joined):
+        starts[j] = state
+        state = torch.addcmul(ends[j], reach[j], state)
+    return starts.movedim(0, 2).flatten(1, 2)[:, :count]

@@ -108,8 +108,8 @@ def test_every_fast_form_is_the_same_operator(form, generator, monkeypatch):
 @pytest.mark.parametrize("elements", [1, 1 << 13, 1 << 26], ids=["a product", "some products", "all products"])
 def test_both_forms_have_the_same_outputs_and_gradients(taps, elements, monkeypatch):
     """The length is no multiple of the tile's tokens, nor the channels of the channels that are computed at once."""
-    monkeypatch.setitem(dense.TILE_ELEMENTS, "cpu", elements)
-    monkeypatch.setitem(fft_tiles.ELEMENTS_AT_ONCE, "cpu", elements)
+    monkeypatch.setattr(dense, "TILE_ELEMENTS", elements)
+    monkeypatch.setattr(fft_tiles, "ELEMENTS_AT_ONCE", elements)
     monkeypatch.setattr(fft_tiles, "FEWEST_TRANSFORMS", 1)
     draw = torch.Generator().manual_seed(taps)
     sizes = [(3, 1030, 2, 3), (3, 1030, 2, 3), (3, 1030, 2, 5), (2, taps)]
