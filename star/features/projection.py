@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.classes.alphabet import ChannelMixing, FeatureTokenMixing, Normalisation
+from genome.classes.alphabet import ChannelMixing, FeatureTokenMixing, Nonlinearity, Normalisation
 from genome.classes.quantities import SHORT_CONV_TAPS
 from star.cache import Store
 from star.features.feature import Feature, Weightless, parameter
 from star.nonlinearity import SIGMA
-from star.ops.convolution.causal import causal
+from star.ops.dispatch import short_convolution
 from star.ops.rotary import rotate
 
 _NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
@@ -38,9 +38,8 @@ class Projection(Feature):
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         y_BLC = _PROJECT[self.group.channel](x_BLD, self.weight)
-        if self.taps is not None:
-            y_BLC = self._convolved(y_BLC, self.taps, store)
-        y_BLHK = torch.unflatten(SIGMA[self.group.nonlinearity](y_BLC), 2, self.head_size)
+        y_BLC = SIGMA[self.group.nonlinearity](y_BLC) if self.taps is None else self._convolved(y_BLC, self.taps, store)
+        y_BLHK = torch.unflatten(y_BLC, 2, self.head_size)
         return _NORMALISE[self.group.normalisation](y_BLHK)
 
     def initialise(self, generator: Generator) -> None:
@@ -53,11 +52,15 @@ class Projection(Feature):
             return {}
         return {f"{self.name}.conv": (SHORT_CONV_TAPS - 1, self.head_size.channels)}
 
-    def _convolved(self, y_BLC: Tensor, taps_CW: Tensor, store: Store | None) -> Tensor:
+    def _convolved(self, x_BLC: Tensor, taps_CW: Tensor, store: Store | None) -> Tensor:
+        """Convolve, and apply the nonlinearity: SiLU in one pass with the convolution where a kernel does."""
+        fused = self.group.nonlinearity is Nonlinearity.SILU
         if store is None:
-            return causal(y_BLC, taps_CW)
-        length = y_BLC.shape[1]
-        return causal(store.append(f"{self.name}.conv", y_BLC, keep=SHORT_CONV_TAPS - 1), taps_CW)[:, -length:]
+            y_BLC = short_convolution(x_BLC, taps_CW, fused)
+        else:
+            seen_BTC = store.append(f"{self.name}.conv", x_BLC, keep=SHORT_CONV_TAPS - 1)
+            y_BLC = short_convolution(seen_BTC, taps_CW, fused)[:, -x_BLC.shape[1] :]
+        return y_BLC if fused else SIGMA[self.group.nonlinearity](y_BLC)
 
 
 class RotatedProjection(Projection):

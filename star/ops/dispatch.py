@@ -20,6 +20,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from star.ops.convolution.causal import causal
@@ -31,6 +32,9 @@ from star.ops.recurrence.inputs import Inputs
 Kernel = Callable[..., Any]
 MODES = ("auto", "triton", "torch")
 LONGEST_FILTER = 8
+LONGEST_RECOMPUTED = 4
+"""Taps of a short convolution, of which the backward pass computes W convolutions again."""
+
 _forced: ContextVar[str | None] = ContextVar("forced", default=None)
 
 
@@ -65,18 +69,28 @@ def gated_convolution(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor)
     return y_BLD
 
 
+def short_convolution(x_BLD: Tensor, h_DW: Tensor, silu: bool) -> Tensor:
+    """Compute y = sigma(h * x), a causal convolution and SiLU or nothing behind it, in the fastest form: y_BLD."""
+    run = kernel("short_convolution", x_BLD, h_DW)
+    if run:
+        y_BLD: Tensor = run(x_BLD, h_DW, silu)
+        return y_BLD
+    y_BLD = causal(x_BLD, h_DW)
+    return F.silu(y_BLD) if silu else y_BLD
+
+
 def kernel(operator: str, *inputs: Any) -> Kernel | None:
     """Return the kernel for these inputs, or None where a PyTorch form is to be used.
 
     Args:
         operator: "gated_convolution" of c_BLD, b_BLD, v_BLD (one dtype, float32 or bfloat16) and h_DW (either dtype,
-            W at most 8); "recurrence" or "delta_rule" of `Inputs` and state_BHKV (see `star.ops.recurrence.compiled`).
-            Other operators have no kernel: None.
+            W at most 8); "short_convolution" of x_BLD and h_DW alike (W at most 4); "recurrence" or "delta_rule" of
+            `Inputs` and state_BHKV (see `star.ops.recurrence.compiled`). Other operators have no kernel: None.
         inputs: the operator's inputs in that order.
 
     Returns:
-        A differentiable function of `inputs` that returns y_BLD in the dtype of c_BLD, or y_BLHV and the last
-        state_BHKV.
+        A differentiable function of `inputs` (a short convolution is also told whether SiLU follows) that returns
+        y_BLD in the dtype of the first one, or y_BLHV and the last state_BHKV.
 
     Raises:
         ValueError: STAR_KERNELS is not one of auto, triton, torch.
@@ -154,21 +168,25 @@ class _Entry(NamedTuple):
     load: Callable[[], Kernel]
 
 
-def _short_filter(*features: Tensor) -> bool:
-    if len(features) != 4:
-        return False
-    c, b, v, h = features
-    return (
-        c.ndim == 3
-        and c.shape == b.shape == v.shape
-        and c.numel() > 0
-        and h.ndim == 2
-        and h.shape[0] == c.shape[2]
-        and 1 <= h.shape[1] <= LONGEST_FILTER
-        and c.dtype == b.dtype == v.dtype
-        and {c.dtype, h.dtype} <= {torch.float32, torch.bfloat16}
-        and c.device == b.device == v.device == h.device
-    )
+def _convolvable(features: int, taps: int) -> Callable[..., bool]:
+    """Return the test whether so many features x_BLD of one shape and a filter h_DW are what a kernel takes."""
+
+    def supports(*inputs: Tensor) -> bool:
+        if len(inputs) != features + 1:
+            return False
+        first, h = inputs[0], inputs[-1]
+        return (
+            first.ndim == 3
+            and first.numel() > 0
+            and h.ndim == 2
+            and h.shape[0] == first.shape[2]
+            and 1 <= h.shape[1] <= taps
+            and {first.dtype, h.dtype} <= {torch.float32, torch.bfloat16}
+            and h.device == first.device
+            and all((x.shape, x.dtype, x.device) == (first.shape, first.dtype, first.device) for x in inputs[1:-1])
+        )
+
+    return supports
 
 
 def _gated_short_convolution() -> Kernel:
@@ -177,8 +195,15 @@ def _gated_short_convolution() -> Kernel:
     return gated_short_conv
 
 
+def _short_convolution() -> Kernel:
+    from star.ops.convolution.triton_short import short_conv
+
+    return short_conv
+
+
 _KERNELS = {
-    "gated_convolution": _Entry(_Language.TRITON, _short_filter, _gated_short_convolution),
+    "gated_convolution": _Entry(_Language.TRITON, _convolvable(3, LONGEST_FILTER), _gated_short_convolution),
+    "short_convolution": _Entry(_Language.TRITON, _convolvable(1, LONGEST_RECOMPUTED), _short_convolution),
     "recurrence": _Entry(_Language.C, compiled.supports, lambda: compiled.recurrence),
     "delta_rule": _Entry(_Language.C, compiled.supports, lambda: compiled.delta_rule),
 }

@@ -20,6 +20,13 @@ def gated_convolution(c_BLHV: Tensor, b_BLHV: Tensor, v_BLHV: Tensor, h_HW: Tens
     return torch.stack(outputs, dim=1)
 
 
+def short_convolution(x_BLHV: Tensor, h_HW: Tensor, silu: bool) -> Tensor:
+    """Compute y_t = sigma(sum_w h_w x_{t-w}) with SiLU as sigma or without one: y_BLHV."""
+    ones_BLHV = torch.ones_like(x_BLHV)
+    y_BLHV = gated_convolution(ones_BLHV, ones_BLHV, x_BLHV, h_HW)
+    return y_BLHV * torch.sigmoid(y_BLHV) if silu else y_BLHV
+
+
 def state_space(form: StateSpace, h: Tensor, u_BLHV: Tensor, order: int) -> Tensor:
     """Run a state-space model with `order` numbers of state per channel from a state of zeros: y_BLHV."""
     state_BHVN = u_BLHV.new_zeros(*u_BLHV[:, 0].shape, order)

@@ -36,6 +36,13 @@ def test_output_and_gradients_at_awkward_shapes(found: dict[str, Any], dtype: st
     assert not {name: at for name, at in worst.items() if not at[0] <= TOLERANCE[dtype]}
 
 
+def test_the_short_convolution_at_awkward_shapes_layouts_and_values(found: dict[str, Any]) -> None:
+    assert len(found["short"]) == 6
+    for case, worst in found["short"].items():
+        assert set(worst) == {"y", "dx", "dh"}
+        assert not {name: at for name, at in worst.items() if not at[0] <= TOLERANCE[case.split()[0]]}, case
+
+
 def test_any_strides_and_a_filter_of_another_dtype(found: dict[str, Any]) -> None:
     assert len(found["layouts"]) == 6
     for layout, errors in found["layouts"].items():

@@ -18,17 +18,22 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.runtime.jit import JITFunction
 
-from star.ops.convolution import triton as toeplitz
+from star.ops.convolution import triton as gated
+from star.ops.convolution import triton_short
 from star.ops.convolution.triton_configuration import CONFIGURATIONS, Configuration
-from star.ops.dispatch import LONGEST_FILTER
+from star.ops.dispatch import LONGEST_FILTER, LONGEST_RECOMPUTED
 
 
 class Variant(NamedTuple):
-    """Aligned: pointers, channels and pitches are multiples of 16, as they are for most shapes."""
+    """Aligned: pointers, channels and pitches are multiples of 16, as they are for most shapes.
+
+    The filter has a dtype of its own: in a model that computes in bfloat16 it is a parameter in float32.
+    """
 
     dtype: str
     taps: int
     aligned: bool = True
+    filter: str = "fp32"
 
 
 TARGETS = {
@@ -47,17 +52,25 @@ VARIANTS = {
 
 
 def kernels() -> dict[str, Any]:
-    found = {name: thing for name, thing in vars(toeplitz).items() if name.endswith("_kernel")}
+    found = {
+        name: thing
+        for module in (gated, triton_short)
+        for name, thing in vars(module).items()
+        if name.endswith("_kernel")
+    }
     assert all(isinstance(thing, JITFunction) for thing in found.values()), "TRITON_INTERPRET is set"
     return found
 
 
 def source(kernel: Any, row: Configuration, variant: Variant) -> ASTSource:
     constants = {"W": variant.taps, "BLOCK_L": row.block_l, "BLOCK_D": row.block_d}
+    if "SILU" in kernel.arg_names:
+        constants |= {"SILU": True, "W": min(variant.taps, LONGEST_RECOMPUTED)}
     signature, aligned = {}, {}
     for number, name in enumerate(kernel.arg_names):
         integer = name in ("L", "D") or name.endswith("_pitch")
-        pointer = "*fp32" if name.startswith("partial") else f"*{variant.dtype}"
+        dtypes = {"partial_PWD": "fp32", "h": variant.filter}
+        pointer = f"*{dtypes.get(name, variant.dtype)}"
         signature[name] = "constexpr" if name in constants else "i32" if integer else pointer
         # The length is not specialised, so no compiled kernel may rest on its alignment.
         if variant.aligned and name not in constants and name != "L":

@@ -7,6 +7,7 @@ Every tensor that a kernel is to fill starts as NaN, so what it left out shows.
 import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -14,18 +15,22 @@ import torch
 from torch import Tensor
 
 import star
-from genome import Genome, Shape, Space, decode
-from star.ops.convolution.naive import gated_convolution
+from genome import CLASSES, Genome, Shape, Space, decode
+from star.ops.convolution.naive import gated_convolution, short_convolution
 from star.ops.dispatch import forced, kernel
 
 LENGTHS, BATCHES, CHANNELS, TAPS = (1, 2, 37, 63, 64, 65, 130), (1, 3), (1, 16, 40), (1, 2, 3, 4)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-NAMES = ("y", "dc", "db", "dv", "dh")
+NAMES, SHORT_NAMES = ("y", "dc", "db", "dv", "dh"), ("y", "dx", "dh")
 
 
 def mix(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
     """Compute the meaning token by token, each channel as a head of its own."""
     return gated_convolution(c_BLD.unsqueeze(3), b_BLD.unsqueeze(3), v_BLD.unsqueeze(3), h_DW).squeeze(3)
+
+
+def mix_short(x_BLD: Tensor, h_DW: Tensor, silu: bool) -> Tensor:
+    return short_convolution(x_BLD.unsqueeze(3), h_DW, silu).squeeze(3)
 
 
 def cut(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor, configured: Any) -> Tensor:
@@ -49,18 +54,24 @@ def chosen(features: list[Tensor]) -> Callable[..., Tensor]:
 
 
 def run(function: Callable[..., Tensor], features: list[Tensor], dy: Tensor) -> list[Tensor]:
-    """y and the gradients of the four features."""
+    """y and the gradients of the features."""
     leaves = [x.detach().requires_grad_() for x in features]
     y = function(*leaves)
     return [y.detach(), *torch.autograd.grad(y, leaves, dy)]
 
 
-def errors(function: Callable[..., Tensor], features: list[Tensor], dy: Tensor) -> dict[str, float]:
+def errors(
+    function: Callable[..., Tensor],
+    features: list[Tensor],
+    dy: Tensor,
+    meaning: Callable[..., Tensor] = mix,
+    names: tuple[str, ...] = NAMES,
+) -> dict[str, float]:
     """Relative RMS error of y and of every gradient against the meaning in float64; a missing value is infinite."""
     got = run(function, features, dy)
-    meant = run(mix, [x.double() for x in features], dy.double())
+    meant = run(meaning, [x.double() for x in features], dy.double())
     found = {}
-    for name, a, b in zip(NAMES, got, meant, strict=True):
+    for name, a, b in zip(names, got, meant, strict=True):
         assert a.shape == b.shape, f"{name} has shape {tuple(a.shape)}"
         # A gradient that is zero by definition (a tap that reaches before the start) has no scale: compare to 1.
         scale = b.square().mean().sqrt().item() or 1.0
@@ -85,6 +96,33 @@ def grid() -> Iterator[tuple[str, object]]:
                 case = f"B={batch} L={length} D={channels} W={taps}"
                 worst[name] = max(worst[name], (error, case))
         yield f"grid {dtype}", worst
+
+
+def short() -> Iterator[tuple[str, object]]:
+    """The short convolution at the same shapes, with SiLU and without, in every configuration."""
+    from star.ops.convolution.triton_configuration import CONFIGURATIONS
+    from star.ops.convolution.triton_short import short_conv
+
+    for silu, dtype in product((False, True), DTYPES):
+        meaning, worst = partial(mix_short, silu=silu), dict.fromkeys(SHORT_NAMES, (0.0, ""))
+        for number, (batch, length, channels, taps) in enumerate(cases(1)):
+            _, _, x, h, dy = drawn(batch, length, channels, taps, DTYPES[dtype])
+            assert kernel("short_convolution", x, h) is short_conv
+            row = CONFIGURATIONS[number % len(CONFIGURATIONS)]
+            form = partial(short_conv, silu=silu, configured=row)
+            for name, error in errors(form, [x, h], dy, meaning, SHORT_NAMES).items():
+                worst[name] = max(worst[name], (error, f"B={batch} L={length} D={channels} W={taps}"))
+        yield f"{dtype} {'SiLU' if silu else 'linear'}", worst
+    x = torch.randn(2, 37, 3 * 16).chunk(3, -1)[1]
+    *_, h, dy = drawn(2, 37, 16, 3, torch.float32)
+    extreme = 1e4 * x
+    form, meaning = partial(short_conv, silu=True), partial(mix_short, silu=True)
+    yield (
+        "float32 part of a projection",
+        {k: (e, "") for k, e in errors(form, [x, h], dy, meaning, SHORT_NAMES).items()},
+    )
+    found = errors(form, [extreme, h], dy, meaning, SHORT_NAMES)
+    yield "float32 large values", {k: (e, "") for k, e in found.items()}
 
 
 def layouts() -> Iterator[tuple[str, object]]:
@@ -126,8 +164,11 @@ def laws() -> Iterator[tuple[str, object]]:
 
 def model() -> Iterator[tuple[str, object]]:
     """A whole backbone with the kernel and without: logits and the gradient of every parameter."""
-    space = Space.of(["GConv-1", "GConv-1-Diff"], depth=3)
-    blueprint = decode(Genome.parse("7.1.1.1.1-16.1.1.1.1-7.1.1.1.1"), space)
+    space = Space.of(["GConv-1", "GConv-1-Diff", "Mamba-2", "SA-2"], depth=5)
+    ids = {row.name: row.id for row in CLASSES}
+    blueprint = decode(
+        Genome.of([ids[name] for name in ("GConv-1", "GConv-1-Diff", "Mamba-2", "SA-2", "GConv-1")]), space
+    )
     tokens = torch.randint(0, 32, (2, 37), generator=torch.Generator().manual_seed(0))
     made = {}
     for mode in ("torch", "triton"):
@@ -147,7 +188,14 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]  # not in its stubs
     assert torch.empty(1000).isnan().all(), "uninitialised memory is not filled with NaN"
-    parts = {"grid": grid, "layouts": layouts, "configurations": configurations, "laws": laws, "model": model}
+    parts = {
+        "grid": grid,
+        "short": short,
+        "layouts": layouts,
+        "configurations": configurations,
+        "laws": laws,
+        "model": model,
+    }
     json.dump({name: dict(part()) for name, part in parts.items()}, sys.stdout)
 
 
