@@ -7,6 +7,7 @@ import { byId, el, put } from "../parts/dom.js";
 import { field, FIELDS, labelled, setFault, taskFields } from "./fields.js";
 import { genomesChoice } from "./genomes.js";
 import { numberFault } from "./schema.js";
+import { HINT, tagInput, tagsOf } from "../tags/tags.js";
 
 const TITLES = {
   task: "Task",
@@ -68,6 +69,7 @@ function form() {
       presetChoice(draft.presets, draft.preset, choose),
       el("div", { id: "sections" }, sections()),
       priority(),
+      tags(),
     ),
     el(
       "footer",
@@ -110,6 +112,10 @@ function priority() {
   return place;
 }
 
+function tags() {
+  return labelled("tags", "Tags", tagInput({ on: { input: touched } }), HINT);
+}
+
 function taskChanged() {
   for (const name of ["task", "objectives"]) put(byId("form").querySelector(`[data-section="${name}"]`), inputs(name));
   byId("form").querySelector("input[name='task']:checked").focus();
@@ -132,7 +138,12 @@ async function submit(event) {
   const button = byId("submit");
   button.disabled = true;
   const plan = changes(draft.plan, draft.presets[draft.preset]);
-  const body = { preset: draft.preset, priority: Number(byId("field-priority").value), plan };
+  const body = {
+    preset: draft.preset,
+    priority: Number(byId("field-priority").value),
+    tags: tagsOf(byId("field-tags").value),
+    plan,
+  };
   const name = byId("field-name").value.trim();
   try {
     const job = await post("/v1/jobs", name ? { ...body, name } : body, { "Idempotency-Key": draft.key });

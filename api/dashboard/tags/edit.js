@@ -2,6 +2,7 @@
 
 import { jobPath, patch } from "../parts/api.js";
 import { el, put } from "../parts/dom.js";
+import { HINT, tagInput, tagsOf } from "./tags.js";
 
 /**
  * Open the dialog.
@@ -10,25 +11,17 @@ import { el, put } from "../parts/dom.js";
  */
 export function editSearch(job, changed) {
   const name = el("input", { id: "edit-name", required: true, maxlength: 200, autocomplete: "off", value: job.name });
-  const hint = "Separated by spaces; lower-case letters, digits and . _ : -";
-  const tags = el("input", {
-    id: "edit-tags",
-    autocomplete: "off",
-    autocapitalize: "none",
-    spellcheck: "false",
-    "aria-describedby": "edit-hint",
-    value: job.tags.join(" "),
-  });
+  const tags = tagInput({ id: "edit-tags", "aria-describedby": "edit-hint", value: job.tags.join(" ") });
   const fault = el("p", { class: "fault", role: "alert" });
   const dialog = el("dialog", { id: "edit", "aria-labelledby": "edit-title" });
   const send = async (event) => {
     event.preventDefault();
     try {
-      const change = { name: name.value.trim(), tags: tags.value.split(/\s+/).filter(Boolean) };
+      const change = { name: name.value.trim(), tags: tagsOf(tags.value) };
       changed(await patch(jobPath(job.id), change));
       dialog.close();
     } catch (problem) {
-      put(fault, inWords(problem, tags.value.split(/\s+/).filter(Boolean)));
+      put(fault, inWords(problem, tagsOf(tags.value)));
     }
   };
   put(
@@ -44,7 +37,7 @@ export function editSearch(job, changed) {
         name,
         el("label", { for: "edit-tags" }, "Tags"),
         tags,
-        el("p", { id: "edit-hint", class: "small" }, hint),
+        el("p", { id: "edit-hint", class: "small" }, HINT),
       ),
       el(
         "footer",

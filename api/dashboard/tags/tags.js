@@ -12,3 +12,15 @@ export function tagList(job) {
   const items = job.tags.map((tag) => el("li", {}, tagLink(tag)));
   return items.length > 0 && el("ul", { class: "tags", "aria-label": "Tags" }, items);
 }
+
+export const HINT = "Separated by spaces; lower-case letters, digits and . _ : -";
+
+/** A text field for tags. */
+export function tagInput(attributes) {
+  return el("input", { autocomplete: "off", autocapitalize: "none", spellcheck: "false", ...attributes });
+}
+
+/** The tags in a text. */
+export function tagsOf(text) {
+  return text.split(/\s+/).filter(Boolean);
+}
