@@ -36,7 +36,7 @@ class Events(Transactions):
 
     def last_event(self) -> int:
         """Return the number of the last event of all jobs, or 0 before there is one."""
-        with self._reading() as session:
+        with self._looking() as session:
             return session.scalar(select(func.max(EventRecord.seq))) or 0
 
     def thinnable(self, kept_seconds: float) -> list[str]:

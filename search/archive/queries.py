@@ -48,7 +48,7 @@ class Queries(Transactions):
             query = query.where(JobRecord.tags.contains(f"\n{tag}\n", autoescape=True))
         if before is not None:
             query = query.where(JobRecord.seq < before)
-        with self._reading() as session:
+        with self._looking() as session:
             rows = session.execute(query).mappings().all()
             return Page.of([job_summary(row) for row in rows], [row["seq"] for row in rows], size, listing)
 
@@ -58,7 +58,7 @@ class Queries(Transactions):
         Raises:
             NotFoundError: there is no such job.
         """
-        with self._reading() as session:
+        with self._looking() as session:
             return find_job(session, job_id)
 
     def candidate(self, job_id: str, number: int) -> Candidate:
@@ -67,7 +67,7 @@ class Queries(Transactions):
         Raises:
             NotFoundError: there is no such job or candidate.
         """
-        with self._reading() as session:
+        with self._looking() as session:
             found = _listed(session, _candidates(job_id).where(CandidateRecord.number == number))
         if not found:
             raise NotFoundError(f"there is no candidate {number} in job {job_id!r}")

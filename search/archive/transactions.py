@@ -21,7 +21,8 @@ class Transactions:
     """Opens the transactions in which the parts of an archive read and write.
 
     `with self._writing.begin() as session` commits at the end of the block and rolls back when the block raises.
-    `with self._reading() as session` cannot write.
+    `with self._reading() as session` cannot write. `with self._looking() as session` is for a single statement, which
+    needs no transaction of its own: that saves two of three round trips to PostgreSQL.
     """
 
     def __init__(self, url: str) -> None:
@@ -30,6 +31,8 @@ class Transactions:
         self._reader = open_engine(parsed, writes=False)
         self._writing = sessionmaker(self._writer)
         self._reading = sessionmaker(self._reader)
+        alone = {} if parsed.get_backend_name() == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        self._looking = sessionmaker(self._reader.execution_options(**alone))
 
     def migrate(self) -> None:
         """Bring the tables up to date. Any number of processes may call this at the same time.

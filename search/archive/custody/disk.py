@@ -24,7 +24,7 @@ class Disk(Transactions):
     def stored(self, job_id: str | None = None) -> Stored:
         """Return the bytes of one job, or of all. Weights that an early version stored without a size count as none."""
         query, of = (_ALL, {}) if job_id is None else (_OF_JOB, {"job_id": job_id})
-        with self._reading() as session:
+        with self._looking() as session:
             return Stored(*(size or 0 for size in session.execute(query, of).one()))
 
 

@@ -56,7 +56,7 @@ class Keyring(Transactions):
 
     def has_keys(self) -> bool:
         """Return whether a key was ever created; revoking the last one does not open a service."""
-        with self._reading() as session:
+        with self._looking() as session:
             return session.scalar(_ANY) is not None
 
     def key_of(self, text: str) -> ApiKey | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -29,6 +30,9 @@ MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 
 BUSY_SECONDS = 30
 """Seconds that SQLite waits for another writer before it raises."""
+
+TRUSTED_SECONDS = 1.0
+"""Seconds after its last use during which a connection counts as alive. Asking each time would double the requests."""
 
 CONNECT_SECONDS = 10
 """Seconds in which a PostgreSQL server must accept a connection, unless the URL has a `connect_timeout`."""
@@ -94,9 +98,9 @@ def open_engine(url: URL, *, writes: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
         options: dict[str, Any] = {} if writes else {"postgresql_readonly": True}
         patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
-        return create_engine(
-            url, json_deserializer=from_json, pool_pre_ping=True, execution_options=options, connect_args=patience
-        )
+        engine = create_engine(url, json_deserializer=from_json, execution_options=options, connect_args=patience)
+        _ask_after_a_pause(engine)
+        return engine
     Path(str(url.database)).resolve().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, json_deserializer=from_json, connect_args={"timeout": BUSY_SECONDS})
 
@@ -112,6 +116,24 @@ def open_engine(url: URL, *, writes: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _ask_after_a_pause(engine: Engine) -> None:
+    """Let a connection that was not used for a while answer before it is used, and replace it if it does not."""
+
+    @event.listens_for(engine, "checkin")
+    def _note(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask(connection: Any, record: Any, _proxy: Any) -> None:
+        used = record.info.get("used")  # None for a new connection
+        if used is None or time.monotonic() - used <= TRUSTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
 
 def migration_config(folder: Path = MIGRATIONS) -> Config:
