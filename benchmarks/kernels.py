@@ -2,9 +2,9 @@
 
     python benchmarks/kernels.py [--json var/benchmarks/kernels.json]
 
-For each shape and dtype it measures the milliseconds of forward and backward together (median, with the 10th and 90th
-percentile) of the kernel in its chosen configuration, of every other configuration, of the structure's PyTorch form and
-of `torch.nn.functional.conv1d`, and divides the times of the last two by that of the kernel. Before a form is timed,
+For each operator, shape and dtype it measures the milliseconds of forward and backward together (median, with the 10th
+and 90th percentile) of the kernel in its chosen configuration, of every other configuration, of the PyTorch form and of
+`torch.nn.functional.conv1d`, and divides the times of the last two by that of the kernel. Before a form is timed,
 its output and gradients are compared with float64; a wrong kernel ends the run. Without a GPU nothing is measured: the
 command prints this and exits with status 0.
 
@@ -18,45 +18,85 @@ import json
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from star.ops.convolution.causal import causal
-from star.ops.dispatch import forced, kernel
+from star.ops.dispatch import LONGEST_FILTER, LONGEST_RECOMPUTED, forced, kernel
 
 SHAPES = ((16, 128, 64, 3), (8, 8192, 64, 3), (8, 4096, 768, 3), (4, 4096, 2048, 3), (4, 4096, 2048, 8))
 DTYPES = (torch.float32, torch.bfloat16)
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.02}
 """Largest relative RMS error of a kernel; rounding to bfloat16 changes a value by up to 2^-8 of it."""
 
-Form = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+Form = Callable[..., Tensor]
 Clock = Callable[[Callable[[], Any]], list[float]]
 
 
-def pytorch(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    return c_BLD * causal(b_BLD * v_BLD, h_DW)
-
-
-def conv1d(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
+def convolved(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
+    """Convolve by `torch.nn.functional.conv1d`."""
     channels, taps = h_DW.shape
-    u_BDL = F.pad((b_BLD * v_BLD).transpose(1, 2), (taps - 1, 0))
-    return c_BLD * F.conv1d(u_BDL, h_DW.flip(1).unsqueeze(1), groups=channels).transpose(1, 2)
+    x_BDL = F.pad(x_BLD.transpose(1, 2), (taps - 1, 0))
+    return F.conv1d(x_BDL, h_DW.flip(1).unsqueeze(1), groups=channels).transpose(1, 2)
 
 
-def forms(features: list[Tensor]) -> dict[str, Form]:
-    """Return all forms that are compared, by name; the kernel in its chosen configuration comes first."""
+class Operator(NamedTuple):
+    """An operator with a kernel.
+
+    Attributes:
+        features: its tensors x_BLD, which the filter follows.
+        taps: of the longest filter that the kernel takes.
+        with_causal: the operator around a causal convolution of x_BLD and h_DW.
+        own: the kernel in a configuration.
+    """
+
+    features: int
+    taps: int
+    with_causal: Callable[[Form], Form]
+    own: Callable[..., Tensor]
+
+
+def _gated(convolution: Form) -> Form:
+    return lambda c_BLD, b_BLD, v_BLD, h_DW: c_BLD * convolution(b_BLD * v_BLD, h_DW)
+
+
+def _with_silu(convolution: Form) -> Form:
+    return lambda x_BLD, h_DW: F.silu(convolution(x_BLD, h_DW))
+
+
+def _own_gated(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor, **options: Any) -> Tensor:
     from star.ops.convolution.triton import gated_short_conv
+
+    return gated_short_conv(c_BLD, b_BLD, v_BLD, h_DW, **options)
+
+
+def _own_short(x_BLD: Tensor, h_DW: Tensor, **options: Any) -> Tensor:
+    from star.ops.convolution.triton_short import short_conv
+
+    return short_conv(x_BLD, h_DW, silu=True, **options)
+
+
+OPERATORS = {
+    "gated_convolution": Operator(3, LONGEST_FILTER, _gated, _own_gated),
+    "short_convolution": Operator(1, LONGEST_RECOMPUTED, _with_silu, _own_short),
+}
+
+
+def forms(name: str, features: list[Tensor]) -> dict[str, Form]:
+    """Return all forms that are compared, by name; the kernel in its chosen configuration comes first."""
     from star.ops.convolution.triton_configuration import CONFIGURATIONS
 
-    chosen = kernel("gated_convolution", *features)
-    if chosen is None:
+    if kernel(name, *features) is None:
         raise RuntimeError("the kernel is not chosen on this device")
-    tiles = {f"kernel {row.block_l}x{row.block_d}": partial(gated_short_conv, configured=row) for row in CONFIGURATIONS}
-    return {"kernel": chosen, "pytorch": pytorch, "conv1d": conv1d, **tiles}
+    operator = OPERATORS[name]
+    others = {"pytorch": operator.with_causal(causal), "conv1d": operator.with_causal(convolved)}
+    tiles = {f"kernel {row.block_l}x{row.block_d}": partial(operator.own, configured=row) for row in CONFIGURATIONS}
+    return {"kernel": operator.own, **others, **tiles}
 
 
 def step(form: Form, features: list[Tensor], dy: Tensor) -> list[Tensor]:
@@ -65,14 +105,16 @@ def step(form: Form, features: list[Tensor], dy: Tensor) -> list[Tensor]:
     return [y, *torch.autograd.grad(y, features, dy)]
 
 
-def error(form: Form, features: list[Tensor], dy: Tensor) -> float:
-    """Compute the largest relative RMS error of output and gradients against float64."""
-    exact = step(conv1d, [x.detach().double().requires_grad_() for x in features], dy.double())
+def error(form: Form, exactly: Form, features: list[Tensor], dy: Tensor) -> float:
+    """Compute the largest relative RMS error of output and gradients against another form in float64."""
+    exact = step(exactly, [x.detach().double().requires_grad_() for x in features], dy.double())
     pairs = zip(step(form, features, dy), exact, strict=True)
     return max(float(((a.double() - b).norm() / b.norm()).detach()) for a, b in pairs)
 
 
-def measured(shape: tuple[int, int, int, int], dtype: torch.dtype, device: str, clock: Clock) -> dict[str, Any]:
+def measured(
+    name: str, shape: tuple[int, int, int, int], dtype: torch.dtype, device: str, clock: Clock
+) -> dict[str, Any]:
     """Measure one row of the table.
 
     Raises:
@@ -81,21 +123,24 @@ def measured(shape: tuple[int, int, int, int], dtype: torch.dtype, device: str, 
     batch, length, channels, taps = shape
     rng = torch.Generator(device).manual_seed(0)
     draw = partial(torch.randn, generator=rng, device=device)
-    features = [draw(batch, length, channels).to(dtype).requires_grad_() for _ in range(3)]
+    features = [draw(batch, length, channels).to(dtype).requires_grad_() for _ in range(OPERATORS[name].features)]
     features.append(draw(channels, taps).to(dtype).requires_grad_())
     dy = draw(batch, length, channels).to(dtype)
     times, errors = {}, {}
-    for name, form in forms(features).items():
-        errors[name] = error(form, features, dy)
-        if name.startswith("kernel") and not errors[name] <= TOLERANCE[dtype]:
-            raise RuntimeError(f"{name} is wrong at {shape} in {dtype}: relative RMS error {errors[name]:.2g}")
-        times[name] = clock(partial(step, form, features, dy))
+    compared = forms(name, features)
+    for form_name, form in compared.items():
+        errors[form_name] = error(form, compared["conv1d"], features, dy)
+        if form_name.startswith("kernel") and not errors[form_name] <= TOLERANCE[dtype]:
+            wrong = f"relative RMS error {errors[form_name]:.2g}"
+            raise RuntimeError(f"{form_name} of {name} is wrong at {shape} in {dtype}: {wrong}")
+        times[form_name] = clock(partial(step, form, features, dy))
     return {
+        "operator": name,
         "shape": dict(zip("BLDW", shape, strict=True)),
         "dtype": str(dtype).removeprefix("torch."),
-        "milliseconds": {name: dict(zip(("p10", "median", "p90"), row, strict=True)) for name, row in times.items()},
+        "milliseconds": {one: dict(zip(("p10", "median", "p90"), row, strict=True)) for one, row in times.items()},
         "relative_rms_error": errors,
-        "times_faster_than": {name: times[name][1] / times["kernel"][1] for name in ("pytorch", "conv1d")},
+        "times_faster_than": {one: times[one][1] / times["kernel"][1] for one in ("pytorch", "conv1d")},
     }
 
 
@@ -112,8 +157,9 @@ def line(row: dict[str, Any]) -> str:
     best = min((name for name in times if name.startswith("kernel ")), key=lambda name: times[name]["median"])
     shape = " ".join(f"{letter}={size}" for letter, size in row["shape"].items())
     return (
-        f"{shape:28} {row['dtype']:9} kernel {times['kernel']['median']:8.4f} ms   {faster['pytorch']:5.2f}x PyTorch   "
-        f"{faster['conv1d']:5.2f}x conv1d   fastest tile {best.removeprefix('kernel ')}"
+        f"{row['operator']:18} {shape:28} {row['dtype']:9} kernel {times['kernel']['median']:8.4f} ms   "
+        f"{faster['pytorch']:5.2f}x PyTorch   {faster['conv1d']:5.2f}x conv1d   "
+        f"fastest tile {best.removeprefix('kernel ')}"
     )
 
 
@@ -128,9 +174,9 @@ def main() -> None:
     print(f"{device}, torch {torch.__version__}; forward and backward, how many times faster the kernel is:")
     rows = []
     with forced("auto"):
-        for shape in SHAPES:
-            for dtype in DTYPES:
-                rows.append(measured(shape, dtype, "cuda", on_gpu))
+        for name, shape, dtype in product(OPERATORS, SHAPES, DTYPES):
+            if shape[-1] <= OPERATORS[name].taps:
+                rows.append(measured(name, shape, dtype, "cuda", on_gpu))
                 print(line(rows[-1]), flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"device": device, "torch": torch.__version__, "rows": rows}, indent=2) + "\n")
