@@ -28,12 +28,10 @@ from torch import Tensor
 
 from star.ops.convolution.causal import causal
 from star.ops.dispatch import LONGEST_FILTER, LONGEST_RECOMPUTED, forced, kernel
+from star.ops.trust import TOLERANCE, largest_error
 
 SHAPES = ((16, 128, 64, 3), (8, 8192, 64, 3), (8, 4096, 768, 3), (4, 4096, 2048, 3), (4, 4096, 2048, 8))
 DTYPES = (torch.float32, torch.bfloat16)
-TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.02}
-"""Largest relative RMS error of a kernel; rounding to bfloat16 changes a value by up to 2^-8 of it."""
-
 Form = Callable[..., Tensor]
 Clock = Callable[[Callable[[], Any]], list[float]]
 
@@ -105,13 +103,6 @@ def step(form: Form, features: list[Tensor], dy: Tensor) -> list[Tensor]:
     return [y, *torch.autograd.grad(y, features, dy)]
 
 
-def error(form: Form, exactly: Form, features: list[Tensor], dy: Tensor) -> float:
-    """Compute the largest relative RMS error of output and gradients against another form in float64."""
-    exact = step(exactly, [x.detach().double().requires_grad_() for x in features], dy.double())
-    pairs = zip(step(form, features, dy), exact, strict=True)
-    return max(float(((a.double() - b).norm() / b.norm()).detach()) for a, b in pairs)
-
-
 def measured(
     name: str, shape: tuple[int, int, int, int], dtype: torch.dtype, device: str, clock: Clock
 ) -> dict[str, Any]:
@@ -129,7 +120,7 @@ def measured(
     times, errors = {}, {}
     compared = forms(name, features)
     for form_name, form in compared.items():
-        errors[form_name] = error(form, compared["conv1d"], features, dy)
+        errors[form_name] = largest_error(form, compared["conv1d"], features, dy)
         if form_name.startswith("kernel") and not errors[form_name] <= TOLERANCE[dtype]:
             wrong = f"relative RMS error {errors[form_name]:.2g}"
             raise RuntimeError(f"{form_name} of {name} is wrong at {shape} in {dtype}: {wrong}")

@@ -152,15 +152,17 @@ def _gpu(settings: Settings) -> Result:
 def _kernels(settings: Settings) -> Result:
     import torch
 
-    mode, installed = settings.kernels, importlib.util.find_spec("triton") is not None
+    from star.ops.trust import known_faults
+
     if not torch.cuda.is_available():
-        return Health.OK, f"mode {mode}; Triton's are for a GPU", ""
-    if not installed:
+        return Health.OK, f"mode {settings.kernels}; Triton's are for a GPU", ""
+    if importlib.util.find_spec("triton") is None:
         return Health.WARNING, "triton is not installed; PyTorch forms run on the GPU", "install triton"
-    old = [torch.cuda.get_device_name(n) for n, at in _capabilities() if at < (8, 0)]
-    if old:
+    if old := [torch.cuda.get_device_name(n) for n, at in _capabilities() if at < (8, 0)]:
         return Health.WARNING, f"{', '.join(old)} is older than compute capability 8.0; PyTorch forms run there", ""
-    return Health.OK, f"mode {mode}, Triton's on the GPU", ""
+    if wrong := [f"that of {one['operator']} on {one['device']}: {one['fault']}" for one in known_faults()]:
+        return Health.WARNING, f"kernels that are not used: {'; '.join(wrong)}", "PyTorch runs instead; report it"
+    return Health.OK, f"mode {settings.kernels}, Triton's on the GPU", ""
 
 
 def _capabilities() -> Iterator[tuple[int, tuple[int, int]]]:

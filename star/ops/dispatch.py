@@ -1,9 +1,10 @@
 """The choice of the form in which an operator runs: compiled, as a Triton kernel, or in PyTorch.
 
 The mode `auto` (the default) takes a kernel for tensors that it supports on the device it is made for: a Triton kernel
-on a GPU, a compiled one on a CPU. `torch` never takes a kernel. `triton` takes Triton's kernels for CPU tensors too,
-which works only under TRITON_INTERPRET=1 and tests them without a GPU. The context manager `forced` sets the mode, and
-otherwise the environment variable STAR_KERNELS.
+on a GPU where it computes what PyTorch does (see `star.ops.trust`), a compiled one on a CPU. `torch` never takes a
+kernel. `triton` takes Triton's kernels without that comparison and for CPU tensors too, which works only under
+TRITON_INTERPRET=1 and tests them without a GPU. The context manager `forced` sets the mode, and otherwise the
+environment variable STAR_KERNELS.
 
 B batch, L tokens, D channels, H heads, K key channels, V value channels, W taps.
 """
@@ -28,6 +29,7 @@ from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.delta_rule import naive as delta_naive
 from star.ops.recurrence import chunk, compiled, naive, scan
 from star.ops.recurrence.inputs import Inputs
+from star.ops.trust import trusted
 
 Kernel = Callable[..., Any]
 MODES = ("auto", "triton", "torch")
@@ -103,9 +105,11 @@ def kernel(operator: str, *inputs: Any) -> Kernel | None:
     device = inputs[-1].device
     if mode == "triton" and entry.language is _Language.TRITON:
         _require_runnable(device)
-    elif not _fit(entry.language, device):
+        return entry.load()
+    if not _fit(entry.language, device):
         return None
-    return entry.load()
+    run = entry.load()
+    return run if entry.language is _Language.C or trusted(operator, run, device) else None
 
 
 @contextmanager

@@ -43,6 +43,10 @@ def test_the_short_convolution_at_awkward_shapes_layouts_and_values(found: dict[
         assert not {name: at for name, at in worst.items() if not at[0] <= TOLERANCE[case.split()[0]]}, case
 
 
+def test_each_kernel_passes_the_comparison_before_its_first_use(found: dict[str, Any]) -> None:
+    assert found["comparisons"] == {"gated_convolution": [True] * 2, "short_convolution": [True] * 4}
+
+
 def test_any_strides_and_a_filter_of_another_dtype(found: dict[str, Any]) -> None:
     assert len(found["layouts"]) == 6
     for layout, errors in found["layouts"].items():

@@ -18,6 +18,7 @@ import star
 from genome import CLASSES, Genome, Shape, Space, decode
 from star.ops.convolution.naive import gated_convolution, short_convolution
 from star.ops.dispatch import forced, kernel
+from star.ops.trust import TOLERANCE, TRIALS, _errors
 
 LENGTHS, BATCHES, CHANNELS, TAPS = (1, 2, 37, 63, 64, 65, 130), (1, 3), (1, 16, 40), (1, 2, 3, 4)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -162,6 +163,16 @@ def laws() -> Iterator[tuple[str, object]]:
     yield "no leak between sequences", torch.equal(y[[0, 2]], first[0][[0, 2]])
 
 
+def comparisons() -> Iterator[tuple[str, object]]:
+    """What is found about each kernel where it is compared before its first use."""
+    for name, trial in TRIALS.items():
+        inputs = [torch.randn(2, 5, 16)] * trial.features + [torch.randn(16, 3)]
+        run = kernel(name, *inputs)
+        assert run is not None
+        # Triton's interpreter cuts float32 to bfloat16 instead of rounding it, which is still within the tolerance.
+        yield name, [error <= TOLERANCE[dtype] for dtype, _, error in _errors(trial, run, torch.device("cpu"))]
+
+
 def model() -> Iterator[tuple[str, object]]:
     """A whole backbone with the kernel and without: logits and the gradient of every parameter."""
     space = Space.of(["GConv-1", "GConv-1-Diff", "Mamba-2", "SA-2"], depth=5)
@@ -194,6 +205,7 @@ def main() -> None:
         "layouts": layouts,
         "configurations": configurations,
         "laws": laws,
+        "comparisons": comparisons,
         "model": model,
     }
     json.dump({name: dict(part()) for name, part in parts.items()}, sys.stdout)
