@@ -31,6 +31,7 @@ from api.web.submission import plan_of
 from api.web.warm_start import require_comparable
 from evaluator.artifacts import ArtifactError, Artifacts
 from search.archive import Archive
+from search.archive.custody.disk import NOTHING
 from search.archive.custody.keys import ApiKey
 from search.archive.values import Action, Job, JobState
 
@@ -144,4 +145,4 @@ def history(
 
 
 def _shown(job: Job, archive: Archive) -> JobView:
-    return JobView.of(job, archive.stored(job.id))
+    return JobView.of(job, archive.stored(job.id) if job.started_at else NOTHING)

@@ -18,6 +18,10 @@ class Stored(NamedTuple):
     checkpoints: int
 
 
+NOTHING = Stored(0, 0)
+"""What a search holds that never began."""
+
+
 class Disk(Transactions):
     """Counts what is stored."""
 
