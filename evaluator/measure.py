@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from evaluator.failure import DivergenceError, TimeLimitError
+from evaluator.gradients import device_of, precision
 from evaluator.tasks.loaded import LoadedTask
-from evaluator.train import device_of, precision
 from star import Backbone
 
 DECODE_WARMUP = 4

@@ -6,6 +6,7 @@ Shapes: B sequences, L tokens, V vocabulary.
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import time
 from statistics import fmean
@@ -14,20 +15,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from evaluator.artifacts.state import State
 from evaluator.budget import Budget
 from evaluator.failure import DivergenceError, TimeLimitError
+from evaluator.gradients import add_gradients, device_of
 from evaluator.schedule import learning_rate, stable_steps
-from evaluator.tasks.loaded import IGNORED, LoadedTask
-from star.balance import balancing
+from evaluator.tasks.loaded import Examples, LoadedTask
 from star.weight_decay import decaying_parameters
 
-CURVE_POINTS = 100
-BALANCE = 0.01
-"""Weight of the load-balancing term in the loss (Fedus et al. 2022, section 2.2). The curve leaves the term out."""
+log = logging.getLogger(__name__)
 
+CURVE_POINTS = 100
 LOSS_BOUND = 10.0
 """Divergence bound of the loss as a multiple of ln V, the loss of a uniform prediction."""
 
@@ -68,6 +67,7 @@ class Training:
         self._optimizer = adamw(model, budget)
         self._recent: list[float] = []
         self._unread: list[_Taken] = []
+        self._parts = 1
         self._end = budget.steps
 
     def branched(self) -> Training:
@@ -82,6 +82,7 @@ class Training:
             "seconds": self.seconds,
             "curve": self.curve,
             "recent": self._recent,
+            "parts": self._parts,
             "generator": self._rng.bit_generator.state,
         }
         return State.of(self.model, self._optimizer, facts)
@@ -101,6 +102,7 @@ class Training:
         self.step, self.seconds, self._end = state.step, float(facts["seconds"]), end
         self.curve = [(int(step), float(loss)) for step, loss in facts["curve"]]
         self._recent = [float(loss) for loss in facts["recent"]]
+        self._parts = int(facts.get("parts", 1))  # a state of before has none
 
     def run(self, until: int, end: int, deadline: float, pause: float = math.inf) -> None:
         """Train up to step `until` of a run that ends at step `end`.
@@ -144,20 +146,27 @@ class Training:
 
     def _take(self, rate: float) -> None:
         """Take one step at a learning rate. Its loss is kept without the balancing term."""
-        device = device_of(self.model)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        tokens_BL, targets_BL = self._task.draw(self._rng)
-        with precision(device), balancing() as imbalances:
-            logits_BLV = self.model(tokens_BL.to(device))
-        logits, targets = logits_BLV.flatten(0, 1).float(), targets_BL.to(device).flatten()
-        loss = functional.cross_entropy(logits, targets, ignore_index=IGNORED)
-        self._optimizer.zero_grad()
-        torch.autograd.backward(sum((BALANCE * term for term in imbalances), start=loss))
+        loss, vocab = self._with_gradients(self._task.draw(self._rng))
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._budget.clip)
-        self._unread.append(_Taken(self.step + 1, loss.detach(), norm, logits.shape[1]))
-        self._read(UNREAD_STEPS.get(device.type, 0))
+        self._unread.append(_Taken(self.step + 1, loss, norm, vocab))
+        self._read(UNREAD_STEPS.get(device_of(self.model).type, 0))
         self._optimizer.step()
+
+    def _with_gradients(self, batch: Examples) -> tuple[Tensor, int]:
+        """Compute the loss of a batch and its gradients, in twice as many parts whenever memory is full."""
+        while True:
+            self._optimizer.zero_grad()
+            try:
+                return add_gradients(self.model, batch, self._parts)
+            except torch.OutOfMemoryError:
+                if self._parts >= len(batch.tokens):
+                    raise
+            # Not in the handler, where the error's traceback still holds the tensors.
+            self._parts = min(2 * self._parts, len(batch.tokens))
+            torch.cuda.empty_cache()
+            log.info("the device's memory is full: a batch is computed in %d parts", self._parts)
 
 
 def train(model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator, deadline: float) -> Curve:
@@ -177,15 +186,6 @@ def adamw(model: nn.Module, budget: Budget) -> torch.optim.AdamW:
         {"params": spared, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=budget.learning_rate, betas=(0.9, 0.95), fused=True)
-
-
-def precision(device: torch.device) -> torch.autocast:
-    """Autocast to bfloat16 on CUDA; other devices compute in float32, which is faster there and reproducible."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
-
-
-def device_of(model: nn.Module) -> torch.device:
-    return next(model.parameters()).device
 
 
 def _require_sane(step: int, loss: float, norm: float, bound: float) -> None:

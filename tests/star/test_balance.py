@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from evaluator.budget import Budget
+from evaluator.gradients import BALANCE
 from evaluator.tasks.loaded import Examples
-from evaluator.train import BALANCE, train
+from evaluator.train import train
 from genome import Genome, Shape, Space, decode
 from star.balance import balancing, imbalance
 from star.build import build
@@ -119,7 +120,7 @@ def test_the_trainer_adds_the_term_and_its_curve_does_not_show_it(monkeypatch):
     budget = Budget(steps=3, seconds=60.0)
     curves, routers = [], []
     for weight in (BALANCE, 0.0):
-        monkeypatch.setattr("evaluator.train.BALANCE", weight)
+        monkeypatch.setattr("evaluator.gradients.BALANCE", weight)
         model = _model("112.1.1.1.1-1.1.1.1.1")
         curves.append(train(model, _Repeat(), budget, np.random.default_rng(0), float("inf")))
         routers.append(next(model.stack()).operator.featurizer["r"].weight_MD.detach())

@@ -1,0 +1,58 @@
+"""The loss of a batch and its gradients, computed in one part or, where a device has too little memory, in several.
+
+Shapes: B sequences, L tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from evaluator.tasks.loaded import IGNORED, Examples
+from star.balance import balancing
+
+BALANCE = 0.01
+"""Weight of the load-balancing term in the loss (Fedus et al. 2022, section 2.2). The returned loss leaves it out."""
+
+
+def add_gradients(model: nn.Module, batch: Examples, parts: int = 1) -> tuple[Tensor, int]:
+    """Add the gradients of the mean loss over a batch to those of the parameters.
+
+    Each label counts alike in whichever part it is. A load-balancing term is that of the tokens of its own part.
+
+    Args:
+        parts: number of parts, of whole sequences, that are computed one after the other.
+
+    Returns:
+        The loss in nats, without a gradient, and V.
+    """
+    device = device_of(model)
+    sequences, labels = len(batch.tokens), _labels(batch.targets)
+    losses = []
+    for tokens_BL, targets_BL in zip(batch.tokens.chunk(parts), batch.targets.chunk(parts), strict=True):
+        with precision(device), balancing() as imbalances:
+            logits_BLV = model(tokens_BL.to(device))
+        logits, targets = logits_BLV.flatten(0, 1).float(), targets_BL.to(device).flatten()
+        if parts == 1 or _labels(targets_BL):
+            share = _labels(targets_BL) / labels if parts > 1 else 1.0
+            loss = share * functional.cross_entropy(logits, targets, ignore_index=IGNORED)
+        else:
+            loss = 0 * logits.sum()  # the mean over no label is not a number
+        weight = BALANCE * len(tokens_BL) / sequences
+        torch.autograd.backward(sum((weight * term for term in imbalances), start=loss))
+        losses.append(loss.detach())
+    return torch.stack(losses).sum(), logits.shape[1]
+
+
+def precision(device: torch.device) -> torch.autocast:
+    """Autocast to bfloat16 on CUDA; other devices compute in float32, which is faster there and reproducible."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _labels(targets_BL: Tensor) -> int:
+    return int((targets_BL != IGNORED).sum())
