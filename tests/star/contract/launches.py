@@ -1,4 +1,4 @@
-"""Counts what a model would ask of a GPU, where there is none: kernel launches, and waits of the host for the device.
+"""Counts what a model would ask of a GPU, where there is none: launches, memory, and waits of the host for the device.
 
 Tensors have no values ("meta") and say that they lie on a GPU, so that every choice by device is the one made there.
 Each operation that PyTorch dispatches counts as one launch, unless it only makes a view or allocates. Attention is
@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from tests.star.contract.elsewhere import DEVICE_OF, IS_CUDA
 
@@ -40,6 +41,12 @@ class Launches(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.launches = self.waits = 0
+        self._made: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    @property
+    def kept_bytes(self) -> int:
+        """The size of what was made and is still held, by a variable or for a backward pass."""
+        return sum(size for storage, size in self._made.values() if not storage.expired())
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -53,7 +60,12 @@ class Launches(TorchDispatchMode):
             return args[0].new_empty(max(1, args[0].numel() // 4), args[0].dim(), dtype=torch.long)
         alias = [one.alias_info is not None and not one.alias_info.is_write for one in returns]
         self.launches += not (alias and all(alias)) and name not in WITHOUT_LAUNCH
-        return function(*args, **(kwargs or {}))
+        made = function(*args, **(kwargs or {}))
+        for x in tree_leaves(made):
+            if isinstance(x, Tensor):
+                storage = x.untyped_storage()
+                self._made[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+        return made
 
 
 class _OnGpu(TorchFunctionMode):
@@ -75,9 +87,9 @@ class _OnGpu(TorchFunctionMode):
         return function(*here_args, **here_kwargs)
 
 
-def counted(work: Callable[[], Any]) -> Launches:
-    """Run work on tensors without values, and return what it asked of a GPU."""
-    counts = Launches()
+def counted(work: Callable[[], Any], counts: Launches | None = None) -> Launches:
+    """Run work on tensors without values, and return what it asked of a GPU, as `counts` if that is given."""
+    counts = counts or Launches()
     with _OnGpu(counts), counts:
         work()
     return counts

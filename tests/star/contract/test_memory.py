@@ -1,0 +1,61 @@
+"""The paper's preset fits a GPU, in parts of one sequence where it must.
+
+B batch, L tokens.
+"""
+
+import pytest
+import torch
+
+from genome import CLASSES, Genome, Space, decode
+from search.plan.presets import merged
+from star.build import build
+from star.ops.dispatch import forced
+from tests.star.contract.launches import Launches, counted
+
+PLAN = merged("star-125m", {})
+ROWS = [row for row in CLASSES if row.name in (PLAN.space.classes or ())]
+
+MEMORY = 80e9
+PER_PARAMETER = 4 * 4
+"""Bytes of a parameter, its gradient and the two moments of AdamW."""
+
+
+def _held(row, sequences):
+    """Bytes that a model of one LIV holds between its passes, and its parameters.
+
+    In float32, and with attention in separate products that keep all scores: a GPU keeps half of it or less.
+    """
+    model = build(decode(Genome.of([row.id]), Space.of([row.name], depth=1)), PLAN.shape).to("meta")
+    tokens_BL = torch.zeros(sequences, PLAN.budget.length, dtype=torch.long, device="meta")
+    held = []
+
+    def forward():
+        logits_BLV = model(tokens_BL)
+        held.append((counts.kept_bytes, logits_BLV))
+
+    counts = Launches()
+    with forced("torch"):
+        counted(forward, counts)
+    return held[0][0], sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_one_sequence_of_the_papers_preset_fits_with_any_class(row):
+    held, parameters = _held(row, 1)
+    assert PLAN.space.depth * (held + PER_PARAMETER * parameters) < MEMORY
+
+
+def test_memory_is_counted():
+    x = torch.zeros(1000, device="meta", requires_grad=True)
+    kept = []
+
+    def forward():
+        y = x.exp()  # kept for its own gradient
+        kept.append((counts.kept_bytes, y))
+        z = 2 * y  # not kept for anything
+        kept.append((counts.kept_bytes, y.sum()))
+        del z
+
+    counts = Launches()
+    counted(forward, counts)
+    assert [size for size, _ in kept] == [4000, 8000]
