@@ -21,10 +21,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from star.ops.convolution.causal import causal
+from star.ops.convolution.causal import activated, gated
 from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.delta_rule import naive as delta_naive
 from star.ops.recurrence import chunk, compiled, naive, scan
@@ -66,19 +65,15 @@ def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 def gated_convolution(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
     """Compute y = c (h * (b v)), a gated causal convolution, in the fastest form: y_BLD."""
-    run = kernel("gated_convolution", c_BLD, b_BLD, v_BLD, h_DW)
-    y_BLD: Tensor = run(c_BLD, b_BLD, v_BLD, h_DW) if run else c_BLD * causal(b_BLD * v_BLD, h_DW)
+    run = kernel("gated_convolution", c_BLD, b_BLD, v_BLD, h_DW) or gated
+    y_BLD: Tensor = run(c_BLD, b_BLD, v_BLD, h_DW)
     return y_BLD
 
 
 def short_convolution(x_BLD: Tensor, h_DW: Tensor, silu: bool) -> Tensor:
     """Compute y = sigma(h * x), a causal convolution and SiLU or nothing behind it, in the fastest form: y_BLD."""
-    run = kernel("short_convolution", x_BLD, h_DW)
-    if run:
-        y_BLD: Tensor = run(x_BLD, h_DW, silu)
-        return y_BLD
-    y_BLD = causal(x_BLD, h_DW)
-    return F.silu(y_BLD) if silu else y_BLD
+    y_BLD: Tensor = (kernel("short_convolution", x_BLD, h_DW) or activated)(x_BLD, h_DW, silu)
+    return y_BLD
 
 
 def kernel(operator: str, *inputs: Any) -> Kernel | None:

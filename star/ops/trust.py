@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from star.ops.convolution.causal import causal
+from star.ops.convolution.causal import activated, gated
 
 log = logging.getLogger(__name__)
 
@@ -50,18 +49,9 @@ class Trial(NamedTuple):
     meaning: Callable[..., Tensor]
 
 
-def _gated(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    return c_BLD * causal(b_BLD * v_BLD, h_DW)
-
-
-def _short(x_BLD: Tensor, h_DW: Tensor, silu: bool) -> Tensor:
-    y_BLD = causal(x_BLD, h_DW)
-    return F.silu(y_BLD) if silu else y_BLD
-
-
 TRIALS = {
-    "gated_convolution": Trial(3, ((),), _gated),
-    "short_convolution": Trial(1, ((True,), (False,)), _short),
+    "gated_convolution": Trial(3, ((),), gated),
+    "short_convolution": Trial(1, ((True,), (False,)), activated),
 }
 
 

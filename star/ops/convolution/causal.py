@@ -6,6 +6,7 @@ B batch, L tokens, D channels, W taps.
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -24,6 +25,17 @@ def causal(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
     if h_DW.shape[1] <= DIRECT_TAPS:
         return shifted_sum(x_BLD, h_DW)
     return fft(x_BLD, h_DW)
+
+
+def gated(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
+    """Compute y = c (h * (b v))."""
+    return c_BLD * causal(b_BLD * v_BLD, h_DW)
+
+
+def activated(x_BLD: Tensor, h_DW: Tensor, silu: bool) -> Tensor:
+    """Compute y = sigma(h * x), with SiLU or nothing behind the convolution."""
+    y_BLD = causal(x_BLD, h_DW)
+    return F.silu(y_BLD) if silu else y_BLD
 
 
 def shifted_sum(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
