@@ -27,7 +27,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from star.ops.convolution.causal import causal
-from star.ops.dispatch import LONGEST_FILTER, LONGEST_RECOMPUTED, forced, kernel
+from star.ops.dispatch import forced, kernel
+from star.ops.kernels import LONGEST_FILTER, LONGEST_RECOMPUTED
 from star.ops.trust import TOLERANCE, largest_error
 
 SHAPES = ((16, 128, 64, 3), (8, 8192, 64, 3), (8, 4096, 768, 3), (4, 4096, 2048, 3), (4, 4096, 2048, 8))
@@ -97,6 +98,11 @@ def forms(name: str, features: list[Tensor]) -> dict[str, Form]:
     return {"kernel": operator.own, **others, **tiles}
 
 
+def on_list(form: Form) -> Callable[[list[Tensor]], tuple[Tensor, ...]]:
+    """Return the form of a list of tensors, with its outputs as a tuple."""
+    return lambda features: (form(*features),)
+
+
 def step(form: Form, features: list[Tensor], dy: Tensor) -> list[Tensor]:
     """Compute y and its gradients."""
     y = form(*features)
@@ -120,7 +126,7 @@ def measured(
     times, errors = {}, {}
     compared = forms(name, features)
     for form_name, form in compared.items():
-        errors[form_name] = largest_error(form, compared["conv1d"], features, dy)
+        errors[form_name] = largest_error(on_list(form), on_list(compared["conv1d"]), features)
         if form_name.startswith("kernel") and not errors[form_name] <= TOLERANCE[dtype]:
             wrong = f"relative RMS error {errors[form_name]:.2g}"
             raise RuntimeError(f"{form_name} of {name} is wrong at {shape} in {dtype}: {wrong}")

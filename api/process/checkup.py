@@ -152,7 +152,7 @@ def _gpu(settings: Settings) -> Result:
 def _kernels(settings: Settings) -> Result:
     import torch
 
-    from star.ops.trust import known_faults
+    from star.ops.trust import described, known_faults
 
     if not torch.cuda.is_available():
         return Health.OK, f"mode {settings.kernels}; Triton's are for a GPU", ""
@@ -160,8 +160,8 @@ def _kernels(settings: Settings) -> Result:
         return Health.WARNING, "triton is not installed; PyTorch forms run on the GPU", "install triton"
     if old := [torch.cuda.get_device_name(n) for n, at in _capabilities() if at < (8, 0)]:
         return Health.WARNING, f"{', '.join(old)} is older than compute capability 8.0; PyTorch forms run there", ""
-    if wrong := [f"that of {one['operator']} on {one['device']}: {one['fault']}" for one in known_faults()]:
-        return Health.WARNING, f"kernels that are not used: {'; '.join(wrong)}", "PyTorch runs instead; report it"
+    if wrong := [f"{described(one)} on {one['device']}: {one['fault']}" for one in known_faults()]:
+        return Health.WARNING, f"not used: {'; '.join(wrong)}", "PyTorch runs instead; report it"
     return Health.OK, f"mode {settings.kernels}, Triton's on the GPU", ""
 
 

@@ -1,10 +1,11 @@
 """The choice of the form in which an operator runs: compiled, as a Triton kernel, or in PyTorch.
 
 The mode `auto` (the default) takes a kernel for tensors that it supports on the device it is made for: a Triton kernel
-on a GPU where it computes what PyTorch does (see `star.ops.trust`), a compiled one on a CPU. `torch` never takes a
-kernel. `triton` takes Triton's kernels without that comparison and for CPU tensors too, which works only under
-TRITON_INTERPRET=1 and tests them without a GPU. The context manager `forced` sets the mode, and otherwise the
-environment variable STAR_KERNELS.
+on a GPU where it computes what PyTorch does (see `star.ops.trust`), a compiled one on a CPU. An operator may have
+several (`star.ops.kernels`), of which the first fit one is taken. `torch` never takes a kernel. `triton` takes Triton's
+kernels and no others, without that comparison and for CPU tensors too, which works only under TRITON_INTERPRET=1 and
+tests them without a GPU. The context manager `forced` sets the mode, and otherwise the environment variable
+STAR_KERNELS.
 
 B batch, L tokens, D channels, H heads, K key channels, V value channels, W taps.
 """
@@ -16,9 +17,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from enum import Enum
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,15 +26,12 @@ from torch import Tensor
 from star.ops.convolution.causal import activated, gated
 from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.delta_rule import naive as delta_naive
+from star.ops.kernels import KERNELS, Language
 from star.ops.recurrence import chunk, compiled, naive, scan
 from star.ops.recurrence.inputs import Inputs
 from star.ops.trust import trusted
 
-Kernel = Callable[..., Any]
 MODES = ("auto", "triton", "torch")
-LONGEST_FILTER = 8
-LONGEST_RECOMPUTED = 4
-"""Taps of a short convolution, of which the backward pass computes W convolutions again."""
 
 _forced: ContextVar[str | None] = ContextVar("forced", default=None)
 
@@ -76,7 +73,7 @@ def short_convolution(x_BLD: Tensor, h_DW: Tensor, silu: bool) -> Tensor:
     return y_BLD
 
 
-def kernel(operator: str, *inputs: Any) -> Kernel | None:
+def kernel(operator: str, *inputs: Any) -> Callable[..., Any] | None:
     """Return the kernel for these inputs, or None where a PyTorch form is to be used.
 
     Args:
@@ -94,17 +91,19 @@ def kernel(operator: str, *inputs: Any) -> Kernel | None:
         RuntimeError: a kernel is forced where none can run.
     """
     mode = _mode()
-    entry = _KERNELS.get(operator)
-    if mode == "torch" or entry is None or not inputs or not entry.supports(*inputs):
+    if mode == "torch" or not inputs:
         return None
     device = inputs[-1].device
-    if mode == "triton" and entry.language is _Language.TRITON:
-        _require_runnable(device)
-        return entry.load()
-    if not _fit(entry.language, device):
-        return None
-    run = entry.load()
-    return run if entry.language is _Language.C or trusted(operator, run, device) else None
+    for row in KERNELS:
+        if row.operator != operator or not row.supports(*inputs):
+            continue
+        if mode == "triton":
+            if row.language is Language.TRITON:
+                _require_runnable(device)
+                return row.load()
+        elif _fit(row.language, device) and trusted(row, device):
+            return row.load()
+    return None
 
 
 @contextmanager
@@ -136,15 +135,10 @@ def _installed() -> bool:
     return importlib.util.find_spec("triton") is not None
 
 
-class _Language(Enum):
-    TRITON = "triton"
-    C = "c"
-
-
 @cache
-def _fit(language: _Language, device: torch.device) -> bool:
+def _fit(language: Language, device: torch.device) -> bool:
     """Return whether kernels in this language run here; Triton's need compute capability 8.0 (AMD: gfx90a) or above."""
-    if language is _Language.C:
+    if language is Language.C:
         return device.type == "cpu" and compiled.library() is not None
     return device.type == "cuda" and _installed() and torch.cuda.get_device_capability(device) >= (8, 0)
 
@@ -157,52 +151,3 @@ def _require_runnable(device: torch.device) -> None:
             f"kernels are forced to triton for tensors on {device.type}; "
             "that takes Triton's interpreter: set TRITON_INTERPRET=1 before Python starts, or choose auto"
         )
-
-
-class _Entry(NamedTuple):
-    """A row of the table: the language of a kernel, the inputs that it supports, and the function that imports it."""
-
-    language: _Language
-    supports: Callable[..., bool]
-    load: Callable[[], Kernel]
-
-
-def _convolvable(features: int, taps: int) -> Callable[..., bool]:
-    """Return the test whether so many features x_BLD of one shape and a filter h_DW are what a kernel takes."""
-
-    def supports(*inputs: Tensor) -> bool:
-        if len(inputs) != features + 1:
-            return False
-        first, h = inputs[0], inputs[-1]
-        return (
-            first.ndim == 3
-            and first.numel() > 0
-            and h.ndim == 2
-            and h.shape[0] == first.shape[2]
-            and 1 <= h.shape[1] <= taps
-            and {first.dtype, h.dtype} <= {torch.float32, torch.bfloat16}
-            and h.device == first.device
-            and all((x.shape, x.dtype, x.device) == (first.shape, first.dtype, first.device) for x in inputs[1:-1])
-        )
-
-    return supports
-
-
-def _gated_short_convolution() -> Kernel:
-    from star.ops.convolution.triton import gated_short_conv
-
-    return gated_short_conv
-
-
-def _short_convolution() -> Kernel:
-    from star.ops.convolution.triton_short import short_conv
-
-    return short_conv
-
-
-_KERNELS = {
-    "gated_convolution": _Entry(_Language.TRITON, _convolvable(3, LONGEST_FILTER), _gated_short_convolution),
-    "short_convolution": _Entry(_Language.TRITON, _convolvable(1, LONGEST_RECOMPUTED), _short_convolution),
-    "recurrence": _Entry(_Language.C, compiled.supports, lambda: compiled.recurrence),
-    "delta_rule": _Entry(_Language.C, compiled.supports, lambda: compiled.delta_rule),
-}

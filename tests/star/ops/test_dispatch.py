@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from star.ops import dispatch
 from star.ops.dispatch import forced, kernel
+from star.ops.kernels import Kernel, Language
 
 
 def features(dtype: torch.dtype = torch.float32, taps: int = 3, device: str = "cpu") -> list[Tensor]:
@@ -22,7 +25,7 @@ def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tensors of the meta device stand for a fit GPU: what is decided before a kernel starts needs none."""
     monkeypatch.setattr(dispatch, "_fit", lambda language, device: device.type == "meta")
     monkeypatch.setattr(dispatch, "_require_runnable", lambda device: None)
-    monkeypatch.setattr(dispatch, "trusted", lambda operator, run, device: True)
+    monkeypatch.setattr(dispatch, "trusted", lambda row, device: True)
     monkeypatch.delenv("STAR_KERNELS", raising=False)
 
 
@@ -38,6 +41,30 @@ def test_auto_takes_the_kernel_on_a_gpu_only() -> None:
         with forced("auto"):
             assert kernel("gated_convolution", *features(device="meta")) is gated_short_conv
     assert kernel("gated_convolution", *features(device="meta")) is gated_short_conv
+
+
+@pytest.mark.usefixtures("on_gpu")
+def test_the_first_kernel_that_supports_fits_and_is_trusted_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(run: Callable[..., Any], language: Language, longest: int) -> Kernel:
+        return Kernel("many", language, lambda x: len(x) <= longest, lambda: run)
+
+    compiled, short, long = sum, min, max  # any three functions
+    rows = (row(compiled, Language.C, 9), row(short, Language.TRITON, 2), row(long, Language.TRITON, 4))
+    monkeypatch.setattr(dispatch, "KERNELS", (Kernel("other", Language.C, lambda x: True, lambda: abs), *rows))
+    devices = {Language.C: "cpu", Language.TRITON: "meta"}
+    monkeypatch.setattr(dispatch, "_fit", lambda language, device: device.type == devices[language])
+
+    def taken(length: int, device: str) -> Any:
+        return kernel("many", torch.zeros(length, device=device))
+
+    assert [taken(n, "cpu") for n in (1, 9, 10)] == [compiled, compiled, None]
+    assert [taken(n, "meta") for n in (1, 3, 5)] == [short, long, None]
+    with forced("triton"):
+        assert [taken(1, "cpu"), taken(3, "cpu"), taken(5, "cpu"), taken(3, "meta")] == [short, long, None, long]
+    monkeypatch.setattr(dispatch, "trusted", lambda row, device: row is not rows[1])
+    assert [taken(n, "meta") for n in (1, 3)] == [long, long]
+    with forced("triton"):
+        assert taken(1, "meta") is short
 
 
 def change(place: int, tensor: Tensor) -> list[Tensor]:

@@ -6,8 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from star.ops import dispatch, trust
+from star.ops import dispatch, trials, trust
 from star.ops.convolution.causal import causal
+from star.ops.kernels import KERNELS, Kernel, Language
 
 pytest.importorskip("triton", reason="triton is not installed on this platform")
 
@@ -28,6 +29,10 @@ def broken(x_BLD, h_DW, silu):
     raise RuntimeError("no kernel image\nand more")
 
 
+def row(run):
+    return Kernel("short_convolution", Language.TRITON, lambda *inputs: True, lambda: run, trials.SHORT_CONVOLUTION)
+
+
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -36,60 +41,79 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_a_right_kernel_is_compared_once_by_a_machine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert trust.trusted("short_convolution", right, CPU)
+    assert trust.trusted(row(right), CPU)
     assert len(list(folder.iterdir())) == 1
     assert trust.known_faults() == []
 
     trust.trusted.cache_clear()  # as in another process
     monkeypatch.setattr(trust, "_fault", lambda *arguments: "compared again")
-    assert trust.trusted("short_convolution", right, CPU)
+    assert trust.trusted(row(right), CPU)
 
 
 @pytest.mark.parametrize(
     ("kernel", "says"), [(wrong, "relative error of 0.1"), (broken, "RuntimeError: no kernel image")]
 )
 def test_another_one_is_refused_with_a_warning(kernel, says, caplog: pytest.LogCaptureFixture) -> None:
-    assert not trust.trusted("short_convolution", kernel, CPU)
-    assert not trust.trusted("short_convolution", kernel, CPU)
+    refused = row(kernel)
+    assert not trust.trusted(refused, CPU)
+    assert not trust.trusted(refused, CPU)
 
     (line,) = caplog.messages
-    assert line.startswith("the kernel of short_convolution is not used on cpu: it ")
+    assert line.startswith("the kernel of short_convolution in triton is not used on cpu: it ")
     assert says in line
     (known,) = trust.known_faults()
+    assert (known["operator"], known["language"], known["device"]) == ("short_convolution", "triton", "cpu")
     assert says in known["fault"]
 
 
 def test_what_another_version_found_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not trust.trusted("short_convolution", broken, CPU)
+    assert not trust.trusted(row(broken), CPU)
     trust.trusted.cache_clear()
     monkeypatch.setattr(torch, "__version__", "99")
     monkeypatch.setattr(trust, "_fault", lambda *arguments: "")
-    assert trust.trusted("short_convolution", broken, CPU)
+    assert trust.trusted(row(broken), CPU)
 
 
 def test_a_damaged_record_and_a_folder_that_cannot_be_made_cost_a_comparison(folder: Path) -> None:
-    assert trust.trusted("short_convolution", right, CPU)
+    assert trust.trusted(row(right), CPU)
     (record,) = folder.iterdir()
     record.write_text("[")
     trust.trusted.cache_clear()
-    assert trust.trusted("short_convolution", right, CPU)
+    assert trust.trusted(row(right), CPU)
     assert trust.known_faults() == []
     record.unlink()
     folder.rmdir()
     folder.write_text("no folder")
     trust.trusted.cache_clear()
-    assert trust.trusted("short_convolution", right, CPU)
+    assert trust.trusted(row(right), CPU)
 
 
 def test_pytorch_runs_where_a_kernel_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "_fit", lambda language, device: True)
-    monkeypatch.setattr(dispatch, "trusted", lambda operator, run, device: False)
+    monkeypatch.setattr(dispatch, "trusted", lambda row, device: False)
     monkeypatch.delenv("STAR_KERNELS", raising=False)
     x_BLD, h_DW = torch.randn(2, 9, 4), torch.randn(4, 3)
     assert dispatch.kernel("short_convolution", x_BLD, h_DW) is None
     torch.testing.assert_close(dispatch.short_convolution(x_BLD, h_DW, True), right(x_BLD, h_DW, True))
 
 
-def test_each_triton_kernel_can_be_compared() -> None:
-    triton = {name for name, row in dispatch._KERNELS.items() if row.language is dispatch._Language.TRITON}
-    assert triton == set(trust.TRIALS)
+def test_each_kernel_for_a_gpu_can_be_compared() -> None:
+    assert {row.language for row in KERNELS if not row.trials} == {Language.C}
+
+
+def test_outputs_and_gradients_of_all_tensors_are_compared() -> None:
+    """As for a recurrence, whose second output is the state that it hands over."""
+
+    def meaning(x, y):
+        return x * y, x + y
+
+    def wrong_at(place):
+        return lambda x, y: (x * (y + 0.1 * (y - y.detach())), x + y) if place else (x * y, 1.1 * (x + y))
+
+    def drawn(generator, dtype):
+        return [torch.randn(9, generator=generator).to(dtype) for _ in range(2)]
+
+    trial = trials.Trial("pairs", meaning, drawn, lambda form, tensors: form(*tensors))
+    assert [error < trust.TOLERANCE[dtype] for dtype, error in trust.errors(trial, meaning, CPU)] == [True, True]
+    for place in (0, 1):
+        assert min(error for _, error in trust.errors(trial, wrong_at(place), CPU)) > 0.03

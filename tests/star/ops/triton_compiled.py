@@ -21,7 +21,7 @@ from triton.runtime.jit import JITFunction
 from star.ops.convolution import triton as gated
 from star.ops.convolution import triton_short
 from star.ops.convolution.triton_configuration import CONFIGURATIONS, Configuration
-from star.ops.dispatch import LONGEST_FILTER, LONGEST_RECOMPUTED
+from star.ops.kernels import LONGEST_FILTER, LONGEST_RECOMPUTED
 
 
 class Variant(NamedTuple):

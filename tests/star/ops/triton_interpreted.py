@@ -16,9 +16,10 @@ from torch import Tensor
 
 import star
 from genome import CLASSES, Genome, Shape, Space, decode
+from star.ops import trust
 from star.ops.convolution.naive import gated_convolution, short_convolution
 from star.ops.dispatch import forced, kernel
-from star.ops.trust import TOLERANCE, TRIALS, _errors
+from star.ops.kernels import KERNELS
 
 LENGTHS, BATCHES, CHANNELS, TAPS = (1, 2, 37, 63, 64, 65, 130), (1, 3), (1, 16, 40), (1, 2, 3, 4)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -165,12 +166,11 @@ def laws() -> Iterator[tuple[str, object]]:
 
 def comparisons() -> Iterator[tuple[str, object]]:
     """What is found about each kernel where it is compared before its first use."""
-    for name, trial in TRIALS.items():
-        inputs = [torch.randn(2, 5, 16)] * trial.features + [torch.randn(16, 3)]
-        run = kernel(name, *inputs)
-        assert run is not None
-        # Triton's interpreter cuts float32 to bfloat16 instead of rounding it, which is still within the tolerance.
-        yield name, [error <= TOLERANCE[dtype] for dtype, _, error in _errors(trial, run, torch.device("cpu"))]
+    for row in KERNELS:
+        for trial in row.trials:
+            # Triton's interpreter cuts float32 to bfloat16 instead of rounding it, which is still within the tolerance.
+            found = trust.errors(trial, row.load(), torch.device("cpu"))
+            yield f"{row.operator}, {trial.case}", [error <= trust.TOLERANCE[dtype] for dtype, error in found]
 
 
 def model() -> Iterator[tuple[str, object]]:

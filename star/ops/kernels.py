@@ -1,0 +1,100 @@
+"""The kernels of all operators: which inputs each supports, and what it is tried with before it is trusted.
+
+B batch, L tokens, D channels, W taps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from star.ops import trials
+from star.ops.recurrence import compiled
+from star.ops.trials import Trial
+
+LONGEST_FILTER = 8
+LONGEST_RECOMPUTED = 4
+"""Taps of a short convolution, of which the backward pass computes W convolutions again."""
+
+
+class Language(Enum):
+    """What a kernel is written in, which decides where it runs (see `star.ops.dispatch`)."""
+
+    C = "c"
+    TRITON = "triton"
+
+
+class Kernel(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        operator: its name in `star.ops.dispatch.kernel`.
+        language: of the kernel.
+        supports: whether the kernel takes these inputs, wherever they lie.
+        load: imports the kernel, a differentiable function of the inputs.
+        trials: its comparisons with PyTorch on a device. C has none: the suite runs where it was compiled.
+    """
+
+    operator: str
+    language: Language
+    supports: Callable[..., bool]
+    load: Callable[[], Callable[..., Any]]
+    trials: tuple[Trial, ...] = ()
+
+
+def _convolvable(features: int, taps: int) -> Callable[..., bool]:
+    """Return the test whether so many features x_BLD of one shape and a filter h_DW are what a kernel takes."""
+
+    def supports(*inputs: Tensor) -> bool:
+        if len(inputs) != features + 1:
+            return False
+        first, h = inputs[0], inputs[-1]
+        return (
+            first.ndim == 3
+            and first.numel() > 0
+            and h.ndim == 2
+            and h.shape[0] == first.shape[2]
+            and 1 <= h.shape[1] <= taps
+            and {first.dtype, h.dtype} <= {torch.float32, torch.bfloat16}
+            and h.device == first.device
+            and all((x.shape, x.dtype, x.device) == (first.shape, first.dtype, first.device) for x in inputs[1:-1])
+        )
+
+    return supports
+
+
+def _gated_short_convolution() -> Callable[..., Any]:
+    from star.ops.convolution.triton import gated_short_conv
+
+    return gated_short_conv
+
+
+def _short_convolution() -> Callable[..., Any]:
+    from star.ops.convolution.triton_short import short_conv
+
+    return short_conv
+
+
+KERNELS = (
+    Kernel(
+        "gated_convolution",
+        Language.TRITON,
+        _convolvable(3, LONGEST_FILTER),
+        _gated_short_convolution,
+        trials.GATED_CONVOLUTION,
+    ),
+    Kernel(
+        "short_convolution",
+        Language.TRITON,
+        _convolvable(1, LONGEST_RECOMPUTED),
+        _short_convolution,
+        trials.SHORT_CONVOLUTION,
+    ),
+    Kernel("recurrence", Language.C, compiled.supports, lambda: compiled.recurrence),
+    Kernel("delta_rule", Language.C, compiled.supports, lambda: compiled.delta_rule),
+)
+"""All kernels. An operator may have several; the first that supports the inputs, runs there and is trusted is taken."""
