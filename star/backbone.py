@@ -14,10 +14,7 @@ from genome import Blueprint, Shape
 from star.cache import Cache, Store
 from star.features.feature import parameter
 from star.generate import generate
-from star.liv import LIV, Operator
-
-Features = tuple[dict[str, Tensor], ...]
-"""The feature groups of an operator: one mapping from names to tensors for each of its LIVs."""
+from star.liv import LIV, Features, Operator
 
 
 class Block(nn.Module):
@@ -34,6 +31,18 @@ class Block(nn.Module):
         self.operator = operator
         self.source = features_from
         self.taken = () if features_from == position else tuple(taken)
+
+    def forward(self, x_BLD: Tensor, borrowed: Features = ()) -> tuple[Features, Tensor]:
+        """Return the features of whole sequences and the residual stream behind the block.
+
+        Args:
+            x_BLD: the residual stream before the block.
+            borrowed: the groups that the block takes, as its operator's parts list them; empty if it takes none.
+        """
+        parts, normed_BLD = self.operator.parts, self.norm(x_BLD)
+        given = borrowed or ({},) * len(parts)
+        features = tuple(part.features(normed_BLD, groups) for part, groups in zip(parts, given, strict=True))
+        return features, x_BLD + self.operator.mix_parts(features)
 
     def features(
         self,
@@ -52,9 +61,9 @@ class Block(nn.Module):
         return self.operator.combined([liv.mix(groups, store) for liv, groups, store in livs])
 
     def borrowed(self, published: Mapping[int, Features]) -> Features:
-        """Select from the features of earlier blocks the groups that this block takes, for each of its LIVs."""
+        """Select from the features of earlier blocks the groups that this block takes, listed alike; () if none."""
         if not self.taken:
-            return tuple({} for _ in self.operator.livs)
+            return ()
         return tuple({name: groups[name] for name in self.taken} for groups in published[self.source])
 
     def parts(self, features: Features) -> Iterator[tuple[LIV, dict[str, Tensor]]]:
@@ -112,17 +121,21 @@ class Backbone(nn.Module):
     def trace(self, tokens_BL: Tensor) -> Iterator[tuple[Block, Features]]:
         """Iterate over the blocks with the features that `forward` computes on these tokens."""
         for block, features, _ in self._walk(nn.functional.embedding(tokens_BL, self.embedding_VD)):
-            yield block, features
+            yield block, block.operator.apart(features)
 
     def _walk(self, x_BLD: Tensor, cache: Cache | None = None) -> Iterator[tuple[Block, Features, Tensor]]:
         """Iterate over the blocks with their features and the residual stream after each."""
         published: dict[int, Features] = {}
         for position, block in enumerate(self.stack()):
-            stores = cache.stores[position] if cache is not None else None
-            features = block.features(block.norm(x_BLD), block.borrowed(published), stores)
+            borrowed = block.borrowed(published)
+            if cache is None:
+                features, x_BLD = block(x_BLD, borrowed)
+            else:
+                stores = cache.stores[position]
+                features = block.features(block.norm(x_BLD), borrowed, stores)
+                x_BLD = x_BLD + block.mix(features, stores)
             if position in self._lenders:
                 published[position] = features
-            x_BLD = x_BLD + block.mix(features, stores)
             yield block, features, x_BLD
 
     def features_of(
@@ -136,7 +149,8 @@ class Backbone(nn.Module):
         for position, (block, x_BLD) in enumerate(zip(self.stack(), inputs_BLD, strict=True)):
             known = block.borrowed(published)
             if given:
-                known = tuple(dict(own) | taken for own, taken in zip(given[position], known, strict=True))
+                taken = known or ({},) * len(given[position])
+                known = tuple(dict(own) | groups for own, groups in zip(given[position], taken, strict=True))
             features = block.features(x_BLD, known)
             published[position] = features
             yield block, features

@@ -2,34 +2,49 @@
 
 STAR's plain difference is lambda = 1; learning it follows Ye et al. 2024 (Differential Transformer).
 
-B batch, L tokens, D model width.
+B batch, L tokens, D model width, C channels of the output of one LIV or of both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
 
 from star.features.feature import parameter
-from star.liv import LIV, Operator
+from star.features.pair import FeaturePair
+from star.liv import LIV, Features, Operator, Part
 
 FIRST_BALANCE = 0.5
 """Initial value of lambda."""
 
 
 class Differential(Operator):
-    """A pair of LIVs and the learned factor of the second; each LIV has features and stores of its own."""
+    """A pair of LIVs and the learned factor of the second; each LIV has features and stores of its own.
+
+    A whole sequence is computed as one operator with the heads of both, if heads do not depend on each other.
+    """
 
     def __init__(self, first: LIV, second: LIV) -> None:
         super().__init__()
         self.branches = nn.ModuleDict({"1": first, "2": second})  # the keys are part of exported weight names
         self.balance = parameter()
+        self._parts = (_Pair(self),) if first.structure.heads_apart else self.livs
 
     @property
     def livs(self) -> tuple[LIV, ...]:
         return tuple(liv for liv in self.branches.values() if isinstance(liv, LIV))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self._parts
+
+    def apart(self, features: Features) -> Features:
+        if len(features) == len(self.livs):
+            return features
+        halves = {name: torch.chunk(x, 2, dim=2 if x.dim() == 4 else 0) for name, x in features[0].items()}
+        return tuple({name: half[n] for name, half in halves.items()} for n in range(2))
 
     def combined(self, outputs_BLD: Sequence[Tensor]) -> Tensor:
         first_BLD, second_BLD = outputs_BLD
@@ -47,3 +62,26 @@ class Differential(Operator):
 
     def flops(self, context: int) -> int:
         return sum(liv.flops(context) + 2 * liv.width for liv in self.livs)
+
+
+class _Pair:
+    """Both LIVs of a differential operator as one: heads stand side by side, and one projection takes the difference.
+
+    y = [y1 y2] [O1, -lambda O2]^T = y1 O1^T - lambda y2 O2^T, with the output projections O.
+    """
+
+    def __init__(self, operator: Differential) -> None:
+        self._operator = operator
+        first, second = operator.livs
+        self._featurizer = FeaturePair(first.featurizer, second.featurizer)
+        self._structure = first.structure.doubled()
+
+    def features(self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        given, first = shared or {}, self._operator.livs[0]
+        missing = tuple(name for name in first.computes if name not in given)
+        return {**given, **self._featurizer(x_BLD, missing, given)}
+
+    def mix(self, features: Mapping[str, Tensor]) -> Tensor:
+        first, second = self._operator.livs
+        out_DC = torch.cat([first.out_DC, -self._operator.balance * second.out_DC], dim=1)
+        return first.projected(self._structure.fast(features), features, out_DC)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -25,6 +26,20 @@ GATE_FLOPS = {Normalisation.NONE: 1, Normalisation.L2: 5}
 """FLOPs for each output channel: one to gate it; with normalisation also to square, sum and scale it."""
 
 
+Features = tuple[dict[str, Tensor], ...]
+"""The feature groups of an operator: one mapping from names to tensors for each LIV, or for each part."""
+
+
+class Part(Protocol):
+    """A part of an operator that computes whole sequences, for training: a LIV, or a pair of LIVs as one."""
+
+    def features(self, x_BLD: Tensor, shared: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Return all feature groups by name: the groups in `shared` unchanged, the others computed from x_BLD."""
+
+    def mix(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Return y_BLD by the training form."""
+
+
 class Operator(nn.Module):
     """Token mixing of one block: one LIV, or a differential pair of LIVs that see the same input."""
 
@@ -33,15 +48,30 @@ class Operator(nn.Module):
     def livs(self) -> tuple[LIV, ...]:
         """The LIVs of this operator, in the order in which features and stores are listed."""
 
+    @property
+    @abstractmethod
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that compute whole sequences: one for all LIVs together, or the LIVs."""
+
+    @abstractmethod
+    def apart(self, features: Features) -> Features:
+        """Return the features of each LIV from those of each part."""
+
     @abstractmethod
     def combined(self, outputs_BLD: Sequence[Tensor]) -> Tensor:
         """Return y_BLD from the output of each LIV."""
 
+    def mix_parts(self, features: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        """Return y_BLD by the training form from the features of each part."""
+        outputs = [part.mix(groups) for part, groups in zip(self.parts, features, strict=True)]
+        return outputs[0] if len(outputs) == 1 else self.combined(outputs)
+
     def forward(self, x_BLD: Tensor, stores: Sequence[Store] | None = None) -> Tensor:
         """Return y_BLD; with one store for each LIV, x_BLD are the next tokens of a sequence."""
-        kept = stores or (None,) * len(self.livs)
-        outputs = [liv.mix(liv.features(x_BLD, None, store), store) for liv, store in zip(self.livs, kept, strict=True)]
-        return self.combined(outputs)
+        if stores is None:
+            return self.mix_parts([part.features(x_BLD) for part in self.parts])
+        livs = zip(self.livs, stores, strict=True)
+        return self.combined([liv.mix(liv.features(x_BLD, None, store), store) for liv, store in livs])
 
     @abstractmethod
     def initialise(self, generator: Generator) -> None:
@@ -80,6 +110,13 @@ class LIV(Operator):
     def livs(self) -> tuple[LIV, ...]:
         return (self,)
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return (self,)
+
+    def apart(self, features: Features) -> Features:
+        return features
+
     def combined(self, outputs_BLD: Sequence[Tensor]) -> Tensor:
         (y_BLD,) = outputs_BLD
         return y_BLD
@@ -99,9 +136,13 @@ class LIV(Operator):
     def mix(self, features: Mapping[str, Tensor], store: Store | None = None) -> Tensor:
         """Return y_BLD: without a store by the training form, with a store by the decoding form."""
         y_BLHV = self.structure.fast(features) if store is None else self.structure.step(features, store)
+        return self.projected(y_BLHV, features, self.out_DC)
+
+    def projected(self, y_BLHV: Tensor, features: Mapping[str, Tensor], out_DC: Tensor) -> Tensor:
+        """Gate the output of the structure if the class has an output gate, and project it to the model width."""
         if self.output is not None:
             y_BLHV = gated(y_BLHV, features[OUTPUT], self.output.normalisation)
-        return self.structure.project(y_BLHV, features, self.out_DC)
+        return self.structure.project(y_BLHV, features, out_DC)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         """Return the shape, without the batch, of every tensor kept after this many tokens if none is shared."""

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from genome.classes.alphabet import Normalisation
 from genome.classes.feature_groups import OUTPUT, ROUTES
-from star.backbone import Block, Features
+from star.backbone import Block
 from star.contract.case import LENGTH, Case
 from star.contract.forms import relative_rms
+from star.liv import Features
 
 FLOAT32_TOLERANCE = 1e-5
 BFLOAT16_TOLERANCE = 0.1

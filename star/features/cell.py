@@ -37,6 +37,7 @@ class Feedback(Feature):
     """m_HC: learned weights of the last output of a head in its four gates; initially zero (xLSTM, appendix A.2)."""
 
     decaying = ("weight_HC",)
+    joinable = True
 
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, group)

@@ -36,6 +36,8 @@ _STEP: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {Nonlinearity.NONE: F.so
 class LogDecay(Feature):
     """a_HK = -exp(p), p learned; the rates exp(p) start at 1 to K, or with expansion 7 at 1 to 16 over the heads."""
 
+    joinable = True
+
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, group)
         self.log_rate_HK = parameter(*head_size)
@@ -56,6 +58,8 @@ class LogDecay(Feature):
 
 class NoDecay(Weightless):
     """a_HK = 0: the state forgets nothing (linear attention)."""
+
+    joinable = True
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         return x_BLD.new_zeros(self.head_size)
@@ -120,6 +124,7 @@ class Complement(Weightless):
     """b_BLHK = 1 - exp(a_BLHK): keys are the share that the state forgets (HGRN, Qin et al. 2023, eq. 3)."""
 
     needs = ("a",)
+    joinable = True
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         (a_BLHK,) = needed

@@ -92,6 +92,9 @@ class Featurizer(nn.Module):
         self, genome: FeaturizerGenome, head_sizes: Mapping[str, Heads], width: int, groups: Collection[str]
     ) -> None:
         super().__init__()
+        self.genome = genome
+        self.head_sizes = head_sizes
+        self.width = width
         self.groups = nn.ModuleDict()
         for name, group in genome.groups:
             if name in groups:

@@ -1,6 +1,7 @@
 """Features projected from the input: channel mixing, then a short causal convolution, then a nonlinearity.
 
-B batch, L tokens, D model width, C channels of the feature, H heads, K channels per head (V of values), W taps.
+B batch, L tokens, D model width, C channels of the feature, H heads, K channels per head (V of values), W taps, N
+slices of the input with E channels each.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Projection(Feature):
     """A feature (B, L, H, K) that is projected from the input (B, L, D)."""
 
     decaying = ("weight", "taps")
+    joinable = True
 
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, group)
@@ -74,6 +76,7 @@ class TiedValues(Weightless):
     """v_BLHV = b_BLHK[..., :V]: keys and values share a latent (DeepSeek-AI 2024, arXiv 2405.04434)."""
 
     needs = ("b",)
+    joinable = True
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         (b_BLHK,) = needed
@@ -84,14 +87,20 @@ def _convolves(group: GroupGenome) -> bool:
     return group.token is FeatureTokenMixing.TOEPLITZ
 
 
-def _blocks(x_BLD: Tensor, weight_HKD: Tensor) -> Tensor:
-    """Project each slice of the input to its head."""
-    heads = weight_HKD.shape[0]
-    return torch.einsum("blhd,hkd->blhk", torch.unflatten(x_BLD, 2, (heads, -1)), weight_HKD).flatten(2)
+def _scaled(x_BLD: Tensor, weight_C1: Tensor) -> Tensor:
+    """Multiply the input by each of P diagonals, C = P D."""
+    return (x_BLD.unsqueeze(2) * weight_C1.view(-1, x_BLD.shape[2])).flatten(2)
+
+
+def _blocks(x_BLD: Tensor, weight_HKE: Tensor) -> Tensor:
+    """Project each slice of the input, E channels, to its head; heads beyond the last slice begin with the first."""
+    x_BLNE = torch.unflatten(x_BLD, 2, (-1, weight_HKE.shape[2]))
+    weight_PNKE = torch.unflatten(weight_HKE, 0, (-1, x_BLNE.shape[2]))
+    return torch.einsum("blne,pnke->blpnk", x_BLNE, weight_PNKE).flatten(2)
 
 
 _PROJECT: dict[ChannelMixing, Callable[[Tensor, Tensor], Tensor]] = {
-    ChannelMixing.DIAGONAL: lambda x_BLD, weight_D1: x_BLD * weight_D1.squeeze(1),
+    ChannelMixing.DIAGONAL: _scaled,
     ChannelMixing.DENSE: F.linear,
     ChannelMixing.GROUPED: _blocks,
 }

@@ -24,7 +24,7 @@ from star.ops.precision import at_least_float32, without_autocast
 from star.ops.recurrence.inputs import Inputs, joined
 from star.ops.tiles import tile_elements
 from star.structures.delta import Delta
-from star.structures.recurrent import Recurrent
+from star.structures.recurrent import Recurrent, grouped, ungrouped
 from star.structures.semi_separable import SemiSeparable
 from star.structures.structure import Features, Structure
 
@@ -67,10 +67,10 @@ class Jagged(Structure):
         return joined(outputs).to(features["v"].dtype)
 
     def fast(self, features: Features) -> Tensor:
-        zero_BHKV = self.base.zero_state(features["v"])
         with without_autocast(features["v"]):
-            y_BLHV, _ = self._advance((zero_BHKV, zero_BHKV), 0, self.base.inputs(features))
-        return y_BLHV.to(features["v"].dtype)
+            inputs, zero_BHKV = grouped(self.base.inputs(features), self.base.zero_state(features["v"]))
+            y_BLHV, _ = self._advance((zero_BHKV, zero_BHKV), 0, inputs)
+        return ungrouped(y_BLHV, features["v"])
 
     def step(self, features: Features, store: Store) -> Tensor:
         names = tuple(self.memory(0))

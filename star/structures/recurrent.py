@@ -6,6 +6,7 @@ B batch, L tokens, H heads, G heads of c and b (1 or H), K key channels, V value
 from abc import abstractmethod
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -72,8 +73,9 @@ class Recurrent(Structure):
 
     def fast(self, features: Features) -> Tensor:
         with without_autocast(features["v"]):
-            y_BLHV, _ = self.advance(self.inputs(features), self.zero_state(features["v"]))
-        return y_BLHV.to(features["v"].dtype)
+            inputs, state_BHKV = grouped(self.inputs(features), self.zero_state(features["v"]))
+            y_BLHV, _ = self.advance(inputs, state_BHKV)
+        return ungrouped(y_BLHV, features["v"])
 
     def step(self, features: Features, store: Store) -> Tensor:
         kept_BHKV = store["state"]
@@ -84,3 +86,23 @@ class Recurrent(Structure):
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         return {"state": self.state}
+
+
+def grouped(inputs: Inputs, state_BHKV: Tensor) -> tuple[Inputs, Tensor]:
+    """Make a sequence of each group of heads that share queries and keys, if there are several groups of several heads.
+
+    Recurrences have one query and key for all heads or one for each.
+    """
+    groups = inputs.c.shape[2]
+    if groups in (1, inputs.v.shape[2]):
+        return inputs, state_BHKV
+    batch = len(inputs.v)
+    split = [torch.unflatten(x_BLH, 2, (groups, -1)).transpose(1, 2) for x_BLH in inputs]
+    sequences = [x_BGL.expand(batch, *[-1] * 4).flatten(0, 1) for x_BGL in split]
+    return Inputs(*sequences), torch.unflatten(state_BHKV, 1, (groups, -1)).flatten(0, 1)
+
+
+def ungrouped(y_XLHV: Tensor, v_BLHV: Tensor) -> Tensor:
+    """Return y_BLHV in the dtype of v from the output of `grouped` inputs, X = B or B times the number of groups."""
+    y_BGLHV = torch.unflatten(y_XLHV, 0, (len(v_BLHV), -1))
+    return y_BGLHV.transpose(1, 2).flatten(2, 3).to(v_BLHV.dtype)

@@ -22,6 +22,7 @@ class RoutedDiagonal(Structure):
     """y_BLSI = r sigma(c) v, slot by slot, with the groups c_BLSI, v_BLSI and r_BL1M."""
 
     per_token = ("c", "v", ROUTES)
+    heads_apart = False
 
     def exactly_causal(self, length: int) -> bool:
         return False

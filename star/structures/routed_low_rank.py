@@ -24,6 +24,7 @@ class RoutedLowRank(Structure):
     """The groups are c (queries), b (keys), v (values) and r (routes); a token weights its routes when it reads."""
 
     per_token = ("c", "b", "v", ROUTES)
+    heads_apart = False
 
     @property
     def choice(self) -> RouteChoice:

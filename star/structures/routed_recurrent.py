@@ -39,6 +39,7 @@ class RoutedRecurrent(Structure):
     """
 
     per_token = (*Recurrent.per_token, ROUTES)
+    heads_apart = False
     kind: ClassVar[type[Recurrent]]
 
     def __init__(

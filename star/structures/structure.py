@@ -35,11 +35,17 @@ class Structure(ABC):
     """Names of the groups that have a value for each token of each sequence."""
     linear: ClassVar[bool] = True
     """False where the operator is no matrix T(x) times v; `matrix` then raises TypeError."""
+    heads_apart: ClassVar[bool] = True
+    """True if no head depends on another, so that the heads of two such operators make one operator."""
     tolerance: float = 1e-5
     """The relative RMS error that float32 outputs may have against float64."""
 
     def __init__(
-        self, operator: OperatorGenome, featurizer: FeaturizerGenome, head_sizes: Mapping[str, Heads], window: int
+        self,
+        operator: OperatorGenome,
+        featurizer: FeaturizerGenome,
+        head_sizes: Mapping[str, Heads],
+        window: int | None,
     ) -> None:
         self.operator = operator
         self.featurizer = featurizer
@@ -55,6 +61,11 @@ class Structure(ABC):
     def channels(self) -> int:
         """Channels of y: heads times value channels per head."""
         return self.heads * self.head_sizes["v"].size
+
+    def doubled(self) -> Structure:
+        """Return the same structure with twice the heads of every group."""
+        head_sizes = {name: size._replace(heads=2 * size.heads) for name, size in self.head_sizes.items()}
+        return type(self)(self.operator, self.featurizer, head_sizes, self.window)
 
     @abstractmethod
     def mix(self, features: Features) -> Tensor:
