@@ -6,7 +6,7 @@ B batch, L queries, T keys and values, H query heads, G key heads (a divisor of 
 import torch.nn.functional as F
 from torch import Tensor
 
-from star.ops.attention.heads import shared
+from star.ops.attention.heads import key_heads
 from star.ops.attention.masks import causal_mask
 from star.ops.attention.window import attention_in_tiles
 
@@ -23,7 +23,7 @@ def attention(q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor, window: int | None
     length, total = q_BLHK.shape[1], k_BTGK.shape[1]
     banded = window is not None and total > window
     mask = causal_mask(length, total, window, q_BLHK.device) if banded or 1 < length < total else None
-    k_BTGK, v_BTGV, grouped = shared(q_BLHK, k_BTGK, v_BTGV)
+    k_BTGK, v_BTGV, grouped = key_heads(q_BLHK, k_BTGK, v_BTGV, mask is not None)
     y_BHLV = F.scaled_dot_product_attention(
         q_BLHK.transpose(1, 2),
         k_BTGK.transpose(1, 2),

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from star.ops.attention.heads import key_heads
 from star.ops.attention.masks import with_diagonal
 from star.ops.routing import Packing, slots
 
@@ -22,8 +23,9 @@ def packed_attention(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, r_BL1M: Ten
     sizes = [r_BL1M.shape[3] - shared, shared][: 1 + shared]
     outputs = []
     for packing in map(Packing, torch.split(r_BL1M, sizes, dim=3)):
-        q_XHPK, k_XGPK, v_XGPV = (packing.pack(x).transpose(1, 2) for x in (q_BLHK, k_BLGK, v_BLGV))
-        grouped = k_BLGK.shape[2] != q_BLHK.shape[2]
+        q_XPHK, k_XPGK, v_XPGV = (packing.pack(x) for x in (q_BLHK, k_BLGK, v_BLGV))
+        k_XPGK, v_XPGV, grouped = key_heads(q_XPHK, k_XPGK, v_XPGV)
+        q_XHPK, k_XGPK, v_XGPV = (x.transpose(1, 2) for x in (q_XPHK, k_XPGK, v_XPGV))
         y_XHPV = F.scaled_dot_product_attention(q_XHPK, k_XGPK, v_XGPV, is_causal=True, enable_gqa=grouped)
         outputs.append(packing.unpack(y_XHPV.transpose(1, 2), q_BLHK.shape[1]))
     return torch.stack(outputs).sum(0)
@@ -36,13 +38,14 @@ def masked_attention(q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor, r_BT1M: Ten
     takes_BTM = r_BT1M.squeeze(2) > 0
     chosen_BSL = chosen_BLS.transpose(1, 2)
     takes_BSLT = takes_BTM.mT.gather(1, chosen_BSL.flatten(1).unsqueeze(2).expand(-1, -1, takes_BTM.shape[1]))
+    k_BTGK, v_BTGV, grouped = key_heads(q_BLHK, k_BTGK, v_BTGV, masked=True)
     seen_BSLT = with_diagonal(takes_BSLT.view(*chosen_BSL.shape, -1).tril(takes_BTM.shape[1] - length))
     y_BHSV = F.scaled_dot_product_attention(
         q_BLHK.transpose(1, 2).repeat(1, 1, count, 1),
         k_BTGK.transpose(1, 2),
         v_BTGV.transpose(1, 2),
         attn_mask=seen_BSLT.flatten(1, 2).unsqueeze(1),
-        enable_gqa=k_BTGK.shape[2] != q_BLHK.shape[2],
+        enable_gqa=grouped,
     )
     y_BLSHV = y_BHSV.view(batch, heads, count, length, -1).permute(0, 3, 2, 1, 4)
     return (weight_BLS[..., None, None].to(y_BLSHV.dtype) * y_BLSHV).sum(2)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from star.ops.attention.heads import shared
+from star.ops.attention.heads import key_heads
 from star.ops.attention.masks import causal_mask
 
 
@@ -20,7 +20,7 @@ def attention_in_tiles(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: i
     seen_N1WT = causal_mask(window, 2 * window, window, q_BLHK.device).repeat(q_BNWHK.shape[1], 1, 1, 1)
     seen_N1WT[0, :, :, :window] = False  # The tile before the first is padding.
     q_XWHK = q_BNWHK.flatten(0, 1)
-    k_XTGK, v_XTGV, grouped = shared(q_XWHK, k_BNTGK.flatten(0, 1), v_BNTGV.flatten(0, 1))
+    k_XTGK, v_XTGV, grouped = key_heads(q_XWHK, k_BNTGK.flatten(0, 1), v_BNTGV.flatten(0, 1), masked=True)
     y_XHWV = F.scaled_dot_product_attention(
         q_XWHK.transpose(1, 2),
         k_XTGK.transpose(1, 2),

@@ -1,14 +1,15 @@
 """Counts what a model would ask of a GPU, where there is none: launches, memory, and waits of the host for the device.
 
 Tensors have no values ("meta") and say that they lie on a GPU, so that every choice by device is the one made there.
-Each operation that PyTorch dispatches counts as one launch, unless it only makes a view or allocates. Attention is
-counted in the form of separate products, because there is no fused kernel without a device.
+Each operation that PyTorch dispatches counts as one launch, unless it only makes a view or allocates. Attention takes
+the kernel that it takes on a GPU (`fused.py`).
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
@@ -16,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from tests.star.contract.elsewhere import DEVICE_OF, IS_CUDA
+from tests.star.contract.fused import attention
 
 GPU = torch.device("cuda", 1)  # not that of `Elsewhere`: tables that are kept for a device have no values here
 NOWHERE = torch.device("meta")
@@ -36,11 +38,12 @@ class Launches(TorchDispatchMode):
     Attributes:
         launches: kernels that were launched.
         waits: times that the host waited for a value of the device.
+        unfused: attentions for which a GPU has no fused kernel.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.launches = self.waits = 0
+        self.launches = self.waits = self.unfused = 0
         self._made: dict[int, tuple[StorageWeakRef, int]] = {}
 
     @property
@@ -83,6 +86,10 @@ class _OnGpu(TorchFunctionMode):
         if function is Tensor.tolist:  # one transfer, however many numbers
             self._counts.waits += 1
             return [1 + n for n in range(args[0].numel())]
+        if function is F.scaled_dot_product_attention:
+            y, fused = attention(*args, **(kwargs or {}))
+            self._counts.unfused += not fused
+            return y
         here_args, here_kwargs = tree_map(_here, (args, kwargs or {}))
         return function(*here_args, **here_kwargs)
 

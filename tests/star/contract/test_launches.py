@@ -35,6 +35,7 @@ def test_a_layer_launches_few_kernels_and_waits_for_few_values(row):
     asked = _asked(row, 16, 4096)
     assert asked.launches <= MOST_LAUNCHES
     assert asked.waits <= MOST_WAITS
+    assert asked.unfused == 0
 
 
 @pytest.mark.parametrize("row", [row for row in CLASSES if TOKEN_BY_TOKEN in row.name], ids=lambda row: row.name)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from genome import CLASSES, Genome, Space, decode
+from genome.classes.alphabet import TokenMixing
 from search.plan.presets import merged
 from star.build import build
 from star.ops.dispatch import forced
@@ -20,10 +21,14 @@ PER_PARAMETER = 4 * 4
 """Bytes of a parameter, its gradient and the two moments of AdamW."""
 
 
+def _attends(row):
+    return row.operator.token_mixing is TokenMixing.LOW_RANK
+
+
 def _held(row, sequences):
     """Bytes that a model of one LIV holds between its passes, and its parameters.
 
-    In float32, and with attention in separate products that keep all scores: a GPU keeps half of it or less.
+    In float32: a GPU, which computes in bfloat16, keeps less.
     """
     model = build(decode(Genome.of([row.id]), Space.of([row.name], depth=1)), PLAN.shape).to("meta")
     tokens_BL = torch.zeros(sequences, PLAN.budget.length, dtype=torch.long, device="meta")
@@ -43,6 +48,13 @@ def _held(row, sequences):
 def test_one_sequence_of_the_papers_preset_fits_with_any_class(row):
     held, parameters = _held(row, 1)
     assert PLAN.space.depth * (held + PER_PARAMETER * parameters) < MEMORY
+
+
+@pytest.mark.parametrize("row", [row for row in CLASSES if _attends(row)], ids=lambda row: row.name)
+def test_attention_keeps_no_scores(row):
+    held, _ = _held(row, 1)
+    heads = 2**row.differential * PLAN.shape.width // PLAN.shape.head_dim
+    assert held < heads * PLAN.budget.length**2 * 4 / 2
 
 
 def test_memory_is_counted():

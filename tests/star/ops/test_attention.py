@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from star.ops.attention import heads, naive
+from star.ops.attention import naive
 from star.ops.attention.full import attention, causal_attention
 from star.ops.attention.matrix import attention_matrix, routed_attention_matrix
 from star.ops.attention.routed import masked_attention, packed_attention
 from tests.star.contract.elsewhere import Elsewhere
+from tests.star.contract.fused import kernel
 
 BATCH, HEADS, HEAD = 2, 2, 4
 WINDOWS = [None, 1, 3, 8]
@@ -66,22 +67,51 @@ def test_routes_are_attended_as_token_by_token(length, shared):
         torch.testing.assert_close(_with_gradients(y, inputs), expected)
 
 
-@pytest.mark.parametrize("window", [None, 3])
-def test_a_gpu_takes_one_key_head_of_many_channels_without_groups_and_without_a_copy(window, monkeypatch):
-    monkeypatch.setattr(heads, "MOST_GROUPED", HEAD - 1)
-    q_BLHK, k_BLHK, v_BLHV = (x.detach() for x in _drawn(7))
-    k_BL1K, v_BL1V = k_BLHK[:, :, :1], v_BLHV[:, :, :1]
+@pytest.fixture
+def spied(monkeypatch):
+    """The attentions that PyTorch is asked for: their kernels on a GPU, and the strides between their key heads."""
     asked = []
     fused = torch.nn.functional.scaled_dot_product_attention
 
-    def spied(query, key, value, **options):
-        asked.append((key.shape[1], key.stride(1), options["enable_gqa"]))
-        return fused(query, key, value, **options)
+    def spy(query, key, value, attn_mask=None, **options):
+        asked.append((kernel(query, key, value, attn_mask), key.stride(1)))
+        return fused(query, key, value, attn_mask, **options)
 
-    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", spied)
-    expected = naive.attention(q_BLHK, k_BL1K.expand(-1, -1, HEADS, -1), v_BL1V.expand(-1, -1, HEADS, -1), window)
-    torch.testing.assert_close(causal_attention(q_BLHK, k_BL1K, v_BL1V, window), expected)
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", spy)
+    return asked
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("form", ["whole", "window", "last tokens", "routes", "last tokens of routes"])
+@pytest.mark.parametrize(("groups", "channels"), [(1, 8), (2, 8), (4, 8), (1, 288), (2, 288)])
+def test_a_gpu_takes_a_fused_kernel(groups, channels, form, dtype, spied):
+    draw, tokens = torch.Generator().manual_seed(0), 17
+    q, k, v = (torch.randn(2, tokens, n, channels, generator=draw, dtype=dtype) for n in (4, groups, groups))
+    every_k, every_v = (x.repeat_interleave(4 // groups, 2) for x in (k, v))
+    r = _routes(tokens).to(dtype)
+    window = 3 if form == "window" else None
+    forms = {
+        "whole": lambda: causal_attention(q, k, v),
+        "window": lambda: causal_attention(q, k, v, window),
+        "last tokens": lambda: attention(q[:, -5:], k, v),
+        "routes": lambda: packed_attention(q, k, v, r),
+        "last tokens of routes": lambda: masked_attention(q[:, -5:], k, v, r, 3),
+    }
+    exact = q.double(), every_k.double(), every_v.double()
+    routed = "routes" in form
+    expected = naive.routed_attention(*exact, r.double()) if routed else naive.attention(*exact, window)
     with Elsewhere():
-        y_BLHV = causal_attention(q_BLHK, k_BL1K, v_BL1V, window)
-    torch.testing.assert_close(y_BLHV, expected)
-    assert asked == [(1, asked[0][1], True), (HEADS, 0, False)]
+        y_BLHV = forms[form]()
+    error = 1e-5 if dtype is torch.float32 else 0.05
+    torch.testing.assert_close(y_BLHV.double(), expected[:, -y_BLHV.shape[1] :], rtol=error, atol=error)
+    ((taken, _),) = spied
+    assert taken is not None
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_a_gpu_repeats_one_key_head_without_a_copy(window, spied):
+    q_BLHK, k_BLHK, v_BLHV = (x.detach() for x in _drawn(7))
+    with Elsewhere():
+        causal_attention(q_BLHK, k_BLHK[:, :, :1], v_BLHV[:, :, :1], window)
+    ((_, stride),) = spied
+    assert stride == 0
