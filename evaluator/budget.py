@@ -19,6 +19,11 @@ class Budget(Value):
     cooldown: FiniteFloat = Field(default=0.2, ge=0, le=1, description="share of the steps in which the rate falls")
     clip: FiniteFloat = Field(default=1.0, gt=0, le=1e6, description="largest norm of the gradient")
     validation: int = Field(default=128, ge=2, le=1_000_000, description="validation sequences")
+    checkpoint_activations: bool = Field(
+        default=False,
+        description="keep only the inputs of each LIV and compute it again in the backward pass: less memory, about a "
+        "third more time, and the same results",
+    )
     seconds: FiniteFloat = Field(default=300.0, gt=0, le=1e7, description="time limit of a candidate in seconds")
 
     @property

@@ -72,6 +72,7 @@ def _measured(request: Request, files: TrainingFiles, began: float) -> Evaluatio
     task = request.task.load(budget)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = star.build(blueprint, request.shape, seed=request.seed).to(device)
+    model.checkpoint_activations = budget.checkpoint_activations
     files.inherit(model)
     training = Training(model, task, budget, np.random.default_rng(request.seed))
     checkpoint = _trained(training, files, budget, end, deadline)

@@ -10,7 +10,7 @@ B batch, L tokens, M routes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
 import torch
@@ -28,6 +28,14 @@ def balancing() -> Iterator[list[Tensor]]:
         yield terms
     finally:
         _COLLECTED.reset(token)
+
+
+def again() -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
+    """Return contexts for a part of a model and for its repetition in the backward pass (activation checkpointing).
+
+    A repetition must compute what was computed, so it collects terms if there is a list now, and these are dropped.
+    """
+    return nullcontext(), nullcontext() if _COLLECTED.get() is None else balancing()
 
 
 def report(probabilities_BLM: Tensor, chosen_BLM: Tensor) -> None:

@@ -57,6 +57,11 @@ def test_a_candidate_is_trained_and_measured(request_, quality):
     assert evaluation.seconds >= evaluation.metrics["train_seconds"]
 
 
+def test_activation_checkpointing_changes_no_result():
+    checkpointed = changed(TEXT, checkpoint_activations=True)
+    assert repeatable(evaluate(checkpointed)) == repeatable(evaluate(TEXT))
+
+
 def test_the_loss_of_a_real_architecture_falls():
     evaluation = evaluate(changed(TEXT, learning_rate=0.02))
     assert evaluation.curve[0][1] > 5

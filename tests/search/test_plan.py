@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from evaluator.metrics import COSTS, DECODE_MS, MetricKind
 from evaluator.tasks.recall import RecallTask
 from search.plan import Plan
+from search.plan.comparable import differences
 from search.plan.expected import expected_tokens
 from search.plan.presets import PRESETS, merged
 
@@ -54,7 +55,11 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
     plan = Plan.model_validate(STORED)
 
     assert plan.task == RecallTask(symbols=16, pairs=4)
-    added = {"algorithm": "surrogate", "stacks": 0, "budget": {**STORED["budget"], "cooldown": 0.2}}
+    added = {
+        "algorithm": "surrogate",
+        "stacks": 0,
+        "budget": {**STORED["budget"], "cooldown": 0.2, "checkpoint_activations": False},
+    }
     added |= {"rungs": {"tokens": [], "promoted": 0.25}, "repeats": 0, "finish": {"seeds": 0, "members": 8}}
     added |= {
         "warm_start": None,
@@ -166,3 +171,10 @@ def test_a_stop_by_tokens_bounds_what_is_expected_of_the_search_but_not_of_its_f
     assert expected_tokens(plan | {"stop": {"tokens": 2 * every}}) == every
     each = PRESETS["laptop"].budget.tokens
     assert expected_tokens(plan | {"stop": {"tokens": every // 2}, "finish": finish}) == stopped + 3 * each
+
+
+def test_settings_that_change_no_result_make_no_difference() -> None:
+    plan = PRESETS["laptop"]
+    other = merged("laptop", {"budget": {"seconds": 7, "checkpoint_activations": True}})
+    assert differences(plan, other) == []
+    assert differences(plan, merged("laptop", {"budget": {"clip": 0.5}})) == ["budget.clip"]

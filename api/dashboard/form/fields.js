@@ -30,6 +30,7 @@ export const FIELDS = {
     { path: "budget.warmup", label: "Warm-up steps", kind: "number" },
     { path: "budget.cooldown", label: "Cool-down share", kind: "number" },
     { path: "budget.seconds", label: "Seconds at most", kind: "number" },
+    { path: "budget.checkpoint_activations", label: "Save memory: compute LIVs again", kind: "flag" },
   ],
   space: [
     { path: "space.depth", label: "LIVs", kind: "number" },

@@ -54,8 +54,8 @@ class _Dense(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        h_HW = ctx.saved_tensors[3]
-        c_HBLK, b_HBTK, v_HBTV, dy_HBLV = (_by_head(x) for x in (*ctx.saved_tensors[:3], *grads))
+        *inputs, h_HW = ctx.saved_tensors
+        c_HBLK, b_HBTK, v_HBTV, dy_HBLV = (_by_head(x) for x in (*inputs, *grads))
         t_HRT = toeplitz(h_HW, min(_rows(c_HBLK), c_HBLK.shape[2]), b_HBTK.shape[2])
         sums = at_least_float32(h_HW)
         dc_HBLK, dt_HRT = torch.empty_like(c_HBLK), torch.zeros_like(t_HRT, dtype=sums)

@@ -42,10 +42,10 @@ class _FFT(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        h_HW = ctx.saved_tensors[3]
-        tiles = Tiles.of(ctx.saved_tensors[0])
+        *given, h_HW = ctx.saved_tensors
+        tiles = Tiles.of(given[0])
         windows_HDS = tiles.windows(h_HW)
-        inputs = [x.permute(2, 0, 3, 1) for x in (*ctx.saved_tensors[:3], *grads)]
+        inputs = [x.permute(2, 0, 3, 1) for x in (*given, *grads)]
         results, dwindows_HDS = [torch.empty_like(x) for x in inputs[:3]], torch.zeros_like(windows_HDS)
         for head, some in tiles.sequences(*inputs[1:3]):
             own = [x[head, some] for x in inputs]

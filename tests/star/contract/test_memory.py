@@ -6,7 +6,7 @@ B batch, L tokens.
 import pytest
 import torch
 
-from genome import CLASSES, Genome, Space, decode
+from genome import CLASSES, Genome, Space, decode, named
 from genome.classes.alphabet import TokenMixing
 from search.plan.presets import merged
 from star.build import build
@@ -26,11 +26,17 @@ def _attends(row):
 
 
 def _held(row, sequences):
-    """Bytes that a model of one LIV holds between its passes, and its parameters.
+    """Bytes that a model of one LIV holds between its passes, and its parameters."""
+    return _held_by(Genome.of([row.id]), sequences)
+
+
+def _held_by(genome, sequences, checkpointed=False):
+    """Bytes that a model holds between its passes, and its parameters.
 
     In float32: a GPU, which computes in bfloat16, keeps less.
     """
-    model = build(decode(Genome.of([row.id]), Space.of([row.name], depth=1)), PLAN.shape).to("meta")
+    model = build(decode(genome, Space.of(depth=len(genome.segments))), PLAN.shape).to("meta")
+    model.checkpoint_activations = checkpointed
     tokens_BL = torch.zeros(sequences, PLAN.budget.length, dtype=torch.long, device="meta")
     held = []
 
@@ -55,6 +61,15 @@ def test_attention_keeps_no_scores(row):
     held, _ = _held(row, 1)
     heads = 2**row.differential * PLAN.shape.width // PLAN.shape.head_dim
     assert held < heads * PLAN.budget.length**2 * 4 / 2
+
+
+def test_a_whole_batch_of_the_papers_preset_fits_with_activation_checkpointing():
+    """Between the passes lie the inputs of all LIVs, and the backward pass adds what one LIV holds."""
+    transformer = PLAN.baseline_genomes()["Transformer++"]
+    held, parameters = _held_by(transformer, PLAN.budget.batch, checkpointed=True)
+    one = max(_held(named(name), PLAN.budget.batch)[0] for name in ("SA-1", "GMemless"))
+    assert held + one + PER_PARAMETER * parameters < MEMORY
+    assert _held_by(transformer, PLAN.budget.batch)[0] > 2 * MEMORY
 
 
 def test_memory_is_counted():
