@@ -10,6 +10,7 @@ import ipaddress
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 
 from api.process.settings import Settings
 from api.web.deps import ArchiveDep, SettingsDep
@@ -32,7 +33,7 @@ SCHEMES = {
 """The ways to show a key, as OpenAPI describes them. A service without keys needs neither."""
 
 
-def require_access(request: Request, archive: ArchiveDep, settings: SettingsDep) -> None:
+async def require_access(request: Request, archive: ArchiveDep, settings: SettingsDep) -> None:
     """Let a request pass, and keep its key, or None on an open service, as `request.state.key`.
 
     Raises:
@@ -41,11 +42,11 @@ def require_access(request: Request, archive: ArchiveDep, settings: SettingsDep)
     """
     header = request.headers.get("authorization", "")
     text = header[len(BEARER) :] if header.lower().startswith(BEARER) else request.cookies.get(COOKIE)
-    key = archive.key_of(text) if text else None
+    key = await run_in_threadpool(archive.key_of, text) if text else None
     request.state.key = key
     require_rate(request, key)
     if key is None:
-        if is_open(archive, settings):
+        if (archive.keyless() and may_be_open(settings)) or await run_in_threadpool(is_open, archive, settings):
             return
         raise Refused(401, BAD_KEY if text else NO_KEY, headers={"WWW-Authenticate": "Bearer"})
     wanted = Scope.READ if request.method in SAFE else Scope.SUBMIT
@@ -87,7 +88,12 @@ def require_owner(key: ApiKey | None, job: Job) -> None:
 
 def is_open(archive: Archive, settings: Settings) -> bool:
     """Return whether the service answers without a key."""
-    return (settings.insecure or is_loopback(settings.host)) and not archive.has_keys()
+    return may_be_open(settings) and not archive.has_keys()
+
+
+def may_be_open(settings: Settings) -> bool:
+    """Return whether the service may answer without a key as long as there is none."""
+    return settings.insecure or is_loopback(settings.host)
 
 
 def is_loopback(host: str) -> bool:
@@ -104,7 +110,7 @@ def require_lock(archive: Archive, settings: Settings) -> None:
     Raises:
         ValueError: it would listen beyond this machine without a key; the message says what to do.
     """
-    if not (is_loopback(settings.host) or settings.insecure or archive.has_keys()):
+    if not (may_be_open(settings) or archive.has_keys()):
         raise ValueError(
             f"everyone who reaches {settings.host} could use this service: create a key with `star keys create NAME`, "
             "or insist with --insecure (STAR_INSECURE=1)"

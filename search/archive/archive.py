@@ -84,7 +84,8 @@ class Archive(
     | `Descent` | people | `ancestors` |
     | `PointReads` | both | `last_event_of`, `point_rows` |
     | `Events` | both | `events`, `last_event`, `thinnable`, `thin` |
-    | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `key_of`, `revoke_key`, `unfinished_jobs` |
+    | `Keyring` | operators | `create_key`, `api_keys`, `has_keys`, `keyless`, `key_of`, `revoke_key`, |
+    | | | `unfinished_jobs` |
     | `Runners` | runners | `report_runner`, `dismiss_runner`, `runners` |
     | `Webhooks` | operators | `create_webhook`, `webhooks`, `delete_webhook`, `messages` |
     | `Disk` | operators | `stored` |

@@ -16,7 +16,7 @@ from search.archive.errors import IllegalActionError, KnownGenomeError, NotFound
 from search.archive.queries import find_job
 from search.archive.schema.engine import now
 from search.archive.schema.record import table_of
-from search.archive.schema.row_values import injection_value
+from search.archive.schema.row_values import injection_value, job_value
 from search.archive.schema.tables import CandidateRecord, InjectionRecord, JobRecord
 from search.archive.training_rows import cancel_running, revive_cancelled
 from search.archive.transactions import Transactions, announce, fingerprint, job_of_key, write_key
@@ -47,15 +47,19 @@ class JobWrites(Transactions):
             IdempotencyError: the key was used before for another request.
         """
         further = [f"priority {priority}"] if priority else []
-        request = fingerprint(plan, name, *further, *(f"tag {tag}" for tag in sorted(set(tags))))
         given = {"name": name, "key": key, "priority": priority, "tags": joined(tags)}
+        if idempotency_key is None:
+            with self._writing.begin() as session:
+                return _insert_job(session, plan, given)
+        request = fingerprint(plan, name, *further, *(f"tag {tag}" for tag in sorted(set(tags))))
         try:
             with self._writing.begin() as session:
                 job_id = job_of_key(session, idempotency_key, request)
-                if job_id is None:
-                    job_id = _insert_job(session, plan, given)
-                    write_key(session, idempotency_key, request, job_id)
-                return find_job(session, job_id)
+                if job_id is not None:
+                    return find_job(session, job_id)
+                job = _insert_job(session, plan, given)
+                write_key(session, idempotency_key, request, job.id)
+                return job
         except IntegrityError:
             # Another request with the same key was committed between the look-up and the insert.
             with self._writing.begin() as session:
@@ -160,23 +164,23 @@ def _require_legal(action: Action, state: JobState) -> None:
         raise IllegalActionError(f"cannot {action.value} a job that is {state.value}; legal: {legal}")
 
 
-_JOB = insert(table_of(JobRecord)).values(created_at=now())
+_GIVEN = ("plan", "space")
+"""Columns that are not read back after an insert, because reading them takes longer than all others."""
+
+_JOB = (
+    insert(table_of(JobRecord))
+    .values(created_at=now())
+    .returning(*(column for column in table_of(JobRecord).columns if column.name not in _GIVEN))
+)
 
 
-def _insert_job(session: Session, plan: Plan, given: dict[str, Any]) -> str:
-    """Insert a queued job with the columns that its submission gives, and return its id."""
-    job_id = uuid.uuid4().hex[:12]
-    values = {
-        **given,
-        "id": job_id,
-        "state": JobState.QUEUED,
-        "plan": plan.model_dump(mode="json"),
-        "space": plan.liv_space.to_json(),
-        "total": plan.candidates,
-    }
-    session.execute(_JOB, values)
-    announce(session, job_id, EventKind.JOB, {"state": JobState.QUEUED, "why": ""})
-    return job_id
+def _insert_job(session: Session, plan: Plan, given: dict[str, Any]) -> Job:
+    """Insert a queued job with the columns that its submission gives, and return it."""
+    documents = {"plan": plan.model_dump(mode="json"), "space": plan.liv_space.to_json()}
+    values = {**given, **documents, "id": uuid.uuid4().hex[:12], "state": JobState.QUEUED, "total": plan.candidates}
+    row = session.execute(_JOB, values).mappings().one()
+    last = announce(session, row["id"], EventKind.JOB, {"state": JobState.QUEUED, "why": ""})
+    return job_value({**row, **documents, "alive": False, "last_event": last})
 
 
 def _injected(session: Session, job_id: str, genome: Genome, by: str, key: str | None, request: str) -> Injection:

@@ -52,18 +52,19 @@ class Transactions:
         self._reader.dispose()
 
 
-_EVENT = insert(table_of(EventRecord)).values(at=now())  # made once, because making it takes longer than running it
+_EVENT = insert(table_of(EventRecord)).values(at=now()).returning(EventRecord.seq)
+"""Made once, because making it takes longer than running it."""
 
 
-def announce(session: Session, job_id: str, kind: EventKind, data: dict[str, Any]) -> None:
-    """Write an event as the last statement of a transaction.
+def announce(session: Session, job_id: str, kind: EventKind, data: dict[str, Any]) -> int:
+    """Write an event as the last statement of a transaction, and return its number.
 
     PostgreSQL assigns `seq` before the transaction becomes visible, so without the lock a follower that has read
     event 8 could miss an event 7 that commits later.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
-    session.execute(_EVENT, {"job_id": job_id, "kind": kind, "data": data})
+    return session.execute(_EVENT, {"job_id": job_id, "kind": kind, "data": data}).scalar_one()
 
 
 def job_of_key(session: Session, key: str | None, fingerprint: str) -> str | None:

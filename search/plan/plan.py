@@ -13,9 +13,10 @@ from evaluator.fields import AnyTask, MetricName, field_fault
 from evaluator.metrics import CACHE_BYTES, PARAMETERS
 from evaluator.tasks.text import TextTask
 from evaluator.value import FieldError, Value
-from genome import Genome, Shape, Space, digest, named, require_legal
+from genome import Genome, Shape, Space, digest, require_legal
 from search.plan.course import require_course
 from search.plan.parts import AlgorithmName, Constraint, Finish, Rungs, SpacePlan, Stop
+from search.plan.spaces import Baseline, baselines_of, misfit, space_of
 
 MAX_CANDIDATES = 1_000_000
 MAX_OBJECTIVES = 4
@@ -115,11 +116,9 @@ class Plan(Value):
             shape = self.shape
         except ValueError as error:
             raise FieldError(("width",), str(error)) from None
-        for liv_class in self.liv_space.classes:
-            try:
-                shape.groups(liv_class, self.liv_space.featurizer(liv_class))
-            except ValueError as error:
-                raise FieldError(("head_dim",), str(error)) from None
+        reason = misfit(self.space, shape)
+        if reason:
+            raise FieldError(("head_dim",), reason)
 
     def _require_genomes(self) -> None:
         """Check that the given genomes are legal, that no two are alike, and that there are candidates for all."""
@@ -129,7 +128,7 @@ class Plan(Value):
             except ValueError as error:
                 raise FieldError(("genomes", n), str(error)) from None
         known: dict[str, str] = {}
-        for n, (key, name) in enumerate(self._named(), -len(self.baseline_genomes())):
+        for n, (key, name) in enumerate(self._named(), -len(self._baselines)):
             if key in known:
                 raise FieldError(("genomes", n), f"it is the same architecture as {known[key]}; leave one of them out")
             known[key] = name
@@ -139,8 +138,8 @@ class Plan(Value):
             )
 
     def _named(self) -> Iterator[tuple[str, str]]:
-        for name, genome in self.baseline_genomes().items():
-            yield digest(genome, self.liv_space), f"the baseline {name}"
+        for baseline in self._baselines:
+            yield baseline.digest, f"the baseline {baseline.name}"
         for n, text in enumerate(self.genomes):
             yield digest(Genome.parse(text), self.liv_space), f"genomes[{n}]"
 
@@ -157,11 +156,10 @@ class Plan(Value):
         """Return the n-th seed of a candidate's trainings, from 0 on; those from `HELD_OUT` on are kept for the end."""
         return (self.seed + n) % SEEDS
 
-    @cached_property
+    @property
     def liv_space(self) -> Space:
         """The space of genomes, with every class it contains."""
-        options = self.space.model_dump(exclude={"classes", "depth", "levels"})
-        return Space.of(self.space.classes, depth=self.space.depth, **options)
+        return space_of(self.space)
 
     @cached_property
     def shape(self) -> Shape:
@@ -170,23 +168,8 @@ class Plan(Value):
 
     def baseline_genomes(self) -> dict[str, Genome]:
         """Return the reference architectures that this space can express, by name."""
-        if not self.baselines:
-            return {}
-        depth = self.space.depth
-        patterns = {name: [row[n % len(row)] for n in range(depth)] for name, row in BASELINES.items()}
-        genomes = {}
-        for name, classes in patterns.items():
-            genome = Genome.of(named(name).id for name in classes)
-            try:
-                require_legal(genome, self.liv_space)
-            except ValueError:
-                continue
-            genomes[name] = genome
-        return genomes
+        return {baseline.name: baseline.genome for baseline in self._baselines}
 
-
-BASELINES = {
-    "Transformer++": ("SA-1", "GMemless"),
-    "striped hybrid": ("Rec-1", "GMemless", "SA-1", "GMemless"),
-}
-"""The repeating pattern of classes of each baseline (STAR, section 4)."""
+    @property
+    def _baselines(self) -> tuple[Baseline, ...]:
+        return baselines_of(self.space) if self.baselines else ()

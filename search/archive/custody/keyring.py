@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import OperationalError
@@ -17,6 +18,9 @@ from search.archive.schema.tables import JobRecord
 from search.archive.transactions import Transactions
 from search.archive.values import TERMINAL
 
+KEYLESS_SECONDS = 1.0
+"""How long it is remembered that there is no key, so that an open service does not ask before every answer."""
+
 USE_SECONDS = 60
 """The last use of a key is written at most this often, so that a reader hardly ever writes."""
 
@@ -26,6 +30,8 @@ _ANY = select(table_of(ApiKeyRecord).c.id).limit(1)  # made once, as every reque
 
 class Keyring(Transactions):
     """Creates, finds and revokes keys."""
+
+    _keyless_until = 0.0
 
     def create_key(
         self, name: str, scope: Scope, *, seconds: float | None = None, jobs: int | None = None, rate: int | None = None
@@ -37,6 +43,7 @@ class Keyring(Transactions):
             jobs: searches submitted with it that may be unfinished at once; None for any number.
             rate: requests a minute; None for the rate of the service.
         """
+        self._keyless_until = 0.0
         text = new_text()
         id_, digest = id_and_hash(text) or ("", "")
         with self._writing.begin() as session:
@@ -57,7 +64,16 @@ class Keyring(Transactions):
     def has_keys(self) -> bool:
         """Return whether a key was ever created; revoking the last one does not open a service."""
         with self._looking() as session:
-            return session.scalar(_ANY) is not None
+            known = session.scalar(_ANY) is not None
+        self._keyless_until = 0.0 if known else time.monotonic() + KEYLESS_SECONDS
+        return known
+
+    def keyless(self) -> bool:
+        """Return whether `has_keys` lately found no key, without asking the database.
+
+        A first key that another process creates is therefore needed a second later.
+        """
+        return time.monotonic() < self._keyless_until
 
     def key_of(self, text: str) -> ApiKey | None:
         """Return the key with this text, or None if there is none, or it has expired or was revoked."""

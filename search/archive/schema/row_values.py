@@ -24,8 +24,11 @@ from search.archive.values import (
 from search.origin import Purpose, Variation
 from search.plan.expected import expected_tokens
 
+Row = RowMapping | dict[str, Any]
+"""The columns of a row, as a query returned them or as they are known without one."""
 
-def job_value(row: RowMapping) -> Job:
+
+def job_value(row: Row) -> Job:
     """Return a job from its columns and two further ones.
 
     `alive` says whether a runner holds an unexpired lease on it, `last_event` is the number of its last event.
@@ -38,7 +41,7 @@ def job_summary(row: RowMapping) -> JobSummary:
     return JobSummary(**_progress(row))
 
 
-def _progress(row: RowMapping) -> dict[str, Any]:
+def _progress(row: Row) -> dict[str, Any]:
     busy = row["running"] if row["alive"] else 0
     expected = row["tokens"] if row["state"] in TERMINAL else max(row["tokens"], expected_tokens(row["plan"]))
     return {
@@ -138,7 +141,7 @@ def utc_or_none(second: float | None) -> datetime | None:
     return None if second is None else utc(second)
 
 
-def _seconds_left(row: RowMapping, expected: int, busy: int) -> float | None:
+def _seconds_left(row: Row, expected: int, busy: int) -> float | None:
     """Return the mean seconds of a token times the tokens left, divided by the `busy` trainings at a time.
 
     None unless the job is running and at least one training ended.

@@ -12,7 +12,9 @@ import pytest
 from api.process.settings import Settings
 from api.web.access import COOKIE, is_loopback, require_lock
 from search.archive import Archive
+from search.archive.custody.keyring import KEYLESS_SECONDS
 from search.archive.custody.keys import Scope
+from tests.processes import eventually
 from tests.served import Service, serving
 
 PLAN = {"plan": {"candidates": 2}}
@@ -62,6 +64,14 @@ def test_once_a_key_exists_every_operation_needs_one(locked: Service, key: Calla
         assert answer.headers["content-type"] == "application/problem+json"
     assert locked.client.get("/healthz").status_code == 200
     assert locked.client.get("/").status_code == 200  # the pages hold no data
+
+
+def test_a_key_that_another_process_creates_is_needed_soon(locked: Service, tmp_path: Path) -> None:
+    assert locked.client.get("/v1/jobs").status_code == 200
+    other = Archive(f"sqlite:///{tmp_path / 'star.db'}")
+    other.create_key("Ada", Scope.READ)
+    other.close()
+    eventually(lambda: locked.client.get("/v1/jobs").status_code == 401, seconds=10 * KEYLESS_SECONDS)
 
 
 def test_a_scope_permits_so_much_and_no_more(locked: Service, key: Callable[..., dict[str, str]]) -> None:
