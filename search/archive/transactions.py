@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from search.archive.errors import IdempotencyError
@@ -15,6 +15,8 @@ from search.archive.schema.record import table_of
 from search.archive.schema.tables import EventRecord, KeyRecord
 from search.archive.values import EventKind
 from search.plan import Plan
+
+EVENTS = table_of(EventRecord)
 
 
 class Transactions:
@@ -52,8 +54,15 @@ class Transactions:
         self._reader.dispose()
 
 
-_EVENT = insert(table_of(EventRecord)).values(at=now()).returning(EventRecord.seq)
-"""Made once, because making it takes longer than running it."""
+_ROW = {column: bindparam(column, type_=EVENTS.c[column].type) for column in ("job_id", "kind", "data")} | {"at": now()}
+_HELD = select(func.pg_advisory_xact_lock(EVENT_LOCK)).cte("held")
+_INSERTS = {
+    "sqlite": insert(EVENTS).values(_ROW).returning(EVENTS.c.seq),
+    "postgresql": insert(EVENTS)
+    .from_select(list(_ROW), select(*_ROW.values()).select_from(_HELD))
+    .returning(EVENTS.c.seq),
+}
+"""The insert of an event. On PostgreSQL its row comes after the lock, and its number with the row: one round trip."""
 
 
 def announce(session: Session, job_id: str, kind: EventKind, data: dict[str, Any]) -> int:
@@ -62,9 +71,9 @@ def announce(session: Session, job_id: str, kind: EventKind, data: dict[str, Any
     PostgreSQL assigns `seq` before the transaction becomes visible, so without the lock a follower that has read
     event 8 could miss an event 7 that commits later.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
-    return session.execute(_EVENT, {"job_id": job_id, "kind": kind, "data": data}).scalar_one()
+    statement = _INSERTS[session.get_bind().dialect.name]
+    seq: int = session.execute(statement, {"job_id": job_id, "kind": kind, "data": data}).scalar_one()
+    return seq
 
 
 def job_of_key(session: Session, key: str | None, fingerprint: str) -> str | None:
