@@ -24,6 +24,11 @@ class Budget(Value):
         description="keep only the inputs of each LIV and compute it again in the backward pass: less memory, about a "
         "third more time, and the same results",
     )
+    deterministic: bool = Field(
+        default=False,
+        description="use only algorithms that give the same bits each time; on a GPU they are slower, and a candidate "
+        "that needs another one fails. A CPU always gives the same bits",
+    )
     seconds: FiniteFloat = Field(default=300.0, gt=0, le=1e7, description="time limit of a candidate in seconds")
 
     @property

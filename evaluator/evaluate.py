@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 
 import numpy as np
@@ -25,6 +27,10 @@ from genome import Genome, Space, decode
 CHECKPOINT_SECONDS = 60.0
 """Seconds of training between two writes of the progress, from which the next attempt goes on if this process dies."""
 
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+FIXED_WORKSPACE = ":4096:8"
+"""A workspace with which cuBLAS gives the same bits each time; without it PyTorch refuses matrix products."""
+
 
 def evaluate(request: Request) -> Evaluation:
     """Build, train and measure one candidate; an exception becomes the evaluation's `failure` and `detail`.
@@ -35,13 +41,33 @@ def evaluate(request: Request) -> Evaluation:
     began = time.monotonic()
     try:
         _prepare()
-        evaluation = _evaluated(request, TrainingFiles(request), began)
+        with _deterministic(request.budget.deterministic):
+            evaluation = _evaluated(request, TrainingFiles(request), began)
         _release_memory()
     except Exception as error:
         evaluation = failed(request, error, time.monotonic() - began)
         with suppress(RuntimeError):  # a broken device cannot release memory; the evaluation already reports it
             _release_memory()
     return evaluation
+
+
+@contextmanager
+def _deterministic(asked: bool) -> Iterator[None]:
+    """Allow only deterministic algorithms inside the context, if that is asked for.
+
+    An operation that has none on its device raises RuntimeError, which names it. cuBLAS reads its setting when a
+    process first uses it; a process that has used a GPU without the setting keeps its workspace.
+    """
+    if not asked:
+        yield
+        return
+    before = torch.get_deterministic_debug_mode()
+    os.environ.setdefault(WORKSPACE, FIXED_WORKSPACE)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)
 
 
 def _release_memory() -> None:

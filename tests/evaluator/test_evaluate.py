@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 
 import pytest
 import torch
@@ -60,6 +61,30 @@ def test_a_candidate_is_trained_and_measured(request_, quality):
 def test_activation_checkpointing_changes_no_result():
     checkpointed = changed(TEXT, checkpoint_activations=True)
     assert repeatable(evaluate(checkpointed)) == repeatable(evaluate(TEXT))
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_deterministic_training_allows_no_other_algorithm(asked, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is absent again after the test
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    before = torch.get_deterministic_debug_mode()
+    allowed = []
+    load = TextTask.load
+
+    def watched(task, budget):
+        allowed.append(torch.are_deterministic_algorithms_enabled())
+        return load(task, budget)
+
+    monkeypatch.setattr(TextTask, "load", watched)
+    torch.use_deterministic_algorithms(False)
+    try:
+        evaluation = evaluate(changed(TEXT, deterministic=asked))
+        assert not torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.set_deterministic_debug_mode(before)
+    assert allowed == [asked]
+    assert evaluation.failure is None
+    assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) is asked
 
 
 def test_the_loss_of_a_real_architecture_falls():

@@ -31,6 +31,7 @@ export const FIELDS = {
     { path: "budget.cooldown", label: "Cool-down share", kind: "number" },
     { path: "budget.seconds", label: "Seconds at most", kind: "number" },
     { path: "budget.checkpoint_activations", label: "Save memory: compute LIVs again", kind: "flag" },
+    { path: "budget.deterministic", label: "The same bits each time", kind: "flag" },
   ],
   space: [
     { path: "space.depth", label: "LIVs", kind: "number" },
