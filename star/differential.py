@@ -23,14 +23,14 @@ FIRST_BALANCE = 0.5
 class Differential(Operator):
     """A pair of LIVs and the learned factor of the second; each LIV has features and stores of its own.
 
-    A whole sequence is computed as one operator with the heads of both, if heads do not depend on each other.
+    A whole sequence is computed as one operator with the heads of both, where the structure allows it.
     """
 
     def __init__(self, first: LIV, second: LIV) -> None:
         super().__init__()
         self.branches = nn.ModuleDict({"1": first, "2": second})  # the keys are part of exported weight names
         self.balance = parameter()
-        self._parts = (_Pair(self),) if first.structure.heads_apart else self.livs
+        self._pair = _Pair(self)
 
     @property
     def livs(self) -> tuple[LIV, ...]:
@@ -38,7 +38,7 @@ class Differential(Operator):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return self._parts
+        return (self._pair,) if self.livs[0].structure.pairs_on(self.balance.device) else self.livs
 
     def apart(self, features: Features) -> Features:
         if len(features) == len(self.livs):

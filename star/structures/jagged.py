@@ -57,6 +57,9 @@ class Jagged(Structure):
         self.base = _UNBANDED[operator.token_mixing](unbanded, featurizer, head_sizes, window)
         self.tolerance = self.base.tolerance
 
+    def pairs_on(self, device: torch.device) -> bool:
+        return self.base.pairs_on(device)
+
     def mix(self, features: Features) -> Tensor:
         """Compute each block from the state that the block before it reaches from zero."""
         outputs, before_BHKV = [], self.base.zero_state(features["v"])

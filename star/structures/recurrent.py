@@ -52,6 +52,10 @@ class Recurrent(Structure):
         """The shape of the state, (H, K, V), with the channels of ones in V."""
         return self.heads, self.head_sizes["b"].size, self.head_sizes["v"].size + self.ones
 
+    def pairs_on(self, device: torch.device) -> bool:
+        """On a CPU, states with several value channels are slower together: the tokens of a head lie further apart."""
+        return device.type != "cpu" or self.head_sizes["v"].size == 1
+
     def inputs(self, features: Features) -> Inputs:
         """Return all groups in float32 at least, as errors of a state add up; constant log decays have one token."""
         c_BLGK, b_BLGK, a, d_BLH1, v_BLHV = (

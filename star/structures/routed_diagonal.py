@@ -22,7 +22,9 @@ class RoutedDiagonal(Structure):
     """y_BLSI = r sigma(c) v, slot by slot, with the groups c_BLSI, v_BLSI and r_BL1M."""
 
     per_token = ("c", "v", ROUTES)
-    heads_apart = False
+
+    def pairs_on(self, device: torch.device) -> bool:
+        return False
 
     def exactly_causal(self, length: int) -> bool:
         return False

@@ -8,6 +8,7 @@ B batch, L new tokens, T tokens so far, H heads, G key heads (a divisor of H), K
 M routes.
 """
 
+import torch
 from torch import Tensor
 
 from genome.classes.feature_groups import ROUTES
@@ -24,12 +25,14 @@ class RoutedLowRank(Structure):
     """The groups are c (queries), b (keys), v (values) and r (routes); a token weights its routes when it reads."""
 
     per_token = ("c", "b", "v", ROUTES)
-    heads_apart = False
 
     @property
     def choice(self) -> RouteChoice:
         """The numbers of routes that a token takes."""
         return ROUTE_CHOICES[self.featurizer[ROUTES].generator]
+
+    def pairs_on(self, device: torch.device) -> bool:
+        return False
 
     def exactly_causal(self, length: int) -> bool:
         return False

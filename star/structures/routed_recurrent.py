@@ -39,7 +39,6 @@ class RoutedRecurrent(Structure):
     """
 
     per_token = (*Recurrent.per_token, ROUTES)
-    heads_apart = False
     kind: ClassVar[type[Recurrent]]
 
     def __init__(
@@ -48,6 +47,9 @@ class RoutedRecurrent(Structure):
         super().__init__(operator, featurizer, head_sizes, window)
         self.base = self.kind(replace(operator, sparsity=Sparsity.NONE), featurizer, head_sizes, window)
         self.choice = ROUTE_CHOICES[featurizer[ROUTES].generator]
+
+    def pairs_on(self, device: torch.device) -> bool:
+        return False
 
     def exactly_causal(self, length: int) -> bool:
         return False

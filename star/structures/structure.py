@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -35,8 +36,6 @@ class Structure(ABC):
     """Names of the groups that have a value for each token of each sequence."""
     linear: ClassVar[bool] = True
     """False where the operator is no matrix T(x) times v; `matrix` then raises TypeError."""
-    heads_apart: ClassVar[bool] = True
-    """True if no head depends on another, so that the heads of two such operators make one operator."""
     tolerance: float = 1e-5
     """The relative RMS error that float32 outputs may have against float64."""
 
@@ -61,6 +60,13 @@ class Structure(ABC):
     def channels(self) -> int:
         """Channels of y: heads times value channels per head."""
         return self.heads * self.head_sizes["v"].size
+
+    def pairs_on(self, device: torch.device) -> bool:
+        """Return whether two such operators are computed as one with the heads of both on this device.
+
+        No head may depend on another.
+        """
+        return True
 
     def doubled(self) -> Structure:
         """Return the same structure with twice the heads of every group."""

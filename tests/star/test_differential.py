@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from genome import CLASSES, Genome, Shape, Space, decode
+from genome import CLASSES, Genome, Shape, Space, decode, named
 from star.build import build
+from star.structures.recurrent import Recurrent
+from tests.star.contract.elsewhere import Elsewhere
 
 SHAPE = Shape(width=32, head_dim=8, vocab=16, window=4)
 ROUTED = ("MoM", "MoM-GLA", "MoE", "Routing Transformer", "SeqBoat")
@@ -37,7 +39,7 @@ def _gradients(compute, operator, x_BLD):
 
 @pytest.mark.parametrize("length", [1, 2, 37, 130])
 @pytest.mark.parametrize("row", [row for row in CLASSES if not row.differential], ids=lambda row: row.name)
-def test_both_livs_at_once_are_the_difference_of_the_two(row, length):
+def test_both_livs_at_once_are_the_difference_of_the_two(row, length, monkeypatch):
     operator = _operator(row)
     x_BLD = torch.randn(2, length, SHAPE.width, dtype=torch.float64, generator=torch.Generator().manual_seed(length))
     x_BLD.requires_grad_()
@@ -45,13 +47,23 @@ def test_both_livs_at_once_are_the_difference_of_the_two(row, length):
     def one_after_the_other(x_BLD):
         return operator.combined([liv.mix(liv.features(x_BLD)) for liv in operator.livs])
 
-    found, expected = (_gradients(compute, operator, x_BLD) for compute in (operator, one_after_the_other))
-    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
+    expected = _gradients(one_after_the_other, operator, x_BLD)
+    monkeypatch.setattr(Recurrent, "pairs_on", lambda structure, device: True)
+    torch.testing.assert_close(_gradients(operator, operator, x_BLD), expected, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize("row", [row for row in CLASSES if not row.differential], ids=lambda row: row.name)
-def test_a_pair_is_one_part_unless_it_routes_tokens(row):
-    assert len(_operator(row).parts) == (2 if row.name in ROUTED else 1)
+def test_a_pair_is_one_part_on_a_gpu_unless_it_routes_tokens(row):
+    operator = _operator(row)
+    with Elsewhere():
+        assert len(operator.parts) == (2 if row.name in ROUTED else 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "parts"), [("SA-1", 1), ("GConv-1", 1), ("Rec-1", 1), ("GLA", 2), ("Banded DeltaNet", 2)]
+)
+def test_a_pair_is_one_part_on_a_cpu_where_that_is_faster(row, parts):
+    assert len(_operator(named(row)).parts) == parts
 
 
 @pytest.mark.parametrize("genome", ["10.1.1.1.4-11.1.1.1.4", "14.1.1.1.2-14.1.1.1.2", "16.1.2.1.1-16.1.2.1.1"])
