@@ -1,6 +1,6 @@
 """The kernels of all operators: which inputs each supports, and what it is tried with before it is trusted.
 
-B batch, L tokens, D channels, W taps.
+B batch, L tokens, D channels, W taps, H heads, K key channels, V value channels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from torch import Tensor
 
 from star.ops import trials
 from star.ops.recurrence import compiled
+from star.ops.recurrence.inputs import Inputs
 from star.ops.trials import Trial
+
+MOST_KEYS = 32
+"""Keys of a state with one value channel: a thread of the scan holds a state and its adjoint in 2 K registers."""
 
 LONGEST_FILTER = 8
 LONGEST_RECOMPUTED = 4
@@ -67,6 +71,19 @@ def _convolvable(features: int, taps: int) -> Callable[..., bool]:
     return supports
 
 
+def _scannable(inputs: Inputs, state_BHKV: Tensor) -> bool:
+    """Return whether the scan takes these tensors: one value channel, few keys, and a state in float32."""
+    keys, values = state_BHKV.shape[2:]
+    return (
+        values == 1
+        and keys <= MOST_KEYS
+        and state_BHKV.dtype is torch.float32
+        and {x.dtype for x in inputs} <= {torch.float32, torch.bfloat16}
+        and {x.device for x in inputs} == {state_BHKV.device}
+        and inputs.v.numel() > 0
+    )
+
+
 def _gated_short_convolution() -> Callable[..., Any]:
     from star.ops.convolution.triton import gated_short_conv
 
@@ -77,6 +94,12 @@ def _short_convolution() -> Callable[..., Any]:
     from star.ops.convolution.triton_short import short_conv
 
     return short_conv
+
+
+def _scan() -> Callable[..., Any]:
+    from star.ops.recurrence.triton_scan import recurrence
+
+    return recurrence
 
 
 KERNELS = (
@@ -95,6 +118,7 @@ KERNELS = (
         trials.SHORT_CONVOLUTION,
     ),
     Kernel("recurrence", Language.C, compiled.supports, lambda: compiled.recurrence),
+    Kernel("recurrence", Language.TRITON, _scannable, _scan, trials.SCAN),
     Kernel("delta_rule", Language.C, compiled.supports, lambda: compiled.delta_rule),
 )
 """All kernels. An operator may have several; the first that supports the inputs, runs there and is trusted is taken."""

@@ -1,6 +1,6 @@
 """What a kernel is tried with, where it is compared with PyTorch before its first use on a device.
 
-B batch, L tokens, D channels, W taps.
+B batch, L tokens, D channels, W taps, H heads, K key channels, V value channels.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ import torch
 from torch import Generator, Tensor
 
 from star.ops.convolution.causal import activated, gated
+from star.ops.recurrence import naive
+from star.ops.recurrence.inputs import Inputs
 
 BATCH, LENGTH, CHANNELS, TAPS = 2, 130, 40, 3
 """Sizes at which convolutions are compared: no multiple of a tile."""
+
+
+SCANNED, HEADS = 70, 20
+"""Tokens and heads of a scan: two spans, of which neither is full of kept states."""
 
 
 class Trial(NamedTuple):
@@ -45,4 +51,29 @@ GATED_CONVOLUTION = (Trial("gated", gated, partial(_convolved, 3), lambda form, 
 SHORT_CONVOLUTION = (
     Trial("with SiLU", activated, partial(_convolved, 1), lambda form, tensors: (form(*tensors, True),)),
     Trial("without SiLU", activated, partial(_convolved, 1), lambda form, tensors: (form(*tensors, False),)),
+)
+
+
+def _scanned(keys: int, shared: bool, rates: int, of_token: bool, drawn: Generator, dtype: torch.dtype) -> list[Tensor]:
+    """Draw the groups of a recurrence with one value channel, and a first state in float32."""
+    groups = (BATCH, SCANNED, 1 if shared else HEADS, keys)
+    a_BLHR = -torch.randn(BATCH if of_token else 1, SCANNED if of_token else 1, HEADS, rates, generator=drawn).exp()
+    c_BLGK, b_BLGK = (torch.randn(groups, generator=drawn) for _ in range(2))
+    d_BLH1, v_BLHV = (torch.randn(BATCH, SCANNED, HEADS, 1, generator=drawn) for _ in range(2))
+    state_BHKV = torch.randn(BATCH, HEADS, keys, 1, generator=drawn)
+    return [*(x.to(dtype) for x in (c_BLGK, b_BLGK, a_BLHR, d_BLH1.exp(), v_BLHV)), state_BHKV]
+
+
+def _recurrent(form: Callable[..., Any], tensors: list[Tensor]) -> tuple[Tensor, ...]:
+    """Call a form of a recurrence: y_BLHV and the last state_BHKV."""
+    *inputs, state_BHKV = tensors
+    outputs: tuple[Tensor, ...] = form(Inputs(*inputs), state_BHKV)
+    return outputs
+
+
+SCAN = (
+    Trial("16 shared keys, constant decays", naive.recurrence, partial(_scanned, 16, True, 16, False), _recurrent),
+    Trial("one key, a decay a token", naive.recurrence, partial(_scanned, 1, False, 1, True), _recurrent),
+    Trial("4 shared keys, one decay a token", naive.recurrence, partial(_scanned, 4, True, 1, True), _recurrent),
+    Trial("2 keys, a decay each and a token", naive.recurrence, partial(_scanned, 2, False, 2, True), _recurrent),
 )

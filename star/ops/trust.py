@@ -13,9 +13,10 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,10 @@ def known_faults() -> list[dict[str, str]]:
     return [known for known in found if known["fault"]]
 
 
-def errors(trial: Trial, run: Callable[..., Any], device: torch.device) -> Iterator[tuple[torch.dtype, float]]:
-    """Compute the largest error of a kernel in a trial for each dtype that it takes."""
-    for dtype in TOLERANCE:
-        drawn = torch.Generator().manual_seed(0)
-        inputs = [x.to(device) for x in trial.inputs(drawn, dtype)]
-        yield dtype, largest_error(partial(trial.outputs, run), partial(trial.outputs, trial.meaning), inputs)
+def error(trial: Trial, run: Callable[..., Any], dtype: torch.dtype, device: torch.device) -> float:
+    """Compute the largest error of a kernel in a trial with features of this dtype."""
+    inputs = [x.to(device) for x in trial.inputs(torch.Generator().manual_seed(0), dtype)]
+    return largest_error(partial(trial.outputs, run), partial(trial.outputs, trial.meaning), inputs)
 
 
 def largest_error(form: Form, meaning: Form, inputs: list[Tensor]) -> float:
@@ -87,13 +86,13 @@ def _fault(kernel: Kernel, device: torch.device) -> str:
     """Compare a kernel, and return what is wrong with it, or nothing."""
     try:
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
-            for trial in kernel.trials:
-                for dtype, error in errors(trial, kernel.load(), device):
-                    if not error <= TOLERANCE[dtype]:
-                        name = str(dtype).removeprefix("torch.")
-                        return f"it has a relative error of {error:.2g} in {name}, {trial.case}"
-    except Exception as error:  # a compiler and a driver raise what they like
-        return f"it does not run: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            for trial, dtype in product(kernel.trials, TOLERANCE):
+                found = error(trial, kernel.load(), dtype, device)
+                if not found <= TOLERANCE[dtype]:
+                    name = str(dtype).removeprefix("torch.")
+                    return f"it has a relative error of {found:.2g} in {name}, {trial.case}"
+    except Exception as raised:  # a compiler and a driver raise what they like
+        return f"it does not run: {type(raised).__name__}: {str(raised).partition(chr(10))[0]}"
     return ""
 
 

@@ -47,7 +47,10 @@ def test_the_short_convolution_at_awkward_shapes_layouts_and_values(found: dict[
 
 def test_each_kernel_passes_the_comparison_before_its_first_use(found: dict[str, Any]) -> None:
     assert found["comparisons"] == {
-        f"{row.operator}, {trial.case}": [True] * 2 for row in KERNELS for trial in row.trials
+        f"{row.operator}, {trial.case}": [True] * 2
+        for row in KERNELS
+        if row.operator.endswith("_convolution")
+        for trial in row.trials
     }
 
 

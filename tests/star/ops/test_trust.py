@@ -114,6 +114,7 @@ def test_outputs_and_gradients_of_all_tensors_are_compared() -> None:
         return [torch.randn(9, generator=generator).to(dtype) for _ in range(2)]
 
     trial = trials.Trial("pairs", meaning, drawn, lambda form, tensors: form(*tensors))
-    assert [error < trust.TOLERANCE[dtype] for dtype, error in trust.errors(trial, meaning, CPU)] == [True, True]
-    for place in (0, 1):
-        assert min(error for _, error in trust.errors(trial, wrong_at(place), CPU)) > 0.03
+    for dtype, tolerance in trust.TOLERANCE.items():
+        assert trust.error(trial, meaning, dtype, CPU) < tolerance
+        for place in (0, 1):
+            assert trust.error(trial, wrong_at(place), dtype, CPU) > 0.03

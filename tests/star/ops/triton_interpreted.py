@@ -23,6 +23,7 @@ from star.ops.kernels import KERNELS
 
 LENGTHS, BATCHES, CHANNELS, TAPS = (1, 2, 37, 63, 64, 65, 130), (1, 3), (1, 16, 40), (1, 2, 3, 4)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+CONVOLUTIONS = [row for row in KERNELS if row.operator.endswith("_convolution")]
 NAMES, SHORT_NAMES = ("y", "dc", "db", "dv", "dh"), ("y", "dx", "dh")
 
 
@@ -166,11 +167,11 @@ def laws() -> Iterator[tuple[str, object]]:
 
 def comparisons() -> Iterator[tuple[str, object]]:
     """What is found about each kernel where it is compared before its first use."""
-    for row in KERNELS:
+    for row in CONVOLUTIONS:
         for trial in row.trials:
             # Triton's interpreter cuts float32 to bfloat16 instead of rounding it, which is still within the tolerance.
-            found = trust.errors(trial, row.load(), torch.device("cpu"))
-            yield f"{row.operator}, {trial.case}", [error <= trust.TOLERANCE[dtype] for dtype, error in found]
+            found = {dtype: trust.error(trial, row.load(), dtype, torch.device("cpu")) for dtype in trust.TOLERANCE}
+            yield f"{row.operator}, {trial.case}", [error <= trust.TOLERANCE[dtype] for dtype, error in found.items()]
 
 
 def model() -> Iterator[tuple[str, object]]:
