@@ -1,11 +1,11 @@
 """The choice of the form in which an operator runs: compiled, as a Triton kernel, or in PyTorch.
 
-The mode `auto` (the default) takes a kernel for tensors that it supports on the device it is made for: a Triton kernel
-on a GPU where it computes what PyTorch does (see `star.ops.trust`), a compiled one on a CPU. An operator may have
-several (`star.ops.kernels`), of which the first fit one is taken. `torch` never takes a kernel. `triton` takes Triton's
-kernels and no others, without that comparison and for CPU tensors too, which works only under TRITON_INTERPRET=1 and
-tests them without a GPU. The context manager `forced` sets the mode, and otherwise the environment variable
-STAR_KERNELS.
+The mode `auto` (the default) takes a kernel for tensors that it supports on the device it is made for: on a CPU a
+compiled one, on a GPU one of Triton, or of flash-linear-attention where that is installed, which computes there what
+PyTorch does (see `star.ops.trust`). An operator may have several (`star.ops.kernels`), of which the first fit one is
+taken. `torch` never takes a kernel. `triton` takes Triton's kernels and no others, without that comparison and for CPU
+tensors too, which works only under TRITON_INTERPRET=1 and tests them without a GPU. The context manager `forced` sets
+the mode, and otherwise the environment variable STAR_KERNELS.
 
 B batch, L tokens, D channels, H heads, K key channels, V value channels, W taps.
 """
@@ -26,7 +26,7 @@ from torch import Tensor
 from star.ops.convolution.causal import activated, gated
 from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.delta_rule import naive as delta_naive
-from star.ops.kernels import KERNELS, Language
+from star.ops.kernels import KERNELS, NEEDED, Language
 from star.ops.recurrence import chunk, compiled, naive, scan
 from star.ops.recurrence.inputs import Inputs
 from star.ops.trust import trusted
@@ -131,8 +131,8 @@ def _checked(mode: str, what: str) -> str:
 
 
 @cache
-def _installed() -> bool:
-    return importlib.util.find_spec("triton") is not None
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 @cache
@@ -140,11 +140,13 @@ def _fit(language: Language, device: torch.device) -> bool:
     """Return whether kernels in this language run here; Triton's need compute capability 8.0 (AMD: gfx90a) or above."""
     if language is Language.C:
         return device.type == "cpu" and compiled.library() is not None
-    return device.type == "cuda" and _installed() and torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type != "cuda" or not all(_installed(module) for module in NEEDED[language]):
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _require_runnable(device: torch.device) -> None:
-    if not _installed():
+    if not _installed("triton"):
         raise RuntimeError("kernels are forced to triton, which is not installed; install it or choose auto")
     if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         raise RuntimeError(

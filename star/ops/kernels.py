@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from star.ops import trials
+from star.ops import library, trials
 from star.ops.recurrence import compiled
 from star.ops.recurrence.inputs import Inputs
 from star.ops.trials import Trial
@@ -26,10 +26,15 @@ LONGEST_RECOMPUTED = 4
 
 
 class Language(Enum):
-    """What a kernel is written in, which decides where it runs (see `star.ops.dispatch`)."""
+    """What a kernel is written in, or whose it is, which decides where it runs (see `star.ops.dispatch`)."""
 
     C = "c"
     TRITON = "triton"
+    FLA = "flash-linear-attention"
+
+
+NEEDED = {Language.C: (), Language.TRITON: ("triton",), Language.FLA: ("triton", "fla")}
+"""The modules that kernels need beside PyTorch."""
 
 
 class Kernel(NamedTuple):
@@ -119,6 +124,8 @@ KERNELS = (
     ),
     Kernel("recurrence", Language.C, compiled.supports, lambda: compiled.recurrence),
     Kernel("recurrence", Language.TRITON, _scannable, _scan, trials.SCAN),
+    Kernel("recurrence", Language.FLA, library.supports, lambda: library.recurrence, trials.MATRIX_STATES),
     Kernel("delta_rule", Language.C, compiled.supports, lambda: compiled.delta_rule),
+    Kernel("delta_rule", Language.FLA, library.supports, lambda: library.delta_rule, trials.DELTA_RULE),
 )
 """All kernels. An operator may have several; the first that supports the inputs, runs there and is trusted is taken."""

@@ -1,6 +1,7 @@
 """What a kernel is tried with, where it is compared with PyTorch before its first use on a device.
 
-B batch, L tokens, D channels, W taps, H heads, K key channels, V value channels.
+B batch, L tokens, D channels, W taps, H heads, G heads of c and b (1 or H), K key
+channels, V value channels, R decays of a head (1 or K).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from star.ops.convolution.causal import activated, gated
+from star.ops.delta_rule import naive as delta_naive
 from star.ops.recurrence import naive
 from star.ops.recurrence.inputs import Inputs
 
@@ -22,6 +24,9 @@ BATCH, LENGTH, CHANNELS, TAPS = 2, 130, 40, 3
 
 SCANNED, HEADS = 70, 20
 """Tokens and heads of a scan: two spans, of which neither is full of kept states."""
+
+MATRICES, KEYS, VALUES = 3, 16, 24
+"""Heads, key and value channels of states with several values."""
 
 
 class Trial(NamedTuple):
@@ -77,3 +82,26 @@ SCAN = (
     Trial("4 shared keys, one decay a token", naive.recurrence, partial(_scanned, 4, True, 1, True), _recurrent),
     Trial("2 keys, a decay each and a token", naive.recurrence, partial(_scanned, 2, False, 2, True), _recurrent),
 )
+
+
+def _matrices(rates: int, unit: bool, drawn: Generator, dtype: torch.dtype) -> list[Tensor]:
+    """Draw the groups of a recurrence with several value channels, all heads with one c and b, and a first state.
+
+    Args:
+        unit: whether keys have length 1, without which the state of a delta rule grows without bound.
+    """
+    c_BLGK, b_BLGK = (torch.randn(BATCH, LENGTH, 1, KEYS, generator=drawn) for _ in range(2))
+    a_BLHR, d_BLH1, v_BLHV = (
+        torch.randn(BATCH, LENGTH, MATRICES, channels, generator=drawn) for channels in (rates, 1, VALUES)
+    )
+    b_BLGK = torch.nn.functional.normalize(b_BLGK, dim=-1) if unit else b_BLGK
+    state_BHKV = torch.randn(BATCH, MATRICES, KEYS, VALUES, generator=drawn)
+    return [*(x.to(dtype) for x in (c_BLGK, b_BLGK, -a_BLHR.abs(), d_BLH1.sigmoid(), v_BLHV)), state_BHKV]
+
+
+MATRIX_STATES = tuple(
+    Trial(f"a decay for each {each}", naive.recurrence, partial(_matrices, rates, False), _recurrent)
+    for each, rates in (("head", 1), ("key", KEYS))
+)
+
+DELTA_RULE = (Trial("a decay for each head", delta_naive.delta_rule, partial(_matrices, 1, True), _recurrent),)

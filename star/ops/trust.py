@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, partial
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from star.ops.kernels import Kernel
+from star.ops import library
+from star.ops.kernels import Kernel, Language
 from star.ops.trials import Trial
 
 log = logging.getLogger(__name__)
@@ -109,6 +111,7 @@ def _circumstances(kernel: Kernel, device: torch.device) -> dict[str, str]:
         "torch": torch.__version__,
         "triton": triton.__version__,
         "source": hashlib.sha256(sources).hexdigest()[:16],
+        **({library.PACKAGE: version(library.PACKAGE)} if kernel.language is Language.FLA else {}),
     }
 
 

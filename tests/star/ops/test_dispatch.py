@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from star.ops import dispatch
+from star.ops import dispatch, library
 from star.ops.dispatch import forced, kernel
-from star.ops.kernels import Kernel, Language
+from star.ops.kernels import KERNELS, Kernel, Language
+from star.ops.recurrence.inputs import Inputs
 
 
 def features(dtype: torch.dtype = torch.float32, taps: int = 3, device: str = "cpu") -> list[Tensor]:
@@ -65,6 +66,36 @@ def test_the_first_kernel_that_supports_fits_and_is_trusted_is_taken(monkeypatch
     assert [taken(n, "meta") for n in (1, 3)] == [long, long]
     with forced("triton"):
         assert taken(1, "meta") is short
+
+
+def matrix_states(dtype: torch.dtype = torch.float32, keys: int = 16, values: int = 8) -> tuple[Inputs, Tensor]:
+    shapes = [(1, keys), (1, keys), (3, 1), (3, 1), (3, values)]
+    inputs = Inputs(*(torch.zeros(2, 5, *shape, dtype=dtype, device="meta") for shape in shapes))
+    return inputs, torch.zeros(2, 3, keys, values, device="meta")
+
+
+@pytest.mark.usefixtures("on_gpu")
+@pytest.mark.parametrize("operator", ["recurrence", "delta_rule"])
+def test_flash_linear_attention_is_taken_where_it_is_installed(operator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = tuple(row for row in KERNELS if row.language is Language.FLA)
+    monkeypatch.setattr(dispatch, "KERNELS", rows)  # without ours, which come first
+    assert kernel(operator, *matrix_states()) is getattr(library, operator)
+    assert kernel(operator, *matrix_states(torch.bfloat16)) is getattr(library, operator)
+    assert kernel(operator, *matrix_states(torch.float64)) is None
+    assert kernel(operator, *matrix_states(keys=512)) is None
+    with forced("triton"):
+        assert kernel(operator, *matrix_states()) is None
+
+
+@pytest.mark.parametrize("missing", ["triton", "fla"])
+def test_a_library_fits_where_it_and_what_it_needs_are_installed(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(dispatch, "_installed", lambda module: True)
+    fit = dispatch._fit.__wrapped__
+    assert fit(Language.FLA, torch.device("cuda"))
+    assert not fit(Language.FLA, torch.device("cpu"))
+    monkeypatch.setattr(dispatch, "_installed", lambda module: module != missing)
+    assert not fit(Language.FLA, torch.device("cuda"))
 
 
 def change(place: int, tensor: Tensor) -> list[Tensor]:
@@ -121,10 +152,10 @@ def test_an_unknown_mode_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_forcing_the_kernel_where_none_can_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    monkeypatch.setattr(dispatch, "_installed", lambda: True)
+    monkeypatch.setattr(dispatch, "_installed", lambda module: True)
     with forced("triton"), pytest.raises(RuntimeError, match=r"for tensors on cpu; .*TRITON_INTERPRET=1"):
         kernel("gated_convolution", *features())
-    monkeypatch.setattr(dispatch, "_installed", lambda: False)
+    monkeypatch.setattr(dispatch, "_installed", lambda module: False)
     with forced("triton"), pytest.raises(RuntimeError, match="not installed"):
         kernel("gated_convolution", *features())
 

@@ -1,5 +1,7 @@
 """A kernel is compared with PyTorch before its first use on a device, and what came out is kept."""
 
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,17 @@ def test_a_damaged_record_and_a_folder_that_cannot_be_made_cost_a_comparison(fol
     folder.write_text("no folder")
     trust.trusted.cache_clear()
     assert trust.trusted(row(right), CPU)
+
+
+def test_a_library_that_is_half_installed_is_refused_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("fla", reason="fla-core is not installed")
+    (found,) = (row for row in KERNELS if (row.operator, row.language) == ("delta_rule", Language.FLA))
+    monkeypatch.setitem(sys.modules, "fla.ops.gated_delta_rule", None)  # as when a module that it needs is missing
+    assert not trust.trusted(found, CPU)
+    assert "the kernel of delta_rule in flash-linear-attention is not used" in caplog.text
+    assert [known["fla-core"] for known in trust.known_faults()] == [version("fla-core")]
 
 
 def test_pytorch_runs_where_a_kernel_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
