@@ -59,14 +59,16 @@ def candidates(
     listing: ListingDep,
     page_size: PageSize = 100,
     page_token: PageToken = None,
-) -> dict[str, Any]:
+) -> Response:
     """List candidates: all, or those that are sought, in the order in which they were proposed or in another one."""
     sought, order = listing.resolved(job_id, archive)
     try:
         page = archive.candidates(job_id, page_size, page_token, sought=sought, order=order)
     except ValueError as error:
         raise refuse_fault(str(error), parameter="page_token") from None
-    return {"candidates": page.items, "next_page_token": page.next_page_token}
+    shown = CandidatePage.model_validate({"candidates": page.items, "next_page_token": page.next_page_token})
+    # Written here, because FastAPI would check and write it in another thread.
+    return Response(shown.model_dump_json(), media_type="application/json")
 
 
 @router.post(

@@ -87,9 +87,8 @@ class CandidateLists(Transactions):
         if not sought.frontier:  # its few candidates have every value, and are found by their own index and sorted
             query = query.where(column.is_not(None))
         query = query.order_by(*(key.desc() if order.descending else key for key in keys)).limit(size + 1)
-        with (
-            self._looking() as session
-        ):  # further statements say only why there is no candidate, or where a page begins
+        # Without a transaction: further statements say only why there is no candidate, or where a page begins.
+        with self._looking() as session:
             if after is not None:
                 last = (after,) if column is c.number else _place(session, job_id, after, keys)
                 query = query.where(tuple_(*keys) < last if order.descending else tuple_(*keys) > last)
