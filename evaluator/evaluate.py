@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,7 @@ from evaluator.artifacts.training_files import TrainingFiles
 from evaluator.budget import Budget
 from evaluator.costs import static_metrics
 from evaluator.evaluation import Evaluation, Request
+from evaluator.execution import Observer, device_type
 from evaluator.failure import failed
 from evaluator.measure import Measured, decode_ms, quality
 from evaluator.metrics import DECODE_MS, STDERR_SUFFIX, TRAIN_SECONDS, Metric
@@ -38,17 +40,17 @@ def evaluate(request: Request) -> Evaluation:
     The request determines every result except the times; its seed determines the batches and the initial weights.
     The progress in the store is deleted at the end, and stays only if the process dies.
     """
-    began = time.monotonic()
+    began, observer = time.monotonic(), Observer()
     try:
         _prepare()
-        with _deterministic(request.budget.deterministic):
-            evaluation = _evaluated(request, TrainingFiles(request), began)
+        with _deterministic(request.budget.deterministic), observer.observing():
+            evaluation = _evaluated(request, TrainingFiles(request), began, observer)
         _release_memory()
     except Exception as error:
         evaluation = failed(request, error, time.monotonic() - began)
         with suppress(RuntimeError):  # a broken device cannot release memory; the evaluation already reports it
             _release_memory()
-    return evaluation
+    return replace(evaluation, execution=observer.execution)
 
 
 @contextmanager
@@ -76,9 +78,9 @@ def _release_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _evaluated(request: Request, files: TrainingFiles, began: float) -> Evaluation:
+def _evaluated(request: Request, files: TrainingFiles, began: float, observer: Observer) -> Evaluation:
     try:
-        evaluation = _measured(request, files, began)
+        evaluation = _measured(request, files, began, observer)
     except Exception:  # other exceptions end the process, and the next attempt needs the progress
         files.delete_progress()
         raise
@@ -86,7 +88,7 @@ def _evaluated(request: Request, files: TrainingFiles, began: float) -> Evaluati
     return evaluation
 
 
-def _measured(request: Request, files: TrainingFiles, began: float) -> Evaluation:
+def _measured(request: Request, files: TrainingFiles, began: float, observer: Observer) -> Evaluation:
     budget, deadline = request.budget, began + request.budget.seconds
     if request.shape.vocab != request.task.vocab:
         raise ValueError(
@@ -96,11 +98,10 @@ def _measured(request: Request, files: TrainingFiles, began: float) -> Evaluatio
     blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
     costs = static_metrics(blueprint, request.shape, request.context)
     task = request.task.load(budget)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = star.build(blueprint, request.shape, seed=request.seed).to(device)
+    model = star.build(blueprint, request.shape, seed=request.seed).to(device_type())
     model.checkpoint_activations = budget.checkpoint_activations
     files.inherit(model)
-    training = Training(model, task, budget, np.random.default_rng(request.seed))
+    training = observer.training = Training(model, task, budget, np.random.default_rng(request.seed))
     checkpoint = _trained(training, files, budget, end, deadline)
     score = quality(model, task, budget.batch, deadline)
     decode_time = decode_ms(model, task.validation.tokens[:1], deadline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
@@ -97,6 +97,27 @@ class Failure(StrEnum):
 
 
 @dataclass(frozen=True)
+class Execution:
+    """Where an evaluation ran, and how.
+
+    Attributes:
+        device: the name of the GPU, or "cpu".
+        forms: the forms in which each operator ran, by its name: "c", "triton" or a library for a kernel, "torch" for
+            PyTorch. Only operators that have kernels are listed.
+        parts: the number of parts in which each batch was computed.
+        peak_bytes: the most bytes that tensors held on the GPU at one time; None on a CPU.
+    """
+
+    device: str
+    forms: dict[str, list[str]]
+    parts: int
+    peak_bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The outcome of one request. A failure is an outcome with a reason, never an exception.
 
@@ -108,6 +129,7 @@ class Evaluation:
         checkpoint: the state before the cool-down in the store, after a training with fewer tokens.
         seed: that of the request.
         tokens: the training tokens of the request.
+        execution: where it ran, and how; None when its process did not live to tell.
     """
 
     candidate: int
@@ -121,6 +143,7 @@ class Evaluation:
     checkpoint: Artifact | None = None
     seed: int = 0
     tokens: int = 0
+    execution: Execution | None = None
 
     @classmethod
     def of(cls, request: Request, **rest: Any) -> Self:

@@ -56,6 +56,7 @@ class Training:
         step: number of steps taken.
         seconds: wall time of all steps.
         curve: at most `CURVE_POINTS` pairs of a step and the mean loss in nats over the steps since the previous pair.
+        parts: number of parts in which a batch is computed; it grows where memory is full.
     """
 
     def __init__(self, model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator) -> None:
@@ -67,7 +68,7 @@ class Training:
         self._optimizer = adamw(model, budget)
         self._recent: list[float] = []
         self._unread: list[_Taken] = []
-        self._parts = 1
+        self.parts = 1
         self._end = budget.steps
 
     def branched(self) -> Training:
@@ -82,7 +83,7 @@ class Training:
             "seconds": self.seconds,
             "curve": self.curve,
             "recent": self._recent,
-            "parts": self._parts,
+            "parts": self.parts,
             "generator": self._rng.bit_generator.state,
         }
         return State.of(self.model, self._optimizer, facts)
@@ -102,7 +103,7 @@ class Training:
         self.step, self.seconds, self._end = state.step, float(facts["seconds"]), end
         self.curve = [(int(step), float(loss)) for step, loss in facts["curve"]]
         self._recent = [float(loss) for loss in facts["recent"]]
-        self._parts = int(facts.get("parts", 1))  # a state of before has none
+        self.parts = int(facts.get("parts", 1))  # a state of before has none
 
     def run(self, until: int, end: int, deadline: float, pause: float = math.inf) -> None:
         """Train up to step `until` of a run that ends at step `end`.
@@ -159,14 +160,14 @@ class Training:
         while True:
             self._optimizer.zero_grad()
             try:
-                return add_gradients(self.model, batch, self._parts)
+                return add_gradients(self.model, batch, self.parts)
             except torch.OutOfMemoryError:
-                if self._parts >= len(batch.tokens):
+                if self.parts >= len(batch.tokens):
                     raise
             # Not in the handler, where the error's traceback still holds the tensors.
-            self._parts = min(2 * self._parts, len(batch.tokens))
+            self.parts = min(2 * self.parts, len(batch.tokens))
             torch.cuda.empty_cache()
-            log.info("the device's memory is full: a batch is computed in %d parts", self._parts)
+            log.info("the device's memory is full: a batch is computed in %d parts", self.parts)
 
 
 def train(model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator, deadline: float) -> Curve:

@@ -12,7 +12,7 @@ import ray.exceptions
 from evaluator.evaluate import evaluate as evaluate_candidate
 from evaluator.evaluation import Evaluation, Request
 from evaluator.pool.seats import NoWorkerError, Process, Seat, lost, overdue, resolved
-from evaluator.worker import CANDIDATES, Reply, Worker
+from evaluator.pool.worker import CANDIDATES, Reply, Worker
 
 GRACE_SECONDS = 10.0
 START_SECONDS = 180.0

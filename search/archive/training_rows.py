@@ -147,6 +147,7 @@ def write_outcome(training: TrainingRecord, evaluation: Evaluation, outcome: int
     training.failure = evaluation.failure
     training.detail = _stored(evaluation.detail)
     training.checkpoint = None if evaluation.checkpoint is None else evaluation.checkpoint.to_json()
+    training.execution = None if evaluation.execution is None else evaluation.execution.to_json()
     training.seconds = evaluation.seconds
     training.finished_at = at
 

@@ -58,10 +58,7 @@ class EventKind(StrEnum):
     events up to here were removed after the job had ended.
     """
 
-    JOB = "job"
-    CANDIDATE = "candidate"
-    TRAINING = "training"
-    FRONTIER = "frontier"
+    JOB, CANDIDATE, TRAINING, FRONTIER = "job", "candidate", "training", "frontier"
     THINNED = "thinned"
 
 
@@ -174,6 +171,7 @@ class Training:
         losses: number of attempts that were lost and not its fault alone, by kind.
         outcome: 1, 2, ... in the order of outcomes of the job; None before it has one.
         curve: [step, training loss in nats] pairs.
+        execution: where it ran, and how, as an `evaluator.evaluation.Execution` in JSON; None if nothing is known.
     """
 
     seed: int
@@ -186,6 +184,7 @@ class Training:
     curve: list[list[float]]
     failure: Failure | None
     detail: str
+    execution: dict[str, Any] | None
     seconds: float
     created_at: datetime
     finished_at: datetime | None

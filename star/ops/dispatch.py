@@ -26,7 +26,8 @@ from torch import Tensor
 from star.ops.convolution.causal import activated, gated
 from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.delta_rule import naive as delta_naive
-from star.ops.kernels import KERNELS, NEEDED, Language
+from star.ops.forms import PYTORCH, report
+from star.ops.kernels import KERNELS, NEEDED, Kernel, Language
 from star.ops.recurrence import chunk, compiled, naive, scan
 from star.ops.recurrence.inputs import Inputs
 from star.ops.trust import trusted
@@ -74,7 +75,7 @@ def short_convolution(x_BLD: Tensor, h_DW: Tensor, silu: bool) -> Tensor:
 
 
 def kernel(operator: str, *inputs: Any) -> Callable[..., Any] | None:
-    """Return the kernel for these inputs, or None where a PyTorch form is to be used.
+    """Return the kernel for these inputs, or None where a PyTorch form is to be used; `star.ops.forms` is told which.
 
     Args:
         operator: "gated_convolution" of c_BLD, b_BLD, v_BLD (one dtype, float32 or bfloat16) and h_DW (either dtype,
@@ -90,6 +91,12 @@ def kernel(operator: str, *inputs: Any) -> Callable[..., Any] | None:
         ValueError: STAR_KERNELS is not one of auto, triton, torch.
         RuntimeError: a kernel is forced where none can run.
     """
+    row = _chosen(operator, inputs)
+    report(operator, PYTORCH if row is None else row.language.value)
+    return None if row is None else row.load()
+
+
+def _chosen(operator: str, inputs: tuple[Any, ...]) -> Kernel | None:
     mode = _mode()
     if mode == "torch" or not inputs:
         return None
@@ -100,9 +107,9 @@ def kernel(operator: str, *inputs: Any) -> Callable[..., Any] | None:
         if mode == "triton":
             if row.language is Language.TRITON:
                 _require_runnable(device)
-                return row.load()
+                return row
         elif _fit(row.language, device) and trusted(row, device):
-            return row.load()
+            return row
     return None
 
 

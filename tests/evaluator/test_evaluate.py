@@ -9,15 +9,19 @@ import torch
 from safetensors.torch import load as read_tensors
 
 import star
+from evaluator import train
 from evaluator.artifacts import ArtifactError, Artifacts
 from evaluator.budget import Budget
 from evaluator.evaluate import evaluate
-from evaluator.evaluation import Failure, Request, Store
+from evaluator.evaluation import Execution, Failure, Request, Store
 from evaluator.failure import DETAIL_CHARACTERS, DivergenceError, TimeLimitError, kind
 from evaluator.metrics import STATIC
 from evaluator.tasks.recall import RecallTask
 from evaluator.tasks.text import TextTask
 from genome import Genome, Shape, Space, decode
+from star.ops.dispatch import forced
+from star.ops.forms import observed
+from star.ops.recurrence.compiled import library
 
 SPACE = Space.of(["SA-1", "GMemless"], depth=2)
 BUDGET = Budget(steps=40, batch=8, length=32, validation=16, warmup=5, seconds=60)
@@ -56,6 +60,32 @@ def test_a_candidate_is_trained_and_measured(request_, quality):
     assert evaluation.metrics["decode_ms"] > 0
     assert evaluation.curve[-1][0] == BUDGET.steps
     assert evaluation.seconds >= evaluation.metrics["train_seconds"]
+
+
+def evaluated(genome, **budget):
+    request = dataclasses.replace(TEXT, genome=genome, space=Space.of(["Rec-1", "SA-2"], depth=2).to_json())
+    return evaluate(changed(request, steps=1, **budget))
+
+
+@pytest.mark.skipif(library() is None, reason="the compiled recurrence is not installed")
+def test_an_evaluation_tells_where_it_ran_and_in_which_forms():
+    compiled = evaluated("5.1.1.1.1-2.1.1.1.1").execution
+    assert compiled == Execution("cpu", {"recurrence": ["c"], "short_convolution": ["torch"]}, parts=1)
+    with forced("torch"):
+        in_torch = evaluated("5.1.1.1.1-5.1.1.1.1").execution
+    assert in_torch == Execution("cpu", {"recurrence": ["torch"], "short_convolution": ["torch"]}, parts=1)
+    with observed() as forms:
+        evaluated("2.1.1.1.1-2.1.1.1.1")
+    assert not forms, "the forms of an evaluation are its own"
+
+
+def test_a_failed_evaluation_tells_in_how_many_parts_it_was_computed(monkeypatch):
+    def full(model, batch, parts):
+        raise torch.OutOfMemoryError(f"CUDA out of memory: a part has {len(batch.tokens) // parts} sequences")
+
+    monkeypatch.setattr(train, "add_gradients", full)
+    evaluation = evaluate(TEXT)
+    assert (evaluation.failure, evaluation.execution) == (Failure.OUT_OF_MEMORY, Execution("cpu", {}, BUDGET.batch))
 
 
 def test_activation_checkpointing_changes_no_result():

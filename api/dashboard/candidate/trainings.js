@@ -8,6 +8,7 @@ import { caveat, metric, written } from "../parts/metrics.js";
 
 const DASHES = 3; // trainings of one purpose differ by their dashes, of which there are so many kinds
 const KINDS = { promotion: "of-promotion", "re-evaluation": "of-repeat", "honest finish": "of-finish" };
+const FORMS = { c: "C", triton: "Triton", torch: "PyTorch" };
 const MEANINGS = {
   search: "the first training of this genome",
   promotion: "more tokens, because the training on fewer tokens was promising",
@@ -37,7 +38,7 @@ export function lossCurves({ state, trainings }) {
  */
 export function trainingTable(trainings, objectives) {
   const quality = uncertain(objectives) ?? objectives[0];
-  const heads = ["Purpose", "Tokens", "Seed", metric(quality).label, "Time", "State"].map((name, n) =>
+  const heads = ["Purpose", "Tokens", "Seed", metric(quality).label, "Time", "Device", "State"].map((name, n) =>
     el("th", { scope: "col", class: n > 0 && n < 5 ? "numeric" : null, title: n === 3 ? caveat(quality) : null }, name),
   );
   const row = (one) =>
@@ -49,6 +50,7 @@ export function trainingTable(trainings, objectives) {
       el("td", { class: "numeric" }, one.seed),
       el("td", { class: "numeric" }, quality in one.metrics ? written(quality, one.metrics) : "–"),
       el("td", { class: "numeric" }, one.finished_at ? duration(one.seconds) : "–"),
+      el("td", {}, ranOn(one.execution)),
       el("td", {}, stateOf(one)),
     );
   return el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, trainings.map(row)));
@@ -59,6 +61,20 @@ export function purposes(trainings) {
   const present = Object.keys(MEANINGS).filter((purpose) => trainings.some((one) => one.purpose === purpose));
   if (present.every((purpose) => purpose === "search")) return [];
   return present.map((purpose) => [el("dt", {}, purpose), el("dd", {}, MEANINGS[purpose])]);
+}
+
+/** The device of a training, and how it ran there. */
+function ranOn(execution) {
+  if (!execution) return "–";
+  const { device, forms, parts, peak_bytes: peak } = execution;
+  const told = Object.entries(forms).map(([operator, ran]) => `${words(operator)} in ${ran.map(named).join(" and ")}`);
+  if (parts > 1) told.push(`batches in ${parts} parts`);
+  if (peak !== null) told.push(`at most ${scaled(peak, "B")}`);
+  return [device, told.length > 0 && el("small", {}, ` ${told.join(", ")}`)];
+}
+
+function named(form) {
+  return FORMS[form] ?? form;
 }
 
 function stateOf({ state, failure, detail, attempt, losses }) {

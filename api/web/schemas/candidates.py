@@ -76,6 +76,18 @@ class CandidateView(Sent):
     weights: Annotated[bool, BeforeValidator(bool)] = Field(description="whether its trained weights are kept")
 
 
+class ExecutionView(Sent):
+    """Where a training ran, and how."""
+
+    device: str = Field(description="name of the GPU, or `cpu`")
+    forms: dict[str, list[str]] = Field(
+        description="by operator, the forms in which it ran: `c`, `triton` or a library for a kernel, `torch` for "
+        "PyTorch; only operators that have kernels are listed"
+    )
+    parts: int = Field(description="parts in which a batch was computed; more than 1 where a GPU's memory was full")
+    peak_bytes: int | None = Field(description="most bytes of the GPU's memory in use at one time; null on a CPU")
+
+
 class TrainingView(Sent):
     """One training of a candidate."""
 
@@ -90,6 +102,9 @@ class TrainingView(Sent):
     curve: list[tuple[int, float]] = Field(description="(step, training loss in nats)")
     failure: Failure | None
     detail: str = Field(description="explanation of the failure; empty without one")
+    execution: ExecutionView | None = Field(
+        description="null before its end, when its worker was lost, and when it was taken over from an earlier search"
+    )
     seconds: float = Field(description="wall time")
     created_at: datetime
     finished_at: datetime | None

@@ -114,6 +114,7 @@ def training_value(row: TrainingRecord) -> Training:
         curve=row.curve,
         failure=None if row.failure is None else Failure(row.failure),
         detail=row.detail,
+        execution=row.execution,
         seconds=row.seconds,
         created_at=utc(row.created_at),
         finished_at=utc_or_none(row.finished_at),

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    String,
-    UniqueConstraint,
-    false,
-)
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from search.archive.listing.order import OBJECTIVES
@@ -188,6 +180,7 @@ class TrainingRecord(Record):
     failure: Mapped[str | None] = mapped_column(String(32))
     detail: Mapped[str] = mapped_column(default="")
     checkpoint: Mapped[dict[str, Any] | None]
+    execution: Mapped[dict[str, Any] | None]
     seconds: Mapped[float] = mapped_column(default=0.0)
     created_at: Mapped[float]
     finished_at: Mapped[float | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from evaluator.evaluation import Evaluation, Failure
+from evaluator.evaluation import Evaluation, Execution, Failure
 from genome import Genome, digest
 from search.archive import Archive
 from search.archive.runner_values import Claim, InFlight
@@ -57,7 +57,7 @@ class Hand:
         )
         return self.archive.propose(self.claim, replace(known, **facts), {}).number
 
-    def end(self, number: int, quality: float, *, feasible: bool = True) -> None:
+    def end(self, number: int, quality: float, *, feasible: bool = True, execution: Execution | None = None) -> None:
         """Record the metrics of a candidate's training under way: the quality given, the costs as predicted."""
         begun = self._under_way(number)
         metrics = {
@@ -73,7 +73,7 @@ class Hand:
             if feasible and begun.tokens == self.plan.budget.tokens:
                 standing = self.frontier.add(number, objectives(summary.metrics, self.plan))
         curve = falling(self.plan.budget.steps_of(begun.tokens), quality)
-        self._record(begun, summary, standing, metrics=metrics, curve=curve, seconds=2.0)
+        self._record(begun, summary, standing, metrics=metrics, curve=curve, seconds=2.0, execution=execution)
 
     def fail(self, number: int, failure: Failure, detail: str) -> None:
         standing = self.frontier.standing()
@@ -85,11 +85,13 @@ class Hand:
         self.end(number, quality)
         return number
 
-    def again(self, number: int, quality: float, purpose: Purpose, seed: int = 0) -> None:
+    def again(
+        self, number: int, quality: float, purpose: Purpose, seed: int = 0, execution: Execution | None = None
+    ) -> None:
         """Train a candidate on the whole budget, and record it."""
         tokens = self.plan.budget.tokens
         self.archive.begin(self.claim, Further(number, self.plan.seed + seed, tokens, purpose, tokens), {})
-        self.end(number, quality)
+        self.end(number, quality, execution=execution)
 
     def _record(self, begun: InFlight, summary: Summary | None, standing: Standing, **found: Any) -> None:
         evaluation = Evaluation(begun.number, begun.attempt, seed=begun.seed, tokens=begun.tokens, **found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from evaluator.evaluation import Execution
 from search.algorithms.algorithm import Choice
 from search.origin import Purpose, Reason
 from tests.api.dashboard.hand import Hand
@@ -30,10 +31,10 @@ def test_each_training_has_a_curve_and_a_row(page: Page, hand: Hand) -> None:
 
     rows = page.locator("#trainings tbody tr")
     listed = [
-        "search 77,824 0 3.400 ± 0.020 2.0 s succeeded",
-        "promotion 307,200 0 3.100 ± 0.020 2.0 s succeeded",
-        "re-evaluation 307,200 1 3.000 ± 0.020 2.0 s succeeded",
-        "honest finish 307,200 1000 2.900 ± 0.020 2.0 s succeeded",
+        "search 77,824 0 3.400 ± 0.020 2.0 s – succeeded",
+        "promotion 307,200 0 3.100 ± 0.020 2.0 s – succeeded",
+        "re-evaluation 307,200 1 3.000 ± 0.020 2.0 s – succeeded",
+        "honest finish 307,200 1000 2.900 ± 0.020 2.0 s – succeeded",
     ]
     expect(rows).to_have_text(listed, use_inner_text=True)
     expect(page.locator("#curve .curve .line")).to_have_count(4)
@@ -53,6 +54,18 @@ def test_one_training_needs_no_key(page: Page, search: Hand) -> None:
     expect(page.locator("#curve .curve .area")).to_have_count(1)
     expect(page.locator("#trainings tbody tr")).to_have_count(1)
     expect(page.locator("#curve-key")).to_have_count(0)
+
+
+def test_a_training_tells_where_it_ran_and_how(page: Page, hand: Hand) -> None:
+    forms = {"recurrence": ["c", "torch"], "short_convolution": ["triton"]}
+    number = hand.add(ATTENTION, 3.4)
+    hand.again(number, 3.1, Purpose.PROMOTION, execution=Execution("NVIDIA H100", forms, 2, 3_210_000_000))
+    hand.again(number, 3.0, Purpose.REPEAT, seed=1, execution=Execution("cpu", {}, 1))
+    page.goto(f"/jobs/{hand.id}/candidates/{number}")
+
+    told = page.locator("#trainings tbody td:nth-of-type(5)")
+    how = "recurrence in C and PyTorch, short convolution in Triton, batches in 2 parts, at most 3.21\u202fGB"
+    expect(told).to_have_text(["–", f"NVIDIA H100 {how}", "cpu"], use_inner_text=True)
 
 
 def test_a_further_training_appears_on_the_page_of_a_candidate_that_has_succeeded(page: Page, hand: Hand) -> None:

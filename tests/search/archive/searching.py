@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from evaluator.artifacts import Artifact
-from evaluator.evaluation import Evaluation, Failure
+from evaluator.evaluation import Evaluation, Execution, Failure
 from genome import Genome
 from search.algorithms.algorithm import Outcome
 from search.archive import Archive
@@ -19,6 +19,8 @@ from search.objectives import Frontier, objectives
 from search.observations import Summary
 from search.plan import Plan
 from tests.search.twin import analytic, corner, twin_costs
+
+EXECUTION = Execution("NVIDIA H100", {"recurrence": ["torch", "triton"]}, parts=2, peak_bytes=30 * 2**30)
 
 
 def claimed(archive: Archive, lease_seconds: float = 60.0) -> Claim:
@@ -73,7 +75,9 @@ class Searching:
         standing = self.frontier.add(number, point) if point and feasible else self.frontier.standing()
         self.evolution.tell(Outcome(number, genome, point))
         weights = None if failure else Artifact.of(f"{self.job_id}/{number}", b"weights")
-        evaluation = Evaluation(number, attempt, metrics, ((1, 5.5),), failure, detail, 2.0, weights)
+        evaluation = Evaluation(
+            number, attempt, metrics, ((1, 5.5),), failure, detail, 2.0, weights, execution=EXECUTION
+        )
         released = self.archive.record(
             self.claim,
             replace(evaluation, seed=begun.seed, tokens=begun.tokens),

@@ -70,7 +70,8 @@ def test_a_search_of_the_first_version_keeps_algorithm_and_order(archive: Archiv
     def known() -> list[object]:
         job = archive.job(search.job_id)
         trainings = [one for number in range(1, 8) for one in archive.trainings(job.id, number)]
-        curves = [replace(one, created_at=job.created_at) for one in trainings]  # its candidate began a moment before
+        # Its candidate began a moment before, and that version did not keep where it ran.
+        curves = [replace(one, created_at=job.created_at, execution=None) for one in trainings]
         reads = (archive.past, archive.past_trainings, archive.in_flight, archive.history)
         places = points_of(archive, job.id)["outcome"]
         return [job.outcomes, job.tokens, job.done, places, *curves, *(read(job.id) for read in reads)]
@@ -111,6 +112,22 @@ def test_candidates_of_before_are_ordered_by_their_objectives(archive: Archive, 
     engine.dispose()
     archive.migrate()
     assert ordered() == before
+
+
+def test_trainings_of_before_do_not_tell_where_they_ran(archive: Archive, url: str, plan: Plan) -> None:
+    search = Searching.started(archive, plan)
+    search.go(2)
+    (before,) = archive.trainings(search.job_id, 1)
+    engine = sa.create_engine(database_url(url))
+    with engine.begin() as connection:
+        config = migration_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0016")
+    engine.dispose()
+    archive.migrate()
+    (after,) = archive.trainings(search.job_id, 1)
+    assert before.execution is not None
+    assert after == replace(before, execution=None)
 
 
 def test_migration_works_from_any_directory(url: str, tmp_path: Path) -> None:

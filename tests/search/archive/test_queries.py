@@ -12,7 +12,7 @@ from search.evolution.proposal import Proposal
 from search.origin import Purpose
 from search.plan import Plan
 from tests.columns import points_of
-from tests.search.archive.searching import Searching
+from tests.search.archive.searching import EXECUTION, Searching
 from tests.search.journey import asked
 
 
@@ -107,6 +107,7 @@ def test_a_candidate_keeps_its_outcome(archive: Archive, plan: Plan) -> None:
     assert (one.state, one.tokens, one.seeds, one.seconds) == (CandidateState.SUCCEEDED, plan.budget.tokens, 1, 2.0)
     (training,) = archive.trainings(search.job_id, good)
     assert (training.curve, training.purpose, training.outcome) == ([[1, 5.5]], Purpose.SEARCH, 1)
+    assert training.execution == EXECUTION.to_json()
     assert training.metrics == {name: one.metrics[name] for name in training.metrics} != {}
     assert (one.variation, one.baseline, one.parents) == ("baseline", "Transformer++", [])
     assert one.finished_at is not None

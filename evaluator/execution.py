@@ -1,0 +1,50 @@
+"""Where an evaluation runs, and how: its device, its memory there, the forms of its operators, the parts of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
+
+import torch
+
+from evaluator.evaluation import Execution
+from evaluator.train import Training
+from star.ops.forms import observed
+
+
+def device_type() -> str:
+    """Return the type of the device on which candidates are trained: "cuda" where there is a GPU, or "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class Observer:
+    """What is known of an evaluation that runs in a context of `observing`.
+
+    Attributes:
+        training: its training, as soon as there is one.
+        execution: what was observed, after the context.
+    """
+
+    def __init__(self) -> None:
+        self.training: Training | None = None
+        self.execution: Execution | None = None
+
+    @contextmanager
+    def observing(self) -> Iterator[None]:
+        """Observe the block; whether it raises or not, `execution` is known afterwards."""
+        gpu = torch.cuda.current_device() if device_type() == "cuda" else None
+        device = "cpu" if gpu is None else torch.cuda.get_device_name(gpu)
+        if gpu is not None:
+            torch.cuda.reset_peak_memory_stats(gpu)
+        with observed() as forms:
+            try:
+                yield
+            finally:
+                self.execution = Execution(
+                    device,
+                    {name: [one for _, one in pairs] for name, pairs in groupby(sorted(forms), itemgetter(0))},
+                    1 if self.training is None else self.training.parts,
+                    None if gpu is None else torch.cuda.max_memory_allocated(gpu),
+                )
