@@ -4,11 +4,13 @@ B batch, L tokens, M experts, S slots (experts a token takes at most), R slots o
 channels in and out.
 """
 
+from collections.abc import MutableMapping
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from star.ops.routing import slots
 
@@ -25,9 +27,13 @@ class _Rows(NamedTuple):
     counts: list[int]
 
 
+_KNOWN: MutableMapping[Tensor, dict[int, _Rows]] = WeakIdKeyDictionary()
+"""The rows of weights r_BL1M, which nobody changes, by slots a token: both groups and the output projection ask."""
+
+
 def to_experts(x_BLI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor, count: int) -> Tensor:
     """Compute y_BLSO: each token through each expert it takes; slots beyond these are 0."""
-    rows = _rows(*slots(r_BL1M, count), len(weight_MOI))
+    rows = _rows(r_BL1M, count)
     x_RI = x_BLI.flatten(0, 1)
     results_NO = _products(x_RI.index_select(0, rows.filled // count), rows.counts, weight_MOI)
     return torch.unflatten(_scatter(rows, results_NO, len(x_RI) * count), 0, (*x_BLI.shape[:2], count))
@@ -35,13 +41,21 @@ def to_experts(x_BLI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor, count: int) ->
 
 def from_experts(x_BLSI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor) -> Tensor:
     """Compute y_BLO: each slot of a token through its expert, summed over slots."""
-    rows = _rows(*slots(r_BL1M, x_BLSI.shape[2]), len(weight_MOI))
+    rows = _rows(r_BL1M, x_BLSI.shape[2])
     x_RI = x_BLSI.flatten(0, 2)
     results_NO = _products(x_RI.index_select(0, rows.filled), rows.counts, weight_MOI)
     return torch.unflatten(_scatter(rows, results_NO, len(x_RI)), 0, x_BLSI.shape[:3]).sum(2)
 
 
-def _rows(chosen_BLS: Tensor, weight_BLS: Tensor, experts: int) -> _Rows:
+def _rows(r_BL1M: Tensor, count: int) -> _Rows:
+    """Sort the slots that are filled by their expert, once for these weights and as many slots a token."""
+    known = _KNOWN.setdefault(r_BL1M, {})
+    if count not in known:
+        known[count] = _sorted(*slots(r_BL1M.detach(), count), r_BL1M.shape[-1])
+    return known[count]
+
+
+def _sorted(chosen_BLS: Tensor, weight_BLS: Tensor, experts: int) -> _Rows:
     """Sort the slots that are filled by their expert. The host waits for the device once, for the counts."""
     filled_R = torch.where(weight_BLS > 0, chosen_BLS, experts).flatten()
     sorted_R, slots_R = filled_R.sort(stable=True)

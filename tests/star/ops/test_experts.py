@@ -1,5 +1,7 @@
 """Experts in one product each against their meaning token by token: outputs and gradients in float64."""
 
+import weakref
+
 import pytest
 import torch
 
@@ -31,3 +33,29 @@ def test_packed_experts_are_those_of_each_token(name):
         scale = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).cos().view_as(y)
         found.append((y.detach(), *torch.autograd.grad((y * scale).sum(), (x, weight))))
     torch.testing.assert_close(*found)
+
+
+def test_tokens_are_sorted_by_expert_once_for_both_groups_and_the_output(monkeypatch):
+    sort, sorts = torch.Tensor.sort, []
+
+    def counted(tensor, **options):
+        sorts.append(tensor)
+        return sort(tensor, **options)
+
+    monkeypatch.setattr(torch.Tensor, "sort", counted)
+    weight = torch.ones(EXPERTS, OUTER, INNER, dtype=torch.float64)
+    for drawn in (1, 2):
+        r = _routes()
+        for _ in range(2):
+            y = packed.to_experts(torch.ones(BATCH, LENGTH, INNER, dtype=torch.float64), r, weight, COUNT)
+        packed.from_experts(y, r, weight.mT)
+        assert len(sorts) == drawn
+
+
+def test_rows_are_kept_as_long_as_the_weights_that_they_belong_to():
+    r = _routes()
+    packed.to_experts(torch.ones(BATCH, LENGTH, INNER), r, torch.ones(EXPERTS, OUTER, INNER), COUNT)
+    rows = weakref.ref(packed._KNOWN[r][COUNT].filled)
+    assert rows() is not None
+    del r
+    assert rows() is None
