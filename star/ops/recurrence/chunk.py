@@ -11,6 +11,7 @@ N chunks of C tokens in a tile, T tokens of a tile.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -47,36 +48,44 @@ def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Chunked(torch.autograd.Function):
-    """The recurrence tile by tile; the intermediate results of a tile are kept if an input needs a gradient."""
+    """The recurrence tile by tile; the intermediate results of a tile are kept if an input needs a gradient.
+
+    They are kept as saved tensors, so activation checkpointing, which saves none of them, computes them again.
+    """
 
     @staticmethod
     def forward(ctx: Any, chunk: int, tile: int, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         *inputs, state_BHKV = tensors
-        ctx.chunk, ctx.tile, ctx.tiles = chunk, tile, []
-        form = PerKey if inputs[2].shape[-1] > 1 else PerHead
+        ctx.chunk, ctx.tile, ctx.form = chunk, tile, PerKey if inputs[2].shape[-1] > 1 else PerHead
+        ctx.inputs = [(x.shape, x.dtype) for x in inputs]
+        kept: list[Tensor] = []
         y_BLHV = torch.empty_like(inputs[3], memory_format=torch.contiguous_format)
         with without_autocast(state_BHKV):
             for *parts, y_BTHV in zip(*(torch.split(x, tile, dim=1) for x in (*inputs, y_BLHV)), strict=True):
-                c, b, log_decay, w = (_chunks(x, chunk) for x in parts)
-                work = form(c, b, log_decay, w, state_BHKV)
+                work, state_BHKV = ctx.form.of(*(_chunks(x, chunk) for x in parts), state_BHKV)
                 _chunks(y_BTHV, chunk).copy_(work.outputs())
-                state_BHKV = work.last_BHKV
                 if any(ctx.needs_input_grad):
-                    ctx.tiles.append(work)
-        ctx.save_for_backward(*inputs)
+                    kept += work
+        ctx.save_for_backward(*kept)
         return y_BLHV, state_BHKV.clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         grad_y_BLHV, adjoint_BHKV = grads
-        whole = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in ctx.saved_tensors]
-        tiles = zip(*(torch.split(x, ctx.tile, dim=1) for x in (*whole, grad_y_BLHV)), ctx.tiles, strict=True)
+        whole = [adjoint_BHKV.new_empty(shape, dtype=dtype) for shape, dtype in ctx.inputs]
+        works = [ctx.form(*kept) for kept in _batched(ctx.saved_tensors, len(ctx.form._fields))]
+        tiles = zip(*(torch.split(x, ctx.tile, dim=1) for x in (*whole, grad_y_BLHV)), works, strict=True)
         with without_autocast(adjoint_BHKV):
             for *parts, grad_y_BTHV, work in reversed(list(tiles)):
                 grad_y_NBHCV, *places = (_chunks(x, ctx.chunk) for x in (grad_y_BTHV, *parts))
                 adjoint_BHKV = work.gradients(grad_y_NBHCV.contiguous(), adjoint_BHKV, tuple(places))
         return (None, None, *whole, adjoint_BHKV)
+
+
+def _batched(tensors: Sequence[Tensor], size: int) -> Iterator[Sequence[Tensor]]:
+    """Cut a sequence into parts of so many tensors."""
+    return (tensors[first : first + size] for first in range(0, len(tensors), size))
 
 
 def _chunks(x_BTHK: Tensor, chunk: int) -> Tensor:

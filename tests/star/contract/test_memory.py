@@ -72,6 +72,14 @@ def test_a_whole_batch_of_the_papers_preset_fits_with_activation_checkpointing()
     assert _held_by(transformer, PLAN.budget.batch)[0] > 2 * MEMORY
 
 
+@pytest.mark.parametrize("name", ["GLA", "Mamba-2"])
+def test_activation_checkpointing_keeps_nothing_of_a_recurrence_in_chunks(name):
+    """A further LIV adds the residual stream behind it, and its parameters, which are counted where they are read."""
+    one, two = (_held_by(Genome.of([named(name).id] * depth), 1, checkpointed=True) for depth in (1, 2))
+    stream = PLAN.budget.length * PLAN.shape.width * 4
+    assert two[0] - one[0] <= stream + 4 * (two[1] - one[1])
+
+
 def test_memory_is_counted():
     x = torch.zeros(1000, device="meta", requires_grad=True)
     kept = []
