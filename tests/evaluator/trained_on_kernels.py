@@ -22,13 +22,13 @@ from star.ops.forms import observed
 
 NAMES = ("GConv-1", "SA-2", "Rec-1", "HGRN")
 STEPS = 2
-BUDGET = Budget(steps=STEPS, batch=2, length=37, warmup=1, cooldown=0.0, validation=2)
+BUDGET = Budget(steps=STEPS, batch=1, length=37, warmup=1, cooldown=0.0, validation=2)
 TASK = RecallTask(symbols=32, pairs=4)
 
 
 def fresh() -> star.Backbone:
     genome = Genome.of([named(name).id for name in NAMES])
-    return star.build(decode(genome, Space.of(NAMES, depth=len(NAMES))), Shape(32, 16, TASK.vocab), seed=0)
+    return star.build(decode(genome, Space.of(NAMES, depth=len(NAMES))), Shape(16, 8, TASK.vocab), seed=0)
 
 
 def trained(mode: str | None) -> tuple[star.Backbone, dict[str, Any]]:
