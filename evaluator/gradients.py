@@ -32,8 +32,8 @@ def add_gradients(model: nn.Module, batch: Examples, parts: int = 1) -> tuple[Te
     losses = []
     for tokens_BL, targets_BL in zip(batch.tokens.chunk(parts), batch.targets.chunk(parts), strict=True):
         with precision(device), balancing() as imbalances:
-            logits_BLV = model(tokens_BL.to(device))
-        logits, targets = logits_BLV.flatten(0, 1).float(), targets_BL.to(device).flatten()
+            logits_BLV = model(copied(tokens_BL, device))
+        logits, targets = logits_BLV.flatten(0, 1).float(), copied(targets_BL, device).flatten()
         if parts == 1 or _labels(targets_BL):
             share = _labels(targets_BL) / labels if parts > 1 else 1.0
             loss = share * functional.cross_entropy(logits, targets, ignore_index=IGNORED)
@@ -48,6 +48,15 @@ def add_gradients(model: nn.Module, batch: Examples, parts: int = 1) -> tuple[Te
 def precision(device: torch.device) -> torch.autocast:
     """Autocast to bfloat16 on CUDA; other devices compute in float32, which is faster there and reproducible."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def copied(x: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor of the CPU to a device.
+
+    A GPU copies from pinned memory, in the order of its other work, so the host goes on at once. From other memory the
+    host would wait until the GPU has done all that was launched before.
+    """
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)
 
 
 def device_of(model: nn.Module) -> torch.device:

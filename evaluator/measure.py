@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from evaluator.failure import DivergenceError, TimeLimitError
-from evaluator.gradients import device_of, precision
+from evaluator.gradients import copied, device_of, precision
 from evaluator.tasks.loaded import LoadedTask
 from star import Backbone
 
@@ -45,8 +45,8 @@ def quality(model: nn.Module, task: LoadedTask, batch: int, deadline: float) -> 
     for tokens_BL, targets_BL in zip(*(torch.split(part, batch) for part in task.validation), strict=True):
         _require_time(deadline)
         with precision(device):
-            logits_BLV = model(tokens_BL.to(device))
-        scores.append(task.score(logits_BLV, targets_BL.to(device)).double())
+            logits_BLV = model(copied(tokens_BL, device))
+        scores.append(task.score(logits_BLV, copied(targets_BL, device)).double())
     score_B = torch.cat(scores)
     mean = score_B.mean().item()
     if not math.isfinite(mean):

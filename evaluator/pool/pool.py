@@ -30,7 +30,7 @@ class RayEvaluator:
     that breaks its process, and after a set number of candidates. Ray neither restarts actors nor retries calls, so
     each request runs once. A request whose process does not start, because no CPU is free or its machine is lost,
     waits for another process; the pool gives up only when none starts at all. The caller initialises Ray and shuts it
-    down. The GPUs of the Ray cluster are divided among the workers.
+    down. The GPUs of the Ray cluster, and the memory of each, are divided among the workers.
 
     Args:
         workers: number of processes, each with one candidate and one CPU.
@@ -116,7 +116,7 @@ class RayEvaluator:
     def _new_process(self) -> Process:
         gpus = gpu_share(int(ray.cluster_resources().get("GPU", 0)), self._workers)
         actors = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)
-        actor = actors.remote(self._evaluate, self._memory_bytes, self._candidates)
+        actor = actors.remote(self._evaluate, self._memory_bytes, self._candidates, gpus)
         return Process(actor, actor.ready.remote())
 
     def _idle_process(self) -> Process | None:

@@ -27,6 +27,10 @@ BREAKING = frozenset({Failure.DEVICE, Failure.OUT_OF_MEMORY})
 """Failures after which a process is replaced: its device context is broken, or its memory is fragmented."""
 
 
+GPU_MEMORY = 0.95
+"""Share of a GPU's memory for the tensors of all its workers; the rest is for the CUDA context of each process."""
+
+
 class Reply(NamedTuple):
     """An evaluation, and whether the process that made it can evaluate another candidate."""
 
@@ -40,12 +44,21 @@ class Worker:
     With a memory limit, the candidate runs on a thread of its own and the calling thread polls the memory in use.
     Above the limit it reports the candidate and ends the process, which is the only sure way to stop an allocation and
     to free all memory. A limit on the address space does not work, because torch reserves far more than it uses.
+
+    A worker that has a share of a GPU has the same share of its memory. A candidate that needs more computes batches
+    in more parts, and takes nothing from the others there.
     """
 
     def __init__(
-        self, evaluate: Callable[[Request], Evaluation], memory_bytes: int | None, candidates: int = CANDIDATES
+        self,
+        evaluate: Callable[[Request], Evaluation],
+        memory_bytes: int | None,
+        candidates: int = CANDIDATES,
+        gpu_share: float = 1.0,
     ) -> None:
         torch.set_num_threads(1)
+        if gpu_share < 1 and torch.cuda.is_available():
+            torch.cuda.set_per_process_memory_fraction(GPU_MEMORY * gpu_share)
         self._left = candidates
         self._evaluate = evaluate
         self._memory_bytes = memory_bytes

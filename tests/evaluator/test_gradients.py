@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from evaluator.budget import Budget
-from evaluator.gradients import add_gradients
+from evaluator.gradients import add_gradients, copied
 from evaluator.tasks.loaded import IGNORED, Examples
 from evaluator.train import Training
 from tests.evaluator.test_training import Bigram, Successor
@@ -34,6 +35,31 @@ def _computed(batch, parts):
 @pytest.mark.parametrize("parts", [2, 3, 4, 5])
 def test_parts_have_the_loss_and_the_gradients_of_the_whole(asked, parts):
     torch.testing.assert_close(_computed(_batch(asked), parts), _computed(_batch(asked), 1))
+
+
+class Copies(TorchFunctionMode):
+    """Stands for the memory of a GPU: it tells from which memory, and how, tensors are copied there."""
+
+    def __init__(self):
+        super().__init__()
+        self.pinned, self.seen = [], []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function is torch.Tensor.pin_memory:
+            self.pinned.append(args[0].clone())
+            return self.pinned[-1]
+        if function is torch.Tensor.to:
+            self.seen.append((any(args[0] is one for one in self.pinned), args[1].type, kwargs or {}))
+            return args[0]
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_gpu_copies_a_batch_while_the_host_goes_on():
+    x = torch.arange(6)
+    with Copies() as copies:
+        assert torch.equal(copied(x, torch.device("cuda")), x)
+        assert copied(x, torch.device("cpu")) is x
+    assert copies.seen == [(True, "cuda", {"non_blocking": True}), (False, "cpu", {})]
 
 
 class Full(Bigram):

@@ -4,9 +4,11 @@ import os
 import signal
 
 import pytest
+import torch
 
 from evaluator.evaluation import Failure
 from evaluator.pool import RayEvaluator, gpu_share
+from evaluator.pool.worker import Worker
 from tests.evaluator.behaviours import (
     BEHAVIOURS,
     asked,
@@ -94,6 +96,18 @@ def test_two_candidates_are_under_way_at_the_same_time(pool, tmp_path):
 def test_a_pool_needs_a_worker(workers):
     with pytest.raises(ValueError, match="workers must be 1 or more"):
         RayEvaluator(workers)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(("share", "limits"), [(0.25, [0.95 * 0.25]), (1.0, [])])
+def test_a_worker_with_a_share_of_a_gpu_has_the_same_share_of_its_memory(share, limits, monkeypatch):
+    limited: list[float] = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", limited.append)
+    Worker(behave, None, 1, share)
+    assert limited == [], "there is no GPU"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    Worker(behave, None, 1, share)
+    assert limited == limits
 
 
 @pytest.mark.parametrize("gpus", [1, 2, 3, 8])
