@@ -30,9 +30,10 @@ format: $(STAMP) ## format the code and sort its imports
 	.venv/bin/ruff check --fix --select I .
 	.venv/bin/ruff format .
 
-benchmark: $(STAMP) ## every operator on this CPU; kernels, where there is a GPU
+benchmark: $(STAMP) ## every operator on this CPU; kernels and training steps, where there is a GPU
 	.venv/bin/python benchmarks/operators.py
 	.venv/bin/python benchmarks/kernels.py
+	.venv/bin/python benchmarks/gpu_step.py
 
 migration: $(STAMP) ## the next migration, from the difference of tables and schema: NAME=what_changes
 	.venv/bin/python -m search.archive.schema.new_migration "$(NAME)"
