@@ -35,17 +35,19 @@ class Block(nn.Module):
         self.source = features_from
         self.taken = () if features_from == position else tuple(taken)
 
-    def forward(self, x_BLD: Tensor, borrowed: Features = ()) -> tuple[Features, Tensor]:
+    def forward(self, x_BLD: Tensor, borrowed: Features = (), seen: bool = True) -> tuple[Features, Tensor]:
         """Return the features of whole sequences and the residual stream behind the block.
 
         Args:
             x_BLD: the residual stream before the block.
             borrowed: the groups that the block takes, as its operator's parts list them; empty if it takes none.
+            seen: whether anybody reads the features; if not, they may be others than those of the parts.
         """
-        parts, normed_BLD = self.operator.parts, self.norm(x_BLD)
+        parts = self.operator.parts if seen or borrowed else self.operator.unshared
+        normed_BLD = self.norm(x_BLD)
         given = borrowed or ({},) * len(parts)
         features = tuple(part.features(normed_BLD, groups) for part, groups in zip(parts, given, strict=True))
-        return features, x_BLD + self.operator.mix_parts(features)
+        return features, x_BLD + self.operator.mix_parts(features, parts)
 
     def features(
         self,
@@ -127,16 +129,18 @@ class Backbone(nn.Module):
 
     def trace(self, tokens_BL: Tensor) -> Iterator[tuple[Block, Features]]:
         """Iterate over the blocks with the features that `forward` computes on these tokens."""
-        for block, features, _ in self._walk(nn.functional.embedding(tokens_BL, self.embedding_VD)):
+        for block, features, _ in self._walk(nn.functional.embedding(tokens_BL, self.embedding_VD), seen=True):
             yield block, block.operator.apart(features)
 
-    def _walk(self, x_BLD: Tensor, cache: Cache | None = None) -> Iterator[tuple[Block, Features, Tensor]]:
-        """Iterate over the blocks with their features and the residual stream after each."""
+    def _walk(
+        self, x_BLD: Tensor, cache: Cache | None = None, seen: bool = False
+    ) -> Iterator[tuple[Block, Features, Tensor]]:
+        """Iterate over the blocks with their features, if they are to be seen, and the residual stream after each."""
         published: dict[int, Features] = {}
         for position, block in enumerate(self.stack()):
             borrowed = block.borrowed(published)
             if cache is None:
-                features, x_BLD = self._whole(block, x_BLD, borrowed)
+                features, x_BLD = self._whole(block, x_BLD, borrowed, seen or position in self._lenders)
             else:
                 stores = cache.stores[position]
                 features = block.features(block.norm(x_BLD), borrowed, stores)
@@ -145,12 +149,12 @@ class Backbone(nn.Module):
                 published[position] = features
             yield block, features, x_BLD
 
-    def _whole(self, block: Block, x_BLD: Tensor, borrowed: Features) -> tuple[Features, Tensor]:
+    def _whole(self, block: Block, x_BLD: Tensor, borrowed: Features, seen: bool) -> tuple[Features, Tensor]:
         """Apply a block to whole sequences; its result is that of `Block.forward`."""
         if not (self.checkpoint_activations and torch.is_grad_enabled()):
-            features, after_BLD = block(x_BLD, borrowed)
+            features, after_BLD = block(x_BLD, borrowed, seen)
         else:
-            features, after_BLD = checkpoint(block, x_BLD, borrowed, use_reentrant=False, context_fn=again)
+            features, after_BLD = checkpoint(block, x_BLD, borrowed, seen, use_reentrant=False, context_fn=again)
         return features, after_BLD
 
     def features_of(

@@ -40,6 +40,11 @@ class Differential(Operator):
     def parts(self) -> tuple[Part, ...]:
         return (self._pair,) if self.livs[0].structure.pairs_on(self.balance.device) else self.livs
 
+    @property
+    def unshared(self) -> tuple[Part, ...]:
+        paired = len(self.parts) == 1
+        return self.parts if paired else tuple(part for liv in self.livs for part in liv.unshared)
+
     def apart(self, features: Features) -> Features:
         if len(features) == len(self.livs):
             return features

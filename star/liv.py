@@ -21,6 +21,7 @@ from star.features import Featurizer
 from star.features.feature import parameter
 from star.features.output import gated
 from star.structures import Structure, structure_of
+from star.units import Units
 
 GATE_FLOPS = {Normalisation.NONE: 1, Normalisation.L2: 5}
 """FLOPs for each output channel: one to gate it; with normalisation also to square, sum and scale it."""
@@ -53,6 +54,11 @@ class Operator(nn.Module):
     def parts(self) -> tuple[Part, ...]:
         """The parts that compute whole sequences: one for all LIVs together, or the LIVs."""
 
+    @property
+    def unshared(self) -> tuple[Part, ...]:
+        """The parts where nobody else reads the features, which need not be those of `parts`."""
+        return self.parts
+
     @abstractmethod
     def apart(self, features: Features) -> Features:
         """Return the features of each LIV from those of each part."""
@@ -61,15 +67,15 @@ class Operator(nn.Module):
     def combined(self, outputs_BLD: Sequence[Tensor]) -> Tensor:
         """Return y_BLD from the output of each LIV."""
 
-    def mix_parts(self, features: Sequence[Mapping[str, Tensor]]) -> Tensor:
-        """Return y_BLD by the training form from the features of each part."""
-        outputs = [part.mix(groups) for part, groups in zip(self.parts, features, strict=True)]
+    def mix_parts(self, features: Sequence[Mapping[str, Tensor]], parts: Sequence[Part]) -> Tensor:
+        """Return y_BLD by the training form from the features of each of these parts."""
+        outputs = [part.mix(groups) for part, groups in zip(parts, features, strict=True)]
         return outputs[0] if len(outputs) == 1 else self.combined(outputs)
 
     def forward(self, x_BLD: Tensor, stores: Sequence[Store] | None = None) -> Tensor:
         """Return y_BLD; with one store for each LIV, x_BLD are the next tokens of a sequence."""
         if stores is None:
-            return self.mix_parts([part.features(x_BLD) for part in self.parts])
+            return self.mix_parts([part.features(x_BLD) for part in self.unshared], self.unshared)
         livs = zip(self.livs, stores, strict=True)
         return self.combined([liv.mix(liv.features(x_BLD, None, store), store) for liv, store in livs])
 
@@ -113,6 +119,11 @@ class LIV(Operator):
     @property
     def parts(self) -> tuple[Part, ...]:
         return (self,)
+
+    @property
+    def unshared(self) -> tuple[Part, ...]:
+        whole = self.structure.of_units and self.output is None and set(self.computes) >= set(self.structure.groups)
+        return (Units(self.featurizer, self.structure, self.out_DC),) if whole else (self,)
 
     def apart(self, features: Features) -> Features:
         return features

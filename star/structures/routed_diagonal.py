@@ -22,6 +22,7 @@ class RoutedDiagonal(Structure):
     """y_BLSI = r sigma(c) v, slot by slot, with the groups c_BLSI, v_BLSI and r_BL1M."""
 
     per_token = ("c", "v", ROUTES)
+    of_units = True
 
     def pairs_on(self, device: torch.device) -> bool:
         return False

@@ -36,6 +36,8 @@ class Structure(ABC):
     """Names of the groups that have a value for each token of each sequence."""
     linear: ClassVar[bool] = True
     """False where the operator is no matrix T(x) times v; `matrix` then raises TypeError."""
+    of_units: ClassVar[bool] = False
+    """True where y is a mixture of units without memory, whose groups c and v experts compute."""
     tolerance: float = 1e-5
     """The relative RMS error that float32 outputs may have against float64."""
 

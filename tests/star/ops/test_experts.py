@@ -35,6 +35,28 @@ def test_packed_experts_are_those_of_each_token(name):
     torch.testing.assert_close(*found)
 
 
+def test_units_are_their_experts_one_after_the_other():
+    draw = torch.Generator().manual_seed(2)
+    x = torch.randn(BATCH, LENGTH, INNER, generator=draw, dtype=torch.float64)
+    gate, value = (torch.randn(EXPERTS, OUTER, INNER, generator=draw, dtype=torch.float64) for _ in range(2))
+    out = torch.randn(EXPERTS, INNER, OUTER, generator=draw, dtype=torch.float64)
+    leaves = [tensor.requires_grad_() for tensor in (x, _routes(), gate, value, out)]
+
+    def one_after_the_other(x, r, gate, value, out):
+        return sum(r[:, :, 0, m, None] * ((x @ gate[m].T).sin() * (x @ value[m].T) @ out[m].T) for m in range(EXPERTS))
+
+    def found(form, *options):
+        y = form(*leaves, *options)
+        scale = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).cos().view_as(y)
+        x, r, *weights = torch.autograd.grad((y * scale).sum(), leaves)
+        return y, x, torch.where(leaves[1] > 0, r, 0), *weights  # no gradient passes through a zero
+
+    units = found(
+        lambda x, r, gate, value, out: packed.units(x, r, (gate, value), lambda c, v: c.sin() * v, out, COUNT)
+    )
+    torch.testing.assert_close(units, found(one_after_the_other))
+
+
 def test_tokens_are_sorted_by_expert_once_for_both_groups_and_the_output(monkeypatch):
     sort, sorts = torch.Tensor.sort, []
 
