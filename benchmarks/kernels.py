@@ -1,211 +1,154 @@
-"""Times of the Triton kernels on this machine's GPU, compared with PyTorch in the same run.
+"""Times of operators on this machine's GPU: kernels and libraries, compared with PyTorch in the same run.
 
-    python benchmarks/kernels.py [--json var/benchmarks/kernels.json]
+    python benchmarks/kernels.py [--dry] [--json var/benchmarks/kernels.json]
 
-For each operator, shape and dtype it measures the milliseconds of forward and backward together (median, with the 10th
-and 90th percentile) of the kernel in its chosen configuration, of every other configuration, of the PyTorch form and
-for a convolution of `torch.nn.functional.conv1d`, and divides the times of the last two by that of the kernel. Before a
-form is timed, its output and gradients are compared with float64; a wrong kernel ends the run. Without a GPU nothing is
-measured: the command prints this and exits with status 0.
-
-B batch, L length, D channels, W taps, K keys of a state with one value channel.
+For each operator, shape and dtype it measures the milliseconds of the forward pass alone and of forward and backward
+together (median, with the 10th and 90th percentile) of every form: each kernel of `star.ops.kernels` that runs here,
+those of flash-linear-attention among them where it is installed, and every configuration of the tiles of a short
+convolution; STAR's PyTorch form and its `torch.compile`; PyTorch's own call where it has one. Beside each time stand
+two shares: of the rate at which the card copies memory, for the least bytes that both passes move, and of the rate of a
+large matrix product. Both rates are measured in the same run. Before a form is timed, its outputs and gradients are
+compared with float64. A form that raises is recorded with its error; a kernel that is wrong ends in status 1. With
+--dry everything runs at tiny shapes on the CPU.
+Without a GPU nothing is measured: the command prints this and exits with status 0.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from itertools import product
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
+from on_gpu.clock import Rates, clocked, rates
+from on_gpu.operators import OPERATORS, Form, Operator, Shape
+from on_gpu.place import Place, asked
 from torch import Tensor
 
-from star.ops.convolution.causal import causal
-from star.ops.dispatch import forced, kernel
-from star.ops.kernels import LONGEST_FILTER, LONGEST_RECOMPUTED
-from star.ops.recurrence import scan
-from star.ops.recurrence.inputs import Inputs
+from star.ops.kernels import KERNELS, NEEDED, Kernel, Language
 from star.ops.trust import TOLERANCE, largest_error
 
-SHAPES = ((16, 128, 64, 3), (8, 8192, 64, 3), (8, 4096, 768, 3), (4, 4096, 2048, 3), (4, 4096, 2048, 8))
-SCANS = ((16, 4096, 768, 16), (16, 4096, 768, 1), (1, 65536, 768, 16))
 DTYPES = (torch.float32, torch.bfloat16)
-Form = Callable[..., Tensor]
-Draw = Callable[..., Tensor]
-Clock = Callable[[Callable[[], Any]], list[float]]
+CONFIGURED = ("gated_convolution", "short_convolution")
+"""Operators whose Triton kernel is configured by the size of its tiles."""
+
+Outputs = Callable[[list[Tensor]], tuple[Tensor, ...]]
 
 
-def convolved(x_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    """Convolve by `torch.nn.functional.conv1d`."""
-    channels, taps = h_DW.shape
-    x_BDL = F.pad(x_BLD.transpose(1, 2), (taps - 1, 0))
-    return F.conv1d(x_BDL, h_DW.flip(1).unsqueeze(1), groups=channels).transpose(1, 2)
+def runs(row: Kernel, device: torch.device) -> bool:
+    """Return whether a kernel runs on a device, where what it needs is installed."""
+    return (row.language is Language.C) == (device.type == "cpu") and all(map(find_spec, NEEDED[row.language]))
 
 
-class Operator(NamedTuple):
-    """An operator with a kernel.
+def kernels(operator: Operator, tensors: list[Tensor], device: torch.device) -> Iterator[tuple[str, Form]]:
+    """Yield the kernels that take these tensors by name, in the order in which they are chosen."""
+    for row in KERNELS:
+        if row.operator == operator.kernel and row.supports(*operator.arguments(tensors)) and runs(row, device):
+            name, run = row.language.value, row.load()
+            yield name, run
+            if row.language is Language.TRITON and operator.kernel in CONFIGURED:
+                from star.ops.convolution.triton_configuration import CONFIGURATIONS
 
-    Attributes:
-        axes: the letters of its shapes.
-        shapes: that are measured.
-        inputs: draws the tensors of a shape.
-        forms: of these tensors, by name, with the kernel as it is chosen first.
-        meaning: the name of the form that the others are compared with, in float64.
+                for tile in CONFIGURATIONS:
+                    yield f"{name} {tile.block_l}x{tile.block_d}", partial(run, configured=tile)
+
+
+def on_list(operator: Operator, form: Form) -> Outputs:
+    """Return a form as a function of a list of tensors that returns a tuple."""
+
+    def outputs(tensors: list[Tensor]) -> tuple[Tensor, ...]:
+        returned = form(*operator.arguments(tensors), **operator.options)
+        return returned if isinstance(returned, tuple) else (returned,)
+
+    return outputs
+
+
+def forward(outputs: Outputs, tensors: list[Tensor]) -> None:
+    with torch.no_grad():
+        outputs(tensors)
+
+
+def step(outputs: Outputs, tensors: list[Tensor], grads: list[Tensor]) -> None:
+    torch.autograd.grad(outputs(tensors), tensors, grads)
+
+
+def least_bytes(tensors: list[Tensor], results: tuple[Tensor, ...]) -> int:
+    """Count the bytes that no form avoids: both passes read the inputs, and their gradients are written; the outputs
+    are written, and their gradients read.
     """
-
-    axes: str
-    shapes: tuple[tuple[int, ...], ...]
-    inputs: Callable[[Draw, tuple[int, ...]], list[Tensor]]
-    forms: Callable[[list[Tensor]], dict[str, Form]]
-    meaning: str
+    return 3 * sum(x.nbytes for x in tensors) + 2 * sum(y.nbytes for y in results)
 
 
-def _gated(convolution: Form) -> Form:
-    return lambda c_BLD, b_BLD, v_BLD, h_DW: c_BLD * convolution(b_BLD * v_BLD, h_DW)
-
-
-def _with_silu(convolution: Form) -> Form:
-    return lambda x_BLD, h_DW: F.silu(convolution(x_BLD, h_DW))
-
-
-def _convolution(
-    name: str, features: int, longest: int, with_causal: Callable[[Form], Form], **options: Any
-) -> Operator:
-    """Describe a convolution of so many features x_BLD: `with_causal` puts the operator around a causal convolution."""
-
-    def inputs(draw: Draw, shape: tuple[int, ...]) -> list[Tensor]:
-        *size, taps = shape
-        return [*(draw(*size) for _ in range(features)), draw(size[-1], taps)]
-
-    def forms(tensors: list[Tensor]) -> dict[str, Form]:
-        from star.ops.convolution.triton_configuration import CONFIGURATIONS
-
-        own = partial(_require(kernel(name, *tensors)), **options)
-        others = {"pytorch": with_causal(causal), "conv1d": with_causal(convolved)}
-        tiles = {f"kernel {row.block_l}x{row.block_d}": partial(own, configured=row) for row in CONFIGURATIONS}
-        return {"kernel": own, **others, **tiles}
-
-    shapes = tuple(shape for shape in SHAPES if shape[-1] <= longest)
-    return Operator("BLDW", shapes, inputs, forms, "conv1d")
-
-
-def _scanned(draw: Draw, shape: tuple[int, ...]) -> list[Tensor]:
-    """Draw what Mamba-1 has: keys that all channels share, constant decays, and a first state in float32."""
-    batch, length, channels, keys = shape
-    c_BL1K, b_BL1K = (draw(batch, length, 1, keys) for _ in range(2))
-    d_BLH1, v_BLH1 = (draw(batch, length, channels, 1) for _ in range(2))
-    state_BHK1 = draw(batch, channels, keys, 1).float()
-    return [c_BL1K, b_BL1K, -draw(1, 1, channels, keys).exp(), F.softplus(d_BLH1), v_BLH1, state_BHK1]
-
-
-def _scans(tensors: list[Tensor]) -> dict[str, Form]:
-    def outputs(form: Callable[..., tuple[Tensor, Tensor]]) -> Form:
-        return lambda *tensors: form(Inputs(*tensors[:5]), tensors[5])[0]
-
+def timed(outputs: Outputs, operator: Operator, shape: Shape, tensors: list[Tensor], place: Place) -> dict[str, Any]:
+    """Measure one form."""
+    meaning = on_list(operator, operator.forms[operator.meaning])
+    compared = shape[operator.axes.index("L")] <= operator.compared
+    error = largest_error(outputs, meaning, tensors) if compared else None
+    with torch.no_grad():
+        results = outputs(tensors)
+    grads = [torch.randn_like(y) for y in results]
     return {
-        "kernel": outputs(_require(kernel("recurrence", Inputs(*tensors[:5]), tensors[5]))),
-        "pytorch": outputs(scan.recurrence),
+        "relative_rms_error": error,
+        "forward_ms": clocked(partial(forward, outputs, tensors), place)._asdict(),
+        "step_ms": clocked(partial(step, outputs, tensors, grads), place)._asdict(),
+        "least_bytes": least_bytes(tensors, results),
     }
 
 
-def _require(chosen: Callable[..., Any] | None) -> Callable[..., Any]:
-    if chosen is None:
-        raise RuntimeError("the kernel is not chosen on this device")
-    return chosen
+def measured(name: str, shape: Shape, dtype: torch.dtype, place: Place, reached: Rates) -> dict[str, Any]:
+    """Measure one row of the table."""
+    operator, dtype_name = OPERATORS[name], str(dtype).removeprefix("torch.")
+    draw = partial(torch.randn, generator=torch.Generator(place.device).manual_seed(0), device=place.device)
+    drawn = operator.inputs(lambda *size: draw(size).to(dtype), shape)
+    tensors = [x.detach().requires_grad_() for x in drawn]
+    torch.compiler.reset()  # otherwise the shapes before make this one dynamic
+    compiled = torch.compile(operator.forms["pytorch"], backend="eager" if place.dry else "inductor")
+    own = dict(kernels(operator, tensors, place.device))
+    found: dict[str, dict[str, Any]] = {}
+    for form_name, form in {**own, **operator.forms, "pytorch, compiled": compiled}.items():
+        try:
+            one = timed(on_list(operator, form), operator, shape, tensors, place)
+        except Exception as error:  # libraries and compilers raise what they like
+            found[form_name] = {"failure": f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"}
+            continue
+        seconds = 1e-3 * one["step_ms"]["median"]
+        one["share_of_copy"] = one["least_bytes"] / seconds / reached.bytes
+        one["share_of_product"] = operator.products(shape) / seconds / reached.products[dtype_name]
+        one["wrong"] = form_name in own and not (one["relative_rms_error"] or 0.0) <= TOLERANCE[dtype]
+        found[form_name] = one
+    sizes = dict(zip(operator.axes, shape, strict=True))
+    return {"operator": name, "shape": sizes, "dtype": dtype_name, "forms": found}
 
 
-OPERATORS = {
-    "gated_convolution": _convolution("gated_convolution", 3, LONGEST_FILTER, _gated),
-    "short_convolution": _convolution("short_convolution", 1, LONGEST_RECOMPUTED, _with_silu, silu=True),
-    "recurrence": Operator("BLDK", SCANS, _scanned, _scans, "pytorch"),
-}
-
-
-def on_list(form: Form) -> Callable[[list[Tensor]], tuple[Tensor, ...]]:
-    """Return the form of a list of tensors, with its outputs as a tuple."""
-    return lambda features: (form(*features),)
-
-
-def step(form: Form, features: list[Tensor], dy: Tensor) -> list[Tensor]:
-    """Compute y and its gradients."""
-    y = form(*features)
-    return [y, *torch.autograd.grad(y, features, dy)]
-
-
-def measured(name: str, shape: tuple[int, ...], dtype: torch.dtype, device: str, clock: Clock) -> dict[str, Any]:
-    """Measure one row of the table.
-
-    Raises:
-        RuntimeError: a kernel is wrong on this device; the message names it. Errors of other forms are only recorded.
-    """
-    operator = OPERATORS[name]
-    draw = partial(torch.randn, generator=torch.Generator(device).manual_seed(0), device=device)
-    tensors = operator.inputs(lambda *size: draw(size).to(dtype), shape)
-    features = [x.detach().requires_grad_() for x in tensors]
-    compared = operator.forms(features)
-    times, errors = {}, {}
-    dy = torch.randn_like(compared["kernel"](*features))
-    for form_name, form in compared.items():
-        errors[form_name] = largest_error(on_list(form), on_list(compared[operator.meaning]), features)
-        if form_name.startswith("kernel") and not errors[form_name] <= TOLERANCE[dtype]:
-            wrong = f"relative RMS error {errors[form_name]:.2g}"
-            raise RuntimeError(f"{form_name} of {name} is wrong at {shape} in {dtype}: {wrong}")
-        times[form_name] = clock(partial(step, form, features, dy.to(form(*features).dtype)))
-    others = [form_name for form_name in compared if not form_name.startswith("kernel")]
-    return {
-        "operator": name,
-        "shape": dict(zip(operator.axes, shape, strict=True)),
-        "dtype": str(dtype).removeprefix("torch."),
-        "milliseconds": {one: dict(zip(("p10", "median", "p90"), row, strict=True)) for one, row in times.items()},
-        "relative_rms_error": errors,
-        "times_faster_than": {one: times[one][1] / times["kernel"][1] for one in others},
-    }
-
-
-def on_gpu(work: Callable[[], Any]) -> list[float]:
-    """Measure milliseconds at the 10th, 50th and 90th percentile; the cache is cleared before every run."""
-    import triton.testing
-
-    quantiles: list[float] = triton.testing.do_bench(work, warmup=50, rep=300, quantiles=[0.1, 0.5, 0.9])
-    return quantiles
-
-
-def line(row: dict[str, Any]) -> str:
-    faster, times = row["times_faster_than"], row["milliseconds"]
-    tiles = [form for form in times if form.startswith("kernel ")]
-    best = min(tiles, key=lambda form: times[form]["median"], default="kernel")
+def lines(row: dict[str, Any]) -> Iterator[str]:
     shape = " ".join(f"{letter}={size}" for letter, size in row["shape"].items())
-    return (
-        f"{row['operator']:18} {shape:28} {row['dtype']:9} kernel {times['kernel']['median']:8.4f} ms   "
-        + "".join(f"{faster[form]:5.2f}x {form}   " for form in faster)
-        + f"fastest: {best}"
-    )
+    yield f"{row['operator']}, {shape}, {row['dtype']}"
+    for name, form in row["forms"].items():
+        if "failure" in form:
+            yield f"  {name:24} {form['failure']}"
+            continue
+        shares = f"copy {form['share_of_copy']:6.1%}   products {form['share_of_product']:6.1%}"
+        times = f"forward {form['forward_ms']['median']:9.4f} ms   both {form['step_ms']['median']:9.4f} ms"
+        yield f"  {name:24} {times}   {shares}{'   WRONG' if form['wrong'] else ''}"
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--json", type=Path, default=Path("var/benchmarks/kernels.json"), help="file for the results")
-    path: Path = options.parse_args().json
-    if not torch.cuda.is_available():
-        print("Not run: there is no GPU here, and on a CPU Triton kernels are only interpreted. Nothing was measured.")
-        sys.exit(0)
-    device = torch.cuda.get_device_name()
-    print(f"{device}, torch {torch.__version__}; forward and backward, how many times faster the kernel is:")
+    place = asked(__doc__, "var/benchmarks/kernels.json")
+    reached = rates(place, DTYPES)
+    products = ", ".join(f"{name} {rate / 1e12:.3g} TFLOP/s" for name, rate in reached.products.items())
+    print(f"copies: {reached.bytes / 1e9:,.0f} GB/s; products: {products}", flush=True)
     rows = []
-    with forced("auto"):
-        for name, operator in OPERATORS.items():
-            for shape, dtype in product(operator.shapes, DTYPES):
-                rows.append(measured(name, shape, dtype, "cuda", on_gpu))
-                print(line(rows[-1]), flush=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"device": device, "torch": torch.__version__, "rows": rows}, indent=2) + "\n")
-    print(f"Written: {path}")
+    for (name, operator), dtype in product(OPERATORS.items(), DTYPES):
+        for shape in (operator.tiny,) if place.dry else operator.shapes:
+            rows.append(measured(name, shape, dtype, place, reached))
+            print("\n".join(lines(rows[-1])), flush=True)
+    place.write(rates=reached._asdict(), rows=rows)
+    wrong = [(row["operator"], name) for row in rows for name, form in row["forms"].items() if form.get("wrong")]
+    if wrong:
+        sys.exit(f"wrong on this device: {wrong}")
 
 
 if __name__ == "__main__":
