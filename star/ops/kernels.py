@@ -20,6 +20,9 @@ from star.ops.trials import Trial
 MOST_KEYS = 32
 """Keys of a state with one value channel: a thread of the scan holds a state and its adjoint in 2 K registers."""
 
+MOST_CHANNELS = 128
+"""Key and value channels of a state with several values, of which the kernels hold a token's keys at a time."""
+
 LONGEST_FILTER = 8
 LONGEST_RECOMPUTED = 4
 """Taps of a short convolution, of which the backward pass computes W convolutions again."""
@@ -76,17 +79,20 @@ def _convolvable(features: int, taps: int) -> Callable[..., bool]:
     return supports
 
 
-def _scannable(inputs: Inputs, state_BHKV: Tensor) -> bool:
-    """Return whether the scan takes these tensors: one value channel, few keys, and a state in float32."""
-    keys, values = state_BHKV.shape[2:]
-    return (
-        values == 1
-        and keys <= MOST_KEYS
-        and state_BHKV.dtype is torch.float32
-        and {x.dtype for x in inputs} <= {torch.float32, torch.bfloat16}
-        and {x.device for x in inputs} == {state_BHKV.device}
-        and inputs.v.numel() > 0
-    )
+def _recurrent(keys: int, values: range) -> Callable[..., bool]:
+    """Return the test whether a recurrence has at most so many keys, such values, and a state in float32."""
+
+    def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
+        return (
+            state_BHKV.shape[2] <= keys
+            and state_BHKV.shape[3] in values
+            and state_BHKV.dtype is torch.float32
+            and {x.dtype for x in inputs} <= {torch.float32, torch.bfloat16}
+            and {x.device for x in inputs} == {state_BHKV.device}
+            and inputs.v.numel() > 0
+        )
+
+    return supports
 
 
 def _gated_short_convolution() -> Callable[..., Any]:
@@ -107,6 +113,12 @@ def _scan() -> Callable[..., Any]:
     return recurrence
 
 
+def _chunked() -> Callable[..., Any]:
+    from star.ops.recurrence.triton_chunk.form import recurrence
+
+    return recurrence
+
+
 KERNELS = (
     Kernel(
         "gated_convolution",
@@ -123,7 +135,14 @@ KERNELS = (
         trials.SHORT_CONVOLUTION,
     ),
     Kernel("recurrence", Language.C, compiled.supports, lambda: compiled.recurrence),
-    Kernel("recurrence", Language.TRITON, _scannable, _scan, trials.SCAN),
+    Kernel("recurrence", Language.TRITON, _recurrent(MOST_KEYS, range(1, 2)), _scan, trials.SCAN),
+    Kernel(
+        "recurrence",
+        Language.TRITON,
+        _recurrent(MOST_CHANNELS, range(2, MOST_CHANNELS + 1)),
+        _chunked,
+        trials.MATRIX_STATES,
+    ),
     Kernel("recurrence", Language.FLA, library.supports, lambda: library.recurrence, trials.MATRIX_STATES),
     Kernel("delta_rule", Language.C, compiled.supports, lambda: compiled.delta_rule),
     Kernel("delta_rule", Language.FLA, library.supports, lambda: library.delta_rule, trials.DELTA_RULE),

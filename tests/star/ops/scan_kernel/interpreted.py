@@ -13,9 +13,8 @@ from torch import Tensor
 
 import star
 from genome import CLASSES, Genome, Shape, Space, decode
-from star.ops import dispatch, trust
+from star.ops import dispatch, trials, trust
 from star.ops.dispatch import forced
-from star.ops.kernels import KERNELS
 from star.ops.recurrence import naive, triton_scan
 from star.ops.recurrence.inputs import Inputs
 from tests.star.ops.gradients import with_gradients
@@ -137,11 +136,11 @@ def dispatched() -> Iterator[tuple[str, object]]:
     with forced("triton"):
         yield "one value", dispatch.kernel("recurrence", inputs, state) is triton_scan.recurrence
         wide = inputs._replace(v=inputs.v.expand(-1, -1, -1, 2))
-        yield "two values", dispatch.kernel("recurrence", wide, state.expand(-1, -1, -1, 2)) is None
-    for row in KERNELS:
-        for trial in row.trials if row.operator == "recurrence" else ():
-            error = trust.error(trial, row.load(), torch.bfloat16, state.device)
-            yield trial.case, error <= trust.TOLERANCE[torch.bfloat16]
+        others = dispatch.kernel("recurrence", wide, state.expand(-1, -1, -1, 2))
+        yield "two values", others is not triton_scan.recurrence
+    for trial in trials.SCAN:
+        error = trust.error(trial, triton_scan.recurrence, torch.bfloat16, state.device)
+        yield trial.case, error <= trust.TOLERANCE[torch.bfloat16]
 
 
 def model() -> Iterator[tuple[str, object]]:

@@ -1,0 +1,1 @@
+"""The chunked recurrence as Triton kernels."""
