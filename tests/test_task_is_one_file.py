@@ -11,7 +11,7 @@ import pytest
 from api.cli.output import measured
 from evaluator.inline import InlineEvaluator
 from evaluator.metrics import COSTS
-from evaluator.tasks.registry import register, unregister
+from evaluator.tasks.registry import BUILT_IN, register, unregister
 from search.costs import costs_of, reference
 from search.plan import Plan
 from search.run.runner import Runner
@@ -51,7 +51,7 @@ def test_the_api_describes_the_task_its_metric_and_its_fields(service: Service) 
     assert echo["metrics"] == ["echo_error", *(metric.name for metric in COSTS)]
     properties = presets["plan_schema"]["properties"]
     kinds = [choice["properties"]["kind"]["const"] for choice in properties["task"]["oneOf"]]
-    assert kinds == ["text", "recall", "echo"]
+    assert kinds == [*(task.name() for task in BUILT_IN), "echo"]
     assert "echo_error" in properties["objectives"]["items"]["enum"]
     shown = {metric["name"]: metric for metric in service.client.get("/v1/metrics").json()["metrics"]}
     assert shown["echo_error"]["label"] == "Echo error"

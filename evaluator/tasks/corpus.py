@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluator.tasks.places import permitted_path
+
 STDLIB = "stdlib"
 """The name of the corpus that every machine has: the source of the interpreter's standard library."""
 
@@ -91,19 +93,7 @@ def permitted_directory(corpus: str, allowed: Sequence[Path]) -> Path:
     """
     if corpus == STDLIB:
         return directory(STDLIB)
-    roots = [root.resolve() for root in allowed]
-    legal = f"{STDLIB!r}" + (f" or a directory inside: {', '.join(map(str, roots))}" if roots else "")
-    shown = repr(corpus if len(corpus) <= 200 else corpus[:200] + "...")
-    try:
-        path = Path(corpus)
-        inside = path.is_absolute() and any(path.resolve().is_relative_to(root) for root in roots)
-    except (ValueError, OSError, RuntimeError) as error:  # zero bytes, names too long, loops of links
-        raise ValueError(f"corpus {shown} is no path ({error}); legal: {legal}") from None
-    if not inside:
-        raise ValueError(f"corpus {shown} is not allowed; legal: {legal}")
-    path = path.resolve()
-    if not path.is_dir():
-        raise ValueError(f"corpus {shown} is no directory; legal: {legal}")
+    path = permitted_path("corpus", corpus, allowed, "directory", Path.is_dir, also=f"{STDLIB!r}")
     require_text(path)
     return path
 

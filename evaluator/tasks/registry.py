@@ -6,8 +6,9 @@ from evaluator.metrics import COSTS, Metric
 from evaluator.tasks.recall import RecallTask
 from evaluator.tasks.task import Task
 from evaluator.tasks.text import TextTask
+from evaluator.tasks.tokens import TokensTask
 
-BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask)
+BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask, TokensTask)
 
 _tasks: dict[str, type[Task]] = {task.name(): task for task in BUILT_IN}
 

@@ -1,0 +1,174 @@
+"""Language modelling on token ids of any tokenizer, scored in nats per token.
+
+Shapes: B sequences, L tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from evaluator.budget import Budget
+from evaluator.metrics import Metric, MetricKind
+from evaluator.tasks.corpus import VALIDATION_SHARE
+from evaluator.tasks.loaded import IGNORED, Examples
+from evaluator.tasks.places import permitted_path
+from evaluator.tasks.shards import require_known, shards, symbols_of
+from evaluator.tasks.task import Task
+from evaluator.value import FieldError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PLACES = "an absolute path in a directory that the operator has allowed"
+
+
+class TokensTask(Task):
+    """Language modelling on token ids of any tokenizer, scored by the validation loss in nats per token."""
+
+    kind: Literal["tokens"] = "tokens"
+    data: str = Field(
+        default="",
+        max_length=4096,
+        description=f"file of token ids, `.bin` or `.npy`, or a directory of such shards; {PLACES}",
+    )
+    dtype: Literal["uint16", "uint32"] = Field(
+        default="uint16", description="numbers in a `.bin` file; a `.npy` file names its own"
+    )
+    symbols: int = Field(default=50_257, ge=2, le=2**20, description="size of the vocabulary")
+    tokenizer: str = Field(
+        default="",
+        max_length=4096,
+        description=f"JSON file of `tokenizers`, whose vocabulary then is the size; {PLACES}",
+    )
+    separator: int | None = Field(
+        default=None,
+        ge=0,
+        description="token between documents; nothing behind one is then predicted from what is before it",
+    )
+
+    title: ClassVar[str] = "Tokens"
+    summary: ClassVar[str] = "predict the tokens of any tokenizer"
+    brief: ClassVar[str] = "tokens from {data}"
+    metric: ClassVar[Metric] = Metric("nats_per_token", "Nats per token", MetricKind.TRAINED, "fewer")
+    vocabulary: ClassVar[int | str] = "symbols"
+
+    @property
+    def chance(self) -> float:
+        """The loss of a uniform distribution over the vocabulary."""
+        return math.log(self.symbols)
+
+    def permitted(self, corpora: Sequence[Path]) -> Self:
+        changes: dict[str, str | int] = {
+            "data": str(self._permitted("data", corpora, "file or directory", Path.exists))
+        }
+        if self.tokenizer:
+            path = self._permitted("tokenizer", corpora, "file", Path.is_file)
+            try:
+                changes |= {"tokenizer": str(path), "symbols": symbols_of(path)}
+            except ValueError as error:
+                raise FieldError(("task", "tokenizer"), str(error)) from None
+        checked = self.model_copy(update=changes)
+        checked._mapped()
+        return checked
+
+    def _permitted(self, name: str, corpora: Sequence[Path], noun: str, there: Callable[[Path], bool]) -> Path:
+        try:
+            return permitted_path(name, getattr(self, name), corpora, noun, there)
+        except (ValueError, OSError) as error:
+            raise FieldError(("task", name), str(error)) from None
+
+    def load(self, budget: Budget) -> Tokens:
+        found = self._mapped()
+        train, validation = _split(found)
+        for name, part in (("training", train), ("validation", validation)):
+            if not _windows(part, budget.length).sum():
+                longest = max(map(len, part), default=0)
+                raise FieldError(
+                    ("budget", "length"),
+                    f"length must be 2 to {longest - 1}, not {budget.length}: the longest piece for {name} of "
+                    f"{self.data} has {longest} tokens",
+                )
+        windows = _windows(validation, budget.length).sum()
+        chosen = np.linspace(0, windows - 1, budget.validation).astype(np.int64)
+        held_out = _examples(validation, chosen, budget.length, self.separator)
+        return Tokens(train, budget.length, budget.batch, self.separator, held_out)
+
+    def _mapped(self) -> list[np.ndarray]:
+        try:
+            found = shards(Path(self.data), self.dtype)
+        except (ValueError, OSError) as error:
+            raise FieldError(("task", "data"), str(error)) from None
+        try:
+            require_known(found, self.symbols)
+        except ValueError as error:
+            raise FieldError(("task", "symbols"), str(error)) from None
+        return found
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens at one budget. A sequence is L + 1 tokens of one shard, of which each but the first is predicted.
+
+    The last tenth of all tokens is for validation, whose sequences are spread evenly over it. Only the tokens of a
+    batch are read from the disk.
+    """
+
+    train: list[np.ndarray] = field(repr=False)
+    length: int
+    batch: int
+    separator: int | None
+    validation: Examples = field(repr=False)
+
+    def draw(self, rng: np.random.Generator) -> Examples:
+        chosen = rng.integers(0, _windows(self.train, self.length).sum(), self.batch)
+        return _examples(self.train, chosen, self.length, self.separator)
+
+    def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
+        from torch.nn import functional  # here, so that a plan is read without loading torch
+
+        nats_BL = functional.cross_entropy(
+            logits_BLV.float().transpose(1, 2), targets_BL, reduction="none", ignore_index=IGNORED
+        )
+        return nats_BL.sum(1) / (targets_BL != IGNORED).sum(1)
+
+
+def _split(found: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Cut the shards into those for training and the last tenth of all tokens for validation."""
+    left = math.ceil((1 - VALIDATION_SHARE) * sum(map(len, found)))
+    train, validation = [], []
+    for array in found:
+        cut = min(left, len(array))
+        train.append(array[:cut])
+        validation.append(array[cut:])
+        left -= cut
+    return train, validation
+
+
+def _windows(pieces: list[np.ndarray], length: int) -> np.ndarray:
+    """Count the places in each piece at which L + 1 tokens begin."""
+    return np.maximum(0, [len(piece) - length for piece in pieces])
+
+
+def _examples(pieces: list[np.ndarray], chosen_B: np.ndarray, length: int, separator: int | None) -> Examples:
+    """Read the sequences at these places, counted through all pieces.
+
+    Targets behind a separator have no label, unless it is the first token, which then begins a document.
+    """
+    ends = np.cumsum(_windows(pieces, length))
+    piece_B = np.searchsorted(ends, chosen_B, side="right")
+    start_B = chosen_B - np.concatenate([[0], ends])[piece_B]
+    rows = [pieces[n][start : start + length + 1] for n, start in zip(piece_B, start_B, strict=True)]
+    tokens_BL = np.stack(rows).astype(np.int64)
+    inputs_BL, targets_BL = tokens_BL[:, :-1], tokens_BL[:, 1:].copy()
+    if separator is not None:
+        ended_BL = inputs_BL == separator
+        ended_BL[:, 0] = False
+        targets_BL[np.logical_or.accumulate(ended_BL, axis=1)] = IGNORED
+    return Examples.of(inputs_BL.copy(), targets_BL)
