@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from evaluator.metrics import COSTS, Metric
+from evaluator.tasks.dna import DNATask
 from evaluator.tasks.recall import RecallTask
 from evaluator.tasks.task import Task
 from evaluator.tasks.text import TextTask
 from evaluator.tasks.tokens import TokensTask
 
-BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask, TokensTask)
+BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask, TokensTask, DNATask)
 
 _tasks: dict[str, type[Task]] = {task.name(): task for task in BUILT_IN}
 

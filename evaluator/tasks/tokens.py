@@ -18,6 +18,7 @@ from evaluator.budget import Budget
 from evaluator.metrics import Metric, MetricKind
 from evaluator.tasks.corpus import VALIDATION_SHARE
 from evaluator.tasks.loaded import IGNORED, Examples
+from evaluator.tasks.pieces import drawn, require_room, spread
 from evaluator.tasks.places import permitted_path
 from evaluator.tasks.shards import require_known, shards, symbols_of
 from evaluator.tasks.task import Task
@@ -87,17 +88,8 @@ class TokensTask(Task):
     def load(self, budget: Budget) -> Tokens:
         found = self._mapped()
         train, validation = _split(found)
-        for name, part in (("training", train), ("validation", validation)):
-            if not _windows(part, budget.length).sum():
-                longest = max(map(len, part), default=0)
-                raise FieldError(
-                    ("budget", "length"),
-                    f"length must be 2 to {longest - 1}, not {budget.length}: the longest piece for {name} of "
-                    f"{self.data} has {longest} tokens",
-                )
-        windows = _windows(validation, budget.length).sum()
-        chosen = np.linspace(0, windows - 1, budget.validation).astype(np.int64)
-        held_out = _examples(validation, chosen, budget.length, self.separator)
+        require_room(budget, self.data, training=train, validation=validation)
+        held_out = _examples(spread(validation, budget.validation, budget.length), self.separator)
         return Tokens(train, budget.length, budget.batch, self.separator, held_out)
 
     def _mapped(self) -> list[np.ndarray]:
@@ -127,8 +119,7 @@ class Tokens:
     validation: Examples = field(repr=False)
 
     def draw(self, rng: np.random.Generator) -> Examples:
-        chosen = rng.integers(0, _windows(self.train, self.length).sum(), self.batch)
-        return _examples(self.train, chosen, self.length, self.separator)
+        return _examples(drawn(self.train, rng, self.batch, self.length), self.separator)
 
     def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
         from torch.nn import functional  # here, so that a plan is read without loading torch
@@ -151,24 +142,14 @@ def _split(found: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]
     return train, validation
 
 
-def _windows(pieces: list[np.ndarray], length: int) -> np.ndarray:
-    """Count the places in each piece at which L + 1 tokens begin."""
-    return np.maximum(0, [len(piece) - length for piece in pieces])
-
-
-def _examples(pieces: list[np.ndarray], chosen_B: np.ndarray, length: int, separator: int | None) -> Examples:
-    """Read the sequences at these places, counted through all pieces.
+def _examples(tokens_BL: np.ndarray, separator: int | None) -> Examples:
+    """Return inputs and targets of sequences of L + 1 tokens.
 
     Targets behind a separator have no label, unless it is the first token, which then begins a document.
     """
-    ends = np.cumsum(_windows(pieces, length))
-    piece_B = np.searchsorted(ends, chosen_B, side="right")
-    start_B = chosen_B - np.concatenate([[0], ends])[piece_B]
-    rows = [pieces[n][start : start + length + 1] for n, start in zip(piece_B, start_B, strict=True)]
-    tokens_BL = np.stack(rows).astype(np.int64)
-    inputs_BL, targets_BL = tokens_BL[:, :-1], tokens_BL[:, 1:].copy()
+    inputs_BL, targets_BL = tokens_BL[:, :-1].copy(), tokens_BL[:, 1:].copy()
     if separator is not None:
         ended_BL = inputs_BL == separator
         ended_BL[:, 0] = False
         targets_BL[np.logical_or.accumulate(ended_BL, axis=1)] = IGNORED
-    return Examples.of(inputs_BL.copy(), targets_BL)
+    return Examples.of(inputs_BL, targets_BL)
