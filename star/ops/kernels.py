@@ -119,6 +119,12 @@ def _chunked() -> Callable[..., Any]:
     return recurrence
 
 
+def _delta_rule() -> Callable[..., Any]:
+    from star.ops.delta_rule.triton_chunk.form import delta_rule
+
+    return delta_rule
+
+
 KERNELS = (
     Kernel(
         "gated_convolution",
@@ -145,6 +151,13 @@ KERNELS = (
     ),
     Kernel("recurrence", Language.FLA, library.supports, lambda: library.recurrence, trials.MATRIX_STATES),
     Kernel("delta_rule", Language.C, compiled.supports, lambda: compiled.delta_rule),
+    Kernel(
+        "delta_rule",
+        Language.TRITON,
+        _recurrent(MOST_CHANNELS, range(1, MOST_CHANNELS + 1)),
+        _delta_rule,
+        trials.DELTA_RULE,
+    ),
     Kernel("delta_rule", Language.FLA, library.supports, lambda: library.delta_rule, trials.DELTA_RULE),
 )
 """All kernels. An operator may have several; the first that supports the inputs, runs there and is trusted is taken."""

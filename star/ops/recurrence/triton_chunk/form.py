@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from star.ops.recurrence.inputs import Inputs
 from star.ops.recurrence.triton_chunk.keys import keys_kernel
-from star.ops.recurrence.triton_chunk.launches import Work
+from star.ops.recurrence.triton_chunk.launches import Work, together
 from star.ops.recurrence.triton_chunk.outputs import outputs_kernel, values_kernel
 from star.ops.recurrence.triton_chunk.per_head import within_kernel
 from star.ops.recurrence.triton_chunk.per_key import mixing_kernel, pairs_kernel
@@ -49,13 +49,13 @@ class _Chunked(torch.autograd.Function):
     def forward(
         ctx: Any, c: Tensor, b: Tensor, log: Tensor, d: Tensor, v: Tensor, initial: Tensor
     ) -> tuple[Tensor, Tensor]:
-        c, b, v = (_together(x) for x in (c, b, v))
+        c, b, v = (together(x) for x in (c, b, v))
         log, d_BLH, initial = log.contiguous(), d.float().contiguous(), initial.contiguous()
         work = Work.of(c, b, log, v)
         states_BHNKV, last_BHKV = _states(work, b, log, d_BLH, v, initial, backward=False)
         y_BLHV = torch.empty(v.shape, dtype=v.dtype, device=v.device)
         tensors = (c, b, log, d_BLH, v, states_BHNKV, _mixing(work, c, b, log), y_BLHV)
-        work.start(outputs_kernel, _chunks(work, work.blocks(outputs_kernel)[1]), tensors, (c, b, v))
+        work.start(outputs_kernel, work.grid(work.blocks(outputs_kernel)[1]), tensors, (c, b, v))
         ctx.save_for_backward(c, b, log, d_BLH, v, initial)
         ctx.work, ctx.dtype_of_d = work, d.dtype
         return y_BLHV, last_BHKV
@@ -64,7 +64,7 @@ class _Chunked(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor, dlast: Tensor) -> tuple[Tensor, ...]:
         c, b, log, d, v, initial = ctx.saved_tensors
-        work, dy = ctx.work, _together(dy)
+        work, dy = ctx.work, together(dy)
         states_BHNKV, _ = _states(work, b, log, d, v, initial, backward=False)
         adjoints_BHNKV, dinitial = _states(work, c, log, d, dy, dlast.contiguous(), backward=True)
 
@@ -73,16 +73,16 @@ class _Chunked(torch.autograd.Function):
         dv = torch.empty(v.shape, dtype=v.dtype, device=v.device)
         given = (c, b, log, d, v, dy)
         made: tuple[Tensor, ...] = (adjoints_BHNKV, _mixing(work, c, b, log), dd_PBLH1, dv)
-        work.start(values_kernel, _chunks(work, blocks), (*given, *made), (c, b, v, dy))
+        work.start(values_kernel, work.grid(blocks), (*given, *made), (c, b, v, dy))
 
         blocks = work.blocks(keys_kernel)[0]
         dc, db = (log.new_empty(*v.shape[:3], work.keys) for _ in range(2))
         dlog_PBLHR = log.new_empty(blocks if work.rates == 1 else 1, *log.shape)
         dmixing_BLHC = log.new_empty(*v.shape[:3], work.chunk)
         made = (states_BHNKV, adjoints_BHNKV, dc, db, dlog_PBLHR, dmixing_BLHC)
-        work.start(keys_kernel, _chunks(work, blocks), (*given, *made), (c, b, v, dy))
+        work.start(keys_kernel, work.grid(blocks), (*given, *made), (c, b, v, dy))
         within = within_kernel if work.rates == 1 else pairs_kernel
-        work.start(within, _chunks(work), (c, b, log, dmixing_BLHC, dc, db, dlog_PBLHR), (c, b))
+        work.start(within, work.grid(), (c, b, log, dmixing_BLHC, dc, db, dlog_PBLHR), (c, b))
         dc, db = (x.sum_to_size(c.shape).to(like.dtype) for x, like in ((dc, c), (db, b)))
         return dc, db, dlog_PBLHR.sum(0), dd_PBLH1.sum(0).to(ctx.dtype_of_d), dv, dinitial
 
@@ -103,15 +103,5 @@ def _mixing(work: Work, c: Tensor, b: Tensor, log: Tensor) -> Tensor:
         return log.new_empty(0)
     mixing_BLHC = log.new_empty(*log.shape[:3], work.chunk)
     sub_chunks = work.chunk // work.constants(mixing_kernel)["J"]
-    work.start(mixing_kernel, _chunks(work, sub_chunks), (c, b, log, mixing_BLHC), (c, b))
+    work.start(mixing_kernel, work.grid(sub_chunks), (c, b, log, mixing_BLHC), (c, b))
     return mixing_BLHC
-
-
-def _chunks(work: Work, *blocks: int) -> tuple[int, ...]:
-    """Return the grid with a program for each chunk of each head and each block."""
-    return (work.batch * work.heads * work.chunks, *blocks)
-
-
-def _together(x: Tensor) -> Tensor:
-    """Return the tensor itself if the channels of a head lie together, and otherwise a contiguous copy."""
-    return x if x.stride(-1) == 1 else x.contiguous()

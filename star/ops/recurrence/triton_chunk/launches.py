@@ -41,6 +41,7 @@ class Work(NamedTuple):
         rates: log decays of a head, 1 or `keys`.
         narrow: whether all inputs are bfloat16, so that matrix products are too.
         amd: whether the GPU is one of AMD's.
+        longest: the most tokens of a chunk.
     """
 
     batch: int
@@ -51,18 +52,19 @@ class Work(NamedTuple):
     rates: int
     narrow: bool
     amd: bool
+    longest: int = LONGEST_CHUNK
 
     @staticmethod
-    def of(c_BLGK: Tensor, b_BLGK: Tensor, log_BLHR: Tensor, v_BLHV: Tensor) -> Work:
+    def of(c_BLGK: Tensor, b_BLGK: Tensor, log_BLHR: Tensor, v_BLHV: Tensor, longest: int = LONGEST_CHUNK) -> Work:
         narrow = {c_BLGK.dtype, b_BLGK.dtype, v_BLHV.dtype} == {torch.bfloat16}
         batch, length, heads, values = v_BLHV.shape
         keys, rates = c_BLGK.shape[3], log_BLHR.shape[3]
-        return Work(batch, length, heads, keys, values, rates, narrow, torch.version.hip is not None)
+        return Work(batch, length, heads, keys, values, rates, narrow, torch.version.hip is not None, longest)
 
     @property
     def chunk(self) -> int:
         """C, the tokens of a chunk."""
-        return min(LONGEST_CHUNK, max(SMALLEST, 1 << (self.length - 1).bit_length()))
+        return min(self.longest, max(SMALLEST, 1 << (self.length - 1).bit_length()))
 
     @property
     def chunks(self) -> int:
@@ -93,9 +95,15 @@ class Work(NamedTuple):
         return {name: value for name, value in known.items() if name in kernel.arg_names}
 
     def blocks(self, kernel: Any) -> tuple[int, int]:
-        """Return the number of blocks of keys and of values."""
+        """Return the number of blocks of keys, one if the kernel holds all keys at a time, and of values."""
         constants = self.constants(kernel)
-        return triton.cdiv(self.keys, constants["BLOCK_K"]), triton.cdiv(self.values, constants["BLOCK_V"])
+        return triton.cdiv(self.keys, constants.get("BLOCK_K", self.keys)), triton.cdiv(
+            self.values, constants["BLOCK_V"]
+        )
+
+    def grid(self, *blocks: int) -> tuple[int, ...]:
+        """Return the grid with a program for each chunk of each head and each block."""
+        return (self.batch * self.heads * self.chunks, *blocks)
 
     def start(
         self, kernel: Any, grid: tuple[int, ...], tensors: tuple[Tensor, ...], strided: tuple[Tensor, ...], **more: Any
@@ -113,3 +121,8 @@ class Work(NamedTuple):
 def options(kernel: Any) -> dict[str, int]:
     """Return the warps of a program, and one stage: its tiles leave no room to load the next ones ahead."""
     return {"num_warps": WARPS.get(kernel, MOST_WARPS), "num_stages": 1}
+
+
+def together(x: Tensor) -> Tensor:
+    """Return the tensor itself if the channels of a head lie together, and otherwise a contiguous copy."""
+    return x if x.stride(-1) == 1 else x.contiguous()

@@ -1,6 +1,6 @@
 """Compiles the kernels of the chunked recurrence ahead of time, without a GPU, and prints what was used as JSON.
 
-See `tests.star.ops.triton_compiled`, whose targets these are too.
+Those of the delta rule, which uses some of them, too. See `tests.star.ops.triton_compiled`, whose targets these are.
 """
 
 import json
@@ -13,14 +13,18 @@ import triton
 from triton.compiler import ASTSource
 from triton.runtime.jit import JITFunction
 
+from star.ops.delta_rule.triton_chunk import form as delta
+from star.ops.delta_rule.triton_chunk import solve
+from star.ops.delta_rule.triton_chunk import states as delta_states
 from star.ops.recurrence.triton_chunk import keys, outputs, per_head, per_key, states
-from star.ops.recurrence.triton_chunk.launches import Work, options
+from star.ops.recurrence.triton_chunk.launches import LONGEST_CHUNK, Work, options
 from tests.star.ops.triton_compiled import TARGETS, usage
 
-MODULES = (states, outputs, keys, per_head, per_key)
+MODULES = (states, outputs, keys, per_head, per_key, solve, delta_states)
 LENGTH = 4096
 INTEGERS, STRIDES = ("L", "H"), ("_batch", "_token", "_head")
-UNUSED = {True: {"mixing_kernel", "pairs_kernel"}, False: {"within_kernel"}}
+DELTA = {name for module in (solve, delta_states) for name in vars(module) if name.endswith("_kernel")}
+UNUSED = {True: {"mixing_kernel", "pairs_kernel"}, False: {"within_kernel", *DELTA}}
 FEATURES = {"c", "b", "v", "dy", "y", "dv", "x", "z"}
 
 
@@ -50,7 +54,8 @@ def kernels() -> dict[str, Any]:
 
 def source(kernel: Any, variant: Variant, backend: str, backward: bool) -> ASTSource:
     channels = (variant.channels, variant.channels, variant.rates)
-    work = Work(16, LENGTH, 12, *channels, narrow=variant.dtype == "bf16", amd=backend == "hip")
+    longest = delta.LONGEST_CHUNK if kernel.fn.__name__ in DELTA else LONGEST_CHUNK
+    work = Work(16, LENGTH, 12, *channels, variant.dtype == "bf16", backend == "hip", longest)
     fixed = work.constants(kernel) | ({"BACKWARD": backward} if "BACKWARD" in kernel.arg_names else {})
     signature, aligned = {}, {}
     for number, name in enumerate(kernel.arg_names):

@@ -21,6 +21,7 @@ SPILLED_BYTES = 896
 KERNELS = {
     *("states_kernel", "outputs_kernel", "values_kernel", "keys_kernel"),
     *("within_kernel", "mixing_kernel", "pairs_kernel"),
+    *("solve_kernel", "solve_gradients_kernel", "delta_states_kernel", "delta_adjoints_kernel"),
 }
 
 
