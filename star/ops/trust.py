@@ -8,7 +8,6 @@ and PyTorch runs in its place.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import logging
 import os
@@ -34,6 +33,9 @@ Form = Callable[[list[Tensor]], tuple[Tensor, ...]]
 
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.02}
 """Largest relative RMS error of a kernel; rounding to bfloat16 changes a value by up to 2^-8 of it."""
+
+SOURCES = Path(__file__).parent
+"""The sources of all operators: kernels use those of other folders, so that a change of any compares all again."""
 
 
 @cache
@@ -103,13 +105,13 @@ def _circumstances(kernel: Kernel, device: torch.device) -> dict[str, str]:
     import triton
 
     on_gpu = device.type == "cuda"
-    folder = Path(inspect.getsourcefile(kernel.load()) or "").parent
-    sources = b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))
+    sources = b"".join(file.read_bytes() for file in sorted(SOURCES.rglob("*.py")))
     return {
         "device": torch.cuda.get_device_name(device) if on_gpu else device.type,
         "driver": str(getattr(torch._C, "_cuda_getDriverVersion", int)()),
         "torch": torch.__version__,
         "triton": triton.__version__,
+        "form": kernel.load().__module__,
         "source": hashlib.sha256(sources).hexdigest()[:16],
         **({library.PACKAGE: version(library.PACKAGE)} if kernel.language is Language.FLA else {}),
     }

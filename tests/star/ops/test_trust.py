@@ -76,6 +76,29 @@ def test_what_another_version_found_does_not_count(monkeypatch: pytest.MonkeyPat
     assert trust.trusted(row(broken), CPU)
 
 
+def test_each_kernel_of_an_operator_is_compared() -> None:
+    def other(*inputs):
+        return broken(*inputs)
+
+    other.__module__ = "another.file"
+    assert trust.trusted(row(right), CPU)
+    assert not trust.trusted(row(other), CPU)
+    assert trust.trusted(row(right), CPU)
+
+
+def test_a_changed_source_in_any_folder_compares_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    source = tmp_path / "sources" / "recurrence" / "tiles.py"
+    source.parent.mkdir(parents=True)
+    monkeypatch.setattr(trust, "SOURCES", tmp_path / "sources")
+    source.write_text("right = True")
+    assert trust.trusted(row(right), CPU)
+    monkeypatch.setattr(trust, "_fault", lambda *arguments: "compared again")
+    for text, known in (("right = True", True), ("right = False", False)):
+        source.write_text(text)
+        trust.trusted.cache_clear()
+        assert trust.trusted(row(right), CPU) is known
+
+
 def test_a_damaged_record_and_a_folder_that_cannot_be_made_cost_a_comparison(folder: Path) -> None:
     assert trust.trusted(row(right), CPU)
     (record,) = folder.iterdir()
