@@ -50,16 +50,17 @@ class JobWrites(Transactions):
         given = {"name": name, "key": key, "priority": priority, "tags": joined(tags)}
         if idempotency_key is None:
             with self._writing.begin() as session:
-                return _insert_job(session, plan, given)
+                inserted = _insert_job(session, plan, given)
+            return job_value(inserted)  # after the commit, until which no other event can be written
         request = fingerprint(plan, name, *further, *(f"tag {tag}" for tag in sorted(set(tags))))
         try:
             with self._writing.begin() as session:
                 job_id = job_of_key(session, idempotency_key, request)
                 if job_id is not None:
                     return find_job(session, job_id)
-                job = _insert_job(session, plan, given)
-                write_key(session, idempotency_key, request, job.id)
-                return job
+                inserted = _insert_job(session, plan, given)
+                write_key(session, idempotency_key, request, inserted["id"])
+            return job_value(inserted)
         except IntegrityError:
             # Another request with the same key was committed between the look-up and the insert.
             with self._writing.begin() as session:
@@ -174,13 +175,13 @@ _JOB = (
 )
 
 
-def _insert_job(session: Session, plan: Plan, given: dict[str, Any]) -> Job:
-    """Insert a queued job with the columns that its submission gives, and return it."""
+def _insert_job(session: Session, plan: Plan, given: dict[str, Any]) -> dict[str, Any]:
+    """Insert a queued job with the columns that its submission gives, and return what `job_value` reads."""
     documents = {"plan": plan.model_dump(mode="json"), "space": plan.liv_space.to_json()}
     values = {**given, **documents, "id": uuid.uuid4().hex[:12], "state": JobState.QUEUED, "total": plan.candidates}
     row = session.execute(_JOB, values).mappings().one()
     last = announce(session, row["id"], EventKind.JOB, {"state": JobState.QUEUED, "why": ""})
-    return job_value({**row, **documents, "alive": False, "last_event": last})
+    return {**row, **documents, "alive": False, "last_event": last}
 
 
 def _injected(session: Session, job_id: str, genome: Genome, by: str, key: str | None, request: str) -> Injection:
