@@ -49,19 +49,22 @@ def require_known(found: list[np.ndarray], symbols: int) -> None:
             raise ValueError(f"{path} has the token {largest}; with {symbols} symbols the largest one is {symbols - 1}")
 
 
-def symbols_of(tokenizer: Path) -> int:
+def symbols_of(tokenizer: Path, most: int) -> int:
     """Return the number of tokens of a tokenizer in the JSON of the library `tokenizers`: its largest id and one.
 
     Raises:
-        ValueError: it is no such file.
+        ValueError: it is no such file, or it has more than `most` tokens.
     """
     try:
         document = json.loads(_regular(tokenizer).read_text(encoding="utf-8"))
         vocabulary = document["model"]["vocab"]
         known = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
-        return 1 + max(int(n) for n in (*known, *(added["id"] for added in document.get("added_tokens", ()))))
+        symbols = 1 + max(int(n) for n in (*known, *(added["id"] for added in document.get("added_tokens", ()))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{tokenizer} is no tokenizer in the JSON of `tokenizers`: {error!r}") from None
+    if symbols > most:
+        raise ValueError(f"{tokenizer} has {symbols} tokens; a vocabulary has {most} at most")
+    return symbols
 
 
 def _shard(path: Path, dtype: str) -> np.ndarray:

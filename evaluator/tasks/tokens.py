@@ -27,6 +27,8 @@ from evaluator.value import FieldError
 if TYPE_CHECKING:
     from torch import Tensor
 
+MOST_SYMBOLS = 2**20
+
 PLACES = "an absolute path in a directory that the operator has allowed"
 
 
@@ -42,7 +44,7 @@ class TokensTask(Task):
     dtype: Literal["uint16", "uint32"] = Field(
         default="uint16", description="numbers in a `.bin` file; a `.npy` file names its own"
     )
-    symbols: int = Field(default=50_257, ge=2, le=2**20, description="size of the vocabulary")
+    symbols: int = Field(default=50_257, ge=2, le=MOST_SYMBOLS, description="size of the vocabulary")
     tokenizer: str = Field(
         default="",
         max_length=4096,
@@ -72,7 +74,7 @@ class TokensTask(Task):
         if self.tokenizer:
             path = self._permitted("tokenizer", corpora, "file", Path.is_file)
             try:
-                changes |= {"tokenizer": str(path), "symbols": symbols_of(path)}
+                changes |= {"tokenizer": str(path), "symbols": symbols_of(path, MOST_SYMBOLS)}
             except ValueError as error:
                 raise FieldError(("task", "tokenizer"), str(error)) from None
         checked = self.model_copy(update=changes)

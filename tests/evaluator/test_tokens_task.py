@@ -187,6 +187,13 @@ def test_what_is_no_tokenizer_is_refused(tmp_path):
     assert refused.value.field == ("task", "tokenizer")
 
 
+def test_a_tokenizer_larger_than_a_vocabulary_may_be_is_refused(tmp_path):
+    path = tokenizer(tmp_path, {"type": "BPE", "vocab": {"a": 2**20}})
+    with pytest.raises(FieldError, match="has 1048577 tokens; a vocabulary has 1048576 at most") as refused:
+        TokensTask(data=str(written(tmp_path / "data")), tokenizer=str(path)).permitted([tmp_path])
+    assert refused.value.field == ("task", "tokenizer")
+
+
 def test_a_length_that_no_piece_has_is_refused(tmp_path):
     loaded = task(written(tmp_path / "data"))
     with pytest.raises(FieldError, match="length must be 2 to 99, not 100: the longest piece for validation"):
