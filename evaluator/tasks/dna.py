@@ -5,7 +5,6 @@ Shapes: B sequences, L bases, V vocabulary (4).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,7 +19,7 @@ from evaluator.budget import Budget
 from evaluator.metrics import Metric, MetricKind
 from evaluator.tasks.corpus import VALIDATION_SHARE
 from evaluator.tasks.fasta import BASES, sequences_of
-from evaluator.tasks.loaded import Examples
+from evaluator.tasks.loaded import Examples, mean_bits
 from evaluator.tasks.pieces import drawn, require_room, spread
 from evaluator.tasks.places import permitted_path
 from evaluator.tasks.task import Task
@@ -93,10 +92,7 @@ class DNA:
         return _examples(bases_BL)
 
     def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
-        from torch.nn import functional  # here, so that a plan is read without loading torch
-
-        nats_BL = functional.cross_entropy(logits_BLV.float().transpose(1, 2), targets_BL, reduction="none")
-        return nats_BL.mean(1) / math.log(2)
+        return mean_bits(logits_BLV, targets_BL)
 
 
 @lru_cache(maxsize=2)

@@ -5,6 +5,7 @@ Shapes: B sequences, L tokens, V vocabulary.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -50,3 +51,11 @@ class LoadedTask(Protocol):
     def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
         """Compute the metric of each sequence: (B,), smaller is better."""
         ...
+
+
+def mean_bits(logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
+    """Compute the mean cross-entropy of each sequence in bits, (B,), where every position has a label."""
+    from torch.nn import functional  # here, so that a plan is read without loading torch
+
+    nats_BL = functional.cross_entropy(logits_BLV.float().transpose(1, 2), targets_BL, reduction="none")
+    return nats_BL.mean(1) / math.log(2)

@@ -5,7 +5,6 @@ Shapes: B sequences, L bytes, V vocabulary (256).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from pydantic import Field
 from evaluator.budget import Budget
 from evaluator.metrics import Metric, MetricKind
 from evaluator.tasks.corpus import STDLIB, permitted_directory, split
-from evaluator.tasks.loaded import Examples
+from evaluator.tasks.loaded import Examples, mean_bits
 from evaluator.tasks.task import Task
 from evaluator.value import FieldError
 
@@ -86,10 +85,7 @@ class Text:
         return _crops(self.text, rng.integers(0, len(self.text) - self.length, self.batch), self.length)
 
     def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
-        from torch.nn import functional  # here, so that a plan is read without loading torch
-
-        nats_BL = functional.cross_entropy(logits_BLV.float().transpose(1, 2), targets_BL, reduction="none")
-        return nats_BL.mean(1) / math.log(2)
+        return mean_bits(logits_BLV, targets_BL)
 
 
 def _crops(text: np.ndarray, starts: np.ndarray, length: int) -> Examples:
