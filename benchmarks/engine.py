@@ -3,7 +3,7 @@
 Busy workers: 16 simulated workers train for log-normal durations in simulated time. The search is real; so is the time
 that it takes to propose and to breed ahead, during which, as in the runner, nobody else gets a genome. Results a
 second: the real runner records results in a SQLite archive, from workers that need no time. The report is
-`docs/engine.md`.
+`docs/reports/engine.md`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from search.evolution.evolve import Evolution
 from search.plan import Plan
 from search.run.runner import Runner
 
-REPORT = Path(__file__).parents[1] / "docs" / "engine.md"
+REPORT = Path(__file__).parents[1] / "docs" / "reports" / "engine.md"
 FIGURES = Path(__file__).parent / "data" / "engine.json"
 
 WORKERS = 16
@@ -181,7 +181,7 @@ def _rates(times: list[tuple[float, float]]) -> list[float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write docs/engine.md and all figures")
+    parser.add_argument("--write", action="store_true", help="write docs/reports/engine.md and all figures")
     arguments = parser.parse_args()
     found = {
         "date": datetime.now(UTC).date().isoformat(),

@@ -1,8 +1,8 @@
 """STAR's claims at the size of a laptop: `python benchmarks/headline.py --write`.
 
 The preset `laptop` searches with several seeds, each on real text with an honest finish: the winners and the baselines
-are trained from scratch on three seeds that the search never used. The report in `docs/headline.md` says by how much
-and with which certainty the best winner beats each baseline, and how many parameters and bytes of cache a winner saves
+are trained from scratch on three seeds that the search never used. The report in `docs/reports/headline.md` says by how
+much and with which certainty the best winner beats each baseline, and how many parameters and bytes of cache a winner saves
 at equal or better loss. `--databases` reads finished searches, such as those of `star demo`, in place of running them.
 """
 
@@ -25,7 +25,7 @@ from search.plan.presets import merged
 from search.reports.verdict import CLEAR, Verdict, verdicts
 from search.run.runner import Runner
 
-REPORT = Path(__file__).parents[1] / "docs" / "headline.md"
+REPORT = Path(__file__).parents[1] / "docs" / "reports" / "headline.md"
 FIGURES = Path(__file__).parent / "data" / "headline.json"
 
 PUBLISHED = {
@@ -160,7 +160,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--databases", nargs="*", metavar="FILE", help="SQLite files of finished searches")
-    parser.add_argument("--write", action="store_true", help="write docs/headline.md and all figures")
+    parser.add_argument("--write", action="store_true", help="write docs/reports/headline.md and all figures")
     arguments = parser.parse_args()
     if arguments.databases:
         results = [figures(*judged(Archive(f"sqlite:///{Path(file).resolve()}"))) for file in arguments.databases]

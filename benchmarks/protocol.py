@@ -2,8 +2,8 @@
 
 Every search trains on the text task, 80 steps of 16 x 64 bytes: ours, with a rung at a quarter of the tokens; `star`,
 the generational protocol with a population of 16, for 160 trainings; and random sampling, the honest rival. The report
-in `docs/protocol.md` says after how many tokens ours reaches what the others reach in the end. Frontiers are compared
-twice: by what the searches saw, and by means over two seeds that they never used. Trainings are kept in
+in `docs/reports/protocol.md` says after how many tokens ours reaches what the others reach in the end. Frontiers are
+compared twice: by what the searches saw, and by means over two seeds that they never used. Trainings are kept in
 `var/protocol.jsonl`, so a genome is trained once and a run that was interrupted goes on.
 """
 
@@ -28,7 +28,7 @@ from search.costs import costs_of
 
 Floats = NDArray[np.float64]
 
-REPORT = Path(__file__).parents[1] / "docs" / "protocol.md"
+REPORT = Path(__file__).parents[1] / "docs" / "reports" / "protocol.md"
 FIGURES = Path(__file__).parent / "data" / "protocol.json"
 JOURNAL = Path("var/protocol.jsonl")
 UNSEEN = (101, 102)
@@ -139,7 +139,7 @@ def _spread(values: list[float]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--write", action="store_true", help="write docs/protocol.md and all figures")
+    parser.add_argument("--write", action="store_true", help="write docs/reports/protocol.md and all figures")
     arguments = parser.parse_args()
     every = Trainings()
     outcomes: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}

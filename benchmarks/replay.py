@@ -2,7 +2,7 @@
 
 Each row is an algorithm, or the default with one ingredient left out. A search sees noisy qualities; of the frontier
 that it reports, the noiseless qualities count: hypervolume in one box, as a share of the best frontier that all
-searches together found. The report in `docs/replay.md` gives means over the seeds and intervals of 95 %.
+searches together found. The report in `docs/reports/replay.md` gives means over the seeds and intervals of 95 %.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from evaluator.metrics import PARAMETERS
 
 Floats = NDArray[np.float64]
 
-REPORT = Path(__file__).parents[1] / "docs" / "replay.md"
+REPORT = Path(__file__).parents[1] / "docs" / "reports" / "replay.md"
 PICTURES = REPORT.with_name("pictures")
 ATTAINMENT = PICTURES / "attainment.png"
 FIGURES = Path(__file__).parent / "data" / "replay.json"
@@ -186,7 +186,7 @@ if __name__ == "__main__":
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rows", nargs="*", default=ROWS, help="names of rows; random is always among them")
     parser.add_argument("--kept", type=Path, help="a file of searches, which go on from there; delete it for new ones")
-    parser.add_argument("--write", action="store_true", help="write docs/replay.md, its pictures, and all figures")
+    parser.add_argument("--write", action="store_true", help="write the report, its pictures, and all figures")
     arguments = parser.parse_args()
     names = tuple(dict.fromkeys(["random", *arguments.rows]))
     results = run(names, arguments.seeds, arguments.workers, arguments.kept)
