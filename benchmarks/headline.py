@@ -3,7 +3,8 @@
 The preset `laptop` searches with several seeds, each on real text with an honest finish: the winners and the baselines
 are trained from scratch on three seeds that the search never used. The report in `docs/reports/headline.md` says by how
 much and with which certainty the best winner beats each baseline, and how many parameters and bytes of cache a winner
-saves at equal or better loss. `--databases` reads finished searches, such as those of `star demo`, in place of running them.
+saves at equal or better loss. `--databases` reads finished searches, such as those of `star demo`,
+in place of running them.
 """
 
 from __future__ import annotations

@@ -101,9 +101,10 @@ def _measured(request: Request, files: TrainingFiles, began: float, observer: Ob
     model = star.build(blueprint, request.shape, seed=request.seed).to(device_type())
     model.checkpoint_activations = budget.checkpoint_activations
     files.inherit(model)
-    training = observer.training = Training(model, task, budget, np.random.default_rng(request.seed))
+    trained = request.task.around(model, budget, request.seed).to(device_type())
+    training = observer.training = Training(trained, task, budget, np.random.default_rng(request.seed))
     checkpoint = _trained(training, files, budget, end, deadline)
-    score = quality(model, task, budget.batch, deadline)
+    score = quality(trained, task, budget.batch, deadline)
     decode_time = decode_ms(model, task.validation.tokens[:1], deadline)
     metrics = {
         **_with_stderr(request.task.metric, score),

@@ -120,11 +120,19 @@ class Backbone(nn.Module):
 
     def forward(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
         """Return logits_BLV. With a cache, `tokens_BL` continue the sequence that the cache has seen."""
+        return self.read(self.hidden(tokens_BL, cache))
+
+    def hidden(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
+        """Return the residual stream behind the last block, x_BLD."""
         embedded_BLD = x_BLD = nn.functional.embedding(tokens_BL, self.embedding_VD)
         for _, _, after_BLD in self._walk(embedded_BLD, cache):
             x_BLD = after_BLD
         if cache is not None:
             cache.advance(tokens_BL.shape[1])
+        return x_BLD
+
+    def read(self, x_BLD: Tensor) -> Tensor:
+        """Return logits_BLV from the residual stream: its normalisation, then the head."""
         return nn.functional.linear(self.norm(x_BLD), self.head_VD)
 
     def trace(self, tokens_BL: Tensor) -> Iterator[tuple[Block, Features]]:

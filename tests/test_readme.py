@@ -17,6 +17,7 @@ from star import check
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PACKAGES = ("genome", "star", "evaluator", "search", "api", "migrations", "benchmarks")
 
 
@@ -71,8 +72,8 @@ def test_the_picture_is_there():
 
 @pytest.fixture
 def example():
-    """The two rows of "Add a class", as the README writes them."""
-    rows = re.search(r"```python\n(FeaturizerGenome.*?\))\n(LIVClass.*?\))\n```", README, re.DOTALL)
+    """The two rows of "Add a class", as CONTRIBUTING.md writes them."""
+    rows = re.search(r"```python\n(FeaturizerGenome.*?\))\n(LIVClass.*?\))\n```", CONTRIBUTING, re.DOTALL)
     assert rows
     names = {
         "FeaturizerGenome": FeaturizerGenome,
@@ -82,7 +83,7 @@ def example():
         "replace": replace,
         "CONVOLVED": CONVOLVED,
     }
-    return [eval(row, names) for row in rows.groups()]  # the README's own example
+    return [eval(row, names) for row in rows.groups()]  # the page's own example
 
 
 def test_a_class_is_one_row(example):

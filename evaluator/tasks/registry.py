@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from evaluator.metrics import COSTS, Metric
 from evaluator.tasks.dna import DNATask
+from evaluator.tasks.mad.compression import CompressionTask
+from evaluator.tasks.mad.copying import SelectiveCopyingTask
+from evaluator.tasks.mad.fuzzy import FuzzyRecallTask
+from evaluator.tasks.mad.memorization import MemorizationTask
+from evaluator.tasks.mad.recall import ContextRecallTask, NoisyRecallTask
+from evaluator.tasks.mad.task import MADTask
 from evaluator.tasks.recall import RecallTask
 from evaluator.tasks.task import Task
 from evaluator.tasks.text import TextTask
 from evaluator.tasks.tokens import TokensTask
 
-BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask, TokensTask, DNATask)
+MAD: tuple[type[MADTask], ...] = (
+    ContextRecallTask,
+    NoisyRecallTask,
+    FuzzyRecallTask,
+    SelectiveCopyingTask,
+    CompressionTask,
+    MemorizationTask,
+)
+"""The six tasks of MAD."""
+
+BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask, TokensTask, DNATask, *MAD)
 
 _tasks: dict[str, type[Task]] = {task.name(): task for task in BUILT_IN}
 

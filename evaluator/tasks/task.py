@@ -18,7 +18,10 @@ from evaluator.metrics import COSTS, Metric
 from evaluator.value import Value
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from evaluator.tasks.loaded import LoadedTask
+    from star import Backbone
 
 
 class Task(Value, ABC):
@@ -79,6 +82,13 @@ class Task(Value, ABC):
             FieldError: the task names a file that may not be read; the error has the field's path in the plan.
         """
         return self
+
+    def around(self, backbone: Backbone, budget: Budget, seed: int) -> nn.Module:
+        """Return the module that is trained and scored in place of an architecture: mostly the architecture itself.
+
+        Parameters, cache and weights that are reported are those of the architecture alone. Imports torch.
+        """
+        return backbone
 
     @abstractmethod
     def load(self, budget: Budget) -> LoadedTask:
