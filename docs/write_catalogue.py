@@ -30,10 +30,13 @@ some of several memories, clusters or experts, and the others are not computed f
 may be divided by their sums.
 
 The feature groups are c, which reads (queries, output gates), b, which writes (keys, input gates), the values v, the
-decay a and the step d of a recurrence, a filter h, the routes r, and a gate o of the output, which may normalise each
-head first. With `"space": {"levels": "operator"}` or `"featurizer"` in a plan a search invents classes too: it changes
-one digit of a class, the rules in `genome/classes/` refuse combinations that cannot be built, and the job's own table
-stores the digits of its classes.
+decay a and the step d of a recurrence, a filter h, the routes r, a gate o of the output, which may normalise each
+head first, and an activation g of the output, which is then projected with biases or by a gated linear unit. A name
+with `-Published` is the layer of the source where the row without this ending lacks a part of it.
+
+With `"space": {"levels": "operator"}` or `"featurizer"` in a plan a search invents classes too: it changes one digit of
+a class, the rules in `genome/classes/` refuse combinations that cannot be built, and the job's own table stores the
+digits of its classes.
 
 """
 COLUMNS = ("id", "class", "digits", "structure", "state", "FLOPs a token", "description", "source")

@@ -38,7 +38,7 @@ class Differential(Operator):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return (self._pair,) if self.livs[0].structure.pairs_on(self.balance.device) else self.livs
+        return (self._pair,) if self.livs[0].pairs_on(self.balance.device) else self.livs
 
     @property
     def unshared(self) -> tuple[Part, ...]:

@@ -21,6 +21,7 @@ FORMS: dict[Generator, StateSpace] = {
     Generator.DENSE_16: System(),
     Generator.COMPANION_16: System(),
     Generator.RATIONAL_16: System(),
+    Generator.RATIONAL_ZERO_16: System(),
 }
 """The form of the state-space model of each filter that is the impulse response of one."""
 

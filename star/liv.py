@@ -15,11 +15,11 @@ from torch import Generator, Tensor, nn
 
 from genome import Placement, Shape
 from genome.classes.alphabet import Normalisation
-from genome.classes.feature_groups import OUTPUT
+from genome.classes.feature_groups import ACTIVATION, OUTPUT
 from star.cache import Store
 from star.features import Featurizer
 from star.features.feature import parameter
-from star.features.output import gated
+from star.features.output import activated, gated
 from star.structures import Structure, structure_of
 from star.units import Units
 
@@ -110,7 +110,9 @@ class LIV(Operator):
         self.width = shape.width
         self.out_DC = parameter(*self.structure.out_sizes(shape.width))
         self.class_name = liv_class.name
-        self.output = dict(placement.featurizer.groups).get(OUTPUT)
+        groups = dict(placement.featurizer.groups)
+        self.output = groups.get(OUTPUT)
+        self.activation = groups.get(ACTIVATION)
 
     @property
     def livs(self) -> tuple[LIV, ...]:
@@ -150,10 +152,16 @@ class LIV(Operator):
         return self.projected(y_BLHV, features, self.out_DC)
 
     def projected(self, y_BLHV: Tensor, features: Mapping[str, Tensor], out_DC: Tensor) -> Tensor:
-        """Gate the output of the structure if the class has an output gate, and project it to the model width."""
+        """Gate and activate the output of the structure, where the class does so, and project it to the model width."""
         if self.output is not None:
             y_BLHV = gated(y_BLHV, features[OUTPUT], self.output.normalisation)
+        if self.activation is not None:
+            return activated(y_BLHV, features[ACTIVATION], out_DC, self.activation.nonlinearity)
         return self.structure.project(y_BLHV, features, out_DC)
+
+    def pairs_on(self, device: torch.device) -> bool:
+        """Return whether two such LIVs are computed as one on this device; an activation works on each output alone."""
+        return self.activation is None and self.structure.pairs_on(device)
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:
         """Return the shape, without the batch, of every tensor kept after this many tokens if none is shared."""

@@ -20,4 +20,5 @@ SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
     Nonlinearity.SILU: F.silu,
     Nonlinearity.SIGMOID: F.sigmoid,
     Nonlinearity.ELU: elu_plus_one,
+    Nonlinearity.GELU: F.gelu,
 }

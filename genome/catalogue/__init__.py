@@ -8,6 +8,7 @@ from genome.catalogue.banded import BANDED_CLASSES, BANDED_FEATURIZERS
 from genome.catalogue.cell import CELL_CLASSES, CELL_FEATURIZERS
 from genome.catalogue.convolution import CONVOLUTIONS, FILTERS
 from genome.catalogue.delta import DELTA_CLASSES, DELTA_FEATURIZERS
+from genome.catalogue.published_filters import PUBLISHED_CONVOLUTIONS, PUBLISHED_FILTERS
 from genome.catalogue.recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
 from genome.catalogue.routed import ROUTED_CLASSES, ROUTED_FEATURIZERS
 from genome.catalogue.star import STAR_CLASSES, STAR_FEATURIZERS
@@ -24,6 +25,7 @@ FEATURIZERS = (
     *FILTERS,
     *ROUTED_FEATURIZERS,
     *CELL_FEATURIZERS,
+    *PUBLISHED_FILTERS,
 )
 
 
@@ -36,6 +38,7 @@ CLASSES = (
     *CONVOLUTIONS,
     *ROUTED_CLASSES,
     *CELL_CLASSES,
+    *PUBLISHED_CONVOLUTIONS,
 )
 
 

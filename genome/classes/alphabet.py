@@ -29,7 +29,8 @@ class Sparsity(IntEnum):
 class Nonlinearity(IntEnum):
     """A function of the entries of T (operator level) or of a feature (featurizer level).
 
-    NORMALISED divides every row of T by its sum. ELU is elu(x) + 1, which is positive everywhere.
+    NORMALISED divides every row of T by its sum. ELU is elu(x) + 1, which is positive everywhere. GELU(x) is x
+    times the probability that a standard normal variable is at most x.
     """
 
     NONE = 1
@@ -39,6 +40,7 @@ class Nonlinearity(IntEnum):
     SIGMOID = 5
     NORMALISED = 6
     ELU = 7
+    GELU = 8
 
 
 class ChannelMixing(IntEnum):
@@ -61,11 +63,12 @@ class FeatureTokenMixing(IntEnum):
 
 
 class Source(IntEnum):
-    """The origin of a feature group: the input, a learned or fixed constant, or the position (ours)."""
+    """The origin of a feature group: the input, a constant, the position, or the output of the structure (ours)."""
 
     PROJECTED = 1
     CONSTANT = 2
     POSITION = 3
+    OUTPUT = 5
 
 
 class Generator(IntEnum):
@@ -73,12 +76,12 @@ class Generator(IntEnum):
 
     A filter is explicit taps, an implicit MLP, explicit taps times a decay, or the impulse response of a state-space
     model (real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational); the number in
-    its name counts taps or numbers of state. Constants are decays of zero (ZERO), fixed decays (FIXED) and ones (ONES).
-    Of the decays, FORGET is the logarithm of a sigmoid, and SOFTMAX makes the state a softmax over time. COMPLEMENT
-    gives keys that are 1 minus the decay, TIED gives values that are the first channels of the keys, and ROTARY rotates
-    a projection by its position. Of the routes, TOP_1 weights one route by its probability, TOP_2 weights two routes by
-    probabilities rescaled to sum to 1, TOP_2_SHARED adds a route that every token takes, and GATE passes a token or
-    drops it.
+    its name counts taps or numbers of state; RATIONAL_ZERO_16 begins with coefficients of zero. Constants are decays of
+    zero (ZERO), fixed decays (FIXED) and ones (ONES). Of the decays, FORGET is the logarithm of a sigmoid, and SOFTMAX
+    makes the state a softmax over time. COMPLEMENT gives keys that are 1 minus the decay, TIED gives values that are
+    the first channels of the keys, and ROTARY rotates a projection by its position. Of the routes, TOP_1 weights one
+    route by its probability, TOP_2 weights two routes by probabilities rescaled to sum to 1, TOP_2_SHARED adds a route
+    that every token takes, and GATE passes a token or drops it. GLU makes the output projection a gated linear unit.
     """
 
     NONE = 1
@@ -97,6 +100,7 @@ class Generator(IntEnum):
     DENSE_16 = 14
     NORMALISED_MODAL_16 = 15
     COMPLEX_MODAL_2 = 16
+    RATIONAL_ZERO_16 = 17
     COMPLEMENT = 20
     SOFTMAX = 21
     FORGET = 22
@@ -106,6 +110,7 @@ class Generator(IntEnum):
     TOP_2 = 31
     TOP_2_SHARED = 32
     GATE = 33
+    GLU = 40
 
 
 class Expansion(IntEnum):

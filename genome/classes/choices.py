@@ -17,7 +17,7 @@ from genome.classes.alphabet import (
     Sparsity,
     TokenMixing,
 )
-from genome.classes.feature_groups import OUTPUT, ROUTES
+from genome.classes.feature_groups import ACTIVATION, OUTPUT, ROUTES
 from genome.classes.operator import GroupGenome, OperatorGenome
 from genome.classes.quantities import ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES, TAPS
 
@@ -57,9 +57,6 @@ CHANNEL_MIXINGS: dict[TokenMixing, tuple[ChannelMixing, ...]] = {
 }
 """Channel mixings of each structure. Only Toeplitz has OUTER: the other structures form outer products anyway."""
 
-GATED = tuple(structure for structure in TokenMixing if structure is not TokenMixing.DIAGONAL)
-"""The structures whose output may be normalised and gated; a diagonal structure is a gate itself."""
-
 GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.PROJECTED): (Generator.NONE, Generator.ROTARY),
     ("b", Source.PROJECTED): (Generator.NONE, Generator.ROTARY, Generator.COMPLEMENT),
@@ -76,8 +73,15 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     (ROUTES, Source.PROJECTED): tuple(ROUTE_CHOICES),
     (OUTPUT, Source.PROJECTED): (Generator.NONE,),
     (OUTPUT, Source.CONSTANT): (Generator.ONES,),
+    (ACTIVATION, Source.OUTPUT): (Generator.NONE, Generator.GLU),
 }
 """The generators of each feature group, by group name and source. A new kind of feature is a new entry."""
+
+ADDED = {
+    OUTPUT: GroupGenome(),
+    ACTIVATION: GroupGenome(source=Source.OUTPUT, nonlinearity=Nonlinearity.GELU),
+}
+"""The digits with which an optional group is first added to a featurizer."""
 
 FIXED_GROUPS = {
     Generator.COMPLEMENT: GroupGenome(generator=Generator.COMPLEMENT),
@@ -90,6 +94,7 @@ _FEATURE_NONLINEARITIES = {
     "b": (*_FEATURE_MAPS, Nonlinearity.SIGMOID),
     "d": (Nonlinearity.NONE, Nonlinearity.SIGMOID),
     OUTPUT: (Nonlinearity.NONE, Nonlinearity.SILU, Nonlinearity.SIGMOID),
+    ACTIVATION: (Nonlinearity.GELU, Nonlinearity.SILU),
 }
 """Nonlinearities of feature groups. Other groups have a fixed nonlinearity, digit 1; that of steps is softplus."""
 
@@ -158,11 +163,11 @@ def normalisations(operator: OperatorGenome, group: str) -> tuple[Normalisation,
 
 
 def token_mixings(group: str) -> tuple[FeatureTokenMixing, ...]:
-    """Return the legal token mixings of a projected group. The routes of a token depend on that token alone."""
-    return (FeatureTokenMixing.NONE,) if group == ROUTES else tuple(FeatureTokenMixing)
+    """Return the legal token mixings of a projected group. Routes and outputs depend on one token alone."""
+    return (FeatureTokenMixing.NONE,) if group in (ROUTES, ACTIVATION) else tuple(FeatureTokenMixing)
 
 
 def channels(group: str, expansion: Expansion, repeat: Repeat) -> tuple[ChannelMixing, ...]:
     """Return the legal channel mixings of a projected group: all if it has as many channels as the input."""
-    as_input = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES)
+    as_input = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES, ACTIVATION)
     return FEATURE_CHANNELS if as_input else (ChannelMixing.DENSE,)

@@ -18,6 +18,15 @@ ROUTES = "r"
 OUTPUT = "o"
 """The optional group of a featurizer that the output of the structure is multiplied by."""
 
+ACTIVATION = "g"
+"""The optional group of a featurizer that makes the output projection a layer: an activation, a projection, biases."""
+
+OPTIONAL: dict[TokenMixing, tuple[str, ...]] = {
+    **dict.fromkeys(TokenMixing, (OUTPUT, ACTIVATION)),
+    TokenMixing.DIAGONAL: (),
+}
+"""Groups that a featurizer may have beside those that the structure mixes. A diagonal structure is a gate itself."""
+
 GROUP_MEANING = {
     "c": "reads the past: queries, output gates",
     "b": "writes the present: keys, input gates",
@@ -29,6 +38,7 @@ GROUP_MEANING = {
     "v": "values",
     ROUTES: "routes: the experts or memories that a token takes, and the weight of each",
     OUTPUT: "gate of the output, which is first normalised head by head if the group has normalisation 2",
+    ACTIVATION: "activation of the output, which is projected with biases, or by a gated linear unit (generator 40)",
 }
 
 STRATEGIES: dict[TokenMixing, tuple[tuple[str, ...], ...]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from genome.classes.alphabet import Expansion, Repeat
-from genome.classes.feature_groups import OUTPUT, ROUTES
+from genome.classes.feature_groups import ACTIVATION, OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, GroupGenome
 from genome.classes.quantities import ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES
 
@@ -73,7 +73,10 @@ _BY_NAME: dict[str, Callable[[GroupContext], Heads]] = {
     "h": lambda context: Heads(context.mixing.heads, 1),
     "m": lambda context: Heads(context.mixing.heads, 4 * context.mixing.size**2),
     ROUTES: _routes,
-    OUTPUT: lambda context: Heads(context.mixing.heads, head_size(context._replace(name="v")).size),
+    **dict.fromkeys(
+        (OUTPUT, ACTIVATION),
+        lambda context: Heads(context.mixing.heads, head_size(context._replace(name="v")).size),
+    ),
 }
 
 _BY_EXPANSION: dict[Expansion, Callable[[GroupContext], Heads]] = {

@@ -35,6 +35,11 @@ class GroupGenome:
     generator: Generator = Generator.NONE
     normalisation: Normalisation = Normalisation.NONE
 
+    @property
+    def constant(self) -> bool:
+        """True if the group is no projection: a learned or fixed constant, or a function of position."""
+        return self.source in (Source.CONSTANT, Source.POSITION)
+
     @classmethod
     def of(cls, digits: Sequence[int]) -> GroupGenome:
         """Read integers in the order of the fields; the ninth may be missing, as in groups stored before it was added.

@@ -10,6 +10,7 @@ STATES = {
     Generator.DPLR_16: 16,
     Generator.COMPANION_16: 16,
     Generator.RATIONAL_16: 16,
+    Generator.RATIONAL_ZERO_16: 16,
     Generator.DENSE_16: 16,
     Generator.NORMALISED_MODAL_16: 16,
     Generator.COMPLEX_MODAL_2: 2,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from genome.classes.alphabet import ChannelMixing, FeatureTokenMixing, Nonlinearity, Source, Sparsity
+from genome.classes.alphabet import ChannelMixing, FeatureTokenMixing, Nonlinearity, Sparsity
 from genome.classes.choices import (
     CHANNEL_MIXINGS,
     FEATURE_CHANNELS,
-    GATED,
     GENERATORS,
     NONLINEARITIES,
     SPARSITIES,
@@ -20,7 +19,7 @@ from genome.classes.choices import (
     sources,
     token_mixings,
 )
-from genome.classes.feature_groups import OUTPUT
+from genome.classes.feature_groups import OPTIONAL
 from genome.classes.operator import FeaturizerGenome, GroupGenome, OperatorGenome
 from genome.classes.rule import Rule, choice
 from genome.classes.rules_across_groups import RULES_ACROSS_GROUPS
@@ -48,8 +47,7 @@ def _violations(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
 
 def _groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     wanted = operator.groups
-    beside = {OUTPUT} if operator.token_mixing in GATED else set()
-    if set(featurizer.names) - beside != set(wanted):
+    if set(featurizer.names) - set(OPTIONAL[operator.token_mixing]) != set(wanted):
         yield (
             f"{operator.token_mixing.name.lower()} ({operator.sparsity.name.lower()}) mixes the feature groups "
             f"{', '.join(wanted)}; "
@@ -80,17 +78,17 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
 
 
 def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
-    if group.source is Source.PROJECTED:
+    if not group.constant:
         yield from choice(where, "token mixing", group.token, token_mixings(name))
     if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
         yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
-    if group.source is not Source.PROJECTED and group.token is not FeatureTokenMixing.NONE:
+    if group.constant and group.token is not FeatureTokenMixing.NONE:
         yield f"{where}: only a feature projected from the input can be convolved over tokens"
-    if group.source is not Source.PROJECTED and group.nonlinearity is not Nonlinearity.NONE:
+    if group.constant and group.nonlinearity is not Nonlinearity.NONE:
         yield f"{where}: a feature that is not projected has nonlinearity 1 (none), not {group.nonlinearity.value}"
-    if group.source is not Source.PROJECTED and group.channel is not ChannelMixing.DIAGONAL:
+    if group.constant and group.channel is not ChannelMixing.DIAGONAL:
         yield f"{where}: a feature that is not projected has channel mixing 1 (diagonal), not {group.channel.value}"
-    if group.source is Source.PROJECTED and group.channel not in channels(name, group.expansion, group.repeat):
+    if not group.constant and group.channel not in channels(name, group.expansion, group.repeat):
         yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from genome.classes.choices import CHANNEL_MIXINGS, GATED, NONLINEARITIES, SPARSITIES
-from genome.classes.feature_groups import OUTPUT
-from genome.classes.operator import GROUP_ALPHABETS, FeaturizerGenome, GroupGenome, LIVClass
+from genome.classes.choices import ADDED, CHANNEL_MIXINGS, NONLINEARITIES, SPARSITIES
+from genome.classes.feature_groups import GROUP_MEANING, OPTIONAL
+from genome.classes.operator import GROUP_ALPHABETS, FeaturizerGenome, LIVClass
 from genome.classes.rules import illegal
 from genome.genome import Genome
 from genome.repair import Repaired, repair
@@ -86,10 +86,8 @@ def _neighbours(
                 yield _described(row, name, digit, operator=replace(row.operator, **{name: digit})), featurizer
     if level is not Level.FEATURIZER:
         return
-    if row.operator.token_mixing in GATED:
-        ungated = tuple((name, group) for name, group in featurizer.groups if name != OUTPUT)
-        toggled = ungated if OUTPUT in featurizer.names else (*ungated, (OUTPUT, GroupGenome()))
-        yield _described(row, "output gate", OUTPUT not in featurizer.names), replace(featurizer, groups=toggled)
+    for name in OPTIONAL[structure]:
+        yield _described(row, f"group {name}", name not in featurizer.names), _toggled(featurizer, name)
     for place, (group, genome) in enumerate(featurizer.groups):
         for name, alphabet in GROUP_ALPHABETS.items():
             for digit in alphabet:
@@ -97,6 +95,14 @@ def _neighbours(
                     groups = list(featurizer.groups)
                     groups[place] = (group, replace(genome, **{name: digit}))
                     yield _described(row, f"{group} {name}", digit), replace(featurizer, groups=tuple(groups))
+
+
+def _toggled(featurizer: FeaturizerGenome, name: str) -> FeaturizerGenome:
+    """Remove the optional group of this name, or add it, in the order of `GROUP_MEANING`."""
+    groups = dict(featurizer.groups)
+    if groups.pop(name, None) is None:
+        groups[name] = ADDED[name]
+    return replace(featurizer, groups=tuple((one, groups[one]) for one in GROUP_MEANING if one in groups))
 
 
 def _described(row: LIVClass, what: str, value: Any, **changes: Any) -> LIVClass:

@@ -8,11 +8,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genome.catalogue import CLASSES, FEATURIZERS
-from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Source, Sparsity
+from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Sparsity
 from genome.classes.choices import (
     CHANNEL_MIXINGS,
     FIXED_GROUPS,
-    GATED,
     GENERATORS,
     NONLINEARITIES,
     SPARSITIES,
@@ -23,7 +22,7 @@ from genome.classes.choices import (
     repeats,
     token_mixings,
 )
-from genome.classes.feature_groups import OUTPUT
+from genome.classes.feature_groups import OPTIONAL
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.classes.rules import illegal, reasons
 from genome.shape import Shape
@@ -91,8 +90,8 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
     Groups that are all drawn at once seldom fit each other: five groups are legal once in thousands of draws.
     """
     shared = _pick(expansions(operator, "c"), rng)
-    gated = operator.token_mixing in GATED and bool(rng.integers(2))
-    names = (*operator.groups, OUTPUT) if gated else operator.groups
+    optional = tuple(name for name in OPTIONAL[operator.token_mixing] if rng.integers(2))
+    names = (*operator.groups, *optional)
     groups = {name: _random_group(operator, name, shared, rng) for name in names}
     featurizer = FeaturizerGenome(number, tuple(groups.items()))
     broken = len(reasons(operator, featurizer))
@@ -130,7 +129,7 @@ def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: G
         generator=generator,
         normalisation=_pick(normalisations(operator, name), rng),
     )
-    if source is not Source.PROJECTED:
+    if plain.constant:
         return plain
     token = _pick(token_mixings(name), rng)
     return replace(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from genome import FeaturizerGenome, Heads
 from genome.classes.alphabet import Expansion, Generator, Source
-from genome.classes.feature_groups import OUTPUT, ROUTES
+from genome.classes.feature_groups import ACTIVATION, OUTPUT, ROUTES
 from genome.classes.quantities import ROUTE_CHOICES
 from star.cache import Store
 from star.features.cell import CellForgetGate, Feedback
@@ -29,9 +29,15 @@ from star.features.decay import (
 from star.features.feature import Feature
 from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
 from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
-from star.features.filters_system import CompanionFilter, DenseFilter, DiagonalPlusLowRankFilter, RationalFilter
+from star.features.filters_system import (
+    CompanionFilter,
+    DenseFilter,
+    DiagonalPlusLowRankFilter,
+    RationalFilter,
+    RationalFilterFromZero,
+)
 from star.features.ones import Ones
-from star.features.output import OutputGate
+from star.features.output import GatedOutputLayer, OutputGate, OutputLayer
 from star.features.projection import Projection, RotatedProjection, TiedValues
 from star.features.router import Experts, Gate, Router
 
@@ -65,8 +71,11 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("h", Source.POSITION, Generator.DENSE_16): DenseFilter,
     ("h", Source.POSITION, Generator.COMPANION_16): CompanionFilter,
     ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
+    ("h", Source.POSITION, Generator.RATIONAL_ZERO_16): RationalFilterFromZero,
     (OUTPUT, Source.PROJECTED, Generator.NONE): OutputGate,
     (OUTPUT, Source.CONSTANT, Generator.ONES): Ones,
+    (ACTIVATION, Source.OUTPUT, Generator.NONE): OutputLayer,
+    (ACTIVATION, Source.OUTPUT, Generator.GLU): GatedOutputLayer,
     ("f", Source.PROJECTED, Generator.NONE): CellForgetGate,
     ("m", Source.CONSTANT, Generator.NONE): Feedback,
     **{(ROUTES, Source.PROJECTED, generator): Router for generator in ROUTE_CHOICES},

@@ -155,6 +155,15 @@ class RationalFilter(SystemFilter):
         torch.nn.init.normal_(self.denominator_HN, std=self.order**-0.5, generator=generator)
 
 
+class RationalFilterFromZero(RationalFilter):
+    """RTF from its default start: numerator and denominator are zero, so that the filter is its skip h0 alone."""
+
+    def initialise(self, generator: Generator) -> None:
+        super().initialise(generator)
+        torch.nn.init.zeros_(self.output_HN)
+        torch.nn.init.zeros_(self.denominator_HN)
+
+
 def bilinear(a_NN: Tensor, b_HN: Tensor, c_HN: Tensor, d_H: Tensor, log_step_H: Tensor) -> Tensor:
     """Discretise x' = A x + B u, y = C x + D u by the trapezoid rule with steps dt; y_t depends on u_t: h_HMM."""
     half_H11 = log_step_H.exp()[:, None, None] / 2

@@ -1,17 +1,23 @@
-"""The gate and the normalisation of the output of a structure.
+"""What is done to the output of a structure: a gate and a normalisation, then an activation and its projection.
 
-B batch, L tokens, H heads, V value channels per head.
+B batch, L tokens, H heads, V value channels per head, C = H V, D model width, E columns of an output layer: 1, or C + 2
+with the gate of a GLU.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import Tensor
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.classes.alphabet import Normalisation
+from genome.classes.alphabet import Nonlinearity, Normalisation
+from star.cache import Store
+from star.features.feature import Feature, parameter
 from star.features.projection import Projection
+from star.nonlinearity import SIGMA
 from star.ops.precision import at_least_float32
 
 SMALLEST = 1e-6
@@ -25,9 +31,53 @@ class OutputGate(Projection):
         super().__init__(name, width, head_size, replace(group, normalisation=Normalisation.NONE))
 
 
+class OutputLayer(Feature):
+    """g_DE: the biases of a projection that follows an activation, initially zero; E = 1."""
+
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.bias_D1 = parameter(width, 1)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        return self.bias_D1
+
+    def initialise(self, generator: Generator) -> None:
+        torch.nn.init.zeros_(self.bias_D1)
+
+
+class GatedOutputLayer(OutputLayer):
+    """g_DE: the biases of a gated linear unit and the weights of its gate; E = C + 2 (Dauphin et al. 2017, eq. 1)."""
+
+    decaying = ("gate_DC",)
+
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.gate_bias_D1 = parameter(width, 1)
+        self.gate_DC = parameter(width, head_size.channels)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        return torch.cat([self.bias_D1, self.gate_bias_D1, self.gate_DC], dim=1)
+
+    def initialise(self, generator: Generator) -> None:
+        super().initialise(generator)
+        torch.nn.init.zeros_(self.gate_bias_D1)
+        torch.nn.init.normal_(self.gate_DC, std=self.gate_DC.shape[1] ** -0.5, generator=generator)
+
+
 def gated(y_BLHV: Tensor, o_BLHV: Tensor, normalisation: Normalisation) -> Tensor:
     """Multiply the output by the gate; with normalisation 2, RMS-normalise each head of the output first."""
     if normalisation is Normalisation.NONE:
         return y_BLHV * o_BLHV
     inverse_BLH1 = (y_BLHV.to(at_least_float32(y_BLHV)).square().mean(-1, keepdim=True) + SMALLEST).rsqrt()
     return y_BLHV * inverse_BLH1.to(y_BLHV.dtype) * o_BLHV
+
+
+def activated(y_BLHV: Tensor, g_DE: Tensor, out_DC: Tensor, nonlinearity: Nonlinearity) -> Tensor:
+    """Project the activated output with biases, W s(y) + b, or by a GLU, (W s(y) + b) sigmoid(G s(y) + e): (B, L, D).
+
+    GELU and a GLU follow the filter in S4 (Gu et al. 2022) and in most models after it. Without them the layer is
+    linear and time-invariant. GELU(y) is y times a factor of y, so the operator remains a linear input-varying one.
+    """
+    y_BLC = SIGMA[nonlinearity](y_BLHV.flatten(2))
+    z_BLD = F.linear(y_BLC, out_DC, g_DE[:, 0])
+    return z_BLD if g_DE.shape[1] == 1 else z_BLD * F.linear(y_BLC, g_DE[:, 2:], g_DE[:, 1]).sigmoid()

@@ -6,7 +6,8 @@ import pytest
 
 from genome import CLASSES, FEATURIZERS, LIVClass, OperatorGenome, named
 from genome.classes import alphabet as a
-from genome.classes.feature_groups import GROUP_MEANING, GROUPS, OUTPUT, ROUTES, STRATEGIES, WEIGHT_STRATEGIES
+from genome.classes.choices import ADDED
+from genome.classes.feature_groups import GROUP_MEANING, GROUPS, ROUTES, STRATEGIES, WEIGHT_STRATEGIES
 
 # genome.md, after STAR (arXiv 2411.17800): class id, name, five digits, differential.
 STAR = """
@@ -109,7 +110,7 @@ def test_feature_sharing_strategies_keep_their_numbers(mixing: a.TokenMixing) ->
 
 def test_every_structure_has_groups_with_a_meaning_and_strategies_that_begin_with_none() -> None:
     assert set(GROUPS) == set(STRATEGIES) == set(a.TokenMixing)
-    assert {name for names in GROUPS.values() for name in names} | {ROUTES, OUTPUT} == set(GROUP_MEANING)
+    assert {name for names in GROUPS.values() for name in names} | {ROUTES, *ADDED} == set(GROUP_MEANING)
     assert all(rows[0] == () and len(set(rows)) == len(rows) for rows in STRATEGIES.values())
     assert WEIGHT_STRATEGIES == (1, 2)
 

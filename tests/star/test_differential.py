@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from genome import CLASSES, Genome, Shape, Space, decode, named
+from genome.classes.feature_groups import ACTIVATION
 from star.build import build
 from star.structures.recurrent import Recurrent
 from tests.star.contract.elsewhere import Elsewhere
 
 SHAPE = Shape(width=32, head_dim=8, vocab=16, window=4)
 ROUTED = ("MoM", "MoM-GLA", "MoE", "Routing Transformer", "SeqBoat")
+ACTIVATED = [row.name for row in CLASSES if ACTIVATION in Space.of([row.name], depth=1).featurizer(row).names]
 
 
 def _operator(row):
@@ -53,10 +55,10 @@ def test_both_livs_at_once_are_the_difference_of_the_two(row, length, monkeypatc
 
 
 @pytest.mark.parametrize("row", [row for row in CLASSES if not row.differential], ids=lambda row: row.name)
-def test_a_pair_is_one_part_on_a_gpu_unless_it_routes_tokens(row):
+def test_a_pair_is_one_part_on_a_gpu_unless_it_routes_tokens_or_activates_its_output(row):
     operator = _operator(row)
     with Elsewhere():
-        assert len(operator.parts) == (2 if row.name in ROUTED else 1)
+        assert len(operator.parts) == (2 if row.name in (*ROUTED, *ACTIVATED) else 1)
 
 
 @pytest.mark.parametrize(

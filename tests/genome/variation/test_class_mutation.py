@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from genome import Genome, Shape, Space, breaches, decode, digest, sample
+from genome import FEATURIZERS, Genome, Shape, Space, breaches, decode, digest, sample
 from genome.classes import alphabet as a
 from genome.classes.rules import illegal
 from genome.variation.class_mutation import FIRST_INVENTED, grown, invent
@@ -110,7 +110,7 @@ def test_digits_that_come_back_keep_their_id():
 def test_the_operator_level_leaves_featurizers_as_the_catalogue_has_them():
     rng = np.random.default_rng(0)
     space, genome = Space.of(depth=6), Genome.parse("-".join(["1.1.1.1.1"] * 6))
-    known = {featurizer.groups for featurizer in Space.of(depth=1).featurizers}
+    known = {featurizer.groups for featurizer in FEATURIZERS}
     for _ in range(20):
         (genome, _), space = invent(genome, space, Level.OPERATOR, SHAPE, rng, rate=0.5)
     assert {featurizer.groups for featurizer in space.featurizers} <= known
