@@ -53,6 +53,12 @@ class LoadedTask(Protocol):
         ...
 
 
+def share_wrong(answers_BL: Tensor, targets_BL: Tensor) -> Tensor:
+    """Return the share of each sequence's answers that are wrong, (B,); every sequence has a label."""
+    asked_BL = targets_BL != IGNORED
+    return (asked_BL & (answers_BL != targets_BL)).sum(1) / asked_BL.sum(1)
+
+
 def mean_bits(logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
     """Compute the mean cross-entropy of each sequence in bits, (B,), where every position has a label."""
     from torch.nn import functional  # here, so that a plan is read without loading torch

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from evaluator.budget import Budget
 from evaluator.metrics import Format, Metric, MetricKind
-from evaluator.tasks.loaded import IGNORED, Examples
+from evaluator.tasks.loaded import IGNORED, Examples, share_wrong
 from evaluator.tasks.task import Task
 from evaluator.value import FieldError
 
@@ -87,9 +87,7 @@ class Recall:
         return examples(rng, self.batch, self.length, self.symbols, self.pairs)
 
     def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
-        asked_BL = targets_BL != IGNORED
-        wrong_BL = asked_BL & (logits_BLV.argmax(-1) != targets_BL)
-        return wrong_BL.sum(1) / asked_BL.sum(1)
+        return share_wrong(logits_BLV.argmax(-1), targets_BL)
 
 
 def examples(rng: np.random.Generator, count: int, length: int, symbols: int, pairs: int) -> Examples:

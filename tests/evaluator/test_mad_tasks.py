@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from evaluator.budget import Budget
 from evaluator.evaluation import Request
 from evaluator.inline import InlineEvaluator
-from evaluator.tasks.loaded import IGNORED
+from evaluator.tasks.loaded import IGNORED, share_wrong
 from evaluator.tasks.mad.compression import CompressionTask
 from evaluator.tasks.mad.copying import SelectiveCopyingTask
-from evaluator.tasks.mad.error import macro_error, mean_error
+from evaluator.tasks.mad.error import macro_error
 from evaluator.tasks.mad.fuzzy import FuzzyRecallTask
 from evaluator.tasks.mad.memorization import MemorizationTask
 from evaluator.tasks.mad.recall import ContextRecallTask, NoisyRecallTask
@@ -201,10 +201,10 @@ def test_the_macro_error_weighs_every_class_alike(seed, count, length, classes):
     assert score_B.mean().item() == pytest.approx(1 - accuracy, abs=1e-5)
 
 
-def test_the_mean_error_is_that_of_each_sequence():
+def test_the_share_of_wrong_answers_is_that_of_each_sequence():
     targets = torch.tensor([[1, IGNORED, 2], [IGNORED, 3, 3]])
     answers = torch.tensor([[1, 0, 0], [9, 3, 3]])
-    assert mean_error(answers, targets).tolist() == [0.5, 0.0]
+    assert share_wrong(answers, targets).tolist() == [0.5, 0.0]
 
 
 @pytest.mark.parametrize("task", MAD, ids=lambda task: task.name())

@@ -1,4 +1,4 @@
-"""The two errors of MAD: the share of wrong answers of a sequence, and the macro-averaged error of a batch.
+"""The error of MAD's published protocol: macro-averaged over the answers of a batch.
 
 Shapes: B sequences, L tokens, C classes of answers.
 """
@@ -11,12 +11,6 @@ from evaluator.tasks.loaded import IGNORED
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def mean_error(answers_BL: Tensor, targets_BL: Tensor) -> Tensor:
-    """Return the share of each sequence's answers that are wrong: (B,)."""
-    asked_BL = targets_BL != IGNORED
-    return (asked_BL & (answers_BL != targets_BL)).sum(1) / asked_BL.sum(1)
 
 
 def macro_error(answers_BL: Tensor, targets_BL: Tensor) -> Tensor:

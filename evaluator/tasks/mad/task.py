@@ -18,8 +18,8 @@ from pydantic import Field
 
 from evaluator.budget import Budget
 from evaluator.metrics import Format, Metric, MetricKind
-from evaluator.tasks.loaded import IGNORED, Examples
-from evaluator.tasks.mad.error import macro_error, mean_error
+from evaluator.tasks.loaded import IGNORED, Examples, share_wrong
+from evaluator.tasks.mad.error import macro_error
 from evaluator.tasks.task import Task
 from evaluator.value import FieldError
 
@@ -125,7 +125,7 @@ class MAD:
         return ERRORS[self.protocol](logits_BLV.argmax(-1), targets_BL)
 
 
-ERRORS = {PUBLISHED: macro_error, CORRECTED: mean_error}
+ERRORS = {PUBLISHED: macro_error, CORRECTED: share_wrong}
 
 
 def followed(tokens_BN: np.ndarray, asked_BN: np.ndarray, length: int, everything: bool) -> Arrays:
