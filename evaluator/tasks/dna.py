@@ -17,11 +17,11 @@ from pydantic import Field
 
 from evaluator.budget import Budget
 from evaluator.metrics import Metric, MetricKind
-from evaluator.tasks.corpus import VALIDATION_SHARE
-from evaluator.tasks.fasta import BASES, sequences_of
+from evaluator.tasks.files.corpus import VALIDATION_SHARE
+from evaluator.tasks.files.fasta import BASES, sequences_of
+from evaluator.tasks.files.pieces import drawn, require_room, spread
+from evaluator.tasks.files.places import permitted_path
 from evaluator.tasks.loaded import Examples, mean_bits
-from evaluator.tasks.pieces import drawn, require_room, spread
-from evaluator.tasks.places import permitted_path
 from evaluator.tasks.task import Task
 from evaluator.value import FieldError
 

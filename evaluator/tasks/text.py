@@ -15,7 +15,7 @@ from pydantic import Field
 
 from evaluator.budget import Budget
 from evaluator.metrics import Metric, MetricKind
-from evaluator.tasks.corpus import STDLIB, permitted_directory, split
+from evaluator.tasks.files.corpus import STDLIB, permitted_directory, split
 from evaluator.tasks.loaded import Examples, mean_bits
 from evaluator.tasks.task import Task
 from evaluator.value import FieldError

@@ -16,11 +16,11 @@ from pydantic import Field
 
 from evaluator.budget import Budget
 from evaluator.metrics import Metric, MetricKind
-from evaluator.tasks.corpus import VALIDATION_SHARE
+from evaluator.tasks.files.corpus import VALIDATION_SHARE
+from evaluator.tasks.files.pieces import drawn, require_room, spread
+from evaluator.tasks.files.places import permitted_path
+from evaluator.tasks.files.shards import require_known, shards, symbols_of
 from evaluator.tasks.loaded import IGNORED, Examples
-from evaluator.tasks.pieces import drawn, require_room, spread
-from evaluator.tasks.places import permitted_path
-from evaluator.tasks.shards import require_known, shards, symbols_of
 from evaluator.tasks.task import Task
 from evaluator.value import FieldError
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from evaluator.budget import Budget
-from evaluator.tasks import corpus
-from evaluator.tasks.corpus import permitted_directory
+from evaluator.tasks.files import corpus
+from evaluator.tasks.files.corpus import permitted_directory
 from evaluator.tasks.text import Text, TextTask
 
 BUDGET = Budget(length=24, batch=6, validation=10)

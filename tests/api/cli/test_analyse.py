@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 import star
 from api.cli.main import app
-from evaluator.tasks.corpus import split
+from evaluator.tasks.files.corpus import split
 from genome import Genome, Shape, Space, decode
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluator.tasks.places import permitted_path
+from evaluator.tasks.files.places import permitted_path
 
 STDLIB = "stdlib"
 """The name of the corpus that every machine has: the source of the interpreter's standard library."""

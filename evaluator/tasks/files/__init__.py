@@ -1,0 +1,1 @@
+"""The files that a task may read, and what is in them."""
