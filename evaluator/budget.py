@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from pydantic import Field, FiniteFloat
 
+from evaluator.optimizers.names import OptimizerName
 from evaluator.value import Value
 
 
 class Budget(Value):
-    """Training settings of each candidate: AdamW with a warm-up, a constant rate and a cool-down."""
+    """Training settings of each candidate: an optimiser with a warm-up, a constant rate and a cool-down."""
 
     steps: int = Field(default=200, ge=1, le=10_000_000, description="training steps")
     batch: int = Field(default=16, ge=1, le=65536, description="sequences in a training step")
     length: int = Field(default=128, ge=2, le=1_048_576, description="tokens in a sequence")
-    learning_rate: FiniteFloat = Field(default=3e-3, gt=0, le=1, description="highest learning rate")
-    weight_decay: FiniteFloat = Field(default=0.1, ge=0, le=1, description="weight decay of AdamW")
+    optimizer: OptimizerName = Field(
+        default=OptimizerName.ADAMW,
+        description="optimiser; `muon` updates hidden matrices and leaves all other parameters to AdamW",
+    )
+    learning_rate: FiniteFloat = Field(
+        default=3e-3,
+        gt=0,
+        le=1,
+        description="highest learning rate; each optimiser has its own scale (docs/training.md)",
+    )
+    weight_decay: FiniteFloat = Field(
+        default=0.1, ge=0, le=1, description="weight decay, multiplied by the learning rate at each step"
+    )
     warmup: int = Field(default=20, ge=0, le=10_000_000, description="steps of linear warm-up")
     cooldown: FiniteFloat = Field(default=0.2, ge=0, le=1, description="share of the steps in which the rate falls")
     clip: FiniteFloat = Field(default=1.0, gt=0, le=1e6, description="largest norm of the gradient")

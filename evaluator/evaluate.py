@@ -22,6 +22,8 @@ from evaluator.execution import Observer, device_type
 from evaluator.failure import failed
 from evaluator.measure import Measured, decode_ms, quality
 from evaluator.metrics import DECODE_MS, STDERR_SUFFIX, TRAIN_SECONDS, Metric
+from evaluator.optimizers.names import OptimizerName
+from evaluator.optimizers.table import OPTIMIZERS
 from evaluator.schedule import stable_steps
 from evaluator.train import Training
 from genome import Genome, Space, decode
@@ -42,7 +44,7 @@ def evaluate(request: Request) -> Evaluation:
     """
     began, observer = time.monotonic(), Observer()
     try:
-        _prepare()
+        _prepare(request.budget.optimizer)
         with _deterministic(request.budget.deterministic), observer.observing():
             evaluation = _evaluated(request, TrainingFiles(request), began, observer)
         _release_memory()
@@ -146,10 +148,10 @@ def _run(
             files.save_progress(training, checkpoint)
 
 
-@lru_cache(maxsize=1)
-def _prepare() -> None:
-    """Create one optimizer, because the first one loads modules for seconds that would count as training time."""
-    torch.optim.AdamW([torch.zeros(1)])
+@lru_cache
+def _prepare(name: OptimizerName) -> None:
+    """Create one such optimizer, because the first one loads modules for seconds that would count as training time."""
+    OPTIMIZERS[name].build([{"params": [torch.zeros(1)], "lr": 0.0, "weight_decay": 0.0, "matrices": False}])
 
 
 def _with_stderr(metric: Metric, measured: Measured) -> dict[str, float]:

@@ -20,9 +20,9 @@ from evaluator.artifacts.state import State
 from evaluator.budget import Budget
 from evaluator.failure import DivergenceError, TimeLimitError
 from evaluator.gradients import add_gradients, device_of
+from evaluator.optimizers.groups import optimizer_of
 from evaluator.schedule import learning_rate, stable_steps
 from evaluator.tasks.loaded import Examples, LoadedTask
-from star.weight_decay import decaying_parameters
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class _Taken(NamedTuple):
 
 
 class Training:
-    """A training under way, which may be taken further: AdamW on batches that one generator draws.
+    """A training under way, which may be taken further, on batches that one generator draws.
 
     Args:
         rng: generator that draws the batches; the same state gives the same batches.
@@ -65,7 +65,7 @@ class Training:
         self.curve: list[tuple[int, float]] = []
         self.model = model
         self._task, self._budget, self._rng = task, budget, rng
-        self._optimizer = adamw(model, budget)
+        self._optimizer = optimizer_of(model, budget)
         self._recent: list[float] = []
         self._unread: list[_Taken] = []
         self.parts = 1
@@ -73,7 +73,9 @@ class Training:
 
     def branched(self) -> Training:
         """Return a copy that can be cooled down and measured while this training goes on; the task is not copied."""
-        return copy.deepcopy(self, {id(self._task): self._task})
+        branch = Training(copy.deepcopy(self.model), self._task, self._budget, copy.deepcopy(self._rng))
+        branch.restore(self.state(), self._end)
+        return branch
 
     def state(self) -> State:
         """Return the state from which `restore` goes on exactly. The next step changes its tensors."""
@@ -175,18 +177,6 @@ def train(model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Gen
     training = Training(model, task, budget, rng)
     training.run(budget.steps, budget.steps, deadline)
     return tuple(training.curve)
-
-
-def adamw(model: nn.Module, budget: Budget) -> torch.optim.AdamW:
-    """Create AdamW whose weight decay applies only to the parameters that `star.weight_decay` lists."""
-    decaying = list(decaying_parameters(model).values())
-    shrinks = set(map(id, decaying))
-    spared = [parameter for parameter in model.parameters() if id(parameter) not in shrinks]
-    groups = [
-        {"params": decaying, "weight_decay": budget.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=budget.learning_rate, betas=(0.9, 0.95), fused=True)
 
 
 def _require_sane(step: int, loss: float, norm: float, bound: float) -> None:

@@ -97,6 +97,7 @@ class Backbone(nn.Module):
     """
 
     decaying = ("embedding_VD", "head_VD")
+    looked_up = ("embedding_VD",)
 
     def __init__(self, blueprint: Blueprint, shape: Shape, operators: Sequence[Operator]) -> None:
         super().__init__()

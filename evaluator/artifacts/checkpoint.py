@@ -1,6 +1,6 @@
 """Checkpoints: a training under way as bytes, in safetensors, of which nothing is unpickled.
 
-The tensors are weights and the state of AdamW. All else is JSON in the file's metadata.
+The tensors are weights and the state of the optimizer. All else is JSON in the file's metadata.
 """
 
 from __future__ import annotations
@@ -15,9 +15,14 @@ from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 
 from evaluator.artifacts.state import State
+from evaluator.budget import Budget
 from evaluator.evaluation import Request
+from evaluator.optimizers.names import OptimizerName
 
 FORMAT = "star-checkpoint-1"
+
+ADDED = {"optimizer": OptimizerName.ADAMW}
+"""Settings that budgets did not always have, with the value of the trainings of before."""
 
 
 class Checkpoint(NamedTuple):
@@ -34,10 +39,19 @@ def identity(request: Request) -> str:
         "space": request.space,
         "shape": asdict(request.shape),
         "task": request.task.model_dump(mode="json"),
-        "budget": request.budget.model_dump(mode="json", exclude={"seconds"}),
+        "budget": _settings(request.budget),
         "seed": request.seed,
     }
     return hashlib.sha256(json.dumps(determined, sort_keys=True).encode()).hexdigest()
+
+
+def _settings(budget: Budget) -> dict[str, Any]:
+    """Return the settings of a budget that determine a training.
+
+    A setting of `ADDED` that has its default is left out, so that trainings of before keep their identity.
+    """
+    settings = budget.model_dump(mode="json", exclude={"seconds"})
+    return {name: value for name, value in settings.items() if name not in ADDED or value != ADDED[name]}
 
 
 def packed(checkpoint: Checkpoint, identity: str) -> bytes:

@@ -8,7 +8,11 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from evaluator.artifacts.optimizer_state import flattened, restore
+
 MODEL, OPTIMIZER = "model.", "optimizer."
+REST = "optimizer"
+"""The fact that holds what is no tensor in the state of the optimizer."""
 
 
 class State(NamedTuple):
@@ -24,9 +28,9 @@ class State(NamedTuple):
     def of(cls, model: nn.Module, optimizer: torch.optim.Optimizer, facts: dict[str, Any]) -> Self:
         """Return the present state; its tensors are those that the training changes."""
         tensors = {MODEL + name: tensor.detach() for name, tensor in _tensors(model).items()}
-        for index, moments in optimizer.state_dict()["state"].items():
-            tensors |= {f"{OPTIMIZER}{index}.{name}": tensor for name, tensor in moments.items()}
-        return cls(tensors, facts)
+        moments, rest = flattened(optimizer)
+        tensors |= {OPTIMIZER + name: tensor for name, tensor in moments.items()}
+        return cls(tensors, {**facts, REST: rest})
 
     @property
     def step(self) -> int:
@@ -46,16 +50,8 @@ class State(NamedTuple):
         with torch.no_grad():
             for name, tensor in own.items():
                 tensor.copy_(found[name])
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": self._moments()})
-
-    def _moments(self) -> dict[int, dict[str, Tensor]]:
-        """Return the tensors of the optimizer by the parameter's index, as copies, because the optimizer keeps them."""
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in self.tensors.items():
-            if key.startswith(OPTIMIZER):
-                index, _, name = key.removeprefix(OPTIMIZER).partition(".")
-                moments.setdefault(int(index), {})[name] = tensor.clone()
-        return moments
+        moments = {name.removeprefix(OPTIMIZER): t for name, t in self.tensors.items() if name.startswith(OPTIMIZER)}
+        restore(optimizer, moments, self.facts.get(REST))
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

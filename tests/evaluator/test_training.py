@@ -12,9 +12,10 @@ import star
 from evaluator.budget import Budget
 from evaluator.failure import DivergenceError, TimeLimitError
 from evaluator.measure import quality
+from evaluator.optimizers.groups import optimizer_of
 from evaluator.schedule import stable_steps
 from evaluator.tasks.loaded import IGNORED, Examples
-from evaluator.train import Training, adamw, train
+from evaluator.train import Training, train
 from genome import Genome, Shape, Space, decode
 from star.weight_decay import decaying_parameters
 
@@ -156,7 +157,7 @@ def test_weight_decay_alone_changes_no_rate_of_a_recurrence():
     space = Space.of(["Mamba-2"], depth=1)
     model = star.build(decode(Genome.parse("44.1.1.1.1"), space), Shape(), 0)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    optimizer = adamw(model, Budget(learning_rate=1e-2, weight_decay=1.0))
+    optimizer = optimizer_of(model, Budget(learning_rate=1e-2, weight_decay=1.0))
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     for _ in range(10):

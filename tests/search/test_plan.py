@@ -58,7 +58,13 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
     added = {
         "algorithm": "surrogate",
         "stacks": 0,
-        "budget": {**STORED["budget"], "cooldown": 0.2, "checkpoint_activations": False, "deterministic": False},
+        "budget": {
+            **STORED["budget"],
+            "optimizer": "adamw",
+            "cooldown": 0.2,
+            "checkpoint_activations": False,
+            "deterministic": False,
+        },
     }
     added |= {"rungs": {"tokens": [], "promoted": 0.25}, "repeats": 0, "finish": {"seeds": 0, "members": 8}}
     added |= {

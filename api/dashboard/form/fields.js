@@ -26,6 +26,7 @@ export const FIELDS = {
     { path: "budget.steps", label: "Training steps", kind: "number" },
     { path: "budget.batch", label: "Batch", kind: "number" },
     { path: "budget.length", label: "Sequence length", kind: "number" },
+    { path: "budget.optimizer", label: "Optimiser", kind: "choice" },
     { path: "budget.learning_rate", label: "Learning rate", kind: "number" },
     { path: "budget.warmup", label: "Warm-up steps", kind: "number" },
     { path: "budget.cooldown", label: "Cool-down share", kind: "number" },
