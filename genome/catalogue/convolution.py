@@ -11,7 +11,7 @@ from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, Ope
 
 
 def _hyena(number: int, generator: Generator) -> FeaturizerGenome:
-    """Make a featurizer whose gates and values have short convolutions (4 taps here, 3 in the papers)."""
+    """Make a featurizer whose gates and values have short convolutions of 4 taps; the papers have 3."""
     return FeaturizerGenome(number, (("c", CONVOLVED), ("b", CONVOLVED), filter_of(generator), ("v", CONVOLVED)))
 
 

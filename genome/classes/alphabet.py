@@ -56,10 +56,16 @@ class ChannelMixing(IntEnum):
 
 
 class FeatureTokenMixing(IntEnum):
-    """TOEPLITZ gives a feature a short causal depthwise convolution over tokens; NONE gives it none."""
+    """TOEPLITZ gives a feature a short causal depthwise convolution over tokens; NONE gives it none.
+
+    TOEPLITZ has 4 taps, BIASED also a bias, TOEPLITZ_3 has 3 taps, and BIASED_3 also a bias and one of the projection.
+    """
 
     NONE = 1
     TOEPLITZ = 2
+    BIASED = 3
+    TOEPLITZ_3 = 4
+    BIASED_3 = 5
 
 
 class Source(IntEnum):
@@ -76,12 +82,13 @@ class Generator(IntEnum):
 
     A filter is explicit taps, an implicit MLP, explicit taps times a decay, or the impulse response of a state-space
     model (real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational); the number in
-    its name counts taps or numbers of state; RATIONAL_ZERO_16 begins with coefficients of zero. Constants are decays of
-    zero (ZERO), fixed decays (FIXED) and ones (ONES). Of the decays, FORGET is the logarithm of a sigmoid, and SOFTMAX
-    makes the state a softmax over time. COMPLEMENT gives keys that are 1 minus the decay, TIED gives values that are
-    the first channels of the keys, and ROTARY rotates a projection by its position. Of the routes, TOP_1 weights one
-    route by its probability, TOP_2 weights two routes by probabilities rescaled to sum to 1, TOP_2_SHARED adds a route
-    that every token takes, and GATE passes a token or drops it. GLU makes the output projection a gated linear unit.
+    its name counts taps or numbers of state; RATIONAL_ZERO_16 begins with coefficients of zero. SINE_NET is the
+    implicit MLP of Hyena as published, and WEAK_128 has the slow decays of StripedHyena 2. Constants are decays of zero
+    (ZERO), fixed decays (FIXED) and ones (ONES). Of the decays, FORGET is the logarithm of a sigmoid, and SOFTMAX makes
+    the state a softmax over time. COMPLEMENT gives keys that are 1 minus the decay, TIED gives values that are the
+    first channels of the keys, and ROTARY rotates a projection by its position. Of the routes, TOP_1 weights one route
+    by its probability, TOP_2 weights two routes by probabilities rescaled to sum to 1, TOP_2_SHARED adds a route that
+    every token takes, and GATE passes a token or drops it. GLU makes the output projection a gated linear unit.
     """
 
     NONE = 1
@@ -101,6 +108,8 @@ class Generator(IntEnum):
     NORMALISED_MODAL_16 = 15
     COMPLEX_MODAL_2 = 16
     RATIONAL_ZERO_16 = 17
+    SINE_NET = 18
+    WEAK_128 = 19
     COMPLEMENT = 20
     SOFTMAX = 21
     FORGET = 22

@@ -94,7 +94,7 @@ _FEATURE_NONLINEARITIES = {
     "b": (*_FEATURE_MAPS, Nonlinearity.SIGMOID),
     "d": (Nonlinearity.NONE, Nonlinearity.SIGMOID),
     OUTPUT: (Nonlinearity.NONE, Nonlinearity.SILU, Nonlinearity.SIGMOID),
-    ACTIVATION: (Nonlinearity.GELU, Nonlinearity.SILU),
+    ACTIVATION: (Nonlinearity.NONE, Nonlinearity.GELU, Nonlinearity.SILU),
 }
 """Nonlinearities of feature groups. Other groups have a fixed nonlinearity, digit 1; that of steps is softplus."""
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from genome.classes.alphabet import Expansion, Generator
+from genome.classes.alphabet import Expansion, FeatureTokenMixing, Generator
 
 STATES = {
     Generator.REAL_MODAL_16: 16,
@@ -22,12 +22,28 @@ TAPS: dict[Generator, int | None] = {
     Generator.IMPLICIT: None,
     Generator.EXPLICIT_7: 7,
     Generator.DECAYING_128: 128,
+    Generator.SINE_NET: None,
+    Generator.WEAK_128: 128,
     **dict.fromkeys(STATES),
 }
 """Number of taps of each filter; None for a filter that reaches back to the first token."""
 
-SHORT_CONV_TAPS = 4
-"""Number of taps of the short convolution of a feature, as in Mamba."""
+
+class ShortConvolution(NamedTuple):
+    """The taps of the short convolution of a feature; its bias, and the bias of the projection before it."""
+
+    taps: int
+    biased: bool = False
+    projection_biased: bool = False
+
+
+SHORT_CONVOLUTIONS = {
+    FeatureTokenMixing.TOEPLITZ: ShortConvolution(4),
+    FeatureTokenMixing.BIASED: ShortConvolution(4, biased=True),
+    FeatureTokenMixing.TOEPLITZ_3: ShortConvolution(3),
+    FeatureTokenMixing.BIASED_3: ShortConvolution(3, biased=True, projection_biased=True),
+}
+"""The short convolution of each token mixing of a feature: 4 taps as in Mamba, 3 as in Hyena."""
 
 BLOCK = 16
 """Tokens in a block of a banded recurrence: the side of a matrix tile, so that a block is one product in hardware."""

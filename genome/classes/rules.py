@@ -80,8 +80,8 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
 def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
     if not group.constant:
         yield from choice(where, "token mixing", group.token, token_mixings(name))
-    if (group.token is FeatureTokenMixing.TOEPLITZ) != (group.sparsity is Sparsity.BANDED):
-        yield f"{where}: a feature's convolution is short: token mixing 2 goes with sparsity 2 (banded), 1 with 1"
+    if group.sparsity is not (Sparsity.NONE if group.token is FeatureTokenMixing.NONE else Sparsity.BANDED):
+        yield f"{where}: a feature's convolution is short: token mixing 2 to 5 goes with sparsity 2 (banded), 1 with 1"
     if group.constant and group.token is not FeatureTokenMixing.NONE:
         yield f"{where}: only a feature projected from the input can be convolved over tokens"
     if group.constant and group.nonlinearity is not Nonlinearity.NONE:

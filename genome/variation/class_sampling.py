@@ -136,7 +136,7 @@ def _random_group(operator: OperatorGenome, name: str, shared: Expansion, rng: G
         plain,
         channel=_pick(channels(name, expansion, plain.repeat), rng),
         token=token,
-        sparsity=Sparsity.BANDED if token is FeatureTokenMixing.TOEPLITZ else Sparsity.NONE,
+        sparsity=Sparsity.NONE if token is FeatureTokenMixing.NONE else Sparsity.BANDED,
         nonlinearity=_pick(feature_nonlinearities(operator, name), rng),
     )
 

@@ -27,7 +27,7 @@ from star.features.decay import (
     StepSize,
 )
 from star.features.feature import Feature
-from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter
+from star.features.filters import DecayingFilter, ExplicitFilter, ImplicitFilter, SineNet, WeakFilter
 from star.features.filters_modal import ComplexModalFilter, NormalisedModalFilter, PairFilter, RealModalFilter
 from star.features.filters_system import (
     CompanionFilter,
@@ -62,7 +62,9 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("h", Source.POSITION, Generator.EXPLICIT_3): ExplicitFilter,
     ("h", Source.POSITION, Generator.EXPLICIT_7): ExplicitFilter,
     ("h", Source.POSITION, Generator.DECAYING_128): DecayingFilter,
+    ("h", Source.POSITION, Generator.WEAK_128): WeakFilter,
     ("h", Source.POSITION, Generator.IMPLICIT): ImplicitFilter,
+    ("h", Source.POSITION, Generator.SINE_NET): SineNet,
     ("h", Source.POSITION, Generator.REAL_MODAL_16): RealModalFilter,
     ("h", Source.POSITION, Generator.COMPLEX_MODAL_16): ComplexModalFilter,
     ("h", Source.POSITION, Generator.NORMALISED_MODAL_16): NormalisedModalFilter,

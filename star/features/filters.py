@@ -21,6 +21,13 @@ HIDDEN = 32
 SHORTEST_REACH, LONGEST_REACH = 4.0, 4096.0
 """Tokens after which the windows of the first and the last head fall to 1/e, initially."""
 
+SINES, SINE_BAND = 64, 1e-4
+"""Units of a hidden layer of Hyena's filter, and the frequency of its embedding."""
+HYENA_TARGET, HYENA_SHARES = 1e-2, (1.5, 0.3)
+"""The value to which a window falls, and the shares of `HYENA_LENGTH` after which the slowest and the fastest do."""
+HYENA_LENGTH, STRIPED_LENGTH = 1024, 8192
+"""Tokens that the filters of Hyena and of StripedHyena 2 measure positions by."""
+
 
 class ExplicitFilter(Feature):
     """h_HW: every tap is a learned weight."""
@@ -56,6 +63,22 @@ class DecayingFilter(ExplicitFilter):
         t_W = torch.arange(taps, device=self.taps_HW.device, dtype=wide)
         reach_H = torch.logspace(math.log2(SHORTEST_REACH), math.log2(taps), heads, 2, dtype=wide, device=t_W.device)
         return self.taps_HW.to(wide) * torch.exp(-t_W / reach_H.unsqueeze(1))
+
+
+class WeakFilter(ExplicitFilter):
+    """h_HW = w exp(-rate_h t), t as a share of 8,192 tokens: the decay of Hyena-MR as published (Ku et al. 2025).
+
+    The rates are fixed, log-spaced from 0.01 to 100 over the heads, which is the preset `weak` of StripedHyena 2. Its
+    models measure t by their training length, 8,192 tokens, so that even the fastest filter keeps a fifth at its last
+    tap.
+    """
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        wide = at_least_float32(self.taps_HW)
+        heads, taps = self.taps_HW.shape
+        share_W = torch.arange(taps, device=self.taps_HW.device, dtype=wide) / STRIPED_LENGTH
+        rate_H = torch.logspace(-2, 2, heads, dtype=wide, device=share_W.device)
+        return self.taps_HW.to(wide) * torch.exp(-share_W * rate_H.unsqueeze(1))
 
 
 class ImplicitFilter(Feature):
@@ -100,6 +123,66 @@ class ImplicitFilter(Feature):
         gain_H1 = (-torch.expm1(-2 * rate_H1)).sqrt()
         window_HT = gain_H1 * torch.exp(-rate_H1 * t_T)
         h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * window_HT
+        return torch.cat([h_HT[:, :1] + self.skip_H.to(wide).unsqueeze(1), h_HT[:, 1:]], dim=1)
+
+
+class SineNet(Feature):
+    """h_HT = MLP(position)_h exp(-rate_h t) + skip at t = 0: the filter of Hyena as published (Poli et al. 2023, A.2).
+
+    The MLP has three hidden layers of sines, which share one learned frequency for each unit, and reads t and the real
+    and the imaginary part of exp(-2 pi i f t) with f = 1e-4, the one frequency of an embedding of 3 numbers. The rates
+    are fixed, evenly spaced over the heads, so that a filter falls to 1 % after between 0.3 and 1.5 of the length.
+    Lengths are shares of 1,024 tokens, the default of the source, which takes the longest input; so the taps are the
+    same at every length, and the filter goes on beyond.
+    """
+
+    decaying = ("first_M3", "second_MM", "third_MM", "last_HM")
+
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.first_M3 = parameter(SINES, 3)
+        self.first_bias_M = parameter(SINES)
+        self.second_MM = parameter(SINES, SINES)
+        self.second_bias_M = parameter(SINES)
+        self.third_MM = parameter(SINES, SINES)
+        self.third_bias_M = parameter(SINES)
+        self.last_HM = parameter(head_size.heads, SINES)
+        self.frequency_M = parameter(SINES)
+        self.skip_H = parameter(head_size.heads)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        with without_autocast(x_BLD):
+            return self._taps(length)
+
+    def initialise(self, generator: Generator) -> None:
+        """Draw weights and biases with the bound of `torch.nn.Linear`, as the source does; frequencies begin at 1."""
+        for weight, bias in self._layers():
+            for drawn in (weight, bias):
+                torch.nn.init.uniform_(drawn, -(weight.shape[1] ** -0.5), weight.shape[1] ** -0.5, generator=generator)
+        torch.nn.init.uniform_(self.last_HM, -(SINES**-0.5), SINES**-0.5, generator=generator)
+        torch.nn.init.ones_(self.frequency_M)
+        torch.nn.init.normal_(self.skip_H, generator=generator)
+
+    def flops(self) -> int:
+        return 0
+
+    def _layers(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        return (
+            (self.first_M3, self.first_bias_M),
+            (self.second_MM, self.second_bias_M),
+            (self.third_MM, self.third_bias_M),
+        )
+
+    def _taps(self, length: int) -> Tensor:
+        wide = at_least_float32(self.last_HM)
+        tokens_T = torch.arange(length, device=self.last_HM.device, dtype=wide)
+        t_T, angle_T = tokens_T / (HYENA_LENGTH - 1), 2 * math.pi * SINE_BAND * tokens_T / HYENA_LENGTH
+        hidden_TM = torch.stack([t_T, angle_T.cos(), -angle_T.sin()], dim=1)
+        for weight, bias_M in self._layers():
+            hidden_TM = torch.sin(self.frequency_M.to(wide) * (hidden_TM @ weight.to(wide).T + bias_M.to(wide)))
+        slowest, fastest = (-math.log(HYENA_TARGET) / share for share in HYENA_SHARES)
+        rate_H = torch.linspace(slowest, fastest, self.head_size.heads, dtype=wide, device=t_T.device)
+        h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * torch.exp(-rate_H.unsqueeze(1) * t_T)
         return torch.cat([h_HT[:, :1] + self.skip_H.to(wide).unsqueeze(1), h_HT[:, 1:]], dim=1)
 
 

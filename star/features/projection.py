@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.classes.alphabet import ChannelMixing, FeatureTokenMixing, Nonlinearity, Normalisation
-from genome.classes.quantities import SHORT_CONV_TAPS
+from genome.classes.alphabet import ChannelMixing, Nonlinearity, Normalisation
+from genome.classes.quantities import SHORT_CONVOLUTIONS
 from star.cache import Store
 from star.features.feature import Feature, Weightless, parameter
 from star.nonlinearity import SIGMA
@@ -36,7 +36,12 @@ class Projection(Feature):
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, group)
         self.weight = parameter(*_WEIGHT_SHAPES[group.channel](width, head_size))
-        self.taps = parameter(head_size.channels, SHORT_CONV_TAPS) if _convolves(group) else None
+        self.bias_C = self.taps = self.taps_bias_C = None
+        if group.token in SHORT_CONVOLUTIONS:
+            convolution = SHORT_CONVOLUTIONS[group.token]
+            self.bias_C = parameter(head_size.channels) if convolution.projection_biased else None
+            self.taps = parameter(head_size.channels, convolution.taps)
+            self.taps_bias_C = parameter(head_size.channels) if convolution.biased else None
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         y_BLC = _PROJECT[self.group.channel](x_BLD, self.weight)
@@ -47,21 +52,30 @@ class Projection(Feature):
     def initialise(self, generator: Generator) -> None:
         torch.nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5, generator=generator)
         if self.taps is not None:
-            torch.nn.init.normal_(self.taps, std=SHORT_CONV_TAPS**-0.5, generator=generator)
+            taps = self.taps.shape[1]
+            torch.nn.init.normal_(self.taps, std=taps**-0.5, generator=generator)
+            for bias_C, inputs in ((self.bias_C, self.width), (self.taps_bias_C, taps)):
+                if bias_C is not None:
+                    torch.nn.init.uniform_(bias_C, -(inputs**-0.5), inputs**-0.5, generator=generator)
 
     def memory(self) -> dict[str, tuple[int, ...]]:
         if self.taps is None:
             return {}
-        return {f"{self.name}.conv": (SHORT_CONV_TAPS - 1, self.head_size.channels)}
+        return {f"{self.name}.conv": (self.taps.shape[1] - 1, self.head_size.channels)}
 
     def _convolved(self, x_BLC: Tensor, taps_CW: Tensor, store: Store | None) -> Tensor:
-        """Convolve, and apply the nonlinearity: SiLU in one pass with the convolution where a kernel does."""
-        fused = self.group.nonlinearity is Nonlinearity.SILU
+        """Convolve, and apply the nonlinearity: SiLU in one pass with the convolution where a kernel does.
+
+        The kernels add no bias.
+        """
+        fused = self.group.nonlinearity is Nonlinearity.SILU and self.taps_bias_C is None
+        x_BLC = x_BLC if self.bias_C is None else x_BLC + self.bias_C
         if store is None:
             y_BLC = short_convolution(x_BLC, taps_CW, fused)
         else:
-            seen_BTC = store.append(f"{self.name}.conv", x_BLC, keep=SHORT_CONV_TAPS - 1)
+            seen_BTC = store.append(f"{self.name}.conv", x_BLC, keep=taps_CW.shape[1] - 1)
             y_BLC = short_convolution(seen_BTC, taps_CW, fused)[:, -x_BLC.shape[1] :]
+        y_BLC = y_BLC if self.taps_bias_C is None else y_BLC + self.taps_bias_C
         return y_BLC if fused else SIGMA[self.group.nonlinearity](y_BLC)
 
 
@@ -81,10 +95,6 @@ class TiedValues(Weightless):
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         (b_BLHK,) = needed
         return b_BLHK[..., : self.head_size.size]
-
-
-def _convolves(group: GroupGenome) -> bool:
-    return group.token is FeatureTokenMixing.TOEPLITZ
 
 
 def _scaled(x_BLD: Tensor, weight_C1: Tensor) -> Tensor:

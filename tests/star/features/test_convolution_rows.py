@@ -5,7 +5,8 @@ import torch
 
 from genome import CLASSES, FEATURIZERS, Genome, Shape, Space, breaches, decode
 from genome.catalogue.convolution import CONVOLUTIONS
-from genome.classes.quantities import STATES
+from genome.catalogue.published_filters import PUBLISHED_CONVOLUTIONS
+from genome.classes.quantities import SHORT_CONVOLUTIONS, STATES
 from star.analysis.cost import cost
 from star.build import build, skeleton
 from star.contract.forms import disagreements, relative_rms
@@ -32,11 +33,12 @@ def test_state_space_rows_keep_a_state_that_does_not_grow(row):
     assert len({one.cache_bytes for one in costs}) == 1
     assert len({one.flops_per_token for one in costs}) == 1
     (elements,) = skeleton(blueprint, SHAPE).cache_elements(4096)
-    convolved = 3 * 3 * SHAPE.width if "Hyena" in row.name else 0  # the tails of c, b and v
+    mixings = [group.token for _, group in blueprint.livs[0].featurizer.groups if group.token in SHORT_CONVOLUTIONS]
+    convolved = sum(SHAPE.width * (SHORT_CONVOLUTIONS[token].taps - 1) for token in mixings)
     assert elements == SHAPE.width * STATES[group_of(row.name).generator] + convolved
 
 
-@pytest.mark.parametrize("row", CONVOLUTIONS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [*CONVOLUTIONS, *PUBLISHED_CONVOLUTIONS], ids=lambda row: row.name)
 def test_forms_agree_with_gradients_where_blocks_and_ffts_begin(row):
     model = build(blueprint_of(row), SHAPE).double().eval()
     for length in (63, 64, 65, 130):
@@ -48,7 +50,7 @@ def test_forms_agree_with_gradients_where_blocks_and_ffts_begin(row):
             assert list(disagreements(liv.structure, features)) == []
 
 
-@pytest.mark.parametrize("row", CONVOLUTIONS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [*CONVOLUTIONS, *PUBLISHED_CONVOLUTIONS], ids=lambda row: row.name)
 @pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 130, 1000, 1025, 2100])
 def test_a_prompt_and_then_tokens_give_what_the_whole_gives(row, length):
     model = build(blueprint_of(row), SHAPE).double().eval()
