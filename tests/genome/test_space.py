@@ -191,7 +191,7 @@ def test_json_without_a_field_is_refused_by_name(field: str) -> None:
             "repeat 3 is not a digit; legal: 0 all, 1 one, 2 two, 4",
         ),
         (("featurizers", 0, "groups", "c"), [2, 2, 1, 1, 1, 1, 1, 1], "group c: generator 1 .* cannot be built"),
-        (("featurizers", 0, "groups", "c"), [1, 2, 2, 1, 1, 1, 1, 1], "token mixing 2 goes with sparsity 2"),
+        (("featurizers", 0, "groups", "c"), [1, 2, 2, 1, 1, 1, 1, 1], "token mixing 2 to 5 goes with sparsity 2"),
         (("featurizers", 0, "groups", "c"), [1, 2, 1, 1, 1, 1, 1, 2], "generator 2 .* cannot be built; legal: 1"),
     ],
 )

@@ -36,7 +36,10 @@ def test_a_diagonal_structure_is_an_activation_itself() -> None:
     [
         ({"source": a.Source.PROJECTED}, "group g: source 1 (projected) cannot be built; legal: 5 (output)"),
         ({"generator": a.Generator.ONES}, "group g: generator 6 (ones) cannot be built; legal: 1 (none), 40 (glu)"),
-        ({"nonlinearity": a.Nonlinearity.NONE}, "group g: nonlinearity 1 (none) cannot be built; legal: 8 (gelu), 4"),
+        (
+            {"nonlinearity": a.Nonlinearity.RELU},
+            "group g: nonlinearity 3 (relu) cannot be built; legal: 1 (none), 8 (gelu)",
+        ),
         ({"token": a.FeatureTokenMixing.TOEPLITZ, "sparsity": a.Sparsity.BANDED}, "group g: token mixing 2 (toeplitz)"),
         ({"channel": a.ChannelMixing.GROUPED}, "group g: channel mixing 3 needs as many channels as the input; use 2"),
         ({"expansion": a.Expansion.MLP}, "group g: expansion 2 (mlp) cannot be built; legal: 1 (same)"),
