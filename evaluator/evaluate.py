@@ -92,10 +92,10 @@ def _evaluated(request: Request, files: TrainingFiles, began: float, observer: O
 
 def _measured(request: Request, files: TrainingFiles, began: float, observer: Observer) -> Evaluation:
     budget, deadline = request.budget, began + request.budget.seconds
-    if request.shape.vocab != request.task.vocab:
-        raise ValueError(
-            f"vocab of the shape is {request.shape.vocab}; task {request.task.kind} has {request.task.vocab}"
-        )
+    for size in ("vocab", "channels"):
+        has, needs = getattr(request.shape, size), getattr(request.task, size)
+        if has != needs:
+            raise ValueError(f"{size} of the shape is {has}; task {request.task.kind} has {needs}")
     end = budget.steps_of(request.trained_tokens)
     blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
     costs = static_metrics(blueprint, request.shape, request.context)

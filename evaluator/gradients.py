@@ -5,6 +5,8 @@ Shapes: B sequences, L tokens, V vocabulary.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,7 +18,7 @@ BALANCE = 0.01
 """Weight of the load-balancing term in the loss (Fedus et al. 2022, section 2.2). The returned loss leaves it out."""
 
 
-def add_gradients(model: nn.Module, batch: Examples, parts: int = 1) -> tuple[Tensor, int]:
+def add_gradients(model: nn.Module, batch: Examples, parts: int = 1) -> tuple[Tensor, float]:
     """Add the gradients of the mean loss over a batch to those of the parameters.
 
     Each label counts alike in whichever part it is. A load-balancing term is that of the tokens of its own part.
@@ -25,7 +27,8 @@ def add_gradients(model: nn.Module, batch: Examples, parts: int = 1) -> tuple[Te
         parts: number of parts, of whole sequences, that are computed one after the other.
 
     Returns:
-        The loss in nats, without a gradient, and V.
+        The loss, without a gradient, and V: in nats where tokens are predicted. Where values are predicted the loss is
+        the mean squared error, and infinity stands for V, because that loss has no bound.
     """
     device = device_of(model)
     sequences, labels = len(batch.tokens), _labels(batch.targets)
@@ -33,16 +36,22 @@ def add_gradients(model: nn.Module, batch: Examples, parts: int = 1) -> tuple[Te
     for tokens_BL, targets_BL in zip(batch.tokens.chunk(parts), batch.targets.chunk(parts), strict=True):
         with precision(device), balancing() as imbalances:
             logits_BLV = model(copied(tokens_BL, device))
-        logits, targets = logits_BLV.flatten(0, 1).float(), copied(targets_BL, device).flatten()
+        logits, targets = logits_BLV.flatten(0, 1).float(), copied(targets_BL, device).flatten(0, 1)
         if parts == 1 or _labels(targets_BL):
             share = _labels(targets_BL) / labels if parts > 1 else 1.0
-            loss = share * functional.cross_entropy(logits, targets, ignore_index=IGNORED)
+            loss = share * _mean_loss(logits, targets)
         else:
             loss = 0 * logits.sum()  # the mean over no label is not a number
         weight = BALANCE * len(tokens_BL) / sequences
         torch.autograd.backward(sum((weight * term for term in imbalances), start=loss))
         losses.append(loss.detach())
-    return torch.stack(losses).sum(), logits.shape[1]
+    return torch.stack(losses).sum(), math.inf if targets.is_floating_point() else logits.shape[1]
+
+
+def _mean_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    if targets.is_floating_point():
+        return functional.mse_loss(outputs, targets)
+    return functional.cross_entropy(outputs, targets, ignore_index=IGNORED)
 
 
 def precision(device: torch.device) -> torch.autocast:
@@ -64,4 +73,4 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 def _labels(targets_BL: Tensor) -> int:
-    return int((targets_BL != IGNORED).sum())
+    return targets_BL.numel() if targets_BL.is_floating_point() else int((targets_BL != IGNORED).sum())

@@ -42,7 +42,7 @@ class _Taken(NamedTuple):
     step: int
     loss: Tensor
     norm: Tensor
-    vocab: int
+    vocab: float
 
 
 class Training:
@@ -157,7 +157,7 @@ class Training:
         self._read(UNREAD_STEPS.get(device_of(self.model).type, 0))
         self._optimizer.step()
 
-    def _with_gradients(self, batch: Examples) -> tuple[Tensor, int]:
+    def _with_gradients(self, batch: Examples) -> tuple[Tensor, float]:
         """Compute the loss of a batch and its gradients, in twice as many parts whenever memory is full."""
         while True:
             self._optimizer.zero_grad()

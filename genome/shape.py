@@ -23,6 +23,10 @@ class ShapeError(ValueError):
 class Shape:
     """Width of the residual stream, channels per head, vocabulary size, and the window of banded operators.
 
+    Attributes:
+        vocab: the number of different tokens; with `channels`, the number of values of each step of the output.
+        channels: the number of real values of each step of the input; 0 where the input is tokens.
+
     Raises:
         ShapeError: a size is not positive or the width is no multiple of the head size.
     """
@@ -31,10 +35,11 @@ class Shape:
     head_dim: int = 16
     vocab: int = 256
     window: int = 64
+    channels: int = 0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value < 1:
+            if value < 1 and name != "channels":
                 raise ShapeError(name, f"{name} must be 1 or more, not {value}")
         if self.width % self.head_dim:
             raise ShapeError("head_dim", f"width {self.width} must be a multiple of head_dim {self.head_dim}")
@@ -86,10 +91,17 @@ class Shape:
             return False
         return True
 
+    @property
+    def inputs(self) -> int:
+        """The rows of the embedding: one for each token, or for each real value of a step."""
+        return self.channels or self.vocab
+
     def to_json(self) -> dict[str, int]:
-        return asdict(self)
+        """Return the sizes by name, without `channels` where the input is tokens."""
+        return {name: value for name, value in asdict(self).items() if name != "channels" or value}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Shape:
-        """Read the output of `to_json`; shapes stored before `window` was added get its default."""
-        return cls(int(data["width"]), int(data["head_dim"]), int(data["vocab"]), int(data.get("window", cls.window)))
+        """Read the output of `to_json`; shapes stored before `window` or `channels` was added get their defaults."""
+        later = {name: int(data[name]) for name in ("window", "channels") if name in data}
+        return cls(int(data["width"]), int(data["head_dim"]), int(data["vocab"]), **later)

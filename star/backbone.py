@@ -88,6 +88,8 @@ class Block(nn.Module):
 class Backbone(nn.Module):
     """An architecture as an ordinary module: logits_BLV from tokens_BL.
 
+    Where its shape has channels, its input is real, (B, L, channels), and its output is V values for each step.
+
     Attributes:
         blueprint: the decoded genome that it was built from.
         shape: width, head size and vocabulary.
@@ -104,7 +106,7 @@ class Backbone(nn.Module):
         self.blueprint = blueprint
         self.shape = shape
         self.checkpoint_activations = False
-        self.embedding_VD = parameter(shape.vocab, shape.width)
+        self.embedding_VD = parameter(shape.inputs, shape.width)
         self.blocks = nn.ModuleList(
             Block(position, operator, shape.width, liv.features_from, liv.taken)
             for position, (operator, liv) in enumerate(zip(operators, blueprint.livs, strict=True))
@@ -125,12 +127,18 @@ class Backbone(nn.Module):
 
     def hidden(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
         """Return the residual stream behind the last block, x_BLD."""
-        embedded_BLD = x_BLD = nn.functional.embedding(tokens_BL, self.embedding_VD)
+        embedded_BLD = x_BLD = self.embed(tokens_BL)
         for _, _, after_BLD in self._walk(embedded_BLD, cache):
             x_BLD = after_BLD
         if cache is not None:
             cache.advance(tokens_BL.shape[1])
         return x_BLD
+
+    def embed(self, tokens_BL: Tensor) -> Tensor:
+        """Return x_BLD: the vector of each token, or the sum of a step's vectors, one a channel, times its values."""
+        if self.shape.channels:
+            return tokens_BL @ self.embedding_VD
+        return nn.functional.embedding(tokens_BL, self.embedding_VD)
 
     def read(self, x_BLD: Tensor) -> Tensor:
         """Return logits_BLV from the residual stream: its normalisation, then the head."""
@@ -138,7 +146,7 @@ class Backbone(nn.Module):
 
     def trace(self, tokens_BL: Tensor) -> Iterator[tuple[Block, Features]]:
         """Iterate over the blocks with the features that `forward` computes on these tokens."""
-        for block, features, _ in self._walk(nn.functional.embedding(tokens_BL, self.embedding_VD), seen=True):
+        for block, features, _ in self._walk(self.embed(tokens_BL), seen=True):
             yield block, block.operator.apart(features)
 
     def _walk(

@@ -18,6 +18,12 @@ from star.build import skeleton
 FORMAT = 1
 GENOME_FILE, WEIGHTS_FILE, README_FILE = "genome.json", "model.safetensors", "README.md"
 
+TOKENS_USE = """logits = model(torch.zeros(1, 8, dtype=torch.long))  # (batch, tokens, vocabulary)
+tokens = model.generate(torch.zeros(1, 1, dtype=torch.long), new_tokens=32)
+"""
+VALUES_USE = """values = model(torch.zeros(1, 8, {channels}))  # (batch, steps, values that are predicted at each step)
+"""
+
 
 def weights(model: Backbone) -> bytes:
     """Return the parameters of a model as safetensors bytes; a shared tensor is stored once, under its first name."""
@@ -89,13 +95,14 @@ def _readme(model: Backbone, description: Mapping[str, Any]) -> str:
     )
     facts = "\n".join(f"- {name}: {value}" for name, value in description["facts"].items())
     parameters = sum(parameter.numel() for parameter in model.parameters())
+    shape = model.shape
+    use = VALUES_USE.format(channels=shape.channels) if shape.channels else TOKENS_USE
+    what = f"from {shape.channels} to {shape.vocab} values a step" if shape.channels else f"over {shape.vocab} tokens"
     return (
         f"# {description['genome']}\n\n"
-        f"A sequence model of {parameters:,} parameters over {model.shape.vocab} tokens, found by STAR.\n\n"
+        f"A sequence model of {parameters:,} parameters {what}, found by STAR.\n\n"
         f"| position | LIV | what it is |\n|---|---|---|\n{livs}\n\n{facts}\n\n"
         "```python\nimport torch, star\n\n"
-        'model = star.load(".")\n'
-        "logits = model(torch.zeros(1, 8, dtype=torch.long))  # (batch, tokens, vocabulary)\n"
-        "tokens = model.generate(torch.zeros(1, 1, dtype=torch.long), new_tokens=32)\n```\n\n"
+        f'model = star.load(".")\n{use}```\n\n'
         "It needs torch, safetensors and the packages `star` and `genome`.\n"
     )

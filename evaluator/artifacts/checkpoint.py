@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
@@ -37,7 +36,7 @@ def identity(request: Request) -> str:
     determined = {
         "genome": request.genome,
         "space": request.space,
-        "shape": asdict(request.shape),
+        "shape": request.shape.to_json(),
         "task": request.task.model_dump(mode="json"),
         "budget": _settings(request.budget),
         "seed": request.seed,

@@ -20,7 +20,8 @@ IGNORED = -100
 class Examples(NamedTuple):
     """Input tokens and the tokens to predict at the same positions: int64, both (B, L).
 
-    Positions without a label have the target `IGNORED`.
+    Positions without a label have the target `IGNORED`. A task with a real input has float32 values in place of tokens:
+    (B, L, channels), and the (B, L, vocab) to predict, all of which are labels.
     """
 
     tokens: Tensor
@@ -28,7 +29,7 @@ class Examples(NamedTuple):
 
     @classmethod
     def of(cls, tokens_BL: np.ndarray, targets_BL: np.ndarray) -> Examples:
-        """Examples from int64 arrays, which they share memory with."""
+        """Examples from arrays, which they share memory with."""
         import torch  # here, so that a plan is read without loading torch
 
         return cls(torch.from_numpy(tokens_BL), torch.from_numpy(targets_BL))

@@ -12,6 +12,7 @@ from evaluator.tasks.mad.recall import ContextRecallTask, NoisyRecallTask
 from evaluator.tasks.mad.task import MADTask
 from evaluator.tasks.mqar import MQARTask
 from evaluator.tasks.recall import RecallTask
+from evaluator.tasks.series import SeriesTask
 from evaluator.tasks.task import Task
 from evaluator.tasks.text import TextTask
 from evaluator.tasks.tokens import TokensTask
@@ -26,7 +27,7 @@ MAD: tuple[type[MADTask], ...] = (
 )
 """The six tasks of MAD."""
 
-BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask, TokensTask, DNATask, MQARTask, *MAD)
+BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask, TokensTask, DNATask, SeriesTask, MQARTask, *MAD)
 
 _tasks: dict[str, type[Task]] = {task.name(): task for task in BUILT_IN}
 

@@ -57,8 +57,13 @@ class Task(Value, ABC):
 
     @property
     def vocab(self) -> int:
-        """The number of different tokens."""
+        """The number of different tokens, or of the values that are predicted at each step of a real input."""
         return getattr(self, self.vocabulary) if isinstance(self.vocabulary, str) else self.vocabulary
+
+    @property
+    def channels(self) -> int:
+        """The number of real values of a step of the input; 0 where the input is tokens."""
+        return 0
 
     @property
     @abstractmethod

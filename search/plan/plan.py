@@ -164,7 +164,7 @@ class Plan(Value):
     @cached_property
     def shape(self) -> Shape:
         """The sizes of the candidates; the vocabulary is the task's."""
-        return Shape(self.width, self.head_dim, self.task.vocab, self.window)
+        return Shape(self.width, self.head_dim, self.task.vocab, self.window, self.task.channels)
 
     def baseline_genomes(self) -> dict[str, Genome]:
         """Return the reference architectures that this space can express, by name."""

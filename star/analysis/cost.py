@@ -65,7 +65,7 @@ def cost(blueprint: Blueprint, shape: Shape, context: int = 4096, element_bytes:
     return Cost(
         _parameters_around(shape) + sum(liv.parameters for liv in livs),
         sum(liv.cache_bytes for liv in livs),
-        2 * shape.width * shape.vocab + sum(liv.flops_per_token for liv in livs),
+        2 * shape.width * (shape.vocab + shape.channels) + sum(liv.flops_per_token for liv in livs),
         livs,
     )
 

@@ -44,7 +44,7 @@ def test_registering_a_task_again_changes_nothing():
 
 def test_an_unknown_kind_is_refused_with_the_legal_ones():
     assert task_of("recall") is RecallTask
-    with pytest.raises(ValueError, match="'vision' is unknown; legal: text, recall, tokens, dna, mqar, "):
+    with pytest.raises(ValueError, match="'vision' is unknown; legal: text, recall, tokens, dna, series"):
         task_of("vision")
 
 
