@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, FiniteFloat
 
 from evaluator.optimizers.names import OptimizerName
 from evaluator.value import Value
+
+MAX_RATES = 16
 
 
 class Budget(Value):
@@ -24,6 +28,13 @@ class Budget(Value):
         le=1,
         description="highest learning rate; each optimiser has its own scale (docs/training.md)",
     )
+    rates: tuple[Annotated[FiniteFloat, Field(gt=0, le=1)], ...] = Field(
+        default=(),
+        max_length=MAX_RATES,
+        description="learning rates that each candidate tries in its first `rate_steps` steps; it goes on at the best, "
+        "and not at `learning_rate`. None for no trial",
+    )
+    rate_steps: int = Field(default=20, ge=2, le=10_000_000, description="steps of the trial of each of the `rates`")
     weight_decay: FiniteFloat = Field(
         default=0.1, ge=0, le=1, description="weight decay, multiplied by the learning rate at each step"
     )
@@ -47,6 +58,11 @@ class Budget(Value):
     def tokens(self) -> int:
         """The training tokens of all steps."""
         return self.steps * self.batch * self.length
+
+    @property
+    def trial_tokens(self) -> int:
+        """The training tokens of the trials of learning rates that a candidate does not go on from."""
+        return max(0, len(self.rates) - 1) * self.rate_steps * self.batch * self.length
 
     def steps_of(self, tokens: int) -> int:
         """Return the steps that train with so many tokens.

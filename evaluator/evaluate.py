@@ -21,8 +21,9 @@ from evaluator.evaluation import Evaluation, Request
 from evaluator.execution import Observer, device_type
 from evaluator.failure import failed
 from evaluator.measure import Measured, decode_ms, quality
-from evaluator.metrics import DECODE_MS, STDERR_SUFFIX, TRAIN_SECONDS, Metric
+from evaluator.metrics import DECODE_MS, LEARNING_RATE, STDERR_SUFFIX, TRAIN_SECONDS, Metric
 from evaluator.optimizers.names import OptimizerName
+from evaluator.optimizers.sweep import begin_at_best_rate
 from evaluator.optimizers.table import OPTIMIZERS
 from evaluator.schedule import stable_steps
 from evaluator.train import Training
@@ -114,6 +115,8 @@ def _measured(request: Request, files: TrainingFiles, began: float, observer: Ob
         **_with_stderr(DECODE_MS, decode_time),
         TRAIN_SECONDS.name: training.seconds,
     }
+    if budget.rates:
+        metrics[LEARNING_RATE.name] = training.rate
     return Evaluation.of(
         request,
         metrics=metrics,
@@ -131,6 +134,8 @@ def _trained(training: Training, files: TrainingFiles, budget: Budget, end: int,
         The checkpoint before the cool-down, of a training that is shorter than the budget.
     """
     checkpoint = files.resume(training, end)
+    if training.step == 0 and budget.rates:
+        begin_at_best_rate(training, budget, end, deadline)
     _run(training, stable_steps(end, budget), end, deadline, files, checkpoint)
     if checkpoint is None and end < budget.steps:
         checkpoint = files.save_checkpoint(training)

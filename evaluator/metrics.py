@@ -68,6 +68,9 @@ DECODE_MS = Metric("decode_ms", "Decode time", MetricKind.MEASURED, "faster", "m
 TRAIN_SECONDS = Metric("train_seconds", "Training time", MetricKind.MEASURED, "shorter", "s", Format.DURATION)
 FLOPS_PER_TOKEN = Metric("flops_per_token", "FLOPs per token", MetricKind.STATIC, "fewer", format=Format.SCALED)
 
+LEARNING_RATE = Metric("learning_rate", "Learning rate", MetricKind.TRAINED, "lower")
+"""The best of the learning rates that a candidate tried, where a plan names several; no objective."""
+
 COSTS = (PARAMETERS, CACHE_BYTES, FLOPS_PER_TOKEN, DECODE_MS, TRAIN_SECONDS)
 """Reported of every candidate whatever its task, and therefore possible objectives of every plan."""
 

@@ -11,7 +11,7 @@ import math
 from evaluator.budget import Budget
 
 
-def learning_rate(step: int, end: int, budget: Budget) -> float:
+def learning_rate(step: int, end: int, budget: Budget, highest: float) -> float:
     """Return the learning rate at step 1 to `end` of a run that ends there.
 
     It rises linearly over the warm-up, stays, and falls from the step after `stable_steps(end, budget)` on by
@@ -20,7 +20,7 @@ def learning_rate(step: int, end: int, budget: Budget) -> float:
     rising = min(1.0, step / budget.warmup) if budget.warmup else 1.0
     stable = stable_steps(end, budget)
     done = max(0, step - stable) / (end - stable + 1)
-    return budget.learning_rate * rising * (1 - math.sqrt(done))
+    return highest * rising * (1 - math.sqrt(done))
 
 
 def stable_steps(end: int, budget: Budget) -> int:

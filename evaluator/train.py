@@ -55,6 +55,8 @@ class Training:
         model: trained in place.
         step: number of steps taken.
         seconds: wall time of all steps.
+        rate: highest learning rate; that of the budget, unless another one is set.
+        losses: the loss in nats of each step of the last `run`.
         curve: at most `CURVE_POINTS` pairs of a step and the mean loss in nats over the steps since the previous pair.
         parts: number of parts in which a batch is computed; it grows where memory is full.
     """
@@ -63,6 +65,8 @@ class Training:
         self.step = 0
         self.seconds = 0.0
         self.curve: list[tuple[int, float]] = []
+        self.losses: list[float] = []
+        self.rate = budget.learning_rate
         self.model = model
         self._task, self._budget, self._rng = task, budget, rng
         self._optimizer = optimizer_of(model, budget)
@@ -86,6 +90,7 @@ class Training:
             "curve": self.curve,
             "recent": self._recent,
             "parts": self.parts,
+            "rate": self.rate,
             "generator": self._rng.bit_generator.state,
         }
         return State.of(self.model, self._optimizer, facts)
@@ -105,7 +110,9 @@ class Training:
         self.step, self.seconds, self._end = state.step, float(facts["seconds"]), end
         self.curve = [(int(step), float(loss)) for step, loss in facts["curve"]]
         self._recent = [float(loss) for loss in facts["recent"]]
+        self._unread = []
         self.parts = int(facts.get("parts", 1))  # a state of before has none
+        self.rate = float(facts.get("rate", self._budget.learning_rate))  # nor this
 
     def run(self, until: int, end: int, deadline: float, pause: float = math.inf) -> None:
         """Train up to step `until` of a run that ends at step `end`.
@@ -119,12 +126,12 @@ class Training:
             TimeLimitError: the deadline passed.
         """
         self.model.train()
-        self._end = end
+        self._end, self.losses = end, []
         now = time.monotonic()
         while self.step < until:
             if now > deadline:
                 raise TimeLimitError(f"{self._budget.seconds:g} s were over after {self.step} of {end} training steps")
-            self._take(learning_rate(self.step + 1, end, self._budget))
+            self._take(learning_rate(self.step + 1, end, self._budget, self.rate))
             self.step += 1
             before, now = now, time.monotonic()
             self.seconds += now - before
@@ -142,6 +149,7 @@ class Training:
         while len(self._unread) > unread:
             step, loss, norm, vocab = self._unread.pop(0)
             self._recent.append(loss.item())
+            self.losses.append(self._recent[-1])
             _require_sane(step, self._recent[-1], norm.item(), LOSS_BOUND * math.log(vocab))
             if step % interval == 0 or step == self._end:
                 self.curve.append((step, fmean(self._recent)))

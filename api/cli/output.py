@@ -56,15 +56,16 @@ def measured(metric: str, metrics: dict[str, float]) -> str:
     if metric not in metrics:
         return "-"
     value, error = metrics[metric], metrics.get(metric + STDERR_SUFFIX)
-    known = registry.metrics().get(metric)  # a server of another version may report other metrics
+    known = registry.metrics().get(metric)  # others: learning rates, and those of a server of another version
     unit = f" {known.unit}" if known and known.unit else ""
     written = {
+        None: f"{value:.3g}",
         Format.NUMBER: f"{value:.3f}" + (f" ± {error:.3f}" if error else "") + unit,
         Format.SHARE: f"{100 * value:.1f}" + (f" ± {100 * error:.1f}" if error else "") + " %",
         Format.SCALED: scaled(value) + unit.strip(),
         Format.DURATION: duration(value) if value >= 60 else f"{value:.3f} s",
     }
-    return written[known.format if known else Format.NUMBER]
+    return written[known.format if known else None]
 
 
 def quality(objectives: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from evaluator.optimizers.names import OptimizerName
 
 FORMAT = "star-checkpoint-1"
 
-ADDED = {"optimizer": OptimizerName.ADAMW}
+ADDED: dict[str, Any] = {"optimizer": OptimizerName.ADAMW, "rates": [], "rate_steps": 20}
 """Settings that budgets did not always have, with the value of the trainings of before."""
 
 

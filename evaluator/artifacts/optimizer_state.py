@@ -34,6 +34,7 @@ def restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], res
         rest = {"state": _of_names(tensors), "counters": []}
     document = optimizer.state_dict()
     for group, counter in zip(document["param_groups"], rest["counters"], strict=False):
+        group.pop(COUNTER, None)
         group |= {} if counter is None else {COUNTER: counter}
     state = {int(index): _with_tensors(value, index, tensors) for index, value in rest["state"].items()}
     optimizer.load_state_dict({**document, "state": state})

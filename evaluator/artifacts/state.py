@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import chain
 from typing import Any, NamedTuple, Self
 
@@ -36,6 +37,10 @@ class State(NamedTuple):
     def step(self) -> int:
         """The number of steps taken."""
         return int(self.facts["step"])
+
+    def copy(self) -> State:
+        """Return a copy that no training changes."""
+        return State({name: tensor.clone() for name, tensor in self.tensors.items()}, copy.deepcopy(self.facts))
 
     def copy_to(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Give a model and its optimizer this state.

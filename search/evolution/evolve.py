@@ -213,5 +213,6 @@ class Evolution:
             repaired=repaired,
             space=grown,
             costs=costs,
+            trials=self._plan.budget.trial_tokens,
             choice=trial.choice,
         )

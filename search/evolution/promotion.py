@@ -49,7 +49,7 @@ class Promotions:
 
 
 def spent(plan: Plan, tokens: int, purpose: str) -> int:
-    """Return the tokens that a training reads itself; a promotion goes on from the rung below."""
+    """Return the tokens that a training reads itself; a promotion goes on from the rung below, at its rate."""
     if purpose != Purpose.PROMOTION:
-        return tokens
+        return tokens + plan.budget.trial_tokens
     return spent_above(plan.budget, plan.levels[plan.levels.index(tokens) - 1], tokens)

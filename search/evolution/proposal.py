@@ -24,6 +24,7 @@ class Proposal:
         repaired: number of genes among them that had to be repaired.
         space: the space with the classes that were invented for this genome, or None without any.
         costs: its static metrics.
+        trials: the tokens of trials of learning rates that its training does not go on from.
         choice: why it was chosen.
     """
 
@@ -38,6 +39,7 @@ class Proposal:
     repaired: int
     space: Space | None = None
     costs: Costs = field(default_factory=dict)
+    trials: int = 0
     choice: Choice = field(default_factory=lambda: Choice(Reason.SAMPLING))
 
     def first_training(self, number: int) -> InFlight:
@@ -48,7 +50,7 @@ class Proposal:
             tokens=self.tokens,
             purpose=Purpose.SEARCH,
             attempt=1,
-            spent=self.tokens,
+            spent=self.tokens + self.trials,
             genome=str(self.genome),
             baseline=self.baseline,
         )

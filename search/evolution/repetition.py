@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from evaluator.metrics import STATIC
 from search.algorithms.algorithm import Outcome
+from search.evolution.promotion import spent
 from search.evolution.proposal import Further
 from search.origin import Purpose
 from search.plan import Plan
@@ -68,7 +69,7 @@ class Repeats:
         number = min(uncertain, key=lambda n: (len(self._found[n]), n))
         seed = self._plan.training_seed(len(self._found[number]))
         tokens = self._plan.budget.tokens
-        return Further(number, seed, tokens, Purpose.REPEAT, tokens)
+        return Further(number, seed, tokens, Purpose.REPEAT, spent(self._plan, tokens, Purpose.REPEAT))
 
     def _in_flight(self, number: int) -> bool:
         return self._begun.get(number, 0) >= len(self._found[number])

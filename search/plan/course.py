@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evaluator.metrics import MEASURED
+from evaluator.schedule import stable_steps
 from evaluator.value import FieldError
 from search.plan.parts import WITH_RUNGS, AlgorithmName
 
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 
 
 def require_course(plan: Plan) -> None:
-    """Check rungs, stop rules and order.
+    """Check rungs, learning rates, stop rules and order.
 
     Raises:
         FieldError: a field does not fit the others.
     """
     _require_rungs(plan)
+    _require_rates(plan)
     _require_expectation(plan)
     _require_order(plan)
 
@@ -38,6 +40,19 @@ def _require_rungs(plan: Plan) -> None:
     if tokens and plan.algorithm not in WITH_RUNGS:
         legal = ", ".join(sorted(WITH_RUNGS))
         raise FieldError(("rungs", "tokens"), f"algorithm {plan.algorithm} has no rungs; those with rungs: {legal}")
+
+
+def _require_rates(plan: Plan) -> None:
+    """Check that the rates to try differ, and that every training goes on at the best one before it cools down."""
+    budget = plan.budget
+    if len(set(budget.rates)) != len(budget.rates):
+        raise FieldError(("budget", "rates"), "rates must be different learning rates")
+    most = stable_steps(budget.steps_of(plan.levels[0]), budget)
+    if budget.rates and budget.rate_steps > most:
+        raise FieldError(
+            ("budget", "rate_steps"),
+            f"a trial ends before the cool-down of the shortest training, at most {most} steps",
+        )
 
 
 def _require_expectation(plan: Plan) -> None:

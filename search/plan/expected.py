@@ -25,7 +25,7 @@ def expected_tokens(plan: Mapping[str, Any]) -> int:
     baselines = min(BASELINES_EXPECTED, plan["candidates"]) if plan.get("baselines", True) else 0
     count = int(plan["candidates"]) - baselines
     levels = (*rungs.tokens, budget.tokens)
-    tokens = baselines * budget.tokens + count * levels[0]
+    tokens = baselines * budget.tokens + count * levels[0] + (baselines + count) * budget.trial_tokens
     for below, above in pairwise(levels):
         count = int(rungs.promoted * count)
         tokens += count * spent_above(budget, below, above)
@@ -33,9 +33,10 @@ def expected_tokens(plan: Mapping[str, Any]) -> int:
     repeats = plan.get("repeats", 0.0)
     repeated = whole * repeats / (1 - repeats) if repeats < 1 else whole
     finished = finish.seeds * (baselines + min(finish.members, whole))
-    tokens += int(repeated) * budget.tokens
+    whole_training = budget.tokens + budget.trial_tokens
+    tokens += int(repeated) * whole_training
     stop = Stop.model_validate(plan.get("stop", {})).tokens
-    return min(tokens, stop or tokens) + finished * budget.tokens
+    return min(tokens, stop or tokens) + finished * whole_training
 
 
 def spent_above(budget: Budget, below: int, above: int) -> int:

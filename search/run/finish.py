@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from search.evolution.promotion import spent
 from search.evolution.proposal import Further
 from search.objectives import Frontier
 from search.origin import Purpose
@@ -20,4 +21,6 @@ def finishing(plan: Plan, frontier: Frontier, baselines: Sequence[int]) -> Itera
     tokens = plan.budget.tokens
     for n in range(plan.finish.seeds):
         for number in (*baselines, *members):
-            yield Further(number, plan.training_seed(HELD_OUT + n), tokens, Purpose.FINISH, tokens)
+            yield Further(
+                number, plan.training_seed(HELD_OUT + n), tokens, Purpose.FINISH, spent(plan, tokens, Purpose.FINISH)
+            )

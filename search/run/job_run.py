@@ -18,6 +18,7 @@ from search.archive import Archive
 from search.archive.errors import LeaseLostError
 from search.archive.runner_values import Claim, InFlight, TrainingKey, Waiting
 from search.evolution.evolve import Evolution
+from search.evolution.promotion import spent
 from search.evolution.proposal import Further, Proposal
 from search.log_fields import about
 from search.objectives import Frontier, judged, objectives
@@ -171,7 +172,8 @@ class JobRun:
         if self._again:
             number, times = self._again.popleft()
             tokens = self.plan.budget.tokens
-            further = Further(number, self.plan.training_seed(1 + times), tokens, Purpose.RETRY, tokens)
+            reads = spent(self.plan, tokens, Purpose.RETRY)
+            further = Further(number, self.plan.training_seed(1 + times), tokens, Purpose.RETRY, reads)
             self._evolution.train_again(further)
             return self._patience(self._archive.begin, self._claim, further, self._evolution.state())
         if not self._waiting:
