@@ -1,18 +1,22 @@
-"""Attention that STAR does not list: shared keys, windows and latents. Classes and featurizers 20 to 39."""
+"""Attention that STAR does not list: shared keys, windows and latents. Classes and featurizers 20 to 39, and 123."""
 
 from dataclasses import replace
 
-from genome.catalogue.parts import DENSE
+from genome.catalogue.parts import DENSE, LEARNED
 from genome.classes.alphabet import Expansion, Generator, Repeat
+from genome.classes.feature_groups import DECOMPRESSION
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
 _ONE_HEAD = GroupGenome(repeat=Repeat.ALL)
 _QUERIES = GroupGenome(expansion=Expansion.LATENT)
 _LATENT = replace(_QUERIES, repeat=Repeat.ALL)
+_TIED = replace(_LATENT, generator=Generator.TIED)
+_NORMALISED_LATENT = replace(_LATENT, generator=Generator.LATENT_NORM)
 
 ATTENTION_FEATURIZERS = (
     FeaturizerGenome(20, (("c", DENSE), ("b", _ONE_HEAD), ("v", _ONE_HEAD))),
-    FeaturizerGenome(23, (("c", _QUERIES), ("b", _LATENT), ("v", replace(_LATENT, generator=Generator.TIED)))),
+    FeaturizerGenome(23, (("c", _QUERIES), ("b", _LATENT), ("v", _TIED))),
+    FeaturizerGenome(123, (("c", _QUERIES), ("b", _NORMALISED_LATENT), ("v", _TIED), (DECOMPRESSION, LEARNED))),
 )
 
 ATTENTION_CLASSES = (
@@ -42,8 +46,8 @@ ATTENTION_CLASSES = (
         "MLA",
         OperatorGenome.of((23, 2, 1, 2, 3)),
         source="DeepSeek-AI 2024, arXiv 2405.04434",
-        description="multi-head latent attention in absorbed form: all heads read one latent, as wide as 4 heads; "
-        "the cache holds it and half a head of rotated keys",
+        description="multi-head latent attention in absorbed form, with full weights in place of products: all heads "
+        "read one latent, as wide as 4 heads and not normalised; the cache holds it and half a head of rotated keys",
     ),
     LIVClass(
         24,
@@ -51,5 +55,13 @@ ATTENTION_CLASSES = (
         OperatorGenome.of((23, 2, 2, 2, 3)),
         source="DeepSeek-AI 2024; Beltagy et al. 2020",
         description="multi-head latent attention to the last `window` tokens",
+    ),
+    LIVClass(
+        123,
+        "MLA-Published",
+        OperatorGenome.of((123, 2, 1, 2, 3)),
+        source="DeepSeek-AI 2024, arXiv 2405.04434",
+        description="multi-head latent attention: a normalised latent, as wide as 4 heads, is mapped to the keys and "
+        "values of each head; the cache holds it and half a head of rotated keys",
     ),
 )

@@ -88,7 +88,8 @@ class Generator(IntEnum):
     the state a softmax over time. COMPLEMENT gives keys that are 1 minus the decay, TIED gives values that are the
     first channels of the keys, and ROTARY rotates a projection by its position. Of the routes, TOP_1 weights one route
     by its probability, TOP_2 weights two routes by probabilities rescaled to sum to 1, TOP_2_SHARED adds a route that
-    every token takes, and GATE passes a token or drops it. GLU makes the output projection a gated linear unit.
+    every token takes, and GATE passes a token or drops it. LATENT_NORM normalises the latent of keys, not the rotated
+    channels behind it. GLU makes the output projection a gated linear unit.
     """
 
     NONE = 1
@@ -120,15 +121,16 @@ class Generator(IntEnum):
     TOP_2_SHARED = 32
     GATE = 33
     GLU = 40
+    LATENT_NORM = 41
 
 
 class Expansion(IntEnum):
     """Channels of a feature group.
 
     SAME has as many as the input, MLP has 8/3 times as many (rounded up to a multiple of 16), STATE_n has n, and
-    PER_HEAD has one for each head. LATENT has four times the channels of a head; its queries and keys have half a head
-    more, which is rotated by its position. FOUR and EIGHT are numbers of routes. EXPERT is the width of one expert,
-    half of MLP.
+    PER_HEAD has one for each head. LATENT has four times the channels of a head, beside group u one head for queries;
+    its queries and keys have half a head more, which is rotated by its position. FOUR and EIGHT are numbers of routes.
+    EXPERT is the width of one expert, half of MLP.
     """
 
     SAME = 1

@@ -17,7 +17,7 @@ from genome.classes.alphabet import (
     Sparsity,
     TokenMixing,
 )
-from genome.classes.feature_groups import ACTIVATION, OUTPUT, ROUTES
+from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES
 from genome.classes.operator import GroupGenome, OperatorGenome
 from genome.classes.quantities import ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES, TAPS
 
@@ -59,7 +59,7 @@ CHANNEL_MIXINGS: dict[TokenMixing, tuple[ChannelMixing, ...]] = {
 
 GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.PROJECTED): (Generator.NONE, Generator.ROTARY),
-    ("b", Source.PROJECTED): (Generator.NONE, Generator.ROTARY, Generator.COMPLEMENT),
+    ("b", Source.PROJECTED): (Generator.NONE, Generator.ROTARY, Generator.COMPLEMENT, Generator.LATENT_NORM),
     ("v", Source.PROJECTED): (Generator.NONE, Generator.TIED),
     ("d", Source.PROJECTED): (Generator.NONE,),
     ("d", Source.CONSTANT): (Generator.ONES,),
@@ -71,6 +71,7 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("f", Source.PROJECTED): (Generator.NONE,),
     ("m", Source.CONSTANT): (Generator.NONE,),
     (ROUTES, Source.PROJECTED): tuple(ROUTE_CHOICES),
+    (DECOMPRESSION, Source.CONSTANT): (Generator.NONE,),
     (OUTPUT, Source.PROJECTED): (Generator.NONE,),
     (OUTPUT, Source.CONSTANT): (Generator.ONES,),
     (ACTIVATION, Source.OUTPUT): (Generator.NONE, Generator.GLU),
@@ -78,10 +79,14 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
 """The generators of each feature group, by group name and source. A new kind of feature is a new entry."""
 
 ADDED = {
+    DECOMPRESSION: GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL),
     OUTPUT: GroupGenome(),
     ACTIVATION: GroupGenome(source=Source.OUTPUT, nonlinearity=Nonlinearity.GELU),
 }
 """The digits with which an optional group is first added to a featurizer."""
+
+FITTING = {DECOMPRESSION: Expansion.LATENT}
+"""The expansion of queries and keys beside which alone an optional group is legal; others are legal beside all."""
 
 FIXED_GROUPS = {
     Generator.COMPLEMENT: GroupGenome(generator=Generator.COMPLEMENT),

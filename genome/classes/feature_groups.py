@@ -15,6 +15,9 @@ GROUPS: dict[TokenMixing, tuple[str, ...]] = {
 ROUTES = "r"
 """The additional last group of a routed structure: the routes of each token."""
 
+DECOMPRESSION = "u"
+"""The optional group of a featurizer with a latent: the maps from the latent to the keys and values of each head."""
+
 OUTPUT = "o"
 """The optional group of a featurizer that the output of the structure is multiplied by."""
 
@@ -24,6 +27,7 @@ ACTIVATION = "g"
 OPTIONAL: dict[TokenMixing, tuple[str, ...]] = {
     **dict.fromkeys(TokenMixing, (OUTPUT, ACTIVATION)),
     TokenMixing.DIAGONAL: (),
+    TokenMixing.LOW_RANK: (DECOMPRESSION, OUTPUT, ACTIVATION),
 }
 """Groups that a featurizer may have beside those that the structure mixes. A diagonal structure is a gate itself."""
 
@@ -36,6 +40,7 @@ GROUP_MEANING = {
     "f": "logit of the forget gate of a memory cell",
     "m": "feedback of a memory cell's output to its gates",
     "v": "values",
+    DECOMPRESSION: "maps from a latent to the keys and values of each head",
     ROUTES: "routes: the experts or memories that a token takes, and the weight of each",
     OUTPUT: "gate of the output, which is first normalised head by head if the group has normalisation 2",
     ACTIVATION: "activation of the output, which is projected with biases, or by a gated linear unit (generator 40)",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from genome.classes.alphabet import Expansion, Repeat
-from genome.classes.feature_groups import ACTIVATION, OUTPUT, ROUTES
+from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, GroupGenome
 from genome.classes.quantities import ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES
 
@@ -62,9 +62,21 @@ def _routes(context: GroupContext) -> Heads:
 
 
 def _latent(context: GroupContext) -> Heads:
-    """Compute the channels of the latent for values, and those plus the rotated channels for queries and keys."""
+    """Compute the channels of the latent for values, and those plus the rotated channels for queries and keys.
+
+    Queries of decompressed keys have the channels of a head in place of those of the latent.
+    """
     size = context.mixing.size
-    return Heads(context.own, latent_size(size) + (0 if context.name == "v" else rotated_size(size)))
+    decompressed = context.name == "c" and DECOMPRESSION in context.featurizer.names
+    read = size if decompressed else latent_size(size)
+    return Heads(context.own, read + (0 if context.name == "v" else rotated_size(size)))
+
+
+def _as_output(context: GroupContext) -> Heads:
+    """Compute the channels of the output of the structure, which has those of the values in every head."""
+    decompressed = DECOMPRESSION in context.featurizer.names
+    size = context.mixing.size if decompressed else head_size(context._replace(name="v")).size
+    return Heads(context.mixing.heads, size)
 
 
 _BY_NAME: dict[str, Callable[[GroupContext], Heads]] = {
@@ -73,10 +85,10 @@ _BY_NAME: dict[str, Callable[[GroupContext], Heads]] = {
     "h": lambda context: Heads(context.mixing.heads, 1),
     "m": lambda context: Heads(context.mixing.heads, 4 * context.mixing.size**2),
     ROUTES: _routes,
-    **dict.fromkeys(
-        (OUTPUT, ACTIVATION),
-        lambda context: Heads(context.mixing.heads, head_size(context._replace(name="v")).size),
+    DECOMPRESSION: lambda context: Heads(
+        context.mixing.heads, 2 * context.mixing.size * latent_size(context.mixing.size)
     ),
+    **dict.fromkeys((OUTPUT, ACTIVATION), _as_output),
 }
 
 _BY_EXPANSION: dict[Expansion, Callable[[GroupContext], Heads]] = {

@@ -17,7 +17,7 @@ from genome.classes.alphabet import (
     TokenMixing,
 )
 from genome.classes.choices import FIXED_GROUPS, RECURRENT
-from genome.classes.feature_groups import OUTPUT, ROUTES
+from genome.classes.feature_groups import DECOMPRESSION, OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, OperatorGenome
 from genome.classes.rule import Rule, choice
 
@@ -120,6 +120,11 @@ def _latent(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
     """All heads read one latent as keys and values: queries and keys have its size, and values are its channels."""
     latent = [name for name, group in featurizer.groups if group.expansion is Expansion.LATENT]
     values = featurizer["v"]
+    for name, group in featurizer.groups:
+        if name == DECOMPRESSION and values.generator is not Generator.TIED:
+            yield f"featurizer {featurizer.id}, group {name}: only a latent is decompressed: generator 23 of v"
+        if group.generator is Generator.LATENT_NORM and group.expansion is not Expansion.LATENT:
+            yield f"featurizer {featurizer.id}, group {name}: generator 41 needs a latent: expansion 8"
     if not latent and values.generator is not Generator.TIED:
         return
     where = f"featurizer {featurizer.id}, group"

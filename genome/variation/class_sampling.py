@@ -11,6 +11,7 @@ from genome.catalogue import CLASSES, FEATURIZERS
 from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Sparsity
 from genome.classes.choices import (
     CHANNEL_MIXINGS,
+    FITTING,
     FIXED_GROUPS,
     GENERATORS,
     NONLINEARITIES,
@@ -90,7 +91,8 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
     Groups that are all drawn at once seldom fit each other: five groups are legal once in thousands of draws.
     """
     shared = _pick(expansions(operator, "c"), rng)
-    optional = tuple(name for name in OPTIONAL[operator.token_mixing] if rng.integers(2))
+    fitting = (name for name in OPTIONAL[operator.token_mixing] if FITTING.get(name, shared) is shared)
+    optional = tuple(name for name in fitting if rng.integers(2))
     names = (*operator.groups, *optional)
     groups = {name: _random_group(operator, name, shared, rng) for name in names}
     featurizer = FeaturizerGenome(number, tuple(groups.items()))

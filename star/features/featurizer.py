@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from genome import FeaturizerGenome, Heads
 from genome.classes.alphabet import Expansion, Generator, Source
-from genome.classes.feature_groups import ACTIVATION, OUTPUT, ROUTES
+from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES
 from genome.classes.quantities import ROUTE_CHOICES
 from star.cache import Store
 from star.features.cell import CellForgetGate, Feedback
@@ -36,6 +36,7 @@ from star.features.filters_system import (
     RationalFilter,
     RationalFilterFromZero,
 )
+from star.features.latent import Decompression, NormalisedLatent
 from star.features.ones import Ones
 from star.features.output import GatedOutputLayer, OutputGate, OutputLayer
 from star.features.projection import Projection, RotatedProjection, TiedValues
@@ -45,6 +46,7 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("c", Source.PROJECTED, Generator.NONE): Projection,
     ("b", Source.PROJECTED, Generator.NONE): Projection,
     ("b", Source.PROJECTED, Generator.COMPLEMENT): Complement,
+    ("b", Source.PROJECTED, Generator.LATENT_NORM): NormalisedLatent,
     ("c", Source.PROJECTED, Generator.ROTARY): RotatedProjection,
     ("b", Source.PROJECTED, Generator.ROTARY): RotatedProjection,
     ("v", Source.PROJECTED, Generator.NONE): Projection,
@@ -74,6 +76,7 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("h", Source.POSITION, Generator.COMPANION_16): CompanionFilter,
     ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
     ("h", Source.POSITION, Generator.RATIONAL_ZERO_16): RationalFilterFromZero,
+    (DECOMPRESSION, Source.CONSTANT, Generator.NONE): Decompression,
     (OUTPUT, Source.PROJECTED, Generator.NONE): OutputGate,
     (OUTPUT, Source.CONSTANT, Generator.ONES): Ones,
     (ACTIVATION, Source.OUTPUT, Generator.NONE): OutputLayer,

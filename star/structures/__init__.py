@@ -2,10 +2,11 @@
 
 from genome import FeaturizerGenome, OperatorGenome
 from genome.classes.alphabet import ChannelMixing, Generator, Sparsity, TokenMixing
+from genome.classes.feature_groups import DECOMPRESSION
 from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
 from star.structures.jagged import Jagged
-from star.structures.latent import Latent
+from star.structures.latent import DecompressedLatent, Latent
 from star.structures.low_rank import LowRank
 from star.structures.memory_cell import MemoryCell
 from star.structures.outer import Outer
@@ -37,6 +38,9 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
 LATENT: dict[type[Structure], type[Structure]] = {LowRank: Latent}
 """The structure that replaces another if values are tied to keys."""
 
+DECOMPRESSED: dict[type[Structure], type[Structure]] = {Latent: DecompressedLatent}
+"""The structure that replaces another if the featurizer has maps from the latent to the heads."""
+
 OUTER: dict[type[Structure], type[Structure]] = {Toeplitz: Outer}
 """The structure that replaces another if its channel mixing is OUTER."""
 
@@ -46,6 +50,8 @@ def structure_of(operator: OperatorGenome, featurizer: FeaturizerGenome) -> type
     kind = STRUCTURES[operator.token_mixing, operator.sparsity]
     if featurizer["v"].generator is Generator.TIED:
         kind = LATENT[kind]
+    if DECOMPRESSION in featurizer.names:
+        kind = DECOMPRESSED[kind]
     return OUTER[kind] if operator.channel_mixing is ChannelMixing.OUTER else kind
 
 

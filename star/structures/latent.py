@@ -5,12 +5,19 @@ latent into the keys and the values of a head are folded into the queries and in
 therefore attend to one key, the latent followed by a rotated part, and read the latent. Only the part after the latent
 is rotated ("decoupled rotary position", section 2.1.3). The cache holds R + P numbers per token, once for all heads.
 
-B batch, L new tokens, T tokens so far, H heads, R channels of the latent, P rotated channels, K = R + P channels.
+`DecompressedLatent` has these maps as weights, W_k and W_v. It decompresses the latent for training, where keys of a
+head are shorter than the latent, and absorbs the maps while decoding.
+
+B batch, L new tokens, T tokens so far, H heads, G latents (a divisor of H), R channels of the latent, P rotated
+channels, K = R + P channels, N heads that share a latent, V value channels per head and key channels beside the rotated
+ones, Q = V + P channels of a query.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from genome.classes.feature_groups import DECOMPRESSION
 from star.cache import Store
 from star.ops.attention import naive
 from star.ops.attention.full import attention, causal_attention
@@ -63,3 +70,63 @@ class Latent(Structure):
 
     def _latents(self, x_BLHK: Tensor) -> Tensor:
         return x_BLHK[..., : self.head_sizes["v"].size]
+
+
+class DecompressedLatent(Latent):
+    """The groups are those of `Latent`, with queries c_BLHQ, and the maps u to the keys and the values of each head."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return (*super().groups, DECOMPRESSION)
+
+    @property
+    def channels(self) -> int:
+        return self.heads * self._size
+
+    @property
+    def _size(self) -> int:
+        """V, from the 2 V R weights of a head."""
+        return self.head_sizes[DECOMPRESSION].size // (2 * self.head_sizes["v"].size)
+
+    def fast(self, features: Features) -> Tensor:
+        """Compute y_BLHV; values are as long as keys, with zeros, which PyTorch's fused attention asks for."""
+        q_BLHQ, k_BLHQ = self._queries_keys(features)
+        v_BLHQ = F.pad(self.values(features), (0, q_BLHQ.shape[3] - self._size))
+        return causal_attention(q_BLHQ, k_BLHQ, v_BLHQ, self.window)[..., : self._size]
+
+    def step(self, features: Features, store: Store) -> Tensor:
+        """Compute y_BLHV from the latents l: q . W_k l = W_k^T q . l, and sum_j T_j W_v l_j = W_v sum_j T_j l_j."""
+        k_BTGK = store.append("b", self._rotated(features["b"], store.position), self.window)
+        to_keys_HVR, to_values_HVR = self._maps(features)
+        q_BLHQ = self._rotated_queries(features["c"], store.position)
+        absorbed_BLHR = torch.einsum("blhv,hvr->blhr", q_BLHQ[..., : self._size], to_keys_HVR)
+        q_BLHK = torch.cat([absorbed_BLHR, q_BLHQ[..., self._size :]], dim=-1)
+        q_BLHK = q_BLHK * (q_BLHK.shape[3] / q_BLHQ.shape[3]) ** 0.5  # attention divides by the root of K, not Q
+        read_BLHR = self._latents(attention(q_BLHK, k_BTGK, k_BTGK, self.window))
+        return torch.einsum("blhr,hvr->blhv", read_BLHR, to_values_HVR)
+
+    def values(self, features: Features) -> Tensor:
+        return self._of_heads(self._latents(features["b"]), self._maps(features)[1])
+
+    def flops(self, context: int) -> int:
+        return super().flops(context) + 2 * self.heads * self.head_sizes[DECOMPRESSION].size
+
+    def _queries_keys(self, features: Features) -> tuple[Tensor, Tensor]:
+        """Return q_BLHQ and k_BLHQ; all heads of a latent have its rotated channels."""
+        b_BLGK = self._rotated(features["b"])
+        k_BLHV = self._of_heads(self._latents(b_BLGK), self._maps(features)[0])
+        k_BLHP = self.per_head(b_BLGK[..., self.head_sizes["v"].size :])
+        return self._rotated_queries(features["c"]), torch.cat([k_BLHV, k_BLHP], dim=-1)
+
+    def _rotated_queries(self, c_BLHQ: Tensor, position: int = 0) -> Tensor:
+        return torch.cat([c_BLHQ[..., : self._size], rotate(c_BLHQ[..., self._size :], position)], dim=-1)
+
+    def _maps(self, features: Features) -> tuple[Tensor, Tensor]:
+        """Return W_k and W_v, each (H, V, R)."""
+        to_keys_HVR, to_values_HVR = torch.unflatten(features[DECOMPRESSION], 1, (2, self._size, -1)).unbind(1)
+        return to_keys_HVR, to_values_HVR
+
+    def _of_heads(self, l_BLGR: Tensor, map_HVR: Tensor) -> Tensor:
+        """Map each latent to the V channels of the heads that share it: (B, L, H, V)."""
+        map_GNVR = torch.unflatten(map_HVR, 0, (l_BLGR.shape[2], -1))
+        return torch.einsum("blgr,gnvr->blgnv", l_BLGR, map_GNVR).flatten(2, 3)

@@ -23,7 +23,7 @@ DECAYING = {
     "residue_HN": "residues of real modes",
     "weight_MD": "centroids of routes",
     "weight_MID": "experts",
-    "weight_HC": "feedback of a memory cell",
+    "weight_HC": "feedback of a memory cell, or maps of a latent to the heads",
     "gate_DC": "gate of a gated linear unit",
 }
 SPARED = {
