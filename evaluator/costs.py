@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import star
-from evaluator.metrics import CACHE_BYTES, FLOPS_PER_TOKEN, PARAMETERS
+from evaluator.metrics import CACHE_BYTES, FLOPS_PER_TOKEN, PARAMETERS, PARAMETERS_WITHOUT_EMBEDDING, STATE_BYTES
 from genome import Blueprint, Shape
 
 
@@ -16,6 +16,8 @@ def static_metrics(blueprint: Blueprint, shape: Shape, context: int) -> dict[str
     cost = star.cost(blueprint, shape, context)
     return {
         PARAMETERS.name: float(cost.parameters),
+        PARAMETERS_WITHOUT_EMBEDDING.name: float(cost.parameters_without_embedding),
         CACHE_BYTES.name: float(cost.cache_bytes),
+        STATE_BYTES.name: float(cost.state_bytes),
         FLOPS_PER_TOKEN.name: float(cost.flops_per_token),
     }

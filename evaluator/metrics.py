@@ -1,6 +1,7 @@
 """Metrics: the numbers an evaluation reports of a candidate, how each is obtained and how it is written.
 
 A task declares the metric of its own score (see `evaluator.tasks`). The metrics here exist for every task.
+`docs/objectives.md` is written from these tables.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ STDERR_SUFFIX = "_stderr"
 
 
 class MetricKind(StrEnum):
-    """How a metric is obtained: counted from the genome, scored after training, or timed on the machine.
-
-    Times may be measured while other workers train, so they depend on the load of the machine; no preset minimises one.
-    """
+    """How a metric is obtained: counted from the genome, scored after training, or measured on the machine."""
 
     STATIC = "static"
     TRAINED = "trained"
@@ -26,8 +24,8 @@ class MetricKind(StrEnum):
 class Direction(StrEnum):
     """The better end of a metric.
 
-    Objectives, limits (`at_most`) and the hypervolume all minimise. A task whose score grows with quality
-    therefore reports the error instead.
+    Objectives and the hypervolume minimise. A task whose score grows with quality therefore reports the error instead:
+    every part of a search, of the API and of the pages then compares values in one way, without turning them back.
     """
 
     MINIMISE = "minimise"
@@ -51,6 +49,7 @@ class Metric:
         label: the name for people.
         better: the comparative that describes a better value, such as "fewer".
         unit: the symbol written after a value; empty when the label names it or it has none.
+        description: what is counted or measured, in one clause.
     """
 
     name: str
@@ -60,22 +59,85 @@ class Metric:
     unit: str = ""
     format: Format = Format.NUMBER
     direction: Direction = Direction.MINIMISE
+    description: str = ""
 
 
-PARAMETERS = Metric("parameters", "Parameters", MetricKind.STATIC, "fewer", format=Format.SCALED)
-CACHE_BYTES = Metric("cache_bytes", "Cache", MetricKind.STATIC, "smaller", "B", Format.SCALED)
-DECODE_MS = Metric("decode_ms", "Decode time", MetricKind.MEASURED, "faster", "ms")
-TRAIN_SECONDS = Metric("train_seconds", "Training time", MetricKind.MEASURED, "shorter", "s", Format.DURATION)
-FLOPS_PER_TOKEN = Metric("flops_per_token", "FLOPs per token", MetricKind.STATIC, "fewer", format=Format.SCALED)
+PARAMETERS = Metric(
+    "parameters",
+    "Parameters",
+    MetricKind.STATIC,
+    "fewer",
+    format=Format.SCALED,
+    description="all parameters; a shared one counts once",
+)
+PARAMETERS_WITHOUT_EMBEDDING = Metric(
+    "parameters_without_embedding",
+    "Parameters without embedding",
+    MetricKind.STATIC,
+    "fewer",
+    format=Format.SCALED,
+    description="the same without embedding and head",
+)
+CACHE_BYTES = Metric(
+    "cache_bytes",
+    "Cache",
+    MetricKind.STATIC,
+    "smaller",
+    "B",
+    Format.SCALED,
+    description="all that is kept between tokens after `context` tokens, for one sequence, with 2 bytes an element",
+)
+STATE_BYTES = Metric(
+    "state_bytes",
+    "Fixed state",
+    MetricKind.STATIC,
+    "smaller",
+    "B",
+    Format.SCALED,
+    description="the part of the cache that does not grow with the tokens, once every window and filter is full",
+)
+FLOPS_PER_TOKEN = Metric(
+    "flops_per_token",
+    "FLOPs per token",
+    MetricKind.STATIC,
+    "fewer",
+    format=Format.SCALED,
+    description="to decode one token after `context` tokens; a multiply-add counts as two",
+)
+DECODE_MS = Metric(
+    "decode_ms",
+    "Decode time",
+    MetricKind.MEASURED,
+    "faster",
+    "ms",
+    description="median time to decode a token after a prompt of `budget.length` tokens, while others may train",
+)
+TRAIN_SECONDS = Metric(
+    "train_seconds",
+    "Training time",
+    MetricKind.MEASURED,
+    "shorter",
+    "s",
+    Format.DURATION,
+    description="wall time of all training steps, while others may train",
+)
 
 LEARNING_RATE = Metric("learning_rate", "Learning rate", MetricKind.TRAINED, "lower")
 """The best of the learning rates that a candidate tried, where a plan names several; no objective."""
 
-COSTS = (PARAMETERS, CACHE_BYTES, FLOPS_PER_TOKEN, DECODE_MS, TRAIN_SECONDS)
+COSTS = (
+    PARAMETERS,
+    PARAMETERS_WITHOUT_EMBEDDING,
+    CACHE_BYTES,
+    STATE_BYTES,
+    FLOPS_PER_TOKEN,
+    DECODE_MS,
+    TRAIN_SECONDS,
+)
 """Reported of every candidate whatever its task, and therefore possible objectives of every plan."""
 
 STATIC = frozenset(metric.name for metric in COSTS if metric.kind is MetricKind.STATIC)
 """The names of the metrics that are exact before a genome is trained."""
 
 MEASURED = frozenset(metric.name for metric in COSTS if metric.kind is MetricKind.MEASURED)
-"""The names of the metrics that a clock gives, and that two trainings of a genome do not share."""
+"""The names of the metrics that the machine gives, and that two trainings of a genome do not share."""

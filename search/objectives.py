@@ -203,8 +203,7 @@ def judged(evaluation: Evaluation, plan: Plan) -> Evaluation:
     infinite = sorted(name for name, value in evaluation.metrics.items() if not math.isfinite(value))
     if infinite:
         return _failed(evaluation, Failure.DIVERGED, f"{', '.join(infinite)} was not finite")
-    asked = {*plan.objectives, *(limit.metric for limit in plan.constraints)}
-    missing = sorted(asked - evaluation.metrics.keys())
+    missing = sorted(plan.judged_metrics - evaluation.metrics.keys())
     if missing:
         return _failed(evaluation, Failure.RAISED, f"the evaluator did not report {', '.join(missing)}")
     return evaluation

@@ -70,15 +70,17 @@ def outcome(plan: Plan, number: int, genome: Genome, tokens: int, purpose: str, 
 def mean_metrics(found: Sequence[Metrics]) -> dict[str, float]:
     """Return the mean of every metric over trainings with different seeds, and its standard error.
 
+    Metrics that one of the trainings does not report, as those of older versions may not, are left out.
     The standard error of one training is its own, from the validation sequences. That of several comes from their
     spread, but is not below their own: they share the validation sequences, and a few seeds may agree by luck.
     """
     if len(found) == 1:
         return dict(found[0])
-    names = [name for name in found[0] if not name.endswith(STDERR_SUFFIX)]
+    reported = [name for name in found[0] if all(name in one for one in found)]
+    names = [name for name in reported if not name.endswith(STDERR_SUFFIX)]
     columns = {name: [one[name] for one in found] for name in names}
     means = {name: fmean(column) for name, column in columns.items()}
-    errors = {name for name in found[0] if name.endswith(STDERR_SUFFIX)}
+    errors = {name for name in reported if name.endswith(STDERR_SUFFIX)}
     spread = {name: stderr(columns[name.removesuffix(STDERR_SUFFIX)]) for name in errors}
     return means | {name: max(spread[name], fmean(one[name] for one in found)) for name in errors}
 

@@ -41,10 +41,10 @@ def cost(
         show_json(found)
         return
     show_facts((name, str(found[name])) for name in ("genome", "width", "head_dim", "vocab", "window", "context"))
-    keys = ("parameters", "cache_bytes", "flops_per_token")
+    keys = ("parameters", "cache_bytes", "state_bytes", "flops_per_token")
     rows = [[str(n), liv["name"], *(scaled(liv[key]) for key in keys)] for n, liv in enumerate(found["livs"], 1)]
     total = ["", "total", *(scaled(found[key]) for key in keys)]
-    show_table("", ("LIV", "class", "parameters", "cache bytes", "FLOPs per token"), [*rows, total])
+    show_table("", ("LIV", "class", "parameters", "cache bytes", "fixed state", "FLOPs per token"), [*rows, total])
 
 
 @app.command()

@@ -148,6 +148,11 @@ class Plan(Value):
         return dict(self._named())
 
     @property
+    def judged_metrics(self) -> set[str]:
+        """The names of the metrics by which candidates are judged: objectives, and metrics with a limit."""
+        return {*self.objectives, *(limit.metric for limit in self.constraints)}
+
+    @property
     def levels(self) -> tuple[int, ...]:
         """The training tokens of all rungs, the whole budget last."""
         return (*self.rungs.tokens, self.budget.tokens)

@@ -82,8 +82,12 @@ class Verdict:
 
 
 def verdicts(plan: Plan, finalists: Sequence[Finalist]) -> list[Verdict]:
-    """Return the verdict on every finalist, baselines first, then by the first objective; failures come last."""
-    names = sorted({name for one in finalists for row in one.trainings for name in row if not _is_stderr(name)})
+    """Return the verdict on every finalist, baselines first, then by the first objective; failures come last.
+
+    Metrics that one of the trainings does not report, as those of older versions may not, are left out.
+    """
+    rows = [row.keys() for one in finalists for row in one.trainings]
+    names = sorted(name for name in set[str]().union(*rows).intersection(*rows) if not _is_stderr(name))
     noises = {name: noise(name, finalists) for name in names}
     baselines = [one for one in finalists if one.baseline and one.trainings]
     found = [

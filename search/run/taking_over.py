@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from evaluator.metrics import STATIC
 from genome import Genome, Space, digest, require_legal
 from search.algorithms.algorithm import CostsOf
 from search.archive import Archive
@@ -20,14 +20,14 @@ def taken_over(archive: Archive, job_id: str, plan: Plan, space: Space, costs: C
     """Return the candidates of a job that are legal in a space, in the order of their first outcomes.
 
     Of their trainings it takes those that succeeded and report what the plan asks for, but not those of an honest
-    finish, from which a search learns nothing.
+    finish, from which a search learns nothing. Static metrics that were not reported then are counted now.
     """
     candidates = {row.number: row for row in archive.past(job_id)}
-    asked = {*plan.objectives, *(limit.metric for limit in plan.constraints)}
+    asked = plan.judged_metrics
     trainings: dict[int, list[PastTraining]] = {}
     for row in archive.past_trainings(job_id):
-        wanted = row.state == CandidateState.SUCCEEDED and row.purpose != Purpose.FINISH and asked <= row.metrics.keys()
-        if wanted and row.number in candidates:
+        searched = row.state == CandidateState.SUCCEEDED and row.purpose != Purpose.FINISH
+        if searched and asked - STATIC <= row.metrics.keys() and row.number in candidates:
             trainings.setdefault(row.number, []).append(row)
     names = {digest(genome, space): name for name, genome in plan.baseline_genomes().items()}
     found = []
@@ -38,10 +38,10 @@ def taken_over(archive: Archive, job_id: str, plan: Plan, space: Space, costs: C
             require_legal(genome, space)
         except ValueError:
             continue
-        key = digest(genome, space)
-        summaries = [observations.add(number, row.tokens, row.metrics) for row in own]
-        summary = replace(summaries[-1], metrics={**costs(genome, space), **summaries[-1].metrics})
-        found.append(TakenOver(number, text, key, names.get(key), summary, own))
+        key, static = digest(genome, space), costs(genome, space)
+        whole = [row._replace(metrics={**static, **row.metrics}) for row in own]
+        summary = [observations.add(number, row.tokens, row.metrics) for row in whole][-1]
+        found.append(TakenOver(number, text, key, names.get(key), summary, whole))
     return found
 
 

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from genome import Blueprint, Placement, Space
 from genome.classes.alphabet import Sparsity, TokenMixing
 
+COSTS = ("parameters", "cache_bytes", "flops_per_token")
+"""The static metrics that are features. A longer list would change the columns of searches that were begun before."""
+
 SMALLEST_COST = 1.0
 """Added to a cost before its logarithm is taken, as a cache may be empty."""
 
@@ -47,7 +50,7 @@ class Features:
             _mean([_alike(first, second) for first, second in pairwise(livs)]),
             len(classes) / len(livs),
             len(livs) / blueprint.depth,
-            *(np.log(cost + SMALLEST_COST) for cost in costs.values()),
+            *(np.log(costs[name] + SMALLEST_COST) for name in COSTS if name in costs),
         ]
         return np.array(values, dtype=float)
 

@@ -6,7 +6,7 @@ for each one that it trains.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -18,6 +18,9 @@ from genome import Blueprint, FeaturizerGenome, LIVClass, Placement, Shape
 from star.backbone import Block
 from star.build import featurizer_groups, featurizers_of, operator_of, skeleton
 
+FAR = 2**30
+"""Tokens after which every window and every filter is full: more than any of them may reach."""
+
 
 @dataclass(frozen=True)
 class LIVCost:
@@ -26,6 +29,7 @@ class LIVCost:
     name: str
     parameters: int
     cache_bytes: int
+    state_bytes: int
     flops_per_token: int
 
 
@@ -35,13 +39,17 @@ class Cost:
 
     Attributes:
         parameters: number of parameters, embedding and head included; a shared parameter counts once.
+        parameters_without_embedding: the same without embedding and head.
         cache_bytes: bytes that the cache holds after `context` tokens at batch 1.
+        state_bytes: the part of the cache that does not grow with the tokens, once every window and filter is full.
         flops_per_token: FLOPs to decode one token at that position; a multiply-add counts as two.
         livs: the cost of each LIV; embedding and head belong to no LIV.
     """
 
     parameters: int
+    parameters_without_embedding: int
     cache_bytes: int
+    state_bytes: int
     flops_per_token: int
     livs: tuple[LIVCost, ...]
 
@@ -62,9 +70,13 @@ def cost(blueprint: Blueprint, shape: Shape, context: int = 4096, element_bytes:
         _liv_cost(_Part.of(liv, position, groups), shape, context, element_bytes)
         for position, liv in enumerate(blueprint.livs)
     )
+    around, embeddings = _parameters_around(shape)
+    parameters = around + sum(liv.parameters for liv in livs)
     return Cost(
-        _parameters_around(shape) + sum(liv.parameters for liv in livs),
+        parameters,
+        parameters - embeddings,
         sum(liv.cache_bytes for liv in livs),
+        sum(liv.state_bytes for liv in livs),
         2 * shape.width * (shape.vocab + shape.channels) + sum(liv.flops_per_token for liv in livs),
         livs,
     )
@@ -103,13 +115,21 @@ def _liv_cost(part: _Part, shape: Shape, context: int, element_bytes: int) -> LI
         block = Block(1, operator, shape.width, 0, part.taken)
     parameters = _count(block) - (0 if part.owns_weights else sum(map(_count, featurizers)))
     cache_bytes = block.cache_elements(context) * element_bytes
-    return LIVCost(part.liv_class.name, parameters, cache_bytes, operator.flops(context))
+    state_bytes = fixed_elements(block.cache_elements) * element_bytes
+    return LIVCost(part.liv_class.name, parameters, cache_bytes, state_bytes, operator.flops(context))
+
+
+def fixed_elements(elements: Callable[[int], int]) -> int:
+    """Return the part of a cache that does not grow, from the elements that it holds after so many tokens."""
+    short, long = elements(FAR), elements(2 * FAR)
+    return 2 * short - long
 
 
 @lru_cache(maxsize=256)
-def _parameters_around(shape: Shape) -> int:
-    """Count the parameters of a model without LIVs: embedding, norm and head."""
-    return _count(skeleton(Blueprint((), 0), shape))
+def _parameters_around(shape: Shape) -> tuple[int, int]:
+    """Count the parameters of a model without LIVs (embedding, norm and head), and those of embedding and head."""
+    model = skeleton(Blueprint((), 0), shape)
+    return _count(model), model.embedding_VD.numel() + model.head_VD.numel()
 
 
 def _count(module: nn.Module) -> int:

@@ -23,6 +23,11 @@ def test_seeds_that_agree_by_luck_are_not_more_certain_than_one() -> None:
     assert mean_metrics([trained(2.0), trained(2.0001)])["bits_per_byte_stderr"] == pytest.approx(0.03)
 
 
+def test_a_metric_that_one_training_lacks_has_no_mean() -> None:
+    found = mean_metrics([trained(2.0) | {"state_bytes": 1.0, "decode_ms": 2.0, "decode_ms_stderr": 0.1}, trained(2.2)])
+    assert found.keys() == trained(2.0).keys()
+
+
 def test_more_tokens_replace_fewer_and_the_mean_decides_what_is_feasible() -> None:
     observations = Observations(PLAN)
     assert observations.add(1, 100, trained(2.5)).feasible is False

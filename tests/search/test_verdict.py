@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,14 @@ def test_the_noise_is_pooled_over_candidates_and_not_over_their_differences() ->
     found = noise("bits_per_byte", many)
     assert found.degrees == 600
     assert found.deviation == pytest.approx(0.05, rel=0.1)
+
+
+def test_a_metric_that_trainings_before_an_upgrade_lack_is_left_out() -> None:
+    before, after = finalist(1, [2.0, 2.1], baseline="B"), finalist(2, [1.9, 2.0])
+    after = replace(after, trainings=[*after.trainings[:1], {**after.trainings[1], "state_bytes": 5.0}])
+    assert [one.metrics.keys() for one in verdicts(PLAN, [before, after])] == [
+        {"bits_per_byte", "bits_per_byte_stderr", "parameters"}
+    ] * 2
 
 
 def test_a_finish_under_way_says_what_it_knows() -> None:

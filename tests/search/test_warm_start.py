@@ -8,13 +8,15 @@ from functools import partial
 import pytest
 
 from evaluator.evaluation import Failure, Request
-from genome import Genome, require_legal
+from genome import Genome, Space, require_legal
+from search.algorithms.algorithm import Costs
 from search.archive.values import Action, CandidateState, JobState
 from search.objectives import Frontier, objectives
 from search.origin import Purpose
 from search.plan import AlgorithmName, Finish, Plan, Rungs, SpacePlan
 from search.run.opening import opened
 from search.run.patience import Patience
+from search.run.taking_over import taken_over
 from tests.columns import points_of
 from tests.search.bench import Bench
 from tests.search.test_runner import story
@@ -128,6 +130,26 @@ def test_what_is_not_legal_in_the_new_space_is_left_out(bench: Bench, first: str
         require_legal(Genome.parse(row.genome), plan.liv_space)
     assert [row.baseline for row in rows if row.variation == "warm start"] == list(plan.baseline_genomes())
     assert bench.archive.job(job_id).done == 3
+
+
+def test_static_metrics_that_an_earlier_version_did_not_report_are_counted(bench: Bench, first: str) -> None:
+    def costs(genome: Genome, space: Space) -> Costs:
+        return {**twin_costs(FIRST)(genome, space), "state_bytes": float(len(str(genome)))}
+
+    plan = following(first, objectives=["bits_per_byte", "state_bytes"])
+    taken = taken_over(bench.archive, first, plan, plan.liv_space, costs)
+    assert len(taken) == sum(row.state is CandidateState.SUCCEEDED for row in bench.rows(first))
+    for one in taken:
+        expected = len(one.genome)
+        assert (
+            {row.metrics["state_bytes"] for row in one.trainings} == {one.summary.metrics["state_bytes"]} == {expected}
+        )
+    assert (
+        taken_over(
+            bench.archive, first, plan.model_copy(update={"objectives": ("recall_error",)}), plan.liv_space, costs
+        )
+        == []
+    )
 
 
 def test_lower_rungs_are_taken_over_too_and_a_chain_of_searches_pays_once(bench: Bench) -> None:

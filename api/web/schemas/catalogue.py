@@ -51,7 +51,9 @@ class CostView(Sent):
     vocab: int
     context: int
     parameters: int
+    parameters_without_embedding: int
     cache_bytes: int
+    state_bytes: int = Field(description="part of the cache that does not grow with the tokens")
     flops_per_token: int
     livs: list[dict[str, Any]]
     blueprint: list[dict[str, Any]]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import star
-from genome import STAR_CLASSES, Genome, Shape, Space, decode, sample
+from genome import CLASSES, STAR_CLASSES, Genome, Shape, Space, decode, sample
 from star.build import skeleton
 
 
@@ -62,6 +62,33 @@ def test_cache_by_hand():
     }
 
 
+@pytest.mark.parametrize("row", CLASSES, ids=lambda row: row.name)
+def test_fixed_state_is_what_is_left_of_a_cache_without_its_growth(row):
+    """The growth is that between two far lengths, at which the windows and filters of this shape are full."""
+    shape = Shape(64, 16, window=32)
+    near, far = (_cost(row.id, shape, context) for context in (5000, 7000))
+    assert near.state_bytes == far.state_bytes
+    growth = (far.cache_bytes - near.cache_bytes) / 2000
+    assert near.state_bytes == near.cache_bytes - 5000 * growth
+    assert _cost(row.id, shape, context=1).state_bytes == near.state_bytes
+
+
+def test_state_by_hand():
+    d = 64
+    by_name = {row.name: _cost(row.id, Shape(d, 16)).state_bytes for row in STAR_CLASSES[:9]}
+    assert by_name == {
+        "SA-1": 0,
+        "SA-2": 3 * 3 * d * 2,
+        "SA-3": 0,
+        "SA-4": 0,
+        "Rec-1": (16 * d + 3 * (d + 2 * 16)) * 2,
+        "Rec-2": (2 * d + 3 * (d + 2 * 2)) * 2,
+        "GConv-1": 2 * d * 2,
+        "GConv-2": 0,
+        "GMemless": 0,
+    }
+
+
 @settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), depth=st.integers(1, 6), context=st.integers(1, 3000))
 def test_costs_that_add_up_over_livs_are_those_of_the_whole_model(seed, depth, context):
@@ -70,7 +97,10 @@ def test_costs_that_add_up_over_livs_are_those_of_the_whole_model(seed, depth, c
     blueprint = decode(sample(space, np.random.default_rng(seed)).genome, space)
     whole, found = skeleton(blueprint, shape), star.cost(blueprint, shape, context)
     assert found.parameters == sum(parameter.numel() for parameter in whole.parameters())
+    embedding_and_head = 2 * shape.vocab * shape.width
+    assert found.parameters_without_embedding == found.parameters - embedding_and_head
     assert found.cache_bytes == 2 * sum(whole.cache_elements(context))
+    assert found.state_bytes == sum(liv.state_bytes for liv in found.livs)
     decoded = sum(block.operator.flops(context) for block in whole.stack())
     assert found.flops_per_token == decoded + 2 * shape.width * shape.vocab
 
