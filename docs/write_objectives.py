@@ -14,15 +14,17 @@ INTRODUCTION = """# Objectives and limits
 A plan names up to four metrics as `objectives`, and limits on metrics as `constraints`:
 
 ```json
-{"objectives": ["bits_per_byte", "cache_bytes"], "constraints": [{"metric": "parameters", "at_most": 2e6}]}
+{"objectives": ["bits_per_byte", "cache_bytes"],
+ "constraints": [{"metric": "parameters", "at_most": 2e6}, {"metric": "state_bytes", "at_least": 1e3, "at_most": 1e5}]}
 ```
 
 Every objective is minimised. A task whose score grows with quality, such as an accuracy, reports the error instead, so
 that searches, the API and the pages compare all values in one way.
 
-A candidate that exceeds a limit is recorded but is not on the frontier. Its violation is the sum over the limits of the
-relative excess, value / limit - 1. Static metrics are exact before training, so a genome that exceeds a limit on one is
-discarded without training, unless it is a baseline.
+A constraint has `at_most`, `at_least` or both, positive numbers in the unit of its metric. A candidate that breaks one
+is recorded but is not on the frontier. Its violation is the sum over the constraints of value / `at_most` - 1 or
+1 - value / `at_least`, whichever is positive. Static metrics are exact before training, so a genome that breaks a limit
+on one is discarded without training, unless it is a baseline.
 
 """
 COLUMNS = ("metric", "kind", "unit", "better", "what it is")
@@ -30,14 +32,14 @@ COLUMNS = ("metric", "kind", "unit", "better", "what it is")
 
 def page() -> str:
     """Return the whole page as Markdown."""
-    scores = {task.metric.name: f"score of the task `{task.name()}`: {task.summary}" for task in tasks()}
     head = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
-    return INTRODUCTION + head + "".join(map(line, metrics().values(), [scores] * len(metrics())))
+    return INTRODUCTION + head + "".join(map(line, metrics().values()))
 
 
-def line(metric: Metric, scores: dict[str, str]) -> str:
+def line(metric: Metric) -> str:
     """Return the row of a metric."""
-    meaning = metric.description or scores[metric.name]
+    scored = ", ".join(f"`{task.name()}`" for task in tasks() if task.metric.name == metric.name)
+    meaning = metric.description or f"score of {scored}"
     return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {metric.better} | {meaning} |\n"
 
 

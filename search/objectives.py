@@ -175,21 +175,17 @@ def objectives(metrics: Mapping[str, float], plan: Plan) -> list[float]:
 
 
 def violation(metrics: Mapping[str, float], plan: Plan) -> float:
-    """Return the sum of excesses over the plan's limits, each divided by its limit; 0 when all hold.
+    """Return the sum of relative excesses over the plan's limits; 0 when all are kept.
 
     Limits of metrics that are not known yet are left out.
     """
-    known = [limit for limit in plan.constraints if limit.metric in metrics]
-    return sum(max(0.0, metrics[limit.metric] / limit.at_most - 1.0) for limit in known)
+    return sum(limit.excess(metrics[limit.metric]) for limit in plan.constraints if limit.metric in metrics)
 
 
 def broken_limits(metrics: Mapping[str, float], plan: Plan) -> list[str]:
-    """Return in words which of the plan's limits these metrics exceed."""
-    return [
-        f"{limit.metric} is {metrics[limit.metric]:,g}, above the limit of {limit.at_most:,g}"
-        for limit in plan.constraints
-        if metrics.get(limit.metric, 0.0) > limit.at_most
-    ]
+    """Return in words which of the plan's limits these metrics break."""
+    told = [limit.told(metrics[limit.metric]) for limit in plan.constraints if limit.metric in metrics]
+    return [words for words in told if words]
 
 
 def judged(evaluation: Evaluation, plan: Plan) -> Evaluation:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
-from evaluator.fields import MetricName, OneOf
-from evaluator.value import Value
+from evaluator.fields import MetricName, OneOf, field_fault
+from evaluator.value import FieldError, Value
 from genome import CLASSES
 from genome.variation.class_sampling import Level
 
@@ -82,7 +82,38 @@ class Finish(Value):
 
 
 class Constraint(Value):
-    """The largest value of a metric in a feasible candidate. Infeasible ones are recorded, but not on the frontier."""
+    """Limits of a metric in a feasible candidate. Infeasible ones are recorded, but not on the frontier.
+
+    Raises:
+        ValidationError: it has no limit, or no value keeps both of them.
+    """
 
     metric: MetricName
-    at_most: FiniteFloat = Field(gt=0, description="largest feasible value")
+    at_most: FiniteFloat | None = Field(default=None, gt=0, description="largest feasible value")
+    at_least: FiniteFloat | None = Field(default=None, gt=0, description="smallest feasible value")
+
+    @model_validator(mode="after")
+    def _keepable(self) -> Self:
+        if self.at_most is None and self.at_least is None:
+            raise _fault("at_most", f"the constraint of {self.metric} needs at_most, at_least or both")
+        if self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
+            raise _fault("at_least", f"at_least must not exceed at_most, which is {self.at_most:g}")
+        return self
+
+    def excess(self, value: float) -> float:
+        """Return by how much a value breaks the limits, as a share of the limit that it breaks; 0 if it keeps them."""
+        above = 0.0 if self.at_most is None else value / self.at_most - 1.0
+        below = 0.0 if self.at_least is None else 1.0 - value / self.at_least
+        return max(0.0, above, below)
+
+    def told(self, value: float) -> str:
+        """Return in words which limit a value breaks; empty if it keeps them."""
+        if self.at_most is not None and value > self.at_most:
+            return f"{self.metric} is {value:,g}, above the limit of {self.at_most:,g}"
+        if self.at_least is not None and value < self.at_least:
+            return f"{self.metric} is {value:,g}, below the limit of {self.at_least:,g}"
+        return ""
+
+
+def _fault(name: str, message: str) -> ValidationError:
+    return field_fault(FieldError((name,), message), Constraint.__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,16 +29,18 @@ def told(evolution: Evolution, count: int) -> Iterator[tuple[int, Proposal]]:
         yield number, proposal
 
 
+@pytest.mark.parametrize("bound", ["at_most", "at_least"])
 @pytest.mark.parametrize("algorithm", AlgorithmName)
-def test_a_genome_over_a_limit_of_exact_costs_is_never_proposed(algorithm: AlgorithmName) -> None:
+def test_a_genome_outside_a_limit_of_exact_costs_is_never_proposed(algorithm: AlgorithmName, bound: str) -> None:
     """The median of random genomes is the limit, so that about half of all genomes are discarded before training."""
     limit = float(np.median([asked(begun(PLAN, seed)).costs["parameters"] for seed in range(5)]))
-    constraints = [{"metric": "parameters", "at_most": limit}]
+    constraints = [{"metric": "parameters", bound: limit}]
+    keeps = {"at_most": operator.le, "at_least": operator.ge}[bound]
     plan = Plan.model_validate(PLAN.model_dump(mode="json") | {"algorithm": algorithm, "constraints": constraints})
     evolution = begun(plan)
     for number in range(1, 31):
         proposal = asked(evolution)
-        assert proposal.baseline or proposal.costs["parameters"] <= limit
+        assert proposal.baseline or keeps(proposal.costs["parameters"], limit)
         excess = violation(analytic(proposal.genome), plan)
         assert proposal.baseline or excess == 0
         evolution.tell(Outcome(number, proposal.genome, objectives(analytic(proposal.genome), plan), excess))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evaluator.artifacts import Artifact
 from evaluator.evaluation import Evaluation, Failure
-from search.objectives import Frontier, judged, objectives, violation
+from search.objectives import Frontier, broken_limits, judged, objectives, violation
 from search.plan import Constraint, Plan
 
 PLAN = Plan(
@@ -107,6 +107,20 @@ def test_objectives_come_in_the_order_of_the_plan() -> None:
 )
 def test_violation_adds_up_the_relative_excess(changes: dict[str, float], expected: float) -> None:
     assert violation({**METRICS, **changes}, PLAN) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(30.0, 0.25), (40.0, 0.0), (60.0, 0.0), (80.0, 0.0), (100.0, 0.25), (0.0, 1.0)]
+)
+def test_violation_of_a_range_is_relative_to_the_limit_that_is_broken(value: float, expected: float) -> None:
+    limits = PLAN.model_copy(update={"constraints": (Constraint(metric="cache_bytes", at_least=40, at_most=80),)})
+    assert violation({**METRICS, "cache_bytes": value}, limits) == pytest.approx(expected)
+    assert (broken_limits({**METRICS, "cache_bytes": value}, limits) == []) == (expected == 0)
+
+
+def test_a_limit_on_what_is_not_known_yet_is_not_broken() -> None:
+    limits = PLAN.model_copy(update={"constraints": (Constraint(metric="decode_ms", at_least=1),)})
+    assert (violation(METRICS, limits), broken_limits(METRICS, limits)) == (0.0, [])
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

@@ -76,6 +76,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
         "genomes": [],
         "stop": {"tokens": None, "seconds": None, "stagnation": None, "failures": None},
     }
+    added["constraints"] = [{"metric": "decode_ms", "at_most": 9.0, "at_least": None}]
     assert plan.model_dump(mode="json") == STORED | added
 
 
@@ -101,6 +102,11 @@ def test_a_stored_text_task_is_read_as_the_presets_task(task: dict[str, Any]) ->
         ({"objectives": ["parameters", "bits_per_byte"]}, ("objectives", 1)),
         ({"objectives": ["parameters", "beauty"]}, ("objectives", 1)),
         ({"constraints": [{"metric": "bits_per_byte", "at_most": 1}]}, ("constraints", 0, "metric")),
+        ({"constraints": [{"metric": "parameters"}]}, ("constraints", 0, "at_most")),
+        ({"constraints": [{"metric": "parameters", "at_most": 0}]}, ("constraints", 0, "at_most")),
+        ({"constraints": [{"metric": "parameters", "at_least": -1}]}, ("constraints", 0, "at_least")),
+        ({"constraints": [{"metric": "parameters", "at_least": 9, "at_most": 8}]}, ("constraints", 0, "at_least")),
+        ({"constraints": [{"metric": "parameters", "about": 9}]}, ("constraints", 0, "about")),
         ({"space": {"classes": ["SA-1", "SA-99"]}}, ("space", "classes", 1)),
         ({"genomes": ["-".join(["11111"] * 6), "-".join(["11111"] * 5)]}, ("genomes", 1)),
         ({"genomes": ["-".join(["11111"] * 6), "-".join(["1.2.1.1.1"] * 6)]}, ("genomes", 1)),

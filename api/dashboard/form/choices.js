@@ -4,6 +4,8 @@ import { changeTask, IN_SHORT } from "./draft.js";
 import { el } from "../parts/dom.js";
 import { metric } from "../parts/metrics.js";
 
+const LIMITS = { at_least: "At least", at_most: "At most" };
+
 /** Cards to choose a preset from. */
 export function presetChoice(presets, chosen, choose) {
   const cards = Object.entries(presets).map(([name, plan]) =>
@@ -34,7 +36,7 @@ export function taskChoice(plan, tasks, changed) {
 }
 
 /**
- * A row per metric: whether it is an objective, and its upper limit.
+ * A row per metric: whether it is an objective, and its limits.
  * @param {string[]} names the metrics the plan's task reports
  * @param {number} most the largest number of objectives
  */
@@ -44,10 +46,11 @@ export function objectiveChoice(plan, names, most, changed) {
       "tr",
       {},
       el("th", { scope: "row" }, objective(plan, name, most, changed)),
-      el("td", {}, limit(plan, name, changed)),
+      Object.keys(LIMITS).map((bound) => el("td", {}, limit(plan, name, bound, changed))),
     ),
   );
-  const head = el("tr", {}, el("th", { scope: "col" }, "Minimise"), el("th", { scope: "col" }, "At most"));
+  const heads = ["Minimise", ...Object.values(LIMITS)].map((text) => el("th", { scope: "col" }, text));
+  const head = el("tr", {}, heads);
   return el(
     "div",
     { class: "field wide", "data-path": "objectives" },
@@ -95,23 +98,31 @@ function objective(plan, name, most, changed) {
   return el("label", { class: "tick" }, input, metric(name).label);
 }
 
-function limit(plan, name, changed) {
-  const old = plan.constraints.find((constraint) => constraint.metric === name)?.at_most ?? "";
-  const label = `${metric(name).label} at most`;
+function limit(plan, name, bound, changed) {
+  const old = plan.constraints.find((constraint) => constraint.metric === name)?.[bound] ?? "";
+  const label = `${metric(name).label} ${LIMITS[bound].toLowerCase()}`;
   const { unit } = metric(name);
   const placeholder = unit ? `no limit (${unit})` : "no limit";
   const input = el("input", { type: "number", step: "any", value: old, placeholder, "aria-label": label });
   input.addEventListener("input", () => {
-    const others = plan.constraints.filter((constraint) => constraint.metric !== name);
     const value = Number(input.value);
     const wrong = input.value !== "" && !(value > 0);
-    plan.constraints = input.value === "" || wrong ? others : [...others, { metric: name, at_most: value }];
+    setLimit(plan, name, bound, input.value === "" || wrong ? null : value);
     input.closest("[data-path]").querySelector("[data-path='constraints'] .fault").textContent = wrong
       ? `${label}: must be a number above 0, or empty`
       : "";
     changed();
   });
   return input;
+}
+
+/** Set or remove one limit of a metric; a metric without limits has no constraint. */
+function setLimit(plan, name, bound, value) {
+  const others = plan.constraints.filter((constraint) => constraint.metric !== name);
+  const old = plan.constraints.find((constraint) => constraint.metric === name);
+  const limits = { ...old, metric: name, [bound]: value };
+  const limited = Object.keys(LIMITS).some((key) => (limits[key] ?? null) !== null);
+  plan.constraints = limited ? [...others, limits] : others;
 }
 
 function fault() {

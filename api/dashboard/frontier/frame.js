@@ -5,7 +5,7 @@ import { metric } from "../parts/metrics.js";
 import { barred, errorAt } from "./marks.js";
 
 const MARGIN = 0.07; // around the data, as a share of their span
-const STRIP = 34; // pixels below the axis, for failed candidates and candidates over a limit
+const STRIP = 34; // pixels below the axis, for failed candidates and candidates outside a limit
 const EDGE = { top: 22, right: 20, bottom: 54, left: 76 };
 const NARROW = { top: 22, right: 8, bottom: 54, left: 56 };
 const NARROW_PIXELS = 500;

@@ -39,7 +39,7 @@ export function drawKey(place, points, axes) {
       baseline.some(Boolean) && mark("baseline", "baseline"),
       hasBars(points, axes) && mark("bar", "± one standard error"),
       strip && mark("failed", [`${strip}, below`, kinds.join(", ")].filter(Boolean).join(": ")),
-      infeasible > 0 && mark("infeasible", `${whole(infeasible)} over a limit, below`),
+      infeasible > 0 && mark("infeasible", `${whole(infeasible)} outside a limit, below`),
       running > 0 && el("li", {}, `${plural(running, "candidate")} under way`),
       later > 0 && el("li", {}, `${whole(later)} later`),
     ),

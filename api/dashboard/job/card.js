@@ -54,7 +54,7 @@ export function standing(points, row) {
   const word =
     (state[row] !== "succeeded" && words(failure[row] ?? state[row])) ||
     (frontier[row] && "on the frontier") ||
-    (!feasible[row] && "over a limit") ||
+    (!feasible[row] && "outside a limit") ||
     (points.onLowerRung(row) ? "on a lower rung" : "dominated");
   return el(
     "span",

@@ -1,4 +1,4 @@
-// Failures by reason: the number of candidates that failed for each reason, and of those over a limit.
+// Failures by reason: the number of candidates that failed for each reason, and of those outside a limit.
 
 import { el, put } from "../parts/dom.js";
 import { whole, words } from "../parts/format.js";
@@ -10,7 +10,7 @@ export function drawFailures(place, points) {
   const count = (reason) => counts.set(reason, (counts.get(reason) ?? 0) + 1);
   for (let row = 0; row < points.size; row += 1) {
     if (failure[row]) count(words(failure[row]));
-    else if (state[row] === "succeeded" && !feasible[row]) count("over a limit");
+    else if (state[row] === "succeeded" && !feasible[row]) count("outside a limit");
   }
   if (counts.size === 0) return put(place, el("p", { class: "small" }, "None."));
   const sorted = [...counts].sort((a, b) => b[1] - a[1]);

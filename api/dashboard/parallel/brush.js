@@ -18,9 +18,9 @@ export class Brush {
     const { label, better = "smaller" } = metric(name);
     this.ticks = el("div", { class: "parallel-ticks", "aria-hidden": "true" });
     this.band = el("div", { class: "parallel-band" });
-    this.limit = el("div", { class: "parallel-limit" });
+    this.limits = [0, 1].map(() => el("div", { class: "parallel-limit" }));
     this.handles = [0, 1].map((end) => this.#handle(end, `${label}, ${end ? "at most" : "at least"}`));
-    this.track = el("div", { class: "parallel-track" }, this.band, this.limit, this.handles);
+    this.track = el("div", { class: "parallel-track" }, this.band, this.limits, this.handles);
     this.track.addEventListener("pointerdown", (event) => this.#drag(event));
     this.element = el(
       "div",
@@ -33,12 +33,12 @@ export class Brush {
   }
 
   /**
-   * Show an axis, the selected range on it and the plan's limit.
+   * Show an axis, the selected range on it and the plan's limits.
    * @param {import("./axis.js").Axis} axis
    * @param {[number|null, number|null]|undefined} range
-   * @param {number|undefined} limit
+   * @param {[number|null, number|null]} limits
    */
-  show(axis, range, limit) {
+  show(axis, range, limits) {
     this.axis = axis;
     const [low, high] = range ?? [null, null];
     this.shares = [low === null ? 0 : clamped(axis.share(low)), high === null ? 1 : clamped(axis.share(high))];
@@ -51,10 +51,12 @@ export class Brush {
     this.element.classList.toggle("brushed", range !== undefined);
     this.band.style.bottom = `${100 * this.shares[0]}%`;
     this.band.style.top = `${100 * (1 - this.shares[1])}%`;
-    const bound = limit === undefined ? -1 : axis.share(limit);
-    this.limit.hidden = bound < 0 || bound > 1;
-    this.limit.style.bottom = `${100 * bound}%`;
-    this.limit.title = limit === undefined ? "" : `limit of the plan: ${write(limit)}`;
+    this.limits.forEach((mark, end) => {
+      const bound = limits[end] === null ? -1 : axis.share(limits[end]);
+      mark.hidden = bound < 0 || bound > 1;
+      mark.style.bottom = `${100 * bound}%`;
+      mark.title = limits[end] === null ? "" : `limit of the plan: ${end ? "at most" : "at least"} ${write(limits[end])}`;
+    });
     put(this.ticks, axis.ticks().map((value) => tick(axis, value, write)));
   }
 

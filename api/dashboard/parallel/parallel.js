@@ -43,8 +43,7 @@ export class Parallel {
     const axes = names.map((name) => new Axis(name, points.columns.metrics[name] ?? [], all));
     const inside = insideOf(points, ranges);
     this.shown = { points, ranges, axes, selected, kinds: sampled(points, rows, inside) };
-    const limits = new Map((plan.constraints ?? []).map(({ metric, at_most: limit }) => [metric, limit]));
-    this.brushes.forEach((brush, n) => brush.show(axes[n], ranges[names[n]], limits.get(names[n])));
+    this.brushes.forEach((brush, n) => brush.show(axes[n], ranges[names[n]], limitsOf(plan, names[n])));
     this.#say(rows, inside);
     this.#lines();
   }
@@ -93,6 +92,12 @@ export class Parallel {
     const row = lineAt(this.frame, this.shown.kinds, event.clientX - left, event.clientY - top);
     if (row !== null) this.listeners.select(this.shown.points.columns.number[row]);
   }
+}
+
+/** The smallest and the largest value that a plan allows of a metric; null where it sets no limit. */
+function limitsOf({ constraints = [] }, name) {
+  const { at_least: low = null, at_most: high = null } = constraints.find(({ metric }) => metric === name) ?? {};
+  return [low, high];
 }
 
 /** The rows that succeeded and have a value on every axis. */

@@ -32,6 +32,6 @@ export function isLive(job) {
 export function standing({ state, failure, frontier, feasible, tokens }, full) {
   if (state !== "succeeded") return words(failure ?? state);
   if (frontier) return "on the frontier";
-  if (!feasible) return "over a limit";
+  if (!feasible) return "outside a limit";
   return tokens < full ? "on a lower rung" : "dominated";
 }

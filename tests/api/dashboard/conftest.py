@@ -35,7 +35,7 @@ def several(site: Service) -> str:
 @pytest.fixture(scope="session")
 def search(site: Service) -> Hand:
     """A running search with a frontier, baselines, a failure, and a candidate over its limit."""
-    hand = Hand(site.archive, "Lean caches", constraints=[{"metric": "cache_bytes", "at_most": 1e6}])
+    hand = Hand(site.archive, "Lean caches", constraints=[{"metric": "cache_bytes", "at_least": 1e3, "at_most": 1e6}])
     site.archive.change_job(hand.id, tags=["lean", "team:ada"])
     hand.add("1.1.1.1.1-9.1.1.1.1-1.1.1.1.1-9.1.1.1.1", 3.0, variation="baseline", baseline="Transformer++")
     hand.add("3.1.2.1.1-14.1.1.1.1-3.1.2.1.1-9.1.1.1.1", 2.8)

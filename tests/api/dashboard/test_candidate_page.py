@@ -81,7 +81,7 @@ def test_measured_times_are_marked_as_possibly_taken_while_other_candidates_trai
     page.goto(f"/jobs/{search.id}")
     head = page.locator(".frontier th", has_text="Decode time")
     expect(head).to_have_attribute("title", re.compile("other candidates"))
-    assert page.locator(".frontier th", has_text="Parameters").get_attribute("title") is None
+    assert page.get_by_role("columnheader", name="Parameters", exact=True).get_attribute("title") is None
 
 
 def test_parents_are_drawn_with_what_changed_and_children_are_listed(page: Page, search: Hand) -> None:

@@ -35,7 +35,7 @@ def test_it_is_reached_from_the_search_and_leads_to_a_candidate(page: Page, sear
     expect(row.locator(".genome .block")).to_have_count(4)
     expect(row).to_contain_text("2.800 ± 0.020")
     expect(page.locator("[data-number='4']")).to_contain_text("diverged")
-    expect(page.locator("[data-number='5']")).to_contain_text("over a limit")
+    expect(page.locator("[data-number='5']")).to_contain_text("outside a limit")
     row.get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Candidate 2")
 

@@ -68,7 +68,7 @@ def test_axes_and_points_follow_the_size_of_the_chart(page: Page, search: Hand) 
 def test_failed_infeasible_and_baseline_candidates_are_shown_for_what_they_are(page: Page, search: Hand) -> None:
     open_job(page, search)
     expect(page.locator("#key")).to_contain_text("1 failed, below")
-    expect(page.locator("#key")).to_contain_text("1 over a limit, below")
+    expect(page.locator("#key")).to_contain_text("1 outside a limit, below")
     expect(page.locator("#key .gradient")).to_contain_text("smaller is better")
     expect(page.locator("#failures")).to_contain_text("diverged")
     expect(page.locator("#scatter")).to_contain_text("Transformer++")

@@ -85,7 +85,7 @@ def test_the_form_offers_the_algorithm_the_stacks_and_the_cool_down(page: Page, 
 def test_the_form_offers_the_recall_task_with_its_own_quality(page: Page, site: Service) -> None:
     page.goto("/#new")
     page.locator("summary", has_text="Task").click()
-    page.get_by_role("radio", name="Recall").check()
+    page.locator("input[name=task][value=recall]").check()
     page.get_by_label("Pairs").fill("4")
     page.locator("summary", has_text="Objectives").click()
     expect(page.get_by_role("checkbox", name="Recall error")).to_be_checked()
@@ -95,7 +95,7 @@ def test_the_form_offers_the_recall_task_with_its_own_quality(page: Page, site: 
     plan = site.archive.job(page.url.rsplit("/", 1)[1]).plan
     assert plan["task"] == {"kind": "recall", "symbols": 64, "pairs": 4}
     assert plan["objectives"][0] == "recall_error"
-    assert plan["constraints"] == [{"metric": "cache_bytes", "at_most": 200000.0}]
+    assert plan["constraints"] == [{"metric": "cache_bytes", "at_most": 200000.0, "at_least": None}]
 
 
 def test_the_form_is_made_from_the_declaration_of_a_task(page: Page, site: Service) -> None:

@@ -50,8 +50,11 @@ def test_each_objective_and_each_limited_metric_has_an_axis(page: Page, search: 
     names = page.locator(".parallel-axis").evaluate_all("axes => axes.map((axis) => axis.dataset.metric)")
     assert names[: len(search.plan.objectives)] == list(search.plan.objectives)
     assert "cache_bytes" in names
-    limit = page.locator("[data-metric=cache_bytes] .parallel-limit")
-    expect(limit).to_have_attribute("title", "limit of the plan: 1.00\u202fMB")
+    least, most = page.locator("[data-metric=cache_bytes] .parallel-limit").all()
+    expect(least).to_have_attribute("title", "limit of the plan: at least 1.00\u202fkB")
+    expect(most).to_have_attribute("title", "limit of the plan: at most 1.00\u202fMB")
+    expect(page.locator("[data-metric=parameters] .parallel-limit")).to_have_count(2)
+    assert not any(mark.is_visible() for mark in page.locator("[data-metric=parameters] .parallel-limit").all())
     expect(page.locator("[data-metric=bits_per_byte] .parallel-better")).to_have_text("↓ better")
 
 

@@ -50,6 +50,17 @@ BAD_PLANS: list[tuple[dict[str, Any], str, str]] = [
     ({"objectives": []}, "/plan/objectives", "at least 1 item"),
     ({"constraints": [{"metric": "recall_error", "at_most": 1}]}, "/plan/constraints/0/metric", "it reports bits_per"),
     ({"constraints": [{"metric": "parameters", "at_most": -1}]}, "/plan/constraints/0/at_most", "greater than 0"),
+    ({"constraints": [{"metric": "parameters"}]}, "/plan/constraints/0/at_most", "needs at_most, at_least or both"),
+    (
+        {"constraints": [{"metric": "parameters", "at_least": 9, "at_most": 8}]},
+        "/plan/constraints/0/at_least",
+        "must not exceed at_most, which is 8",
+    ),
+    (
+        {"genomes": [SIX], "constraints": [{"metric": "parameters", "at_least": 1e9}]},
+        "/plan/genomes/0",
+        "below the limit of 1e+09",
+    ),
     ({"genomes": ["11111", SIX]}, "/plan/genomes/0", "the genome has 1 LIVs; the space has 6"),
     ({"genomes": [SIX, "999.1.1.1.1" + SIX[5:]]}, "/plan/genomes/1", "999 is not in the space; legal: 1, 2"),
     ({"genomes": [SIX, SIX.replace("1.1.1.1.1", "11111")]}, "/plan/genomes/1", "same architecture as genomes[0]"),
