@@ -22,10 +22,10 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from engine_report import written
 from numpy.random import PCG64, Generator
 from replaying.oracle import oracle
 from replaying.simulation import planned
+from reports.engine import written
 
 from evaluator.evaluation import Evaluation, Request
 from genome import Genome, Space

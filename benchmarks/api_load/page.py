@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tables import table
+from reports.tables import table
 
 WANTED = {"frontier": 50, "page of 50 candidates": 20, "submission": 30}
 """Milliseconds that an answer may take, at the 95th percentile."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from breaking.crowds import CROWDS
-from tables import table
+from reports.tables import table
 
 PAGE = """# The API under attack
 

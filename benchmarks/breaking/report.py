@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tables import table
+from reports.tables import table
 
 PAGE = """# A search under faults, measured
 

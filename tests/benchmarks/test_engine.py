@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import engine
 import numpy as np
 import pytest
-from engine_report import written
+from reports.engine import written
 
 
 @pytest.fixture

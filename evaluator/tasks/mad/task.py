@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -66,7 +66,9 @@ class MADTask(Task):
         "with published ones; corrected: without the faults",
     )
 
-    vocabulary = "symbols"
+    vocabulary: ClassVar[int | str] = "symbols"
+    baseline: ClassVar[Setting]
+    """The sizes with which the source compares architectures first."""
 
     @property
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tables import table
+from reports.tables import table
 
 PAGE = """# The search as an engine for many workers
 
