@@ -59,10 +59,10 @@ PAGE = """# MAD, beside the published scores
 
 `python benchmarks/mad.py --write` wrote this page on {date}. Each row is a stack of twice the class and SwiGLU, as in
 the source: the baseline setting of each task with the protocol `published`. What the machine allowed is far less than
-in the source: width {width} in place of 128 with heads of {head_dim}, {steps} steps of {batch} sequences with a learning
-rate of {rate:g} on {seeds}, in place of 20,000 steps of 128 with the best of six pairs of a rate and a weight decay; and
-the published scores are means over all settings of a task, harder ones included. So not the values compare but, at
-best, their order.
+in the source: width {width} in place of 128 with heads of {head_dim}, {steps} steps of {batch} sequences with a
+learning rate of {rate:g} on {seeds}, in place of 20,000 steps of 128 with the best of six pairs of a rate and a weight
+decay; and the published scores are means over all settings of a task, harder ones included. So not the values compare
+but, at best, their order.
 
 ## Accuracy in percent, mean over seeds
 
@@ -165,7 +165,7 @@ def written(means: dict[str, list[Score]], arguments: argparse.Namespace) -> str
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seeds", type=int, default=1)
