@@ -28,6 +28,13 @@ class Budget(Value):
         le=1,
         description="highest learning rate; each optimiser has its own scale (docs/training.md)",
     )
+    base_width: int | None = Field(
+        default=None,
+        ge=1,
+        le=65536,
+        description="width of the model for which `learning_rate` was chosen: rates, and the head, are scaled to the "
+        "width of the plan as in muP. None for no scaling",
+    )
     rates: tuple[Annotated[FiniteFloat, Field(gt=0, le=1)], ...] = Field(
         default=(),
         max_length=MAX_RATES,

@@ -101,7 +101,7 @@ def _measured(request: Request, files: TrainingFiles, began: float, observer: Ob
     blueprint = decode(Genome.parse(request.genome), Space.from_json(request.space))
     costs = static_metrics(blueprint, request.shape, request.context)
     task = request.task.load(budget)
-    model = star.build(blueprint, request.shape, seed=request.seed).to(device_type())
+    model = star.build(blueprint, request.shape, request.seed, budget.base_width).to(device_type())
     model.checkpoint_activations = budget.checkpoint_activations
     files.inherit(model)
     trained = request.task.around(model, budget, request.seed).to(device_type())
@@ -156,7 +156,9 @@ def _run(
 @lru_cache
 def _prepare(name: OptimizerName) -> None:
     """Create one such optimizer, because the first one loads modules for seconds that would count as training time."""
-    OPTIMIZERS[name].build([{"params": [torch.zeros(1)], "lr": 0.0, "weight_decay": 0.0, "matrices": False}])
+    OPTIMIZERS[name].build(
+        [{"params": [torch.zeros(1)], "lr": 0.0, "weight_decay": 0.0, "matrices": False, "scale": 1.0}]
+    )
 
 
 def _with_stderr(metric: Metric, measured: Measured) -> dict[str, float]:

@@ -158,7 +158,7 @@ class Training:
     def _take(self, rate: float) -> None:
         """Take one step at a learning rate. Its loss is kept without the balancing term."""
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         loss, vocab = self._with_gradients(self._task.draw(self._rng))
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._budget.clip)
         self._unread.append(_Taken(self.step + 1, loss, norm, vocab))

@@ -21,8 +21,12 @@ HEAD_SCALE = 0.5
 """Standard deviation of the logits of a fresh model, whose last normalisation has unit RMS."""
 
 
-def build(blueprint: Blueprint, shape: Shape, seed: int = 0) -> Backbone:
+def build(blueprint: Blueprint, shape: Shape, seed: int = 0, base_width: int | None = None) -> Backbone:
     """Build a freshly initialised model; its weights depend on the architecture and the seed alone.
+
+    Args:
+        base_width: a width at which the head is initialised as usual. At other widths D its standard deviation is
+            then inversely proportional to D, not to sqrt(D), as muP has it (Yang et al. 2022, table 3).
 
     Raises:
         ValueError: a class does not fit the shape; the message names both.
@@ -31,6 +35,9 @@ def build(blueprint: Blueprint, shape: Shape, seed: int = 0) -> Backbone:
     generator = torch.Generator().manual_seed(_seed(blueprint, seed))
     _initialise(model, generator)
     _calibrate(model, generator)
+    if base_width is not None:
+        with torch.no_grad():
+            model.head_VD.mul_((base_width / shape.width) ** 0.5)
     return model
 
 

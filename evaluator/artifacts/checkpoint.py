@@ -20,7 +20,7 @@ from evaluator.optimizers.names import OptimizerName
 
 FORMAT = "star-checkpoint-1"
 
-ADDED: dict[str, Any] = {"optimizer": OptimizerName.ADAMW, "rates": [], "rate_steps": 20}
+ADDED: dict[str, Any] = {"optimizer": OptimizerName.ADAMW, "rates": [], "rate_steps": 20, "base_width": None}
 """Settings that budgets did not always have, with the value of the trainings of before."""
 
 

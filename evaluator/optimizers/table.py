@@ -19,7 +19,8 @@ BETAS = (0.9, 0.95)
 EPSILON = 1e-8
 
 Groups = list[dict[str, Any]]
-"""Groups of parameters: `params`, `lr` and `weight_decay`, and `matrices`, whether they are hidden matrices."""
+"""Groups of parameters: `params`, `lr` and `weight_decay`; `matrices`, whether they are hidden matrices; and `scale`, a
+factor of their learning rate."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,16 @@ class OptimizerRow:
     Attributes:
         build: creates it for groups of parameters.
         source: the paper that its defaults here are those of.
-        hidden_matrices: whether hidden matrices form groups of their own, which it updates in another way.
+        width_power: the power of width at which updates of a weight have to shrink so that they change its output alike
+            at every width, if its fan-in grows with the width. Adam moves all entries by about the rate, in directions
+            that the input shares, so 1 (Yang et al. 2022, table 8).
+        matrix_power: that of hidden matrices, where these form groups of their own, which it updates in another way.
     """
 
     build: Callable[[Groups], torch.optim.Optimizer]
     source: str
-    hidden_matrices: bool = False
+    width_power: float = 1.0
+    matrix_power: float | None = None
 
 
 def _adamw(groups: Groups) -> torch.optim.Optimizer:
@@ -45,7 +50,11 @@ def _adamw(groups: Groups) -> torch.optim.Optimizer:
 
 
 def _muon(groups: Groups) -> torch.optim.Optimizer:
-    """Muon for hidden matrices, with updates as large as AdamW's, and AdamW for all other parameters."""
+    """Muon for hidden matrices, with updates as large as AdamW's, and AdamW for all other parameters.
+
+    An update has the spectral norm 0.2 sqrt(width), which is to be constant (Yang, Simon & Bernstein 2023,
+    arXiv 2310.17813, condition 1), hence the power 1/2.
+    """
     from pytorch_optimizer import Muon
 
     kinds: dict[bool, dict[str, Any]] = {
@@ -76,8 +85,8 @@ def _cautious_adamw(groups: Groups) -> torch.optim.Optimizer:
 
 OPTIMIZERS: dict[OptimizerName, OptimizerRow] = {
     OptimizerName.ADAMW: OptimizerRow(_adamw, "Loshchilov & Hutter 2019, arXiv 1711.05101"),
-    OptimizerName.MUON: OptimizerRow(_muon, "Liu et al. 2025, arXiv 2502.16982, eq. 4", hidden_matrices=True),
+    OptimizerName.MUON: OptimizerRow(_muon, "Liu et al. 2025, arXiv 2502.16982, eq. 4", matrix_power=0.5),
     OptimizerName.LION: OptimizerRow(_lion, "Chen et al. 2023, arXiv 2302.06675, algorithm 2"),
-    OptimizerName.SOAP: OptimizerRow(_soap, "Vyas et al. 2024, arXiv 2409.11321, algorithm 3"),
+    OptimizerName.SOAP: OptimizerRow(_soap, "Vyas et al. 2024, arXiv 2409.11321, algorithm 3", width_power=0.5),
     OptimizerName.CAUTIOUS_ADAMW: OptimizerRow(_cautious_adamw, "Liang et al. 2024, arXiv 2411.16085, algorithm 2"),
 }

@@ -165,8 +165,8 @@ def test_what_goes_wrong_is_an_outcome_that_says_why(request_, failure, says):
 
 
 def test_a_candidate_that_diverges_is_an_outcome(monkeypatch):
-    def spoiled(blueprint, shape, seed=0, build=star.build):
-        model = build(blueprint, shape, seed)
+    def spoiled(*args, build=star.build):
+        model = build(*args)
         torch.nn.init.constant_(model.head_VD, math.inf)
         return model
 

@@ -61,6 +61,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
         "budget": {
             **STORED["budget"],
             "optimizer": "adamw",
+            "base_width": None,
             "rates": [],
             "rate_steps": 20,
             "cooldown": 0.2,

@@ -28,6 +28,7 @@ export const FIELDS = {
     { path: "budget.length", label: "Sequence length", kind: "number" },
     { path: "budget.optimizer", label: "Optimiser", kind: "choice" },
     { path: "budget.learning_rate", label: "Learning rate", kind: "number" },
+    { path: "budget.base_width", label: "Width that the rate was chosen for", kind: "optional" },
     { path: "budget.rates", label: "Learning rates to try instead", kind: "numbers" },
     { path: "budget.warmup", label: "Warm-up steps", kind: "number" },
     { path: "budget.cooldown", label: "Cool-down share", kind: "number" },
