@@ -30,8 +30,9 @@ some of several memories, clusters or experts, and the others are not computed f
 may be divided by their sums.
 
 The feature groups are c, which reads (queries, output gates), b, which writes (keys, input gates), the values v, the
-decay a and the step d of a recurrence, a filter h, the routes r, a gate o of the output, which may normalise each
-head first, and an activation g of the output, which is then projected with biases or by a gated linear unit. A name
+decay a and the step d of a recurrence, a filter h, the routes r, a weight s of the values that are added to the output,
+a gate o of the output, which may normalise it too, and an activation g of the output, which is then projected with
+biases or by a gated linear unit. A name
 with `-Published` is the layer of the source where the row without this ending lacks a part of it.
 
 With `"space": {"levels": "operator"}` or `"featurizer"` in a plan a search invents classes too: it changes one digit of

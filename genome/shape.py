@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from genome.classes.alphabet import ChannelMixing, Normalisation
-from genome.classes.head_sizes import GroupContext, Heads, head_size
+from genome.classes.head_sizes import GroupContext, Heads, head_size, mixing_heads
 from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
 
 
@@ -64,7 +64,7 @@ class Shape:
             ShapeError: the number of heads is no multiple of a repeat, or a head of one channel would be normalised;
                 the message names the class.
         """
-        mixing = self.heads(liv_class.operator)
+        mixing = mixing_heads(self.heads(liv_class.operator), featurizer)
         head_sizes = {}
         for name, group in featurizer.groups:
             context = GroupContext(name, featurizer, mixing)
@@ -75,7 +75,7 @@ class Shape:
                     f"width {self.width} with head_dim {self.head_dim} gives {mixing.heads} heads, no multiple of it",
                 )
             head_sizes[name] = head_size(context)
-            if group.normalisation is not Normalisation.NONE and head_sizes[name].size == 1:
+            if group.normalisation is Normalisation.L2 and head_sizes[name].size == 1:
                 raise ShapeError(
                     "head_dim",
                     f"class {liv_class.id} {liv_class.name} normalises the {name} of each head; "

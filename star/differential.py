@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from star.features.feature import parameter
-from star.features.pair import FeaturePair
+from star.features.pair import FeaturePair, halved
 from star.liv import LIV, Features, Operator, Part
 
 FIRST_BALANCE = 0.5
@@ -48,8 +48,7 @@ class Differential(Operator):
     def apart(self, features: Features) -> Features:
         if len(features) == len(self.livs):
             return features
-        halves = {name: torch.chunk(x, 2, dim=2 if x.dim() == 4 else 0) for name, x in features[0].items()}
-        return tuple({name: half[n] for name, half in halves.items()} for n in range(2))
+        return halved(features[0])
 
     def combined(self, outputs_BLD: Sequence[Tensor]) -> Tensor:
         first_BLD, second_BLD = outputs_BLD

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 
 from genome import Placement, Shape
 from genome.classes.alphabet import Normalisation
-from genome.classes.feature_groups import ACTIVATION, OUTPUT
+from genome.classes.feature_groups import ACTIVATION, OUTPUT, SKIP
 from star.cache import Store
 from star.features import Featurizer
 from star.features.feature import parameter
@@ -23,9 +23,11 @@ from star.features.output import activated, gated
 from star.structures import Structure, structure_of
 from star.units import Units
 
-GATE_FLOPS = {Normalisation.NONE: 1, Normalisation.L2: 5}
+GATE_FLOPS = {Normalisation.NONE: 1, **dict.fromkeys((Normalisation.L2, Normalisation.WHOLE, Normalisation.GATED), 5)}
 """FLOPs for each output channel: one to gate it; with normalisation also to square, sum and scale it."""
 
+SKIP_FLOPS = 2
+"""FLOPs for each output channel to weight and add a value."""
 
 Features = tuple[dict[str, Tensor], ...]
 """The feature groups of an operator: one mapping from names to tensors for each LIV, or for each part."""
@@ -111,6 +113,7 @@ class LIV(Operator):
         self.out_DC = parameter(*self.structure.out_sizes(shape.width))
         self.class_name = liv_class.name
         groups = dict(placement.featurizer.groups)
+        self.skips = SKIP in groups
         self.output = groups.get(OUTPUT)
         self.activation = groups.get(ACTIVATION)
 
@@ -152,9 +155,22 @@ class LIV(Operator):
         return self.projected(y_BLHV, features, self.out_DC)
 
     def projected(self, y_BLHV: Tensor, features: Mapping[str, Tensor], out_DC: Tensor) -> Tensor:
-        """Gate and activate the output of the structure, where the class does so, and project it to the model width."""
-        if self.output is not None:
-            y_BLHV = gated(y_BLHV, features[OUTPUT], self.output.normalisation)
+        """Project the output of the structure to the model width, after the optional groups of the class."""
+        return self.onto_width(self.finished(y_BLHV, features), features, out_DC)
+
+    def finished(self, y_BLHV: Tensor, features: Mapping[str, Tensor]) -> Tensor:
+        """Add weighted values to the output of the structure, and normalise and gate it, where the class does so."""
+        y_BLHV = self.with_values(y_BLHV, features)
+        if self.output is None:
+            return y_BLHV
+        return gated(y_BLHV, features[OUTPUT], self.output.normalisation, self.structure.heads)
+
+    def with_values(self, y_BLHV: Tensor, features: Mapping[str, Tensor]) -> Tensor:
+        """Add the weighted values to the output of the structure if the class has a skip."""
+        return y_BLHV + features[SKIP] * features["v"] if self.skips else y_BLHV
+
+    def onto_width(self, y_BLHV: Tensor, features: Mapping[str, Tensor], out_DC: Tensor) -> Tensor:
+        """Project a gated output to the model width, activated if the class has an activation."""
         if self.activation is not None:
             return activated(y_BLHV, features[ACTIVATION], out_DC, self.activation.nonlinearity)
         return self.structure.project(y_BLHV, features, out_DC)
@@ -179,6 +195,7 @@ class LIV(Operator):
 
     def flops(self, context: int) -> int:
         features = sum(self.featurizer[name].flops() for name in self.computes)
+        features += SKIP_FLOPS * self.structure.channels * self.skips
         features += GATE_FLOPS[self.output.normalisation] * self.structure.channels if self.output is not None else 0
         return features + self.structure.flops(context) + 2 * self.width * self.structure.channels
 

@@ -9,6 +9,7 @@ from genome.catalogue.cell import CELL_CLASSES, CELL_FEATURIZERS
 from genome.catalogue.convolution import CONVOLUTIONS, FILTERS
 from genome.catalogue.delta import DELTA_CLASSES, DELTA_FEATURIZERS
 from genome.catalogue.published_filters import PUBLISHED_CONVOLUTIONS, PUBLISHED_FILTERS
+from genome.catalogue.published_recurrences import PUBLISHED_RECURRENCES, PUBLISHED_RECURRENT_FEATURIZERS
 from genome.catalogue.recurrent import RECURRENT_CLASSES, RECURRENT_FEATURIZERS
 from genome.catalogue.routed import ROUTED_CLASSES, ROUTED_FEATURIZERS
 from genome.catalogue.star import STAR_CLASSES, STAR_FEATURIZERS
@@ -26,6 +27,7 @@ FEATURIZERS = (
     *ROUTED_FEATURIZERS,
     *CELL_FEATURIZERS,
     *PUBLISHED_FILTERS,
+    *PUBLISHED_RECURRENT_FEATURIZERS,
 )
 
 
@@ -39,6 +41,7 @@ CLASSES = (
     *ROUTED_CLASSES,
     *CELL_CLASSES,
     *PUBLISHED_CONVOLUTIONS,
+    *PUBLISHED_RECURRENCES,
 )
 
 

@@ -12,7 +12,7 @@ from genome.classes.alphabet import (
     Source,
     Sparsity,
 )
-from genome.classes.operator import GroupGenome
+from genome.classes.operator import FeaturizerGenome, GroupGenome
 
 DENSE = GroupGenome()
 DIAGONAL = GroupGenome(channel=ChannelMixing.DIAGONAL)
@@ -40,3 +40,8 @@ UNIT = replace(LEARNED, generator=Generator.ONES)
 NORM = replace(UNIT, normalisation=Normalisation.L2)
 NORM_AND_GATE = replace(SILU, normalisation=Normalisation.L2)
 """Output gates that normalise the output head by head: `NORM` without a gate, `NORM_AND_GATE` with a SiLU gate."""
+
+
+def recurrence(number: int, **groups: GroupGenome) -> FeaturizerGenome:
+    """Make a featurizer of these groups, given in the order of `GROUP_MEANING`."""
+    return FeaturizerGenome(number, tuple(groups.items()))

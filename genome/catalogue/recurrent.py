@@ -97,7 +97,7 @@ RECURRENT_CLASSES = (
         OperatorGenome.of((44, 4, 1, 1, 3)),
         source="Dao & Gu 2024",
         description="selective state space, one learned rate per head, state 128, one B and one C for all heads; "
-        "normalised and gated",
+        "normalised and gated; at the width of the input, without skip and biases",
     ),
     LIVClass(
         45,
@@ -105,7 +105,7 @@ RECURRENT_CLASSES = (
         OperatorGenome.of((45, 4, 1, 1, 1)),
         source="Gu & Dao 2023",
         description="selective state space per channel, state 16; like Rec-1, but without SiLU on B and C and "
-        "with an output gate",
+        "with an output gate; at the width of the input, without skip and biases",
     ),
     LIVClass(
         46,

@@ -46,13 +46,18 @@ class Nonlinearity(IntEnum):
 class ChannelMixing(IntEnum):
     """The heads that channels form (operator level), or the channels that a projection mixes (featurizer level).
 
-    OUTER has heads whose filter runs over the outer product b v^T instead of over b * v channel by channel.
+    OUTER has heads whose filter runs over the outer product b v^T instead of over b * v channel by channel. A feature
+    of low rank is projected twice, through few channels: RANK_32ND through one for every 32 channels of its input
+    (rounded up), RANK_16 through 16, and RANK_HEAD through as many as one of its heads has.
     """
 
     DIAGONAL = 1
     DENSE = 2
     GROUPED = 3
     OUTER = 4
+    RANK_32ND = 5
+    RANK_16 = 6
+    RANK_HEAD = 7
 
 
 class FeatureTokenMixing(IntEnum):
@@ -69,11 +74,16 @@ class FeatureTokenMixing(IntEnum):
 
 
 class Source(IntEnum):
-    """The origin of a feature group: the input, a constant, the position, or the output of the structure (ours)."""
+    """The origin of a feature group: the input, a constant, the position, the values, or the output of the structure.
+
+    A group from the VALUES (ours, like the last three) is projected from the group v, after its convolution and
+    nonlinearity.
+    """
 
     PROJECTED = 1
     CONSTANT = 2
     POSITION = 3
+    VALUES = 4
     OUTPUT = 5
 
 
@@ -130,7 +140,8 @@ class Expansion(IntEnum):
     SAME has as many as the input, MLP has 8/3 times as many (rounded up to a multiple of 16), STATE_n has n, and
     PER_HEAD has one for each head. LATENT has four times the channels of a head, beside group u one head for queries;
     its queries and keys have half a head more, which is rotated by its position. FOUR and EIGHT are numbers of routes.
-    EXPERT is the width of one expert, half of MLP.
+    EXPERT is the width of one expert, half of MLP. DOUBLE has twice as many channels as the input in as many heads,
+    DOUBLE_HEADS in twice as many heads, and HALF has half as many in as many heads, at least one channel each.
     """
 
     SAME = 1
@@ -144,6 +155,9 @@ class Expansion(IntEnum):
     FOUR = 9
     EIGHT = 10
     EXPERT = 11
+    DOUBLE = 12
+    DOUBLE_HEADS = 13
+    HALF = 14
 
 
 class Repeat(IntEnum):
@@ -157,7 +171,13 @@ class Repeat(IntEnum):
 
 
 class Normalisation(IntEnum):
-    """The normalisation of a feature to unit length per head; an output gate normalises the output instead (ours)."""
+    """The normalisation of a feature to unit length per head; an output gate normalises the output instead (ours).
+
+    Of output gates, L2 normalises each head of the output and then gates it, WHOLE normalises all channels together and
+    then gates them, and GATED gates them first and then normalises all channels together.
+    """
 
     NONE = 1
     L2 = 2
+    WHOLE = 3
+    GATED = 4

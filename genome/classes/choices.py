@@ -17,9 +17,9 @@ from genome.classes.alphabet import (
     Sparsity,
     TokenMixing,
 )
-from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES
+from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES, SKIP
 from genome.classes.operator import GroupGenome, OperatorGenome
-from genome.classes.quantities import ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES, TAPS
+from genome.classes.quantities import RANKS, ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES, TAPS
 
 _PLAIN = (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU)
 _FEATURE_MAPS = (*_PLAIN, Nonlinearity.ELU)
@@ -48,12 +48,14 @@ NONLINEARITIES = {
     TokenMixing.MEMORY_CELL: (Nonlinearity.NONE,),
 }
 
-FEATURE_CHANNELS = (ChannelMixing.DIAGONAL, ChannelMixing.DENSE, ChannelMixing.GROUPED)
+_HEADS = (ChannelMixing.DIAGONAL, ChannelMixing.DENSE, ChannelMixing.GROUPED)
+
+FEATURE_CHANNELS = (*_HEADS, *RANKS)
 """Channel mixings of a projection."""
 
 CHANNEL_MIXINGS: dict[TokenMixing, tuple[ChannelMixing, ...]] = {
-    **dict.fromkeys(TokenMixing, FEATURE_CHANNELS),
-    TokenMixing.TOEPLITZ: tuple(ChannelMixing),
+    **dict.fromkeys(TokenMixing, _HEADS),
+    TokenMixing.TOEPLITZ: (*_HEADS, ChannelMixing.OUTER),
 }
 """Channel mixings of each structure. Only Toeplitz has OUTER: the other structures form outer products anyway."""
 
@@ -61,6 +63,7 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("c", Source.PROJECTED): (Generator.NONE, Generator.ROTARY),
     ("b", Source.PROJECTED): (Generator.NONE, Generator.ROTARY, Generator.COMPLEMENT, Generator.LATENT_NORM),
     ("v", Source.PROJECTED): (Generator.NONE, Generator.TIED),
+    **dict.fromkeys([(name, Source.VALUES) for name in "cbd"], (Generator.NONE,)),
     ("d", Source.PROJECTED): (Generator.NONE,),
     ("d", Source.CONSTANT): (Generator.ONES,),
     ("a", Source.CONSTANT): (Generator.NONE, Generator.ZERO, Generator.FIXED),
@@ -72,6 +75,7 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("m", Source.CONSTANT): (Generator.NONE,),
     (ROUTES, Source.PROJECTED): tuple(ROUTE_CHOICES),
     (DECOMPRESSION, Source.CONSTANT): (Generator.NONE,),
+    (SKIP, Source.CONSTANT): (Generator.NONE, Generator.ONES),
     (OUTPUT, Source.PROJECTED): (Generator.NONE,),
     (OUTPUT, Source.CONSTANT): (Generator.ONES,),
     (ACTIVATION, Source.OUTPUT): (Generator.NONE, Generator.GLU),
@@ -80,6 +84,7 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
 
 ADDED = {
     DECOMPRESSION: GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL),
+    SKIP: GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL),
     OUTPUT: GroupGenome(),
     ACTIVATION: GroupGenome(source=Source.OUTPUT, nonlinearity=Nonlinearity.GELU),
 }
@@ -106,13 +111,17 @@ _FEATURE_NONLINEARITIES = {
 _POSITIVE = dict.fromkeys("cb", (Nonlinearity.ELU,))
 """Nonlinearities of queries and keys whose products are divided by their sum and must therefore be positive."""
 
+_KEYS = (Expansion.SAME, Expansion.HALF, *STATE_SIZES)
+_VALUES = (Expansion.SAME, Expansion.DOUBLE, Expansion.DOUBLE_HEADS)
+_SKIPS = (Expansion.SAME, Expansion.PER_HEAD)
+
 _EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.SAME, Expansion.MLP)),
     TokenMixing.LOW_RANK: dict.fromkeys("cbv", (Expansion.SAME, Expansion.LATENT)),
-    TokenMixing.TOEPLITZ: {},
-    TokenMixing.SEMI_SEPARABLE: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES))
-    | {"a": (Expansion.SAME, *STATE_SIZES, Expansion.PER_HEAD)},
-    TokenMixing.DELTA: dict.fromkeys("cb", (Expansion.SAME, *STATE_SIZES)) | {"a": (Expansion.PER_HEAD,)},
+    TokenMixing.TOEPLITZ: {SKIP: _SKIPS},
+    TokenMixing.SEMI_SEPARABLE: dict.fromkeys("cb", _KEYS)
+    | {"a": (*_KEYS, Expansion.PER_HEAD), "v": _VALUES, SKIP: _SKIPS},
+    TokenMixing.DELTA: dict.fromkeys("cb", _KEYS) | {"a": (Expansion.PER_HEAD,), "v": _VALUES, SKIP: _SKIPS},
     TokenMixing.MEMORY_CELL: {},
 }
 """Expansions of feature groups; a group that is not listed has expansion 1 (same)."""
@@ -163,8 +172,9 @@ def repeats(operator: OperatorGenome, group: str) -> tuple[Repeat, ...]:
 
 def normalisations(operator: OperatorGenome, group: str) -> tuple[Normalisation, ...]:
     """Return the legal normalisations of a feature group of this operator."""
-    legal = group in _NORMALISED.get(operator.token_mixing, "")
-    return tuple(Normalisation) if legal else (Normalisation.NONE,)
+    if group not in _NORMALISED.get(operator.token_mixing, ""):
+        return (Normalisation.NONE,)
+    return tuple(Normalisation) if group == OUTPUT else (Normalisation.NONE, Normalisation.L2)
 
 
 def token_mixings(group: str) -> tuple[FeatureTokenMixing, ...]:
@@ -173,6 +183,12 @@ def token_mixings(group: str) -> tuple[FeatureTokenMixing, ...]:
 
 
 def channels(group: str, expansion: Expansion, repeat: Repeat) -> tuple[ChannelMixing, ...]:
-    """Return the legal channel mixings of a projected group: all if it has as many channels as the input."""
+    """Return the legal channel mixings of a projected group: all if it has as many channels as the input.
+
+    Only decays, steps and output gates may have a low rank, and through the channels of a head only if they have some.
+    """
     as_input = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES, ACTIVATION)
-    return FEATURE_CHANNELS if as_input else (ChannelMixing.DENSE,)
+    full = _HEADS if as_input else (ChannelMixing.DENSE,)
+    per_head = group == "d" or expansion is Expansion.PER_HEAD
+    low = tuple(rank for rank in RANKS if not (per_head and rank is ChannelMixing.RANK_HEAD))
+    return (*full, *low) if group in ("a", "d", OUTPUT) else full

@@ -24,8 +24,12 @@ OUTPUT = "o"
 ACTIVATION = "g"
 """The optional group of a featurizer that makes the output projection a layer: an activation, a projection, biases."""
 
+SKIP = "s"
+"""The optional group of a featurizer that weights the values which are added to the output of the structure."""
+
 OPTIONAL: dict[TokenMixing, tuple[str, ...]] = {
     **dict.fromkeys(TokenMixing, (OUTPUT, ACTIVATION)),
+    **dict.fromkeys((TokenMixing.TOEPLITZ, TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA), (SKIP, OUTPUT, ACTIVATION)),
     TokenMixing.DIAGONAL: (),
     TokenMixing.LOW_RANK: (DECOMPRESSION, OUTPUT, ACTIVATION),
 }
@@ -42,7 +46,8 @@ GROUP_MEANING = {
     "v": "values",
     DECOMPRESSION: "maps from a latent to the keys and values of each head",
     ROUTES: "routes: the experts or memories that a token takes, and the weight of each",
-    OUTPUT: "gate of the output, which is first normalised head by head if the group has normalisation 2",
+    SKIP: "weight of the values that are added to the output, y + s v, before it is normalised and gated",
+    OUTPUT: "gate of the output, which is normalised too if the group has another normalisation than 1",
     ACTIVATION: "activation of the output, which is projected with biases, or by a gated linear unit (generator 40)",
 }
 

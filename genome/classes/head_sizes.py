@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from genome.classes.alphabet import Expansion, Repeat
-from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES
+from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES, SKIP
 from genome.classes.operator import FeaturizerGenome, GroupGenome
-from genome.classes.quantities import ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES
+from genome.classes.quantities import HEAD_FACTORS, ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES
 
 
 class Heads(NamedTuple):
@@ -45,6 +45,11 @@ class GroupContext(NamedTuple):
         return self.mixing.heads // self.shared_by
 
 
+def mixing_heads(heads: Heads, featurizer: FeaturizerGenome) -> Heads:
+    """Return the heads of a mixing: those of the digits of the operator times the factor of its values' expansion."""
+    return heads._replace(heads=heads.heads * HEAD_FACTORS.get(featurizer["v"].expansion, 1))
+
+
 def head_size(context: GroupContext) -> Heads:
     """Compute the head size of a group from its name if the name decides it, otherwise from its expansion."""
     return (_BY_NAME.get(context.name) or _BY_EXPANSION[context.group.expansion])(context)
@@ -54,7 +59,14 @@ def _decay(context: GroupContext) -> Heads:
     """Compute one decay for each head, or one for each channel of the state, which has the channels of the keys."""
     if context.group.expansion is Expansion.PER_HEAD:
         return Heads(context.own, 1)
-    return Heads(context.own, STATE_SIZES.get(context.featurizer["b"].expansion, context.mixing.size))
+    return Heads(context.own, head_size(context._replace(name="b")).size)
+
+
+def _skip(context: GroupContext) -> Heads:
+    """Compute one weight for each head, or one for each channel of the values."""
+    if context.group.expansion is Expansion.PER_HEAD:
+        return Heads(context.mixing.heads, 1)
+    return Heads(context.mixing.heads, head_size(context._replace(name="v")).size)
 
 
 def _routes(context: GroupContext) -> Heads:
@@ -88,11 +100,14 @@ _BY_NAME: dict[str, Callable[[GroupContext], Heads]] = {
     DECOMPRESSION: lambda context: Heads(
         context.mixing.heads, 2 * context.mixing.size * latent_size(context.mixing.size)
     ),
+    SKIP: _skip,
     **dict.fromkeys((OUTPUT, ACTIVATION), _as_output),
 }
 
 _BY_EXPANSION: dict[Expansion, Callable[[GroupContext], Heads]] = {
-    Expansion.SAME: lambda context: Heads(context.own, context.mixing.size),
+    **dict.fromkeys((Expansion.SAME, Expansion.DOUBLE_HEADS), lambda context: Heads(context.own, context.mixing.size)),
+    Expansion.DOUBLE: lambda context: Heads(context.own, 2 * context.mixing.size),
+    Expansion.HALF: lambda context: Heads(context.own, max(1, context.mixing.size // 2)),
     Expansion.MLP: lambda context: Heads(1, mlp_width(context.mixing.channels)),
     Expansion.LATENT: _latent,
     Expansion.EXPERT: lambda context: Heads(

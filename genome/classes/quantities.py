@@ -1,8 +1,9 @@
 """The numbers that digits denote: taps and states of filters, channels of states, routes of routed operators."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from genome.classes.alphabet import Expansion, FeatureTokenMixing, Generator
+from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Generator
 
 STATES = {
     Generator.REAL_MODAL_16: 16,
@@ -27,6 +28,20 @@ TAPS: dict[Generator, int | None] = {
     **dict.fromkeys(STATES),
 }
 """Number of taps of each filter; None for a filter that reaches back to the first token."""
+
+RANKS: dict[ChannelMixing, Callable[[int, int], int]] = {
+    ChannelMixing.RANK_32ND: lambda inputs, size: -(-inputs // 32),
+    ChannelMixing.RANK_16: lambda inputs, size: 16,
+    ChannelMixing.RANK_HEAD: lambda inputs, size: size,
+}
+"""Channels between the two factors of a projection of low rank, from its input channels and its channels per head.
+
+Mamba-1 computes its steps from twice the width d through d / 16 channels (Gu & Dao 2023, section 3.6), a 32nd; GLA
+computes its decays through 16 (Yang et al. 2024).
+"""
+
+HEAD_FACTORS = {Expansion.DOUBLE_HEADS: 2}
+"""Factor by which values of this expansion multiply the heads of their operator; 1 for all others."""
 
 
 class ShortConvolution(NamedTuple):

@@ -88,8 +88,8 @@ def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
         yield f"{where}: a feature that is not projected has nonlinearity 1 (none), not {group.nonlinearity.value}"
     if group.constant and group.channel is not ChannelMixing.DIAGONAL:
         yield f"{where}: a feature that is not projected has channel mixing 1 (diagonal), not {group.channel.value}"
-    if not group.constant and group.channel not in channels(name, group.expansion, group.repeat):
-        yield f"{where}: channel mixing {group.channel.value} needs as many channels as the input; use 2 (dense)"
+    if not group.constant:
+        yield from choice(where, "channel mixing", group.channel, channels(name, group.expansion, group.repeat))
 
 
 RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, *NORMALISATION_RULES, *RULES_ACROSS_GROUPS)

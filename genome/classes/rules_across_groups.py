@@ -19,6 +19,7 @@ from genome.classes.alphabet import (
 from genome.classes.choices import FIXED_GROUPS, RECURRENT
 from genome.classes.feature_groups import DECOMPRESSION, OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, OperatorGenome
+from genome.classes.quantities import RANKS
 from genome.classes.rule import Rule, choice
 
 
@@ -135,10 +136,9 @@ def _latent(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
         yield from choice(f"{where} {name} beside a latent", "expansion", given, (Expansion.LATENT,))
     yield from choice(f"{where} b of a latent", "repeat", featurizer["b"].repeat, (Repeat.ALL,))
     yield from choice(f"{where} v of a latent", "generator", values.generator, (Generator.TIED,))
-    if OUTPUT in featurizer.names and featurizer[OUTPUT].source is Source.PROJECTED:
-        yield from choice(
-            f"{where} o of a latent", "channel mixing", featurizer[OUTPUT].channel, (ChannelMixing.DENSE,)
-        )
+    if OUTPUT in featurizer.names and not featurizer[OUTPUT].constant:
+        legal = (ChannelMixing.DENSE, *RANKS)
+        yield from choice(f"{where} o of a latent", "channel mixing", featurizer[OUTPUT].channel, legal)
     if values != FIXED_GROUPS[Generator.TIED]:
         digits = ".".join(map(str, FIXED_GROUPS[Generator.TIED].digits))
         yield f"{where} v: generator 23 (tied to the latent) computes nothing: its digits are {digits}"
@@ -150,11 +150,40 @@ def _delta_rule(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
         return
     where, (keys, shares) = f"featurizer {featurizer.id}, group", (featurizer["b"], featurizer["d"])
     yield from choice(f"{where} b of a delta rule", "normalisation", keys.normalisation, (Normalisation.L2,))
-    if shares.source is Source.PROJECTED:
+    if not shares.constant:
         yield from choice(f"{where} d of a delta rule", "nonlinearity", shares.nonlinearity, (Nonlinearity.SIGMOID,))
 
 
+def _widened(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """A diagonal or grouped projection has as many channels as the input, so values of twice the width allow none.
+
+    Heads of one channel are not halved.
+    """
+    values = featurizer["v"].expansion
+    wide = {Expansion.DOUBLE: ("v", OUTPUT), Expansion.DOUBLE_HEADS: featurizer.names}.get(values, ())
+    for name, group in featurizer.groups:
+        where = f"featurizer {featurizer.id}, group {name}"
+        if name in wide and not group.constant:
+            legal = (ChannelMixing.DENSE, *RANKS)
+            yield from choice(f"{where} beside values of twice the width", "channel mixing", group.channel, legal)
+        if group.expansion is Expansion.HALF and operator.channel_mixing is ChannelMixing.DIAGONAL:
+            yield f"{where}: expansion 14 (half) needs heads of several channels, not channel mixing 1 (diagonal)"
+
+
+def _from_values(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Only a recurrence computes groups from its values, whose number of channels need not be that of the input."""
+    for name, group in featurizer.groups:
+        if group.source is not Source.VALUES:
+            continue
+        where = f"featurizer {featurizer.id}, group {name}"
+        if operator.token_mixing not in RECURRENT:
+            yield f"{where}: source 4 (values) belongs to token mixing 4 and 5; its source must be 1 (projected)"
+        yield from choice(f"{where} from values", "channel mixing", group.channel, (ChannelMixing.DENSE, *RANKS))
+
+
 RULES_ACROSS_GROUPS: tuple[Rule, ...] = (
+    _widened,
+    _from_values,
     _unit_gates,
     _rotary,
     _shared_decay,

@@ -22,7 +22,7 @@ def _normalised_steps(operator: OperatorGenome, featurizer: FeaturizerGenome) ->
     if operator.nonlinearity is not Nonlinearity.NORMALISED:
         return
     for name, group in featurizer.groups:
-        if name == "d" and group.source is Source.PROJECTED:
+        if name == "d" and not group.constant:
             where = f"featurizer {featurizer.id}, group d of rows that are normalised"
             yield from choice(where, "nonlinearity", group.nonlinearity, (Nonlinearity.SIGMOID,))
 
@@ -44,26 +44,27 @@ def _normalised_groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -
         where = f"featurizer {featurizer.id}, group {name}"
         if group.normalisation not in normalisations(operator, name):
             yield f"{where}: only queries, keys (c and b of token mixing 2, 4 and 5) and outputs are normalised; use 1"
-        if operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME:
+        one_channel = operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME
+        if one_channel and group.normalisation is Normalisation.L2:
             yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
 
 
 def _two_rectified_channels(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     """ReLU zeroes both of two channels for about a quarter of tokens; a zero vector cannot be normalised."""
     for name, group in featurizer.groups:
-        if group.normalisation is not Normalisation.NONE and group.expansion is Expansion.STATE_2:
+        if group.normalisation is Normalisation.L2 and group.expansion is Expansion.STATE_2:
             where = f"featurizer {featurizer.id}, group {name} of two channels that are normalised"
             legal = tuple(one for one in feature_nonlinearities(operator, name) if one is not Nonlinearity.RELU)
             yield from choice(where, "nonlinearity", group.nonlinearity, legal)
 
 
 def _unit_output_gate(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A gate of ones without normalisation would compute nothing."""
+    """A gate of ones without normalisation would compute nothing, and gating before it would change nothing."""
     if OUTPUT not in featurizer.names:
         return
     where, gate = f"featurizer {featurizer.id}, group {OUTPUT}", featurizer[OUTPUT]
-    if gate.source is Source.CONSTANT and gate.normalisation is Normalisation.NONE:
-        yield f"{where}: a gate of ones (generator 6) only normalises the output: its normalisation must be 2"
+    if gate.source is Source.CONSTANT and gate.normalisation in (Normalisation.NONE, Normalisation.GATED):
+        yield f"{where}: a gate of ones (generator 6) only normalises the output: its normalisation must be 2 or 3"
 
 
 NORMALISATION_RULES: tuple[Rule, ...] = (

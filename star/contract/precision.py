@@ -5,7 +5,7 @@ B batch, L tokens, H heads, V value channels per head, M routes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 
 import torch
@@ -36,8 +36,8 @@ def precise(case: Case) -> Iterator[str]:
 
     LIVs are compared one by one, because a stack of quadratic units (c times v) multiplies the roundings of its layers.
     Rounding may change a choice of routes, so float64 is computed on the chosen routes, and the routes are compared
-    separately. A normalised head is multiplied by its size before normalisation, because the sign of a nearly zero head
-    may be rounding.
+    separately. A normalised output is multiplied by its size before normalisation, because the sign of a nearly zero
+    head may be rounding.
     """
     for dtype, allowed in ((torch.float32, FLOAT32_TOLERANCE), (torch.bfloat16, BFLOAT16_TOLERANCE)):
         model = case.build().to(dtype).eval()
@@ -52,8 +52,8 @@ def precise(case: Case) -> Iterator[str]:
             pairs = enumerate(zip(rounded, exact, strict=True))
             for position, ((block, features), (exact_block, exact_features)) in pairs:
                 sizes = _sizes(exact_block, exact_features)
-                expected = exact_block.mix(_times(exact_features, sizes))
-                measured = block.mix(_times(features, sizes))
+                expected = _outputs(exact_block, exact_features, sizes)
+                measured = _outputs(block, features, sizes)
                 error = relative_rms(measured.double(), expected)
                 if not error <= allowed:
                     yield f"LIV {position}, {dtype}, {length} tokens: off by {error:.1e} relative RMS"
@@ -64,25 +64,35 @@ def precise(case: Case) -> Iterator[str]:
                         yield f"LIV {position}, {dtype}, {length} tokens: {detail}"
 
 
-def _sizes(block: Block, features: Features) -> Features:
-    """Compute for each LIV the root mean square of the heads that its output gate normalises, under the gate's name."""
-    sizes: list[dict[str, Tensor]] = []
-    for liv, own in block.parts(features):
-        normalised = liv.output is not None and liv.output.normalisation is not Normalisation.NONE
-        sizes.append({OUTPUT: _rms_of_heads(liv.structure.fast(own))} if normalised else {})
-    return tuple(sizes)
+def _sizes(block: Block, features: Features) -> list[Tensor]:
+    """Compute for each LIV the root mean square of what its output gate normalises together, one if it does not."""
+    sizes = []
+    for liv, groups in zip(block.operator.livs, features, strict=True):
+        normalisation = Normalisation.NONE if liv.output is None else liv.output.normalisation
+        y_BLHV = liv.with_values(liv.structure.fast(groups), groups)
+        sizes.append(_SIZES[normalisation](y_BLHV, groups))
+    return sizes
 
 
-def _rms_of_heads(y_BLHV: Tensor) -> Tensor:
-    return y_BLHV.square().mean(-1, keepdim=True).sqrt()
+def _whole(y_BLHV: Tensor) -> Tensor:
+    return y_BLHV.square().mean((-2, -1), keepdim=True).sqrt()
 
 
-def _times(features: Features, sizes: Features) -> Features:
-    """Multiply the features that have a size by it; leave the others unchanged."""
-    return tuple(
-        groups | {name: groups[name] * size.to(groups[name].dtype) for name, size in own.items()}
-        for groups, own in zip(features, sizes, strict=True)
-    )
+_SIZES: dict[Normalisation, Callable[[Tensor, dict[str, Tensor]], Tensor]] = {
+    Normalisation.NONE: lambda y_BLHV, groups: y_BLHV.new_ones(()),
+    Normalisation.L2: lambda y_BLHV, groups: y_BLHV.square().mean(-1, keepdim=True).sqrt(),
+    Normalisation.WHOLE: lambda y_BLHV, groups: _whole(y_BLHV),
+    Normalisation.GATED: lambda y_BLHV, groups: _whole(y_BLHV * groups[OUTPUT]),
+}
+
+
+def _outputs(block: Block, features: Features, sizes: list[Tensor]) -> Tensor:
+    """Compute y_BLD of a block if the output of each LIV is multiplied by its size before the output projection."""
+    outputs = []
+    for liv, groups, size in zip(block.operator.livs, features, sizes, strict=True):
+        y_BLHV = liv.finished(liv.structure.fast(groups), groups)
+        outputs.append(liv.onto_width(y_BLHV * size.to(y_BLHV.dtype), groups, liv.out_DC))
+    return block.operator.combined(outputs)
 
 
 def _routes(features: Features) -> Features:

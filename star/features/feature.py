@@ -29,11 +29,11 @@ class Feature(nn.Module):
     needs: ClassVar[tuple[str, ...]] = ()
     """Names of the groups that this feature is computed from, besides the input."""
 
-    joinable: ClassVar[bool] = False
+    joinable: bool = False
     """True if every head has weights of its own, along the first axis of each parameter, and needs no other head.
 
-    The weights of two such features, joined, then make one feature with the heads of both. A feature that is not
-    joinable has no axes of batch and tokens, or routes tokens.
+    The weights of two such features, joined, then make one feature with the heads of both. Other features of a pair are
+    computed one after the other.
     """
 
     decaying: ClassVar[tuple[str, ...]] = ()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from graphlib import TopologicalSorter
+from typing import Any
 
 from torch import Tensor, nn
 
 from genome import FeaturizerGenome, Heads
 from genome.classes.alphabet import Expansion, Generator, Source
-from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES
+from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES, SKIP
 from genome.classes.quantities import ROUTE_CHOICES
 from star.cache import Store
 from star.features.cell import CellForgetGate, Feedback
@@ -38,7 +39,7 @@ from star.features.filters_system import (
 )
 from star.features.latent import Decompression, NormalisedLatent
 from star.features.ones import Ones
-from star.features.output import GatedOutputLayer, OutputGate, OutputLayer
+from star.features.output import GatedOutputLayer, OutputGate, OutputLayer, SkipWeight
 from star.features.projection import Projection, RotatedProjection, TiedValues
 from star.features.router import Experts, Gate, Router
 
@@ -76,6 +77,11 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("h", Source.POSITION, Generator.COMPANION_16): CompanionFilter,
     ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
     ("h", Source.POSITION, Generator.RATIONAL_ZERO_16): RationalFilterFromZero,
+    ("c", Source.VALUES, Generator.NONE): Projection,
+    ("b", Source.VALUES, Generator.NONE): Projection,
+    ("d", Source.VALUES, Generator.NONE): StepSize,
+    (SKIP, Source.CONSTANT, Generator.NONE): SkipWeight,
+    (SKIP, Source.CONSTANT, Generator.ONES): Ones,
     (DECOMPRESSION, Source.CONSTANT, Generator.NONE): Decompression,
     (OUTPUT, Source.PROJECTED, Generator.NONE): OutputGate,
     (OUTPUT, Source.CONSTANT, Generator.ONES): Ones,
@@ -90,6 +96,10 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
 
 KINDS_BY_EXPANSION: dict[Expansion, type[Feature]] = {Expansion.EXPERT: Experts}
 """The feature that computes a group of this expansion; it takes precedence over `KINDS`."""
+
+
+INPUTS: dict[Source, tuple[str, ...]] = {**dict.fromkeys(Source, ()), Source.VALUES: ("v",)}
+"""The groups that a feature of each source has as its input in place of the layer's."""
 
 
 class Featurizer(nn.Module):
@@ -113,8 +123,10 @@ class Featurizer(nn.Module):
         for name, group in genome.groups:
             if name in groups:
                 kind = KINDS_BY_EXPANSION.get(group.expansion, KINDS[name, group.source, group.generator])
-                self.groups[name] = kind.of(name, width, head_sizes, genome)
-        self.order = tuple(TopologicalSorter({name: self[name].needs for name in self.groups}).static_order())
+                (inputs,) = [head_sizes[one].channels for one in INPUTS[group.source]] or [width]
+                self.groups[name] = kind.of(name, inputs, head_sizes, genome)
+        needs = {name: (*self[name].needs, *INPUTS[genome[name].source]) for name in self.groups}
+        self.order = tuple(TopologicalSorter(needs).static_order())
 
     def __getitem__(self, name: str) -> Feature:
         feature = self.groups[name]
@@ -136,6 +148,12 @@ class Featurizer(nn.Module):
         known = dict(given)
         for name in self.order:
             if name in names:
-                feature = self[name]
-                known[name] = feature(x_BLD, length, store, *(known[need] for need in feature.needs))
+                known[name] = self[name](*self.arguments(name, x_BLD, length, store, known))
         return {name: known[name] for name in names}
+
+    def arguments(
+        self, name: str, x_BLD: Tensor, length: int, store: Store | None, known: Mapping[str, Tensor]
+    ) -> tuple[Any, ...]:
+        """Return what the feature of this name is called with: its input, and the groups that it needs."""
+        inputs = [known[one].flatten(2) for one in INPUTS[self.genome[name].source]] or [x_BLD]
+        return (*inputs, length, store, *(known[need] for need in self[name].needs))

@@ -1,11 +1,12 @@
-"""What is done to the output of a structure: a gate and a normalisation, then an activation and its projection.
+"""What is done to the output of a structure: values, a normalisation and a gate, an activation and its projection.
 
 B batch, L tokens, H heads, V value channels per head, C = H V, D model width, E columns of an output layer: 1, or C + 2
-with the gate of a GLU.
+with the gate of a GLU, N operators side by side.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -21,7 +22,7 @@ from star.nonlinearity import SIGMA
 from star.ops.precision import at_least_float32
 
 SMALLEST = 1e-6
-"""Constant added to the mean square of a head before normalisation."""
+"""Constant added to the mean square before normalisation."""
 
 
 class OutputGate(Projection):
@@ -29,6 +30,25 @@ class OutputGate(Projection):
 
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, replace(group, normalisation=Normalisation.NONE))
+
+
+class SkipWeight(Feature):
+    """s_HV: learned weights of the values in the output, initially ones (D of Mamba, Gu & Dao 2023, algorithm 2)."""
+
+    joinable = True
+
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.weight_HV = parameter(*head_size)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        return self.weight_HV
+
+    def initialise(self, generator: Generator) -> None:
+        torch.nn.init.ones_(self.weight_HV)
+
+    def flops(self) -> int:
+        return 0
 
 
 class OutputLayer(Feature):
@@ -64,12 +84,36 @@ class GatedOutputLayer(OutputLayer):
         torch.nn.init.normal_(self.gate_DC, std=self.gate_DC.shape[1] ** -0.5, generator=generator)
 
 
-def gated(y_BLHV: Tensor, o_BLHV: Tensor, normalisation: Normalisation) -> Tensor:
-    """Multiply the output by the gate; with normalisation 2, RMS-normalise each head of the output first."""
-    if normalisation is Normalisation.NONE:
-        return y_BLHV * o_BLHV
-    inverse_BLH1 = (y_BLHV.to(at_least_float32(y_BLHV)).square().mean(-1, keepdim=True) + SMALLEST).rsqrt()
-    return y_BLHV * inverse_BLH1.to(y_BLHV.dtype) * o_BLHV
+def gated(y_BLHV: Tensor, o_BLHV: Tensor, normalisation: Normalisation, heads: int) -> Tensor:
+    """Multiply the output by the gate, and normalise it by its root mean square as the digit says.
+
+    Learned gains of a normalisation are part of the output projection.
+
+    Args:
+        heads: heads that are normalised together by the digits 3 and 4; the H heads may be those of several operators.
+    """
+    return _GATED[normalisation](y_BLHV, o_BLHV, heads)
+
+
+def _by_head(y_BLHV: Tensor, o_BLHV: Tensor, heads: int) -> Tensor:
+    return y_BLHV * _inverse_rms(y_BLHV, -1).to(y_BLHV.dtype) * o_BLHV
+
+
+def _whole(y_BLHV: Tensor, heads: int) -> Tensor:
+    y_BLNHV = torch.unflatten(y_BLHV, 2, (-1, heads))
+    return (y_BLNHV * _inverse_rms(y_BLNHV, (-2, -1)).to(y_BLHV.dtype)).flatten(2, 3)
+
+
+def _inverse_rms(y: Tensor, dims: int | tuple[int, ...]) -> Tensor:
+    return (y.to(at_least_float32(y)).square().mean(dims, keepdim=True) + SMALLEST).rsqrt()
+
+
+_GATED: dict[Normalisation, Callable[[Tensor, Tensor, int], Tensor]] = {
+    Normalisation.NONE: lambda y_BLHV, o_BLHV, heads: y_BLHV * o_BLHV,
+    Normalisation.L2: _by_head,
+    Normalisation.WHOLE: lambda y_BLHV, o_BLHV, heads: _whole(y_BLHV, heads) * o_BLHV,
+    Normalisation.GATED: lambda y_BLHV, o_BLHV, heads: _whole(y_BLHV * o_BLHV, heads),
+}
 
 
 def activated(y_BLHV: Tensor, g_DE: Tensor, out_DC: Tensor, nonlinearity: Nonlinearity) -> Tensor:

@@ -14,6 +14,17 @@ from torch.func import functional_call
 from star.features.featurizer import Featurizer
 
 
+def halved(groups: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], ...]:
+    """Return the groups of the first and of the second featurizer of a pair, from groups with the heads of both."""
+    halves = {name: torch.chunk(x, 2, dim=_heads(x)) for name, x in groups.items()}
+    return tuple({name: half[n] for name, half in halves.items()} for n in range(2))
+
+
+def _heads(x: Tensor) -> int:
+    """Return the dimension of the heads: (B, L, H, K), or without batch and tokens."""
+    return 2 if x.dim() == 4 else 0
+
+
 class FeaturePair:
     """The feature groups of a pair, each with twice the heads, computed in the calls that one featurizer makes.
 
@@ -39,9 +50,12 @@ class FeaturePair:
         length, form = x_BLD.shape[1], self.form[name]
         features = [featurizer[name] for featurizer in self.featurizers]
         if not form.joinable:
-            return torch.cat([feature(x_BLD, length, None) for feature in features])
+            halves = [
+                featurizer[name](*featurizer.arguments(name, x_BLD, length, None, own))
+                for featurizer, own in zip(self.featurizers, halved(known), strict=True)
+            ]
+            return torch.cat(halves, dim=_heads(halves[0]))
         pairs = zip(*(feature.named_parameters() for feature in features), strict=True)
         weights = {key: torch.cat([weight, second]) for (key, weight), (_, second) in pairs}
-        arguments = (x_BLD, length, None, *(known[need] for need in form.needs))
-        group: Tensor = functional_call(form, weights, arguments)
+        group: Tensor = functional_call(form, weights, self.form.arguments(name, x_BLD, length, None, known))
         return group

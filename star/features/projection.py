@@ -1,7 +1,7 @@
 """Features projected from the input: channel mixing, then a short causal convolution, then a nonlinearity.
 
 B batch, L tokens, D model width, C channels of the feature, H heads, K channels per head (V of values), W taps, N
-slices of the input with E channels each.
+slices of the input with E channels each, R channels between the factors of a projection of low rank.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from genome import GroupGenome, Heads
-from genome.classes.alphabet import ChannelMixing, Nonlinearity, Normalisation
-from genome.classes.quantities import SHORT_CONVOLUTIONS
+from genome.classes.alphabet import ChannelMixing, Nonlinearity, Normalisation, Source
+from genome.classes.quantities import RANKS, SHORT_CONVOLUTIONS
 from star.cache import Store
 from star.features.feature import Feature, Weightless, parameter
 from star.nonlinearity import SIGMA
@@ -30,12 +30,14 @@ _NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
 class Projection(Feature):
     """A feature (B, L, H, K) that is projected from the input (B, L, D)."""
 
-    decaying = ("weight", "taps")
-    joinable = True
+    decaying = ("down_RD", "weight", "taps")
 
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, group)
-        self.weight = parameter(*_WEIGHT_SHAPES[group.channel](width, head_size))
+        self.joinable = group.channel not in RANKS and group.source is not Source.VALUES
+        rank = RANKS[group.channel](width, head_size.size) if group.channel in RANKS else None
+        self.down_RD = None if rank is None else parameter(rank, width)
+        self.weight = parameter(*_WEIGHT_SHAPES[group.channel](width if rank is None else rank, head_size))
         self.bias_C = self.taps = self.taps_bias_C = None
         if group.token in SHORT_CONVOLUTIONS:
             convolution = SHORT_CONVOLUTIONS[group.token]
@@ -44,19 +46,25 @@ class Projection(Feature):
             self.taps_bias_C = parameter(head_size.channels) if convolution.biased else None
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        y_BLC = _PROJECT[self.group.channel](x_BLD, self.weight)
+        x_BLR = x_BLD if self.down_RD is None else F.linear(x_BLD, self.down_RD)
+        y_BLC = _PROJECT[self.group.channel](x_BLR, self.weight)
         y_BLC = SIGMA[self.group.nonlinearity](y_BLC) if self.taps is None else self._convolved(y_BLC, self.taps, store)
         y_BLHK = torch.unflatten(y_BLC, 2, self.head_size)
         return _NORMALISE[self.group.normalisation](y_BLHK)
 
     def initialise(self, generator: Generator) -> None:
-        torch.nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5, generator=generator)
+        """Draw the weights; factors of low rank and biases uniformly with the bound of `torch.nn.Linear`."""
+        if self.down_RD is None:
+            torch.nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5, generator=generator)
+        else:
+            for factor in (self.down_RD, self.weight):
+                _uniform(factor, factor.shape[-1], generator)
         if self.taps is not None:
             taps = self.taps.shape[1]
             torch.nn.init.normal_(self.taps, std=taps**-0.5, generator=generator)
             for bias_C, inputs in ((self.bias_C, self.width), (self.taps_bias_C, taps)):
                 if bias_C is not None:
-                    torch.nn.init.uniform_(bias_C, -(inputs**-0.5), inputs**-0.5, generator=generator)
+                    _uniform(bias_C, inputs, generator)
 
     def memory(self) -> dict[str, tuple[int, ...]]:
         if self.taps is None:
@@ -97,6 +105,10 @@ class TiedValues(Weightless):
         return b_BLHK[..., : self.head_size.size]
 
 
+def _uniform(weight: Tensor, inputs: int, generator: Generator) -> None:
+    torch.nn.init.uniform_(weight, -(inputs**-0.5), inputs**-0.5, generator=generator)
+
+
 def _scaled(x_BLD: Tensor, weight_C1: Tensor) -> Tensor:
     """Multiply the input by each of P diagonals, C = P D."""
     return (x_BLD.unsqueeze(2) * weight_C1.view(-1, x_BLD.shape[2])).flatten(2)
@@ -113,10 +125,11 @@ _PROJECT: dict[ChannelMixing, Callable[[Tensor, Tensor], Tensor]] = {
     ChannelMixing.DIAGONAL: _scaled,
     ChannelMixing.DENSE: F.linear,
     ChannelMixing.GROUPED: _blocks,
+    **dict.fromkeys(RANKS, F.linear),
 }
 
 _WEIGHT_SHAPES: dict[ChannelMixing, Callable[[int, Heads], tuple[int, ...]]] = {
     ChannelMixing.DIAGONAL: lambda width, head_size: (width, 1),
-    ChannelMixing.DENSE: lambda width, head_size: (head_size.channels, width),
+    **dict.fromkeys((ChannelMixing.DENSE, *RANKS), lambda width, head_size: (head_size.channels, width)),
     ChannelMixing.GROUPED: lambda width, head_size: (head_size.heads, head_size.size, width // head_size.heads),
 }

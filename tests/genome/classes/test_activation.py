@@ -41,7 +41,7 @@ def test_a_diagonal_structure_is_an_activation_itself() -> None:
             "group g: nonlinearity 3 (relu) cannot be built; legal: 1 (none), 8 (gelu)",
         ),
         ({"token": a.FeatureTokenMixing.TOEPLITZ, "sparsity": a.Sparsity.BANDED}, "group g: token mixing 2 (toeplitz)"),
-        ({"channel": a.ChannelMixing.GROUPED}, "group g: channel mixing 3 needs as many channels as the input; use 2"),
+        ({"channel": a.ChannelMixing.GROUPED}, "group g: channel mixing 3 (grouped) cannot be built; legal: 2"),
         ({"expansion": a.Expansion.MLP}, "group g: expansion 2 (mlp) cannot be built; legal: 1 (same)"),
         ({"normalisation": a.Normalisation.L2}, "group g: only queries, keys"),
     ],

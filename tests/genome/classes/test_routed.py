@@ -55,8 +55,8 @@ def test_rows_are_legal_and_have_routes_behind_their_groups(row):
 @pytest.mark.parametrize(
     ("digits", "said"),
     [
-        ({"channel": ChannelMixing.GROUPED}, "group r: channel mixing 3 needs as many channels as the input; use 2"),
-        ({"channel": ChannelMixing.DIAGONAL}, "group r: channel mixing 1 needs as many channels as the input; use 2"),
+        ({"channel": ChannelMixing.GROUPED}, "group r: channel mixing 3 (grouped) cannot be built; legal: 2 (dense)"),
+        ({"channel": ChannelMixing.DIAGONAL}, "group r: channel mixing 1 (diagonal) cannot be built; legal: 2 (dense)"),
         (CONVOLVED, r"group r: token mixing 2 (toeplitz) cannot be built; legal: 1 (none)"),
         ({"nonlinearity": Nonlinearity.RELU}, "group r: nonlinearity 3 (relu) cannot be built; legal: 1 (none)"),
         ({"repeat": Repeat.TWO}, "group r: repeat 2 (two) cannot be built; legal: 1 (one)"),
@@ -91,7 +91,9 @@ def test_nobody_else_has_experts(name):
 
 def test_experts_see_no_neighbours_and_all_channels():
     assert "group v: an expert has no convolution; its token mixing must be 1" in str(_with("MoE", "v", **CONVOLVED))
-    assert "group v: channel mixing 3 needs" in str(_with("MoE", "v", channel=ChannelMixing.GROUPED))
+    assert "group v: channel mixing 3 (grouped) cannot be built; legal: 2" in str(
+        _with("MoE", "v", channel=ChannelMixing.GROUPED)
+    )
     assert _with("MoE", "v", nonlinearity=Nonlinearity.SILU) is None
 
 

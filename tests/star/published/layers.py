@@ -43,3 +43,17 @@ def _outcome(compute, x_BLD, weights):
     wave_BLD = torch.linspace(0, 40, y_BLD.numel(), dtype=torch.float64).cos().view_as(y_BLD)
     found = torch.autograd.grad((y_BLD * wave_BLD).sum(), [x_BLD, *weights.values()])
     return {"output": y_BLD, "input": found[0], **dict(zip(weights, found[1:], strict=True))}
+
+
+def convolved(x_BLC, taps_CW, bias_C=0.0):
+    """A causal depthwise convolution, y_t = sum_w h_w x_(t-w), written out token by token."""
+    outputs = []
+    for t in range(x_BLC.shape[1]):
+        terms = [taps_CW[:, w] * x_BLC[:, t - w] for w in range(min(taps_CW.shape[1], t + 1))]
+        outputs.append(sum(terms) + bias_C)
+    return torch.stack(outputs, dim=1)
+
+
+def rms_normed(y):
+    """Divide by the root mean square over the last dimension."""
+    return y / (y.square().mean(-1, keepdim=True) + 1e-6).sqrt()

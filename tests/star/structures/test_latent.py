@@ -141,7 +141,11 @@ VALUES = DIGITS["v"]
             {"b": replace(KEYS, repeat=a.Repeat.ONE), "v": replace(VALUES, repeat=a.Repeat.ONE)},
             "group b of a latent",
         ),
-        (ROW, {"b": replace(KEYS, channel=a.ChannelMixing.GROUPED)}, "needs as many channels as the input"),
+        (
+            ROW,
+            {"b": replace(KEYS, channel=a.ChannelMixing.GROUPED)},
+            "channel mixing 3 (grouped) cannot be built; legal: 2",
+        ),
         (OperatorGenome.of((23, 3, 1, 1, 3)), {}, "mixes the feature groups c, b, h, v"),
         (OperatorGenome.of((9, 1, 1, 4, 2)), {"b": None}, "expansion 8"),
     ],
