@@ -26,6 +26,8 @@ from evaluator.optimizers.names import OptimizerName
 from evaluator.optimizers.sweep import begin_at_best_rate
 from evaluator.optimizers.table import OPTIMIZERS
 from evaluator.schedule import stable_steps
+from evaluator.tasks.several import SeveralTask
+from evaluator.tasks.together import together
 from evaluator.train import Training
 from genome import Genome, Space, decode
 
@@ -40,9 +42,12 @@ FIXED_WORKSPACE = ":4096:8"
 def evaluate(request: Request) -> Evaluation:
     """Build, train and measure one candidate; an exception becomes the evaluation's `failure` and `detail`.
 
-    The request determines every result except the times; its seed determines the batches and the initial weights.
-    The progress in the store is deleted at the end, and stays only if the process dies.
+    On several tasks it is trained anew for each. The request determines every result except the times; its seed
+    determines the batches and the initial weights. The progress in the store is deleted at the end, and stays only if
+    the process dies.
     """
+    if isinstance(request.task, SeveralTask):
+        return together(request, request.task, evaluate)
     began, observer = time.monotonic(), Observer()
     try:
         _prepare(request.budget.optimizer)

@@ -53,7 +53,8 @@ def field_fault(error: FieldError, title: str) -> ValidationError:
     return ValidationError.from_exception_data(title, [details])
 
 
-def _read_task(value: Any) -> Task:
+def read_task(value: Any) -> Task:
+    """Return a task from JSON, or as it is. Raises ValueError when it is none, or a field is illegal."""
     if isinstance(value, Task):
         return value
     if not isinstance(value, dict):
@@ -84,7 +85,7 @@ def _as_custom(message: str) -> PydanticCustomError:
     return PydanticCustomError("value_error", "{message}", {"message": message})
 
 
-AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(_read_task), _AnyTaskSchema()]
+AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(read_task), _AnyTaskSchema()]
 """A registered task. JSON is read by its `kind`; the locations of errors are those of the JSON document."""
 
 MetricName = Annotated[str, OneOf("metric", metrics)]

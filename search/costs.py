@@ -31,7 +31,7 @@ def reference(plan: Plan) -> dict[str, float]:
     stacks = [costs(Genome.of([row.id] * depth), space) for row in space.classes]
     bounds = {name: max(1.0, *(stack[name] for stack in stacks)) for name in STATIC}  # a bound of 0 has no box
     bounds |= {
-        plan.task.metric.name: plan.task.chance,
+        **plan.task.chances,
         DECODE_MS.name: DECODE_MS_PER_LIV * depth,
         TRAIN_SECONDS.name: plan.budget.seconds,
     }

@@ -13,6 +13,7 @@ from evaluator.tasks.mad.task import MADTask
 from evaluator.tasks.mqar import MQARTask
 from evaluator.tasks.recall import RecallTask
 from evaluator.tasks.series import SeriesTask
+from evaluator.tasks.several import SeveralTask
 from evaluator.tasks.task import Task
 from evaluator.tasks.text import TextTask
 from evaluator.tasks.tokens import TokensTask
@@ -27,7 +28,7 @@ MAD: tuple[type[MADTask], ...] = (
 )
 """The six tasks of MAD."""
 
-BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask, TokensTask, DNATask, SeriesTask, MQARTask, *MAD)
+BUILT_IN: tuple[type[Task], ...] = (TextTask, RecallTask, TokensTask, DNATask, SeriesTask, MQARTask, *MAD, SeveralTask)
 
 _tasks: dict[str, type[Task]] = {task.name(): task for task in BUILT_IN}
 

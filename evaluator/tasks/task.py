@@ -50,10 +50,19 @@ class Task(Value, ABC):
         """The value of `kind` that selects this class."""
         return str(cls.model_fields["kind"].default)
 
-    @classmethod
-    def metrics(cls) -> tuple[Metric, ...]:
-        """The metrics an evaluation reports: the score first, then the costs."""
-        return (cls.metric, *COSTS)
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics an evaluation reports: the scores first, then the costs."""
+        return (*self.scores, *COSTS)
+
+    @property
+    def scores(self) -> tuple[Metric, ...]:
+        """The metrics of a trained model's scores; the first one is `metric`, if it is reported at all."""
+        return (self.metric,)
+
+    @property
+    def chances(self) -> dict[str, float]:
+        """The scores of a model that has learnt nothing, by name."""
+        return {self.metric.name: self.chance}
 
     @property
     def vocab(self) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evaluator.metrics import MEASURED
 from evaluator.schedule import stable_steps
+from evaluator.tasks.several import SeveralTask
 from evaluator.value import FieldError
 from search.plan.parts import WITH_RUNGS, AlgorithmName
 
@@ -23,6 +24,7 @@ def require_course(plan: Plan) -> None:
     _require_rates(plan)
     _require_expectation(plan)
     _require_order(plan)
+    _require_one_task_to_inherit(plan)
 
 
 def _require_rungs(plan: Plan) -> None:
@@ -75,3 +77,9 @@ def _require_order(plan: Plan) -> None:
     for n, name in enumerate(plan.objectives):
         if name in MEASURED:
             raise FieldError(("objectives", n), f"with a lag, no objective may be a time, as {name} is")
+
+
+def _require_one_task_to_inherit(plan: Plan) -> None:
+    """Check that inherited weights come from the task on which they go on."""
+    if plan.inherit and isinstance(plan.task, SeveralTask):
+        raise FieldError(("inherit",), "on several tasks no weights are inherited, because each task has its own")

@@ -56,14 +56,14 @@ export const FIELDS = {
   ],
 };
 
-const KIND_OF_TYPE = { integer: "number", number: "number", boolean: "flag" };
+const KIND_OF_TYPE = { integer: "number", number: "number", boolean: "flag", array: "json" };
 
 /** A row for each field of a task declared by `/v1/presets`. */
 export function taskFields(task) {
   return Object.entries(task.fields).map(([name, schema]) => ({
     path: `task.${name}`,
     label: schema.title,
-    kind: schema.enum ? "choice" : (KIND_OF_TYPE[schema.type] ?? "text"),
+    kind: schema.enum ? "choice" : schema.anyOf ? "optional" : (KIND_OF_TYPE[schema.type] ?? "text"),
     schema,
   }));
 }
@@ -163,6 +163,21 @@ const KINDS = {
     input.addEventListener("input", () => {
       setFault(place, input.value.trim() ? "" : "must not be empty");
       setAt(plan, row.path, input.value.trim());
+      changed();
+    });
+    return place;
+  },
+  json(row, plan, known, changed) {
+    const text = JSON.stringify(valueAt(plan, row.path), null, 1);
+    const input = el("textarea", { rows: 3, spellcheck: "false" }, text);
+    const place = labelled(row.path, row.label, input, known.description);
+    input.addEventListener("input", () => {
+      try {
+        setAt(plan, row.path, JSON.parse(input.value));
+        setFault(place, "");
+      } catch {
+        setFault(place, "must be JSON");
+      }
       changed();
     });
     return place;

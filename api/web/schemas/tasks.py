@@ -46,7 +46,7 @@ class TaskView(BaseModel):
 
     @classmethod
     def of(cls, task: type[Task]) -> TaskView:
-        fields = task.model_json_schema()["properties"]
+        fields, default = task.model_json_schema()["properties"], task.model_validate({})
         return cls(
             kind=task.name(),
             title=task.title,
@@ -54,7 +54,7 @@ class TaskView(BaseModel):
             brief=task.brief,
             vocabulary=task.vocabulary,
             metric=task.metric.name,
-            metrics=[metric.name for metric in task.metrics()],
-            defaults=task.model_validate({}).model_dump(mode="json"),
+            metrics=[metric.name for metric in default.metrics()],
+            defaults=default.model_dump(mode="json"),
             fields={name: schema for name, schema in fields.items() if name != "kind"},
         )
