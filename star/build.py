@@ -55,11 +55,12 @@ def featurizer_groups(blueprint: Blueprint) -> dict[int, frozenset[str]]:
     return groups
 
 
-def featurizers_of(liv: Placement, groups: frozenset[str], shape: Shape) -> list[Featurizer]:
-    """Build the featurizers of a LIV: one, or one for each of a differential pair."""
+def featurizers_of(liv: Placement, groups: frozenset[str], shape: Shape, position: int = 0) -> list[Featurizer]:
+    """Build the featurizers of a LIV at this position: one, or one for each of a differential pair."""
     sizes = shape.groups(liv.liv_class, liv.featurizer)
     copies = 2 if liv.liv_class.differential else 1
-    return [Featurizer(liv.featurizer, sizes, shape.width, groups) for _ in range(copies)]
+    depth = position // 2
+    return [Featurizer(liv.featurizer, sizes, shape.width, groups, depth) for _ in range(copies)]
 
 
 def operator_of(liv: Placement, computes: tuple[str, ...], featurizers: list[Featurizer], shape: Shape) -> Operator:
@@ -74,7 +75,7 @@ def _operators(blueprint: Blueprint, shape: Shape) -> list[Operator]:
     operators: list[Operator] = []
     for position, liv in enumerate(blueprint.livs):
         if liv.weights_from == position:
-            featurizers[position] = featurizers_of(liv, groups[position], shape)
+            featurizers[position] = featurizers_of(liv, groups[position], shape, position)
         operators.append(operator_of(liv, liv.computes(position), featurizers[liv.weights_from], shape))
     return operators
 

@@ -163,7 +163,8 @@ class LIV(Operator):
         y_BLHV = self.with_values(y_BLHV, features)
         if self.output is None:
             return y_BLHV
-        return gated(y_BLHV, features[OUTPUT], self.output.normalisation, self.structure.heads)
+        heads = self.structure.channels // y_BLHV.shape[3]
+        return gated(y_BLHV, features[OUTPUT], self.output.normalisation, heads)
 
     def with_values(self, y_BLHV: Tensor, features: Mapping[str, Tensor]) -> Tensor:
         """Add the weighted values to the output of the structure if the class has a skip."""

@@ -141,7 +141,8 @@ class Expansion(IntEnum):
     PER_HEAD has one for each head. LATENT has four times the channels of a head, beside group u one head for queries;
     its queries and keys have half a head more, which is rotated by its position. FOUR and EIGHT are numbers of routes.
     EXPERT is the width of one expert, half of MLP. DOUBLE has twice as many channels as the input in as many heads,
-    DOUBLE_HEADS in twice as many heads, and HALF has half as many in as many heads, at least one channel each.
+    DOUBLE_HEADS in twice as many heads, and HALF has half as many in as many heads, at least one channel each. PAIRED
+    has twice the channels of a head in half as many heads.
     """
 
     SAME = 1
@@ -158,6 +159,7 @@ class Expansion(IntEnum):
     DOUBLE = 12
     DOUBLE_HEADS = 13
     HALF = 14
+    PAIRED = 15
 
 
 class Repeat(IntEnum):

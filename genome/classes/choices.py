@@ -17,7 +17,7 @@ from genome.classes.alphabet import (
     Sparsity,
     TokenMixing,
 )
-from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES, SKIP
+from genome.classes.feature_groups import ACTIVATION, BALANCE, DECOMPRESSION, OUTPUT, ROUTES, SKIP
 from genome.classes.operator import GroupGenome, OperatorGenome
 from genome.classes.quantities import RANKS, ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES, TAPS
 
@@ -75,6 +75,7 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("m", Source.CONSTANT): (Generator.NONE,),
     (ROUTES, Source.PROJECTED): tuple(ROUTE_CHOICES),
     (DECOMPRESSION, Source.CONSTANT): (Generator.NONE,),
+    (BALANCE, Source.CONSTANT): (Generator.NONE,),
     (SKIP, Source.CONSTANT): (Generator.NONE, Generator.ONES),
     (OUTPUT, Source.PROJECTED): (Generator.NONE,),
     (OUTPUT, Source.CONSTANT): (Generator.ONES,),
@@ -84,14 +85,18 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
 
 ADDED = {
     DECOMPRESSION: GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL),
+    BALANCE: GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL, expansion=Expansion.PAIRED),
     SKIP: GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL),
     OUTPUT: GroupGenome(),
     ACTIVATION: GroupGenome(source=Source.OUTPUT, nonlinearity=Nonlinearity.GELU),
 }
 """The digits with which an optional group is first added to a featurizer."""
 
-FITTING = {DECOMPRESSION: Expansion.LATENT}
+FITTING = {DECOMPRESSION: Expansion.LATENT, BALANCE: Expansion.SAME}
 """The expansion of queries and keys beside which alone an optional group is legal; others are legal beside all."""
+
+BESIDE = {BALANCE: {"v": Expansion.PAIRED}}
+"""The expansions of other groups that an optional group needs."""
 
 FIXED_GROUPS = {
     Generator.COMPLEMENT: GroupGenome(generator=Generator.COMPLEMENT),
@@ -117,7 +122,8 @@ _SKIPS = (Expansion.SAME, Expansion.PER_HEAD)
 
 _EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.DIAGONAL: dict.fromkeys("cv", (Expansion.SAME, Expansion.MLP)),
-    TokenMixing.LOW_RANK: dict.fromkeys("cbv", (Expansion.SAME, Expansion.LATENT)),
+    TokenMixing.LOW_RANK: dict.fromkeys("cb", (Expansion.SAME, Expansion.LATENT))
+    | {"v": (Expansion.SAME, Expansion.LATENT, Expansion.PAIRED), BALANCE: (Expansion.PAIRED,)},
     TokenMixing.TOEPLITZ: {SKIP: _SKIPS},
     TokenMixing.SEMI_SEPARABLE: dict.fromkeys("cb", _KEYS)
     | {"a": (*_KEYS, Expansion.PER_HEAD), "v": _VALUES, SKIP: _SKIPS},

@@ -18,6 +18,9 @@ ROUTES = "r"
 DECOMPRESSION = "u"
 """The optional group of a featurizer with a latent: the maps from the latent to the keys and values of each head."""
 
+BALANCE = "l"
+"""The optional group of a featurizer that makes attention differential: the factor of every second softmax."""
+
 OUTPUT = "o"
 """The optional group of a featurizer that the output of the structure is multiplied by."""
 
@@ -31,7 +34,7 @@ OPTIONAL: dict[TokenMixing, tuple[str, ...]] = {
     **dict.fromkeys(TokenMixing, (OUTPUT, ACTIVATION)),
     **dict.fromkeys((TokenMixing.TOEPLITZ, TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA), (SKIP, OUTPUT, ACTIVATION)),
     TokenMixing.DIAGONAL: (),
-    TokenMixing.LOW_RANK: (DECOMPRESSION, OUTPUT, ACTIVATION),
+    TokenMixing.LOW_RANK: (DECOMPRESSION, BALANCE, OUTPUT, ACTIVATION),
 }
 """Groups that a featurizer may have beside those that the structure mixes. A diagonal structure is a gate itself."""
 
@@ -45,6 +48,7 @@ GROUP_MEANING = {
     "m": "feedback of a memory cell's output to its gates",
     "v": "values",
     DECOMPRESSION: "maps from a latent to the keys and values of each head",
+    BALANCE: "factor of every second softmax, which is subtracted from the one before it",
     ROUTES: "routes: the experts or memories that a token takes, and the weight of each",
     SKIP: "weight of the values that are added to the output, y + s v, before it is normalised and gated",
     OUTPUT: "gate of the output, which is normalised too if the group has another normalisation than 1",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from genome.classes.alphabet import Expansion, Repeat
-from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES, SKIP
+from genome.classes.feature_groups import ACTIVATION, BALANCE, DECOMPRESSION, OUTPUT, ROUTES, SKIP
 from genome.classes.operator import FeaturizerGenome, GroupGenome
 from genome.classes.quantities import HEAD_FACTORS, ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES
 
@@ -36,8 +36,8 @@ class GroupContext(NamedTuple):
     @property
     def shared_by(self) -> int:
         """The number of heads of the mixing that share one head of the group."""
-        repeat = self.group.repeat
-        return self.mixing.heads if repeat is Repeat.ALL else int(repeat)
+        repeat, paired = self.group.repeat, self.group.expansion is Expansion.PAIRED
+        return self.mixing.heads if repeat is Repeat.ALL else int(repeat) * (2 if paired else 1)
 
     @property
     def own(self) -> int:
@@ -86,9 +86,11 @@ def _latent(context: GroupContext) -> Heads:
 
 def _as_output(context: GroupContext) -> Heads:
     """Compute the channels of the output of the structure, which has those of the values in every head."""
-    decompressed = DECOMPRESSION in context.featurizer.names
-    size = context.mixing.size if decompressed else head_size(context._replace(name="v")).size
-    return Heads(context.mixing.heads, size)
+    if DECOMPRESSION in context.featurizer.names:
+        return context.mixing
+    if BALANCE in context.featurizer.names:
+        return Heads(context.mixing.heads // 2, 2 * context.mixing.size)
+    return Heads(context.mixing.heads, head_size(context._replace(name="v")).size)
 
 
 _BY_NAME: dict[str, Callable[[GroupContext], Heads]] = {
@@ -100,6 +102,7 @@ _BY_NAME: dict[str, Callable[[GroupContext], Heads]] = {
     DECOMPRESSION: lambda context: Heads(
         context.mixing.heads, 2 * context.mixing.size * latent_size(context.mixing.size)
     ),
+    BALANCE: lambda context: Heads(1, 4 * context.mixing.size),
     SKIP: _skip,
     **dict.fromkeys((OUTPUT, ACTIVATION), _as_output),
 }
@@ -109,6 +112,7 @@ _BY_EXPANSION: dict[Expansion, Callable[[GroupContext], Heads]] = {
     Expansion.DOUBLE: lambda context: Heads(context.own, 2 * context.mixing.size),
     Expansion.HALF: lambda context: Heads(context.own, max(1, context.mixing.size // 2)),
     Expansion.MLP: lambda context: Heads(1, mlp_width(context.mixing.channels)),
+    Expansion.PAIRED: lambda context: Heads(context.own, 2 * context.mixing.size),
     Expansion.LATENT: _latent,
     Expansion.EXPERT: lambda context: Heads(
         ROUTE_CHOICES[context.featurizer[ROUTES].generator].total, expert_width(context.mixing.channels)

@@ -23,6 +23,7 @@ from genome.classes.feature_groups import OPTIONAL
 from genome.classes.operator import FeaturizerGenome, GroupGenome, OperatorGenome
 from genome.classes.rule import Rule, choice
 from genome.classes.rules_across_groups import RULES_ACROSS_GROUPS
+from genome.classes.rules_of_attention import ATTENTION_RULES
 from genome.classes.rules_of_normalisation import NORMALISATION_RULES
 
 CHECKED = 2**14
@@ -92,4 +93,11 @@ def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
         yield from choice(where, "channel mixing", group.channel, channels(name, group.expansion, group.repeat))
 
 
-RULES: tuple[Rule, ...] = (_groups, _operator_digits, _group_digits, *NORMALISATION_RULES, *RULES_ACROSS_GROUPS)
+RULES: tuple[Rule, ...] = (
+    _groups,
+    _operator_digits,
+    _group_digits,
+    *NORMALISATION_RULES,
+    *RULES_ACROSS_GROUPS,
+    *ATTENTION_RULES,
+)

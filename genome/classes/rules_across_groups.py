@@ -17,7 +17,7 @@ from genome.classes.alphabet import (
     TokenMixing,
 )
 from genome.classes.choices import FIXED_GROUPS, RECURRENT
-from genome.classes.feature_groups import DECOMPRESSION, OUTPUT, ROUTES
+from genome.classes.feature_groups import OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, OperatorGenome
 from genome.classes.quantities import RANKS
 from genome.classes.rule import Rule, choice
@@ -117,33 +117,6 @@ def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
             yield f"featurizer {featurizer.id}, group {name}: an expert has no convolution; its token mixing must be 1"
 
 
-def _latent(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """All heads read one latent as keys and values: queries and keys have its size, and values are its channels."""
-    latent = [name for name, group in featurizer.groups if group.expansion is Expansion.LATENT]
-    values = featurizer["v"]
-    for name, group in featurizer.groups:
-        if name == DECOMPRESSION and values.generator is not Generator.TIED:
-            yield f"featurizer {featurizer.id}, group {name}: only a latent is decompressed: generator 23 of v"
-        if group.generator is Generator.LATENT_NORM and group.expansion is not Expansion.LATENT:
-            yield f"featurizer {featurizer.id}, group {name}: generator 41 needs a latent: expansion 8"
-    if not latent and values.generator is not Generator.TIED:
-        return
-    where = f"featurizer {featurizer.id}, group"
-    if operator.token_mixing is not TokenMixing.LOW_RANK or operator.sparsity is Sparsity.ROUTED:
-        yield f"{where} v: generator 23 (tied to the latent) belongs to token mixing 2 with sparsity 1 or 2"
-    for name in "cb":
-        given = featurizer[name].expansion
-        yield from choice(f"{where} {name} beside a latent", "expansion", given, (Expansion.LATENT,))
-    yield from choice(f"{where} b of a latent", "repeat", featurizer["b"].repeat, (Repeat.ALL,))
-    yield from choice(f"{where} v of a latent", "generator", values.generator, (Generator.TIED,))
-    if OUTPUT in featurizer.names and not featurizer[OUTPUT].constant:
-        legal = (ChannelMixing.DENSE, *RANKS)
-        yield from choice(f"{where} o of a latent", "channel mixing", featurizer[OUTPUT].channel, legal)
-    if values != FIXED_GROUPS[Generator.TIED]:
-        digits = ".".join(map(str, FIXED_GROUPS[Generator.TIED].digits))
-        yield f"{where} v: generator 23 (tied to the latent) computes nothing: its digits are {digits}"
-
-
 def _delta_rule(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     """I - beta k k^T must not increase the norm of the state: k has unit length, and beta is at most one."""
     if operator.token_mixing is not TokenMixing.DELTA:
@@ -190,6 +163,5 @@ RULES_ACROSS_GROUPS: tuple[Rule, ...] = (
     _equal_digits,
     _complement,
     _routed,
-    _latent,
     _delta_rule,
 )

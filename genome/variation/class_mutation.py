@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from genome.classes.choices import ADDED, CHANNEL_MIXINGS, NONLINEARITIES, SPARSITIES
+from genome.classes.alphabet import Expansion
+from genome.classes.choices import ADDED, BESIDE, CHANNEL_MIXINGS, NONLINEARITIES, SPARSITIES
 from genome.classes.feature_groups import GROUP_MEANING, OPTIONAL
 from genome.classes.operator import GROUP_ALPHABETS, FeaturizerGenome, LIVClass
 from genome.classes.rules import illegal
@@ -98,10 +99,13 @@ def _neighbours(
 
 
 def _toggled(featurizer: FeaturizerGenome, name: str) -> FeaturizerGenome:
-    """Remove the optional group of this name, or add it, in the order of `GROUP_MEANING`."""
+    """Remove the optional group of this name, or add it with what it needs, in the order of `GROUP_MEANING`."""
     groups = dict(featurizer.groups)
-    if groups.pop(name, None) is None:
+    added = groups.pop(name, None) is None
+    if added:
         groups[name] = ADDED[name]
+    for other, expansion in BESIDE.get(name, {}).items():
+        groups[other] = replace(groups[other], expansion=expansion if added else Expansion.SAME)
     return replace(featurizer, groups=tuple((one, groups[one]) for one in GROUP_MEANING if one in groups))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from genome.catalogue import CLASSES, FEATURIZERS
 from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Sparsity
 from genome.classes.choices import (
+    BESIDE,
     CHANNEL_MIXINGS,
     FITTING,
     FIXED_GROUPS,
@@ -94,14 +95,17 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
     fitting = (name for name in OPTIONAL[operator.token_mixing] if FITTING.get(name, shared) is shared)
     optional = tuple(name for name in fitting if rng.integers(2))
     names = (*operator.groups, *optional)
-    groups = {name: _random_group(operator, name, shared, rng) for name in names}
+    wanted = dict.fromkeys(names, shared)
+    for name in optional:
+        wanted |= BESIDE.get(name, {})
+    groups = {name: _random_group(operator, name, wanted[name], rng) for name in names}
     featurizer = FeaturizerGenome(number, tuple(groups.items()))
     broken = len(reasons(operator, featurizer))
     for _ in range(MOST_REDRAWS):
         if not broken:
             break
         name = _pick(names, rng)
-        trial = {**groups, name: _random_group(operator, name, shared, rng)}
+        trial = {**groups, name: _random_group(operator, name, wanted[name], rng)}
         candidate = FeaturizerGenome(number, tuple(trial.items()))
         found = len(reasons(operator, candidate))
         if found <= broken:

@@ -122,7 +122,7 @@ def _through_matrix(structure: Structure, features: Mapping[str, Tensor]) -> Ten
     """Compute y = T v from `matrix`, which has one T for each head or, if T differs by channel, for each channel."""
     v_BLHV = structure.values(features)
     t_BHLL = structure.matrix(features)
-    if t_BHLL.shape[1] == structure.heads:
+    if t_BHLL.shape[1] == v_BLHV.shape[2]:
         return torch.einsum("bhij,bjhv->bihv", t_BHLL, v_BLHV)
     y_BLD = torch.einsum("bdij,bjd->bid", t_BHLL, v_BLHV.flatten(2))
     return y_BLD.view_as(v_BLHV)

@@ -36,6 +36,9 @@ class Feature(nn.Module):
     computed one after the other.
     """
 
+    depth: int = 0
+    """The number of layers before this one; a layer of a transformer is two LIVs of a stack."""
+
     decaying: ClassVar[tuple[str, ...]] = ()
     """Names of the parameters that weight decay shrinks; see `star.weight_decay`."""
 

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from genome import FeaturizerGenome, Heads
 from genome.classes.alphabet import Expansion, Generator, Source
-from genome.classes.feature_groups import ACTIVATION, DECOMPRESSION, OUTPUT, ROUTES, SKIP
+from genome.classes.feature_groups import ACTIVATION, BALANCE, DECOMPRESSION, OUTPUT, ROUTES, SKIP
 from genome.classes.quantities import ROUTE_CHOICES
 from star.cache import Store
+from star.features.attention import Balance, Decompression, NormalisedLatent
 from star.features.cell import CellForgetGate, Feedback
 from star.features.decay import (
     Complement,
@@ -37,7 +38,6 @@ from star.features.filters_system import (
     RationalFilter,
     RationalFilterFromZero,
 )
-from star.features.latent import Decompression, NormalisedLatent
 from star.features.ones import Ones
 from star.features.output import GatedOutputLayer, OutputGate, OutputLayer, SkipWeight
 from star.features.projection import Projection, RotatedProjection, TiedValues
@@ -83,6 +83,7 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     (SKIP, Source.CONSTANT, Generator.NONE): SkipWeight,
     (SKIP, Source.CONSTANT, Generator.ONES): Ones,
     (DECOMPRESSION, Source.CONSTANT, Generator.NONE): Decompression,
+    (BALANCE, Source.CONSTANT, Generator.NONE): Balance,
     (OUTPUT, Source.PROJECTED, Generator.NONE): OutputGate,
     (OUTPUT, Source.CONSTANT, Generator.ONES): Ones,
     (ACTIVATION, Source.OUTPUT, Generator.NONE): OutputLayer,
@@ -110,21 +111,29 @@ class Featurizer(nn.Module):
         head_sizes: heads and channels of each group.
         width: channels of the input.
         groups: the groups that some LIV computes with these weights; other groups get no weights.
+        depth: the number of layers before the LIV that owns the weights.
     """
 
     def __init__(
-        self, genome: FeaturizerGenome, head_sizes: Mapping[str, Heads], width: int, groups: Collection[str]
+        self,
+        genome: FeaturizerGenome,
+        head_sizes: Mapping[str, Heads],
+        width: int,
+        groups: Collection[str],
+        depth: int = 0,
     ) -> None:
         super().__init__()
         self.genome = genome
         self.head_sizes = head_sizes
         self.width = width
+        self.depth = depth
         self.groups = nn.ModuleDict()
         for name, group in genome.groups:
             if name in groups:
                 kind = KINDS_BY_EXPANSION.get(group.expansion, KINDS[name, group.source, group.generator])
                 (inputs,) = [head_sizes[one].channels for one in INPUTS[group.source]] or [width]
                 self.groups[name] = kind.of(name, inputs, head_sizes, genome)
+                self[name].depth = depth
         needs = {name: (*self[name].needs, *INPUTS[genome[name].source]) for name in self.groups}
         self.order = tuple(TopologicalSorter(needs).static_order())
 

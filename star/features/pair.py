@@ -36,7 +36,7 @@ class FeaturePair:
         self.featurizers = first, second
         doubled = {name: size._replace(heads=2 * size.heads) for name, size in first.head_sizes.items()}
         with torch.device("meta"):
-            self.form = Featurizer(first.genome, doubled, first.width, tuple(first.groups))
+            self.form = Featurizer(first.genome, doubled, first.width, tuple(first.groups), first.depth)
 
     def __call__(self, x_BLD: Tensor, names: Collection[str], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Compute the named groups of whole sequences x_BLD, each after the groups that it needs."""

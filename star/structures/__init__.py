@@ -2,12 +2,12 @@
 
 from genome import FeaturizerGenome, OperatorGenome
 from genome.classes.alphabet import ChannelMixing, Generator, Sparsity, TokenMixing
-from genome.classes.feature_groups import DECOMPRESSION
+from genome.classes.feature_groups import BALANCE, DECOMPRESSION
 from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
 from star.structures.jagged import Jagged
 from star.structures.latent import DecompressedLatent, Latent
-from star.structures.low_rank import LowRank
+from star.structures.low_rank import DifferentialLowRank, LowRank
 from star.structures.memory_cell import MemoryCell
 from star.structures.outer import Outer
 from star.structures.routed_diagonal import RoutedDiagonal
@@ -38,8 +38,11 @@ STRUCTURES: dict[tuple[TokenMixing, Sparsity], type[Structure]] = {
 LATENT: dict[type[Structure], type[Structure]] = {LowRank: Latent}
 """The structure that replaces another if values are tied to keys."""
 
-DECOMPRESSED: dict[type[Structure], type[Structure]] = {Latent: DecompressedLatent}
-"""The structure that replaces another if the featurizer has maps from the latent to the heads."""
+WITH_GROUP: dict[tuple[type[Structure], str], type[Structure]] = {
+    (Latent, DECOMPRESSION): DecompressedLatent,
+    (LowRank, BALANCE): DifferentialLowRank,
+}
+"""The structure that replaces another if the featurizer has this optional group."""
 
 OUTER: dict[type[Structure], type[Structure]] = {Toeplitz: Outer}
 """The structure that replaces another if its channel mixing is OUTER."""
@@ -50,8 +53,8 @@ def structure_of(operator: OperatorGenome, featurizer: FeaturizerGenome) -> type
     kind = STRUCTURES[operator.token_mixing, operator.sparsity]
     if featurizer["v"].generator is Generator.TIED:
         kind = LATENT[kind]
-    if DECOMPRESSION in featurizer.names:
-        kind = DECOMPRESSED[kind]
+    for name in featurizer.names:
+        kind = WITH_GROUP.get((kind, name), kind)
     return OUTER[kind] if operator.channel_mixing is ChannelMixing.OUTER else kind
 
 

@@ -11,6 +11,7 @@ DECAYING = {
     "head_VD": "output head",
     "out_DC": "projection back to the model width",
     "weight": "projection of a feature group",
+    "down_RD": "first factor of a projection of low rank",
     "taps": "short convolution of a feature group",
     "taps_HW": "explicit filter",
     "first_ME": "implicit filter, first layer",
@@ -48,8 +49,10 @@ SPARED = {
     "input_HN": "input map of a state-space model (B)",
     "feedback_HN": "companion column of a state matrix",
     "denominator_HN": "denominator of a transfer function, its poles",
+    "weight_HV": "weight of values in the output",
     "skip_H": "direct way from input to output (D)",
     "balance": "balance of a differential pair",
+    "vectors_N4K": "balance of differential attention",
     "norm.weight": "gain of a norm",
 }
 

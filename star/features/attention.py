@@ -1,11 +1,13 @@
-"""The latent of keys and values and its maps to the heads (DeepSeek-AI 2024, arXiv 2405.04434, section 2.1).
+"""The latent of keys and values and its maps to the heads (DeepSeek-AI 2024, arXiv 2405.04434, section 2.1), and the
+balance of differential attention (Ye et al. 2024, arXiv 2410.05258).
 
 B batch, L tokens, D model width, H heads, G latents, R channels of the latent, K channels of the latent and of the
-rotated part, C = 2 V R with V channels of a head.
+rotated part, C = 2 V R with V channels of a head, N operators side by side.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -61,4 +63,31 @@ class Decompression(Feature):
 
     def flops(self) -> int:
         """Count nothing: the structure applies the maps."""
+        return 0
+
+
+class Balance(Feature):
+    """l_N2: the factor of the second softmax of every pair of heads, and the factor of the whole output.
+
+    The first is exp(q1 . k1) - exp(q2 . k2) + s with four learned vectors of the channels of a head, the second 1 - s,
+    where s = 0.8 - 0.6 exp(-0.3 depth) (Ye et al. 2024, equations 2 and 3). All heads of a layer share them.
+    """
+
+    joinable = True
+
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.vectors_N4K = parameter(head_size.heads, 4, head_size.size // 4)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        wide_N4K = self.vectors_N4K.to(at_least_float32(self.vectors_N4K))
+        start = 0.8 - 0.6 * math.exp(-0.3 * self.depth)
+        first_N, second_N = (wide_N4K[:, 0::2] * wide_N4K[:, 1::2]).sum(-1).exp().unbind(1)
+        return torch.stack([first_N - second_N + start, torch.full_like(first_N, 1 - start)], dim=1)
+
+    def initialise(self, generator: Generator) -> None:
+        torch.nn.init.normal_(self.vectors_N4K, std=0.1, generator=generator)
+
+    def flops(self) -> int:
+        """Count nothing: the factors are the same for all tokens."""
         return 0
