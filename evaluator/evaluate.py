@@ -6,8 +6,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from evaluator.artifacts.training_files import TrainingFiles
 from evaluator.budget import Budget
 from evaluator.costs import static_metrics
 from evaluator.evaluation import Evaluation, Request
-from evaluator.execution import Observer, device_type
+from evaluator.execution import Follower, Observer, device_type
 from evaluator.failure import failed
 from evaluator.measure import Measured, decode_ms, quality
 from evaluator.metrics import DECODE_MS, LEARNING_RATE, STDERR_SUFFIX, TRAIN_SECONDS, Metric
@@ -34,25 +34,31 @@ from genome import Genome, Space, decode
 CHECKPOINT_SECONDS = 60.0
 """Seconds of training between two writes of the progress, from which the next attempt goes on if this process dies."""
 
+FOLLOWED_SECONDS = 0.2
+"""Seconds of training between two looks of a follower."""
+
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 FIXED_WORKSPACE = ":4096:8"
 """A workspace with which cuBLAS gives the same bits each time; without it PyTorch refuses matrix products."""
 
 
-def evaluate(request: Request) -> Evaluation:
+def evaluate(request: Request, follow: Follower | None = None) -> Evaluation:
     """Build, train and measure one candidate; an exception becomes the evaluation's `failure` and `detail`.
 
     On several tasks it is trained anew for each. The request determines every result except the times; its seed
     determines the batches and the initial weights. The progress in the store is deleted at the end, and stays only if
-    the process dies.
+    the process dies or the training is stopped.
+
+    Raises:
+        KeyboardInterrupt: `follow` stopped the training.
     """
     if isinstance(request.task, SeveralTask):
-        return together(request, request.task, evaluate)
+        return together(request, request.task, partial(evaluate, follow=follow))
     began, observer = time.monotonic(), Observer()
     try:
         _prepare(request.budget.optimizer)
         with _deterministic(request.budget.deterministic), observer.observing():
-            evaluation = _evaluated(request, TrainingFiles(request), began, observer)
+            evaluation = _evaluated(request, TrainingFiles(request), began, observer, follow)
         _release_memory()
     except Exception as error:
         evaluation = failed(request, error, time.monotonic() - began)
@@ -86,9 +92,11 @@ def _release_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _evaluated(request: Request, files: TrainingFiles, began: float, observer: Observer) -> Evaluation:
+def _evaluated(
+    request: Request, files: TrainingFiles, began: float, observer: Observer, follow: Follower | None
+) -> Evaluation:
     try:
-        evaluation = _measured(request, files, began, observer)
+        evaluation = _measured(request, files, began, observer, follow)
     except Exception:  # other exceptions end the process, and the next attempt needs the progress
         files.delete_progress()
         raise
@@ -96,7 +104,9 @@ def _evaluated(request: Request, files: TrainingFiles, began: float, observer: O
     return evaluation
 
 
-def _measured(request: Request, files: TrainingFiles, began: float, observer: Observer) -> Evaluation:
+def _measured(
+    request: Request, files: TrainingFiles, began: float, observer: Observer, follow: Follower | None
+) -> Evaluation:
     budget, deadline = request.budget, began + request.budget.seconds
     for size in ("vocab", "channels"):
         has, needs = getattr(request.shape, size), getattr(request.task, size)
@@ -111,7 +121,8 @@ def _measured(request: Request, files: TrainingFiles, began: float, observer: Ob
     files.inherit(model)
     trained = request.task.around(model, budget, request.seed).to(device_type())
     training = observer.training = Training(trained, task, budget, np.random.default_rng(request.seed))
-    checkpoint = _trained(training, files, budget, end, deadline)
+    run = _Run(training, files, budget, end, deadline, follow)
+    run.to_the_end()
     score = quality(trained, task, budget.batch, deadline)
     decode_time = decode_ms(model, task.validation.tokens[:1], deadline)
     metrics = {
@@ -127,35 +138,51 @@ def _measured(request: Request, files: TrainingFiles, began: float, observer: Ob
         metrics=metrics,
         curve=tuple(training.curve),
         weights=files.save_weights(model) if end == budget.steps else None,
-        checkpoint=checkpoint,
+        checkpoint=run.checkpoint,
         seconds=time.monotonic() - began,
     )
 
 
-def _trained(training: Training, files: TrainingFiles, budget: Budget, end: int, deadline: float) -> Artifact | None:
-    """Train to step `end`, from where an earlier attempt or a shorter training has got.
+@dataclass
+class _Run:
+    """A training towards step `end`, from where an earlier attempt or a shorter training has got."""
 
-    Returns:
-        The checkpoint before the cool-down, of a training that is shorter than the budget.
-    """
-    checkpoint = files.resume(training, end)
-    if training.step == 0 and budget.rates:
-        begin_at_best_rate(training, budget, end, deadline)
-    _run(training, stable_steps(end, budget), end, deadline, files, checkpoint)
-    if checkpoint is None and end < budget.steps:
-        checkpoint = files.save_checkpoint(training)
-    _run(training, end, end, deadline, files, checkpoint)
-    return checkpoint
+    training: Training
+    files: TrainingFiles
+    budget: Budget
+    end: int
+    deadline: float
+    follow: Follower | None
+    checkpoint: Artifact | None = None
+    """The checkpoint before the cool-down, of a training that is shorter than the budget."""
 
+    def to_the_end(self) -> None:
+        self.checkpoint = self.files.resume(self.training, self.end)
+        if self.training.step == 0 and self.budget.rates:
+            begin_at_best_rate(self.training, self.budget, self.end, self.deadline)
+        self._to(stable_steps(self.end, self.budget))
+        if self.checkpoint is None and self.end < self.budget.steps:
+            self.checkpoint = self.files.save_checkpoint(self.training)
+        self._to(self.end)
 
-def _run(
-    training: Training, until: int, end: int, deadline: float, files: TrainingFiles, checkpoint: Artifact | None
-) -> None:
-    """Train to step `until`, and save the progress now and then."""
-    while training.step < until:
-        training.run(until, end, deadline, pause=time.monotonic() + CHECKPOINT_SECONDS)
-        if training.step < until:
-            files.save_progress(training, checkpoint)
+    def _to(self, until: int) -> None:
+        """Train to step `until`, and save the progress now and then.
+
+        Raises:
+            KeyboardInterrupt: the follower stopped the training, whose progress is saved.
+        """
+        seconds = CHECKPOINT_SECONDS if self.follow is None else self.follow.checkpoint_seconds
+        pause = seconds if self.follow is None else min(seconds, FOLLOWED_SECONDS)
+        saved = time.monotonic()
+        while self.training.step < until:
+            self.training.run(until, self.end, self.deadline, pause=time.monotonic() + pause)
+            stopped = self.follow is not None and self.follow(self.training, self.end)
+            due = self.training.step < until and time.monotonic() - saved >= seconds
+            if stopped or due:
+                self.files.save_progress(self.training, self.checkpoint)
+                saved = time.monotonic()
+            if stopped:
+                raise KeyboardInterrupt
 
 
 @lru_cache

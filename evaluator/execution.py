@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
+from typing import Protocol
 
 import torch
 
@@ -17,6 +18,19 @@ from star.ops.forms import observed
 def device_type() -> str:
     """Return the type of the device on which candidates are trained: "cuda" where there is a GPU, or "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class Follower(Protocol):
+    """Sees a training between two of its steps, several times a second.
+
+    Attributes:
+        checkpoint_seconds: seconds of training between two writes of its progress.
+    """
+
+    checkpoint_seconds: float
+
+    def __call__(self, training: Training, end: int) -> bool:
+        """Take note of a training towards step `end`. Return whether it is to be saved and to stop here."""
 
 
 class Observer:

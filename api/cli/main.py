@@ -14,6 +14,7 @@ from api.cli import check as commands_check
 from api.cli import local as commands_local
 from api.cli import operating as commands_operating
 from api.cli import server as commands_server
+from api.cli import train as commands_train
 from api.cli.service import candidates as commands_candidates
 from api.cli.service import finish as commands_finish
 from api.cli.service import jobs as commands_jobs
@@ -37,6 +38,7 @@ COMMANDS = (
     commands_finish,
     commands_webhooks,
     commands_local,
+    commands_train,
     commands_check,
     commands_analyse,
 )
