@@ -26,21 +26,51 @@ is recorded but is not on the frontier. Its violation is the sum over the constr
 1 - value / `at_least`, whichever is positive. Static metrics are exact before training, so a genome that breaks a limit
 on one is discarded without training, unless it is a baseline.
 
+## What is measured on request
+
+Some metrics cost time of their own, so they are measured only of the candidates of a plan that names them: as an
+objective, in a constraint, or in `"measure": ["prefill_ms", "decode_peak_bytes"]`. The last column of the table marks
+them.
+
+**Times.** A round reads a prompt of `context` tokens of the validation set, once to warm up and five times for
+`prefill_ms`, and decodes 8 tokens to warm up and 120 for `decode_p50_ms` and `decode_p95_ms`. `<metric>_stderr` is
+the standard error: of a median that of a normal sample with the same median absolute deviation, of the percentile
+that of a bootstrap. A round is wide if the standard error of a median exceeds 5 % of it; it is then measured again,
+in at most three rounds, and the narrowest one counts. A worker computes on one thread.
+
+**The quiet slot.** A round has the machine for itself: no training of this user goes on beside it there. Trainings
+look between their steps whether a measurement waits, and stop until it is over; their waiting counts in
+`budget.seconds` and not in `train_seconds`. A measurement waits for at most 60 seconds for trainings to stop and a
+training for at most 180 for measurements to end, so that a process that hangs stops nobody for good. `execution` of a
+training has `quiet`: false if a training did not stop. The slot is two locked files in the folder of temporary files,
+which the kernel frees when a process dies. Programs that are no trainings are not seen; the spread tells.
+
+**Peak memory.** A fresh process builds the architecture and does the work once: it reads a prompt of `context` tokens
+and decodes 8 (`decode_peak_bytes`), or takes two training steps with a batch of the budget on random tokens
+(`train_peak_bytes`). On a CPU the peak is the growth of its resident set (Linux with glibc), weights in float32
+included; elsewhere a candidate that must report it fails. On a GPU it is the most that PyTorch's tensors held, which
+has not been run.
+
 """
-COLUMNS = ("metric", "kind", "unit", "better", "what it is")
+COLUMNS = ("metric", "kind", "unit", "better", "what it is", "on request")
+
+TABLE = """## All metrics
+
+"""
 
 
 def page() -> str:
     """Return the whole page as Markdown."""
     head = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
-    return INTRODUCTION + head + "".join(map(line, metrics().values()))
+    return INTRODUCTION + TABLE + head + "".join(map(line, metrics().values()))
 
 
 def line(metric: Metric) -> str:
     """Return the row of a metric."""
     scored = ", ".join(f"`{task.name()}`" for task in tasks() if task.metric.name == metric.name)
     meaning = metric.description or f"score of {scored}"
-    return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {metric.better} | {meaning} |\n"
+    asked = "yes" if metric.on_request else ""
+    return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {metric.better} | {meaning} | {asked} |\n"
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -18,9 +17,12 @@ from evaluator.artifacts.training_files import TrainingFiles
 from evaluator.budget import Budget
 from evaluator.costs import static_metrics
 from evaluator.evaluation import Evaluation, Request
-from evaluator.execution import Follower, Observer, device_type
+from evaluator.execution import Follower, Observer, deterministic, device_type
 from evaluator.failure import failed
 from evaluator.measure import Measured, decode_ms, quality
+from evaluator.measuring.on_request import on_request
+from evaluator.measuring.slot import QuietSlot
+from evaluator.measuring.subject import Subject
 from evaluator.metrics import DECODE_MS, LEARNING_RATE, STDERR_SUFFIX, TRAIN_SECONDS, Metric
 from evaluator.optimizers.names import OptimizerName
 from evaluator.optimizers.sweep import begin_at_best_rate
@@ -36,10 +38,6 @@ CHECKPOINT_SECONDS = 60.0
 
 FOLLOWED_SECONDS = 0.2
 """Seconds of training between two looks of a follower."""
-
-WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
-FIXED_WORKSPACE = ":4096:8"
-"""A workspace with which cuBLAS gives the same bits each time; without it PyTorch refuses matrix products."""
 
 
 def evaluate(request: Request, follow: Follower | None = None) -> Evaluation:
@@ -57,33 +55,14 @@ def evaluate(request: Request, follow: Follower | None = None) -> Evaluation:
     began, observer = time.monotonic(), Observer()
     try:
         _prepare(request.budget.optimizer)
-        with _deterministic(request.budget.deterministic), observer.observing():
-            evaluation = _evaluated(request, TrainingFiles(request), began, observer, follow)
+        with deterministic(request.budget.deterministic), observer.observing(), closing(QuietSlot()) as slot:
+            evaluation = _evaluated(request, TrainingFiles(request), began, observer, slot, follow)
         _release_memory()
     except Exception as error:
         evaluation = failed(request, error, time.monotonic() - began)
         with suppress(RuntimeError):  # a broken device cannot release memory; the evaluation already reports it
             _release_memory()
     return replace(evaluation, execution=observer.execution)
-
-
-@contextmanager
-def _deterministic(asked: bool) -> Iterator[None]:
-    """Allow only deterministic algorithms inside the context, if that is asked for.
-
-    An operation that has none on its device raises RuntimeError, which names it. cuBLAS reads its setting when a
-    process first uses it; a process that has used a GPU without the setting keeps its workspace.
-    """
-    if not asked:
-        yield
-        return
-    before = torch.get_deterministic_debug_mode()
-    os.environ.setdefault(WORKSPACE, FIXED_WORKSPACE)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_deterministic_debug_mode(before)
 
 
 def _release_memory() -> None:
@@ -93,10 +72,15 @@ def _release_memory() -> None:
 
 
 def _evaluated(
-    request: Request, files: TrainingFiles, began: float, observer: Observer, follow: Follower | None
+    request: Request,
+    files: TrainingFiles,
+    began: float,
+    observer: Observer,
+    slot: QuietSlot,
+    follow: Follower | None,
 ) -> Evaluation:
     try:
-        evaluation = _measured(request, files, began, observer, follow)
+        evaluation = _measured(request, files, began, observer, slot, follow)
     except Exception:  # other exceptions end the process, and the next attempt needs the progress
         files.delete_progress()
         raise
@@ -105,7 +89,12 @@ def _evaluated(
 
 
 def _measured(
-    request: Request, files: TrainingFiles, began: float, observer: Observer, follow: Follower | None
+    request: Request,
+    files: TrainingFiles,
+    began: float,
+    observer: Observer,
+    slot: QuietSlot,
+    follow: Follower | None,
 ) -> Evaluation:
     budget, deadline = request.budget, began + request.budget.seconds
     for size in ("vocab", "channels"):
@@ -121,15 +110,20 @@ def _measured(
     files.inherit(model)
     trained = request.task.around(model, budget, request.seed).to(device_type())
     training = observer.training = Training(trained, task, budget, np.random.default_rng(request.seed))
-    run = _Run(training, files, budget, end, deadline, follow)
-    run.to_the_end()
-    score = quality(trained, task, budget.batch, deadline)
-    decode_time = decode_ms(model, task.validation.tokens[:1], deadline)
+    between = partial(_give_way, slot)
+    run = _Run(training, files, budget, end, deadline, between, follow)
+    with slot.shared():
+        run.to_the_end()
+        score = quality(trained, task, budget.batch, deadline, between)
+        decode_time = decode_ms(model, task.validation.tokens[:1], deadline)
+    asked = on_request(Subject(request, model, task, slot, deadline))
+    observer.quiet = asked.quiet
     metrics = {
         **_with_stderr(request.task.metric, score),
         **costs,
         **_with_stderr(DECODE_MS, decode_time),
         TRAIN_SECONDS.name: training.seconds,
+        **asked.metrics,
     }
     if budget.rates:
         metrics[LEARNING_RATE.name] = training.rate
@@ -143,6 +137,14 @@ def _measured(
     )
 
 
+def _give_way(slot: QuietSlot) -> None:
+    """Let a measurement that waits have the machine, once the device has done what was launched."""
+    if slot.wanted:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        slot.give_way()
+
+
 @dataclass
 class _Run:
     """A training towards step `end`, from where an earlier attempt or a shorter training has got."""
@@ -152,6 +154,7 @@ class _Run:
     budget: Budget
     end: int
     deadline: float
+    between: Callable[[], None]
     follow: Follower | None
     checkpoint: Artifact | None = None
     """The checkpoint before the cool-down, of a training that is shorter than the budget."""
@@ -159,7 +162,7 @@ class _Run:
     def to_the_end(self) -> None:
         self.checkpoint = self.files.resume(self.training, self.end)
         if self.training.step == 0 and self.budget.rates:
-            begin_at_best_rate(self.training, self.budget, self.end, self.deadline)
+            begin_at_best_rate(self.training, self.budget, self.end, self.deadline, self.between)
         self._to(stable_steps(self.end, self.budget))
         if self.checkpoint is None and self.end < self.budget.steps:
             self.checkpoint = self.files.save_checkpoint(self.training)
@@ -175,7 +178,7 @@ class _Run:
         pause = seconds if self.follow is None else min(seconds, FOLLOWED_SECONDS)
         saved = time.monotonic()
         while self.training.step < until:
-            self.training.run(until, self.end, self.deadline, pause=time.monotonic() + pause)
+            self.training.run(until, self.end, self.deadline, time.monotonic() + pause, self.between)
             stopped = self.follow is not None and self.follow(self.training, self.end)
             due = self.training.step < until and time.monotonic() - saved >= seconds
             if stopped or due:

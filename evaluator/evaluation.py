@@ -47,13 +47,14 @@ class Request:
     Attributes:
         attempt: returned with the result, so that the result of an abandoned attempt is recognised.
         space: the `Space` of the genome as JSON.
-        context: tokens at which the cache is counted.
+        context: tokens at which the cache is counted and times are measured.
         tokens: training tokens after which the candidate is cooled down and measured, a whole number of steps; None
             for all of the budget.
         parent: a trained candidate whose weights it begins with, where the genomes agree; they lie in the store.
         checkpoint: the state before the cool-down of a shorter training with the same seed, to go on from; it lies in
             the store.
         store: where the worker writes weights, checkpoints and progress; None to keep nothing.
+        asked: the names of the metrics of `evaluator.metrics.ON_REQUEST` to report.
     """
 
     candidate: int
@@ -69,6 +70,7 @@ class Request:
     parent: Parent | None = None
     checkpoint: Artifact | None = None
     store: Store | None = None
+    asked: tuple[str, ...] = ()
 
     @property
     def trained_tokens(self) -> int:
@@ -106,12 +108,14 @@ class Execution:
             PyTorch. Only operators that have kernels are listed.
         parts: the number of parts in which each batch was computed.
         peak_bytes: the most bytes that tensors held on the GPU at one time; None on a CPU.
+        quiet: whether no training went on beside the times that were measured in a quiet slot; None without such times.
     """
 
     device: str
     forms: dict[str, list[str]]
     parts: int
     peak_bytes: int | None = None
+    quiet: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

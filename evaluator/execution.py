@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -13,6 +14,10 @@ import torch
 from evaluator.evaluation import Execution
 from evaluator.train import Training
 from star.ops.forms import observed
+
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+FIXED_WORKSPACE = ":4096:8"
+"""A workspace with which cuBLAS gives the same bits each time; without it PyTorch refuses matrix products."""
 
 
 def device_type() -> str:
@@ -38,11 +43,13 @@ class Observer:
 
     Attributes:
         training: its training, as soon as there is one.
+        quiet: whether its times were measured in a quiet slot, as soon as they are.
         execution: what was observed, after the context.
     """
 
     def __init__(self) -> None:
         self.training: Training | None = None
+        self.quiet: bool | None = None
         self.execution: Execution | None = None
 
     @contextmanager
@@ -61,4 +68,24 @@ class Observer:
                     {name: [one for _, one in pairs] for name, pairs in groupby(sorted(forms), itemgetter(0))},
                     1 if self.training is None else self.training.parts,
                     None if gpu is None else torch.cuda.max_memory_allocated(gpu),
+                    self.quiet,
                 )
+
+
+@contextmanager
+def deterministic(asked: bool) -> Iterator[None]:
+    """Allow only deterministic algorithms inside the context, if that is asked for.
+
+    An operation that has none on its device raises RuntimeError, which names it. cuBLAS reads its setting when a
+    process first uses it; a process that has used a GPU without the setting keeps its workspace.
+    """
+    if not asked:
+        yield
+        return
+    before = torch.get_deterministic_debug_mode()
+    os.environ.setdefault(WORKSPACE, FIXED_WORKSPACE)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
+from evaluator.metrics import ON_REQUEST
 from evaluator.tasks.registry import metrics, task_of, tasks
 from evaluator.tasks.task import Task
 from evaluator.value import FieldError
@@ -90,3 +91,6 @@ AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(read_task), _AnyTaskSc
 
 MetricName = Annotated[str, OneOf("metric", metrics)]
 """The name of a metric."""
+
+OnRequestName = Annotated[str, OneOf("metric to measure", lambda: (metric.name for metric in ON_REQUEST))]
+"""The name of a metric that is reported only where a plan asks for it."""

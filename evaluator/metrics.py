@@ -14,7 +14,10 @@ STDERR_SUFFIX = "_stderr"
 
 
 class MetricKind(StrEnum):
-    """How a metric is obtained: counted from the genome, scored after training, or measured on the machine."""
+    """How a metric is obtained.
+
+    `STATIC`: counted from the genome. `TRAINED`: scored after training. `MEASURED`: on the machine.
+    """
 
     STATIC = "static"
     TRAINED = "trained"
@@ -50,6 +53,7 @@ class Metric:
         better: the comparative that describes a better value, such as "fewer".
         unit: the symbol written after a value; empty when the label names it or it has none.
         description: what is counted or measured, in one clause.
+        on_request: whether it is reported only where a plan asks for it.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Metric:
     format: Format = Format.NUMBER
     direction: Direction = Direction.MINIMISE
     description: str = ""
+    on_request: bool = False
 
 
 PARAMETERS = Metric(
@@ -136,8 +141,59 @@ COSTS = (
 )
 """Reported of every candidate whatever its task, and therefore possible objectives of every plan."""
 
+PREFILL_MS = Metric(
+    "prefill_ms",
+    "Prefill time",
+    MetricKind.MEASURED,
+    "faster",
+    "ms",
+    description="median time to read a prompt of `context` tokens, in a quiet slot",
+    on_request=True,
+)
+DECODE_P50_MS = Metric(
+    "decode_p50_ms",
+    "Decode time, median",
+    MetricKind.MEASURED,
+    "faster",
+    "ms",
+    description="median time to decode a token after `context` tokens, in a quiet slot",
+    on_request=True,
+)
+DECODE_P95_MS = Metric(
+    "decode_p95_ms",
+    "Decode time, 95th percentile",
+    MetricKind.MEASURED,
+    "faster",
+    "ms",
+    description="time that 95 % of the tokens after `context` tokens need at most, in a quiet slot",
+    on_request=True,
+)
+DECODE_PEAK_BYTES = Metric(
+    "decode_peak_bytes",
+    "Peak memory of decoding",
+    MetricKind.MEASURED,
+    "smaller",
+    "B",
+    Format.SCALED,
+    description="most memory of weights, cache and the rest while a prompt of `context` tokens is read and continued",
+    on_request=True,
+)
+TRAIN_PEAK_BYTES = Metric(
+    "train_peak_bytes",
+    "Peak memory of training",
+    MetricKind.MEASURED,
+    "smaller",
+    "B",
+    Format.SCALED,
+    description="most memory of weights, gradients, moments and the rest in two training steps",
+    on_request=True,
+)
+
+ON_REQUEST = (PREFILL_MS, DECODE_P50_MS, DECODE_P95_MS, DECODE_PEAK_BYTES, TRAIN_PEAK_BYTES)
+"""Reported of the candidates of a plan that names them as an objective, in a constraint or in `measure`."""
+
 STATIC = frozenset(metric.name for metric in COSTS if metric.kind is MetricKind.STATIC)
 """The names of the metrics that are exact before a genome is trained."""
 
-MEASURED = frozenset(metric.name for metric in COSTS if metric.kind is MetricKind.MEASURED)
+MEASURED = frozenset(metric.name for metric in (*COSTS, *ON_REQUEST) if metric.kind is MetricKind.MEASURED)
 """The names of the metrics that the machine gives, and that two trainings of a genome do not share."""

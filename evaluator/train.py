@@ -9,6 +9,7 @@ import copy
 import logging
 import math
 import time
+from collections.abc import Callable
 from statistics import fmean
 from typing import NamedTuple
 
@@ -114,12 +115,20 @@ class Training:
         self.parts = int(facts.get("parts", 1))  # a state of before has none
         self.rate = float(facts.get("rate", self._budget.learning_rate))  # nor this
 
-    def run(self, until: int, end: int, deadline: float, pause: float = math.inf) -> None:
+    def run(
+        self,
+        until: int,
+        end: int,
+        deadline: float,
+        pause: float = math.inf,
+        between: Callable[[], object] = lambda: None,
+    ) -> None:
         """Train up to step `until` of a run that ends at step `end`.
 
         Args:
             deadline: time on the clock of `time.monotonic` after which training stops.
             pause: time on the same clock after which the method returns early, having taken at least one step.
+            between: called before each step; its time is not counted in `seconds`.
 
         Raises:
             DivergenceError: loss or gradient norm is not finite, or the loss is above `LOSS_BOUND` ln V.
@@ -131,10 +140,12 @@ class Training:
         while self.step < until:
             if now > deadline:
                 raise TimeLimitError(f"{self._budget.seconds:g} s were over after {self.step} of {end} training steps")
+            between()
+            began = time.monotonic()
             self._take(learning_rate(self.step + 1, end, self._budget, self.rate))
             self.step += 1
-            before, now = now, time.monotonic()
-            self.seconds += now - before
+            now = time.monotonic()
+            self.seconds += now - began
             if now > pause:
                 break
         self._read(0)

@@ -10,7 +10,7 @@ import pytest
 
 from api.cli.output import measured
 from evaluator.inline import InlineEvaluator
-from evaluator.metrics import COSTS
+from evaluator.metrics import COSTS, ON_REQUEST
 from evaluator.tasks.registry import BUILT_IN, register, unregister
 from search.costs import costs_of, reference
 from search.plan import Plan
@@ -48,7 +48,7 @@ def test_the_api_describes_the_task_its_metric_and_its_fields(service: Service) 
     assert echo["defaults"] == {"kind": "echo", "tones": 8}
     assert echo["fields"]["tones"]["description"] == "size of the vocabulary"
     assert (echo["title"], echo["brief"], echo["vocabulary"]) == ("Echo", "echo of {tones} tones", "tones")
-    assert echo["metrics"] == ["echo_error", *(metric.name for metric in COSTS)]
+    assert echo["metrics"] == ["echo_error", *(metric.name for metric in (*COSTS, *ON_REQUEST))]
     properties = presets["plan_schema"]["properties"]
     kinds = [choice["properties"]["kind"]["const"] for choice in properties["task"]["oneOf"]]
     assert kinds == [*(task.name() for task in BUILT_IN), "echo"]

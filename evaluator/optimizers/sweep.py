@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import fmean
 
 from evaluator.artifacts.state import State
@@ -10,13 +11,15 @@ from evaluator.failure import DivergenceError
 from evaluator.train import Training
 
 
-def begin_at_best_rate(training: Training, budget: Budget, end: int, deadline: float) -> None:
+def begin_at_best_rate(
+    training: Training, budget: Budget, end: int, deadline: float, between: Callable[[], object] = lambda: None
+) -> None:
     """Take the first `rate_steps` steps of a fresh training at each of the budget's rates, and keep the best ones.
 
     All trials begin with the same weights and draw the same batches. The best one has the lowest mean loss over the
     second half of its steps; each of these losses is that of a batch before the step on it, and no validation
     sequence is read, so that the score of the candidate stays one on unseen sequences. A rate that diverges drops out.
-    The seconds of all trials count as seconds of the training.
+    The seconds of all trials count as seconds of the training. `between` is called before each step.
 
     Raises:
         DivergenceError: it diverges at every rate.
@@ -29,7 +32,7 @@ def begin_at_best_rate(training: Training, budget: Budget, end: int, deadline: f
         training.restore(fresh, end)
         training.rate = rate
         try:
-            training.run(budget.rate_steps, end, deadline)
+            training.run(budget.rate_steps, end, deadline, between=between)
         except DivergenceError as error:
             diverged = error
         else:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from evaluator.budget import Budget
-from evaluator.metrics import COSTS, Metric
+from evaluator.metrics import COSTS, ON_REQUEST, Metric
 from evaluator.value import Value
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Task(Value, ABC):
         return str(cls.model_fields["kind"].default)
 
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics an evaluation reports: the scores first, then the costs."""
-        return (*self.scores, *COSTS)
+        """The metrics an evaluation may report: the scores first, then the costs, then what is measured on request."""
+        return (*self.scores, *COSTS, *ON_REQUEST)
 
     @property
     def scores(self) -> tuple[Metric, ...]:

@@ -19,21 +19,23 @@ def together(request: Request, task: SeveralTask, evaluate: Callable[[Request], 
 
     Costs, decode time and weights are those of the model of the first task with the largest vocabulary, whose shape is
     that of the request. The time limit is that of all trainings. There is no checkpoint to go on from, so a candidate
-    with a larger budget is trained anew. A failure on one task is that of the candidate.
+    with a larger budget is trained anew. A failure on one task is that of the candidate. What is measured on request is
+    measured of that model alone.
     """
-    began = time.monotonic()
+    began, shown = time.monotonic(), [part.vocab for part in task.tasks].index(task.vocab)
     evaluations: list[Evaluation] = []
     for n, part in enumerate(task.tasks):
         left = request.budget.seconds - (time.monotonic() - began)
         if left <= 0:
             detail = f"{request.budget.seconds:g} s were over before task {n}, {part.kind}, began"
             return Evaluation.of(request, failure=Failure.TIMED_OUT, detail=detail, seconds=time.monotonic() - began)
-        one = evaluate(_request_of(n, part, request, task, left))
+        asked = request.asked if n == shown else ()
+        one = evaluate(replace(_request_of(n, part, request, task, left), asked=asked))
         if one.failure is not None:
             detail = f"on task {n}, {part.kind}: {one.detail}"
             return replace(one, detail=detail, tokens=request.trained_tokens, seconds=time.monotonic() - began)
         evaluations.append(one)
-    largest = evaluations[[part.vocab for part in task.tasks].index(task.vocab)]
+    largest = evaluations[shown]
     own = {part.metric.name + suffix for part in task.tasks for suffix in ("", STDERR_SUFFIX)}
     metrics = {name: value for name, value in largest.metrics.items() if name not in own}
     metrics |= task.overall([one.metrics for one in evaluations]) | _errors(task, evaluations)

@@ -9,8 +9,8 @@ from typing import Self
 from pydantic import Field, FiniteFloat, model_validator
 
 from evaluator.budget import Budget
-from evaluator.fields import AnyTask, MetricName, field_fault
-from evaluator.metrics import CACHE_BYTES, PARAMETERS
+from evaluator.fields import AnyTask, MetricName, OnRequestName, field_fault
+from evaluator.metrics import CACHE_BYTES, ON_REQUEST, PARAMETERS
 from evaluator.tasks.text import TextTask
 from evaluator.value import FieldError, Value
 from genome import Genome, Shape, Space, digest, require_legal
@@ -48,8 +48,16 @@ class Plan(Value):
         description="metrics to minimise",
     )
     constraints: tuple[Constraint, ...] = Field(default=(), description="limits that a feasible candidate keeps")
+    measure: tuple[OnRequestName, ...] = Field(
+        default=(), max_length=len(ON_REQUEST), description="what to measure beside objectives and constraints"
+    )
     budget: Budget = Budget()
-    context: int = Field(default=4096, ge=1, le=16_777_216, description="tokens at which the cache is counted")
+    context: int = Field(
+        default=4096,
+        ge=1,
+        le=16_777_216,
+        description="tokens at which the cache is counted, and after which times are measured",
+    )
     candidates: int = Field(default=48, ge=1, le=MAX_CANDIDATES, description="evaluations in all, baselines included")
     algorithm: AlgorithmName = Field(default=AlgorithmName.SURROGATE, description="the way genomes are chosen")
     stacks: FiniteFloat = Field(
@@ -151,6 +159,12 @@ class Plan(Value):
     def judged_metrics(self) -> set[str]:
         """The names of the metrics by which candidates are judged: objectives, and metrics with a limit."""
         return {*self.objectives, *(limit.metric for limit in self.constraints)}
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The names of the metrics on request that a candidate must report, in the order of their table."""
+        named = {*self.judged_metrics, *self.measure}
+        return tuple(metric.name for metric in ON_REQUEST if metric.name in named)
 
     @property
     def levels(self) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ def request_of(
         task=plan.task,
         budget=plan.budget,
         context=plan.context,
+        asked=plan.asked,
         seed=begun.seed,
         tokens=begun.tokens,
         parent=parent_of(begun),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from evaluator.metrics import COSTS, DECODE_MS, MetricKind
+from evaluator.metrics import DECODE_MS, MEASURED
 from evaluator.tasks.recall import RecallTask
 from search.plan import Plan
 from search.plan.comparable import differences
@@ -75,6 +75,7 @@ def test_a_plan_stored_by_an_older_version_is_read_unchanged() -> None:
         "inherit": False,
         "lag": None,
         "genomes": [],
+        "measure": [],
         "stop": {"tokens": None, "seconds": None, "stagnation": None, "failures": None},
     }
     added["constraints"] = [{"metric": "decode_ms", "at_most": 9.0, "at_least": None}]
@@ -108,6 +109,7 @@ def test_a_stored_text_task_is_read_as_the_presets_task(task: dict[str, Any]) ->
         ({"constraints": [{"metric": "parameters", "at_least": -1}]}, ("constraints", 0, "at_least")),
         ({"constraints": [{"metric": "parameters", "at_least": 9, "at_most": 8}]}, ("constraints", 0, "at_least")),
         ({"constraints": [{"metric": "parameters", "about": 9}]}, ("constraints", 0, "about")),
+        ({"measure": ["prefill_ms", "parameters"]}, ("measure", 1)),
         ({"space": {"classes": ["SA-1", "SA-99"]}}, ("space", "classes", 1)),
         ({"genomes": ["-".join(["11111"] * 6), "-".join(["11111"] * 5)]}, ("genomes", 1)),
         ({"genomes": ["-".join(["11111"] * 6), "-".join(["1.2.1.1.1"] * 6)]}, ("genomes", 1)),
@@ -127,6 +129,13 @@ def test_an_error_has_the_location_of_its_field(changes: dict[str, Any], locatio
         Plan.model_validate(STORED | changes)
 
     assert [error["loc"] for error in refused.value.errors()] == [location]
+
+
+def test_what_is_asked_for_are_objectives_limits_and_more_that_are_measured_on_request() -> None:
+    constraint = {"metric": "decode_p95_ms", "at_most": 9.0}
+    changes = {"objectives": ["recall_error", "prefill_ms"], "constraints": [constraint], "measure": ["decode_p50_ms"]}
+    assert Plan.model_validate(STORED).asked == ()
+    assert Plan.model_validate(STORED | changes).asked == ("prefill_ms", "decode_p50_ms", "decode_p95_ms")
 
 
 def test_a_task_of_another_kind_replaces_the_presets_whole_task() -> None:
@@ -175,10 +184,8 @@ def test_an_algorithm_without_rungs_says_so() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_no_preset_minimises_a_time_that_is_measured_while_other_workers_train(preset: str) -> None:
-    measured = {metric.name for metric in COSTS if metric.kind is MetricKind.MEASURED}
-
-    assert DECODE_MS.name in measured
-    assert measured.isdisjoint(PRESETS[preset].objectives)
+    assert DECODE_MS.name in MEASURED
+    assert MEASURED.isdisjoint(PRESETS[preset].objectives)
 
 
 def test_a_stop_by_tokens_bounds_what_is_expected_of_the_search_but_not_of_its_finish() -> None:

@@ -47,12 +47,14 @@ def test_a_search_runs_to_its_end(bench: Bench, plan: Plan, capacity: int) -> No
 
 
 def test_requests_say_what_the_plan_says(bench: Bench) -> None:
-    plan = Plan(task=RecallTask(), objectives=("recall_error", "parameters"), candidates=3, seed=11)
+    objectives = ("recall_error", "parameters")
+    plan = Plan(task=RecallTask(), objectives=objectives, measure=("prefill_ms",), candidates=3, seed=11)
     job_id = bench.queue(plan)
     bench.runner().run_until_idle()
     request: Request = bench.twins[0].requests[0]
     assert (request.candidate, request.attempt, request.seed, request.context) == (1, 1, 11, plan.context)
     assert (request.shape, request.task, request.budget) == (plan.shape, plan.task, plan.budget)
+    assert request.asked == ("prefill_ms",)
     genome = bench.rows(job_id)[0].genome
     assert request.genome == genome
     assert Space.from_json(request.space) == plan.liv_space.only(Genome.parse(genome))

@@ -66,10 +66,11 @@ export function purposes(trainings) {
 /** The device of a training, and how it ran there. */
 function ranOn(execution) {
   if (!execution) return "–";
-  const { device, forms, parts, peak_bytes: peak } = execution;
+  const { device, forms, parts, peak_bytes: peak, quiet = null } = execution;
   const told = Object.entries(forms).map(([operator, ran]) => `${words(operator)} in ${ran.map(named).join(" and ")}`);
   if (parts > 1) told.push(`batches in ${parts} parts`);
   if (peak !== null) told.push(`at most ${scaled(peak, "B")}`);
+  if (quiet !== null) told.push(quiet ? "times in a quiet slot" : "times beside other trainings");
   return [device, told.length > 0 && el("small", {}, ` ${told.join(", ")}`)];
 }
 

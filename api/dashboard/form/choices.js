@@ -36,7 +36,7 @@ export function taskChoice(plan, tasks, changed) {
 }
 
 /**
- * A row per metric: whether it is an objective, and its limits.
+ * A row per metric: whether it is an objective, its limits, and whether it is measured though it is neither.
  * @param {string[]} names the metrics the plan's task reports
  * @param {number} most the largest number of objectives
  */
@@ -47,9 +47,10 @@ export function objectiveChoice(plan, names, most, changed) {
       {},
       el("th", { scope: "row" }, objective(plan, name, most, changed)),
       Object.keys(LIMITS).map((bound) => el("td", {}, limit(plan, name, bound, changed))),
+      el("td", {}, metric(name).onRequest && measure(plan, name, changed)),
     ),
   );
-  const heads = ["Minimise", ...Object.values(LIMITS)].map((text) => el("th", { scope: "col" }, text));
+  const heads = ["Minimise", ...Object.values(LIMITS), "Measure"].map((text) => el("th", { scope: "col" }, text));
   const head = el("tr", {}, heads);
   return el(
     "div",
@@ -57,6 +58,7 @@ export function objectiveChoice(plan, names, most, changed) {
     el("table", { class: "objectives" }, el("thead", {}, head), el("tbody", {}, rows)),
     fault(),
     el("div", { "data-path": "constraints" }, fault()),
+    el("div", { "data-path": "measure" }, fault()),
   );
 }
 
@@ -96,6 +98,16 @@ function objective(plan, name, most, changed) {
     changed();
   });
   return el("label", { class: "tick" }, input, metric(name).label);
+}
+
+function measure(plan, name, changed) {
+  const label = `Measure ${metric(name).label.toLowerCase()}`;
+  const input = el("input", { type: "checkbox", checked: plan.measure.includes(name), "aria-label": label });
+  input.addEventListener("change", () => {
+    plan.measure = plan.measure.filter((other) => other !== name).concat(input.checked ? [name] : []);
+    changed();
+  });
+  return input;
 }
 
 function limit(plan, name, bound, changed) {

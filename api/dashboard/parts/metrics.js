@@ -24,10 +24,10 @@ async function declared() {
   }
 }
 
-function shownAs({ label, kind, better, unit, format }) {
+function shownAs({ label, kind, better, unit, format, on_request: onRequest }) {
   const { write, tick } = FORMATS[format];
   const inUnit = { write: (value, error) => write(value, error, unit), tick: (value) => tick(value, unit) };
-  return { label, kind, better, unit, ...inUnit };
+  return { label, kind, better, unit, onRequest, ...inUnit };
 }
 
 /** How a metric is shown. A metric that the server does not declare is shown by its name. */
@@ -40,7 +40,8 @@ const MEASURED =
 
 /** A warning about how a metric is obtained, or null if it needs none. */
 export function caveat(name) {
-  return metric(name).kind === "measured" ? MEASURED : null;
+  const { kind, onRequest } = metric(name);
+  return kind === "measured" && !onRequest ? MEASURED : null;
 }
 
 /** The names of the metrics that follow from a genome without training. */

@@ -22,6 +22,7 @@ class MetricView(BaseModel):
     unit: str = Field(description="symbol of the unit; empty when the label names the unit or there is none")
     format: Format
     direction: Direction
+    on_request: bool = Field(description="whether it is reported only where a plan asks for it")
     description: str = Field(description="what is counted or measured, in one clause; empty where the label says it")
 
 

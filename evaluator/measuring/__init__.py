@@ -1,0 +1,1 @@
+"""What is measured of a candidate on request: times in a quiet slot, memory, diagnostics and signals."""
