@@ -21,20 +21,33 @@ class Grows(NamedTuple):
     fan_out: bool
 
 
-def growing_axes(model: Backbone) -> dict[str, Grows]:
+def growing_axes(model: nn.Module) -> dict[str, Grows]:
     """Return which axes of each parameter grow with the width, by name; a shared parameter once, as torch lists it.
 
     A parameter of one axis, such as a bias or a gain, has no fan-in. The rows of a table that tokens look up, which a
-    module lists under `looked_up`, have a fan-in of one.
+    module lists under `looked_up`, have a fan-in of one. Of what a task builds around the model, an axis grows if it is
+    as long as the model is wide.
     """
-    wider = skeleton(model.blueprint, replace(model.shape, width=2 * model.shape.width))
+    inner = backbone_of(model)
+    wider = skeleton(inner.blueprint, replace(inner.shape, width=2 * inner.shape.width))
+    twice = {id(own): other for own, other in zip(inner.parameters(), wider.parameters(), strict=True)}
     tables = {id(getattr(module, name)) for module in model.modules() for name in getattr(module, "looked_up", ())}
-    pairs = zip(model.named_parameters(), wider.parameters(), strict=True)
-    return {name: _grows(weight, twice, id(weight) in tables) for (name, weight), twice in pairs}
+    grows = {}
+    for name, weight in model.named_parameters():
+        if id(weight) in twice:
+            axes = [own != other for own, other in zip(weight.shape, twice[id(weight)].shape, strict=True)]
+        else:
+            axes = [length == inner.shape.width for length in weight.shape]
+        grows[name] = _grows(axes, id(weight) in tables)
+    return grows
 
 
-def _grows(weight: nn.Parameter, wider: nn.Parameter, table: bool) -> Grows:
-    axes = [own != other for own, other in zip(weight.shape, wider.shape, strict=True)]
+def backbone_of(model: nn.Module) -> Backbone:
+    """Return the architecture in a model, which a task may have wrapped."""
+    return next(module for module in model.modules() if isinstance(module, Backbone))
+
+
+def _grows(axes: list[bool], table: bool) -> Grows:
     if table or len(axes) < 2:
         return Grows(fan_in=False, fan_out=any(axes))
     return Grows(fan_in=axes[-1], fan_out=any(axes[:-1]))

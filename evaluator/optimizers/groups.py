@@ -11,9 +11,8 @@ from torch import nn
 
 from evaluator.budget import Budget
 from evaluator.optimizers.table import OPTIMIZERS, Groups
-from star.backbone import Backbone
 from star.weight_decay import decaying_parameters
-from star.widths import Grows, growing_axes
+from star.widths import Grows, backbone_of, growing_axes
 
 FIXED = Grows(fan_in=False, fan_out=False)
 
@@ -37,9 +36,9 @@ def optimizer_of(model: nn.Module, budget: Budget) -> torch.optim.Optimizer:
     row = OPTIMIZERS[budget.optimizer]
     axes, ratio = defaultdict[str, Grows](lambda: FIXED), 1.0
     if row.matrix_power is not None or budget.base_width is not None:
-        assert isinstance(model, Backbone)
         axes.update(growing_axes(model))
-        ratio = (budget.base_width or model.shape.width) / model.shape.width
+        width = backbone_of(model).shape.width
+        ratio = (budget.base_width or width) / width
     return row.build(_groups(model, budget, axes, ratio))
 
 

@@ -15,6 +15,7 @@ from evaluator.budget import Budget
 from evaluator.optimizers.groups import optimizer_of
 from evaluator.optimizers.names import OptimizerName
 from evaluator.optimizers.table import OPTIMIZERS
+from evaluator.tasks.mad.compression import CompressionTask
 from evaluator.tasks.recall import RecallTask
 from evaluator.train import Training
 from genome import CLASSES, Genome, Shape, Space, decode
@@ -94,3 +95,17 @@ def test_weights_whose_fan_in_grows_have_a_lower_rate_and_decay_as_much_in_a_ste
     assert {round(group["scale"] * group["weight_decay"], 12) for group in groups} == {0.0, BUDGET.weight_decay}
     assert grows["head_VD"]
     assert not grows["embedding_VD"]
+
+
+@pytest.mark.parametrize("name", [OptimizerName.ADAMW, OptimizerName.MUON])
+def test_what_a_task_builds_around_the_model_is_scaled_with_it(name):
+    task, inner = CompressionTask(), built("SA-1", 128)
+    budget = Budget(optimizer=name, base_width=BASE)
+    model = task.around(inner, budget, 0)
+    groups = optimizer_of(model, budget).param_groups
+    found = {id(parameter): (group["matrices"], group["scale"]) for group in groups for parameter in group["params"]}
+    names = dict(model.named_parameters())
+    hidden = (True, 0.5) if name == OptimizerName.MUON else (False, 0.25)
+    assert found[id(names["decoder.1.weight"])] == found[id(names["encoder.blocks.0.operator.out_DC"])] == hidden
+    assert found[id(names["decoder.1.bias"])] == found[id(inner.embedding_VD)] == (False, 1.0)
+    assert found[id(inner.head_VD)] == (False, 0.25)
