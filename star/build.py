@@ -83,6 +83,11 @@ def _operators(blueprint: Blueprint, shape: Shape) -> list[Operator]:
 def _initialise(model: Backbone, generator: torch.Generator) -> None:
     nn.init.normal_(model.embedding_VD, generator=generator)
     nn.init.normal_(model.head_VD, std=HEAD_SCALE * model.shape.width**-0.5, generator=generator)
+    blocks = list(enumerate(model.stack()))
+    for position, block in reversed(blocks):  # weights that several LIVs share are placed by the first of them, at last
+        for module in block.modules():
+            if isinstance(module, Feature):
+                module.place(position / len(blocks))
     for module in model.modules():
         if isinstance(module, nn.RMSNorm):
             module.reset_parameters()

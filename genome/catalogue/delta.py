@@ -25,7 +25,8 @@ DELTA_CLASSES = (
         "Gated DeltaNet",
         OperatorGenome.of((71, 5, 1, 1, 3)),
         source="Yang et al. 2025, arXiv 2412.06464",
-        description="the delta rule on a state that first decays by one gate per head; normalised and gated",
+        description="the delta rule on a state that first decays by one gate per head, initially for 20 tokens; "
+        "normalised and gated",
     ),
     LIVClass(
         72,

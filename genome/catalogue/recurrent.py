@@ -75,7 +75,8 @@ RECURRENT_CLASSES = (
         "RetNet",
         OperatorGenome.of((41, 4, 1, 1, 3)),
         source="Sun et al. 2023, eq. 8",
-        description="retention: decay fixed per head, 1 - 2^(-5-h), on rotated queries and keys; normalised and gated",
+        description="retention: decay fixed per head, 1 - 2^(-5-h), on rotated queries and keys; normalised and "
+        "gated; values as wide as the input",
     ),
     LIVClass(
         42,
@@ -89,7 +90,8 @@ RECURRENT_CLASSES = (
         "GLA",
         OperatorGenome.of((43, 4, 1, 1, 3)),
         source="Yang et al. 2024, eq. 4",
-        description="gated linear attention: one decay per key channel, computed for every token; normalised, gated",
+        description="gated linear attention: one decay per key channel, computed for every token; normalised, gated; "
+        "keys and gates of full width and rank",
     ),
     LIVClass(
         44,
@@ -112,21 +114,23 @@ RECURRENT_CLASSES = (
         "HGRN",
         OperatorGenome.of((46, 4, 1, 1, 1)),
         source="Qin et al. 2023, eq. 3",
-        description="one gated state per channel: f h + (1 - f) i, with an output gate",
+        description="one gated state per channel: f h + (1 - f) i, with an output gate; without norm and lower bound",
     ),
     LIVClass(
         47,
         "HGRN2",
         OperatorGenome.of((53, 4, 1, 1, 3)),
         source="Qin et al. 2024 (HGRN2), eq. 3",
-        description="gated linear attention whose keys are 1 minus the decay; output normalised",
+        description="gated linear attention whose keys are 1 minus the decay; normalised head by head, "
+        "without lower bound",
     ),
     LIVClass(
         48,
         "LightNet",
         OperatorGenome.of((54, 4, 1, 1, 3)),
         source="Qin et al. 2024 (You Only Scan Once)",
-        description="additive recurrence: a softmax of the keys over time, channel by channel; normalised and gated",
+        description="additive recurrence: a softmax of the keys over time, channel by channel; normalised head by "
+        "head, with a gate of full rank",
     ),
     LIVClass(
         49,

@@ -94,12 +94,13 @@ class Generator(IntEnum):
     model (real or complex modes, normalised modes, diagonal plus low rank, dense, companion, rational); the number in
     its name counts taps or numbers of state; RATIONAL_ZERO_16 begins with coefficients of zero. SINE_NET is the
     implicit MLP of Hyena as published, and WEAK_128 has the slow decays of StripedHyena 2. Constants are decays of zero
-    (ZERO), fixed decays (FIXED) and ones (ONES). Of the decays, FORGET is the logarithm of a sigmoid, and SOFTMAX makes
-    the state a softmax over time. COMPLEMENT gives keys that are 1 minus the decay, TIED gives values that are the
-    first channels of the keys, and ROTARY rotates a projection by its position. Of the routes, TOP_1 weights one route
-    by its probability, TOP_2 weights two routes by probabilities rescaled to sum to 1, TOP_2_SHARED adds a route that
-    every token takes, and GATE passes a token or drops it. LATENT_NORM normalises the latent of keys, not the rotated
-    channels behind it. GLU makes the output projection a gated linear unit.
+    (ZERO), fixed decays (FIXED) and ones (ONES). Of the decays, FORGET is the logarithm of a sigmoid, SOFTMAX makes the
+    state a softmax over time, RATE is a learned rate times a softplus, and BOUNDED is a sigmoid above a learned lower
+    bound, which begins higher in deeper LIVs. COMPLEMENT gives keys that are 1 minus the decay, TIED gives values that
+    are the first channels of the keys, and ROTARY rotates a projection by its position. Of the routes, TOP_1 weights
+    one route by its probability, TOP_2 weights two routes by probabilities rescaled to sum to 1, TOP_2_SHARED adds a
+    route that every token takes, and GATE passes a token or drops it. LATENT_NORM normalises the latent of keys, not
+    the rotated channels behind it. GLU makes the output projection a gated linear unit.
     """
 
     NONE = 1
@@ -126,6 +127,8 @@ class Generator(IntEnum):
     FORGET = 22
     TIED = 23
     ROTARY = 24
+    RATE = 25
+    BOUNDED = 26
     TOP_1 = 30
     TOP_2 = 31
     TOP_2_SHARED = 32

@@ -24,12 +24,14 @@ from genome.classes.rule import Rule, choice
 
 
 def _unit_gates(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """Only a Toeplitz operator may have queries or keys of ones: its filter remains."""
+    """A Toeplitz operator may have queries or keys of ones, and a recurrence with heads of one channel such queries."""
     for name, group in featurizer.groups:
         if name not in "cb" or group.source is not Source.CONSTANT:
             continue
         where = f"featurizer {featurizer.id}, group {name}"
-        if operator.token_mixing is not TokenMixing.TOEPLITZ:
+        reads_all = operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME
+        whole = name == "c" and operator.token_mixing is TokenMixing.SEMI_SEPARABLE and reads_all
+        if operator.token_mixing is not TokenMixing.TOEPLITZ and not whole:
             yield f"{where}: only toeplitz can do without this gate; its source must be 1 (projected)"
         if operator.channel_mixing is ChannelMixing.OUTER:
             yield f"{where}: outer products (channel mixing 4) need a projected group; its source must be 1 (projected)"

@@ -27,6 +27,8 @@ FASTEST_RATE = 16.0
 """Largest initial rate of a head: Mamba-2 draws the rates of its heads from 1 to 16."""
 FIRST_LOG_DECAY = -100.0
 """Log decay of the first token under a softmax over time: the empty state has no weight."""
+LOWEST_BOUND = 0.01
+"""Initial lower bound of the decays of the first LIV."""
 GATE_DIVISOR = 16
 """Divisor of the logarithm of the gate in GLA: decays start near 0.96 per token instead of 0.5."""
 
@@ -96,6 +98,54 @@ class ForgetGate(GateDecay):
     divisor = 1
 
 
+class RateDecay(Projection):
+    """a_BLHK = -r_H softplus(projection + p_HK), r and p learned (Gated DeltaNet, Yang et al. 2025, section 3.4).
+
+    Rates begin uniform up to 16 (from 0 for one decay a head, from 1 for one a key channel, as in Kimi Linear, arXiv
+    2510.26692), softplus(p) log-uniform in [0.001, 0.1]: the states of most heads halve after 1 to 260 tokens.
+    """
+
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.log_rate_H1 = parameter(head_size.heads, 1)
+        self.bias_HK = parameter(*head_size)
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        return -self.log_rate_H1.exp() * F.softplus(super().forward(x_BLD, length, store) + self.bias_HK)
+
+    def initialise(self, generator: Generator) -> None:
+        super().initialise(generator)
+        slowest = 0.0 if self.group.expansion is Expansion.PER_HEAD else 1.0
+        _draw_step_bias(self.bias_HK, generator)
+        with torch.no_grad():
+            below_H1 = torch.rand(self.log_rate_H1.shape, generator=generator)
+            self.log_rate_H1.copy_((FASTEST_RATE - (FASTEST_RATE - slowest) * below_H1).log())
+
+
+class BoundedDecay(Projection):
+    """a_BLHK = log(l + (1 - l) sigmoid(projection)), l_HK learned (HGRN, Qin et al. 2023, eq. 4; HGRN2).
+
+    The published bounds of all layers are cumulative sums of one softmax over depth, which begin at layer / depth. Here
+    each LIV has a bound of its own, a sigmoid, that begins there, in the first LIV at 0.01 instead of 0.
+    """
+
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.bound_HK = parameter(*head_size)
+        self.share = 0.0
+
+    def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
+        open_BLHK = F.logsigmoid(super().forward(x_BLD, length, store))
+        return torch.logaddexp(F.logsigmoid(self.bound_HK), F.logsigmoid(-self.bound_HK) + open_BLHK)
+
+    def place(self, share: float) -> None:
+        self.share = share
+
+    def initialise(self, generator: Generator) -> None:
+        super().initialise(generator)
+        torch.nn.init.constant_(self.bound_HK, math.log(1 / (1 / max(self.share, LOWEST_BOUND) - 1)))
+
+
 class SoftmaxDecay(Projection):
     """a_BLHK = z_{t-1} - z_t with z_t = log(exp k_0 + ... + exp k_t), where k is the projection.
 
@@ -147,6 +197,11 @@ class StepSize(Projection):
         if self.nonlinearity is Nonlinearity.SIGMOID:
             torch.nn.init.zeros_(self.bias_H)
             return
-        with torch.no_grad():
-            steps = self.bias_H.uniform_(math.log(SHORTEST_STEP), math.log(LONGEST_STEP), generator=generator).exp()
-            self.bias_H.copy_(steps.expm1().log())
+        _draw_step_bias(self.bias_H, generator)
+
+
+@torch.no_grad()
+def _draw_step_bias(bias: Tensor, generator: Generator) -> None:
+    """Draw biases whose softplus is log-uniform between the shortest and the longest step."""
+    steps = bias.uniform_(math.log(SHORTEST_STEP), math.log(LONGEST_STEP), generator=generator).exp()
+    bias.copy_(steps.expm1().log())

@@ -69,6 +69,12 @@ class Feature(nn.Module):
     def initialise(self, generator: Generator) -> None:
         """Draw the weights from this generator."""
 
+    def place(self, share: float) -> None:
+        """Note the place of the first LIV with this feature: its position as a share of the number of LIVs.
+
+        It is called before `initialise`; few features depend on it.
+        """
+
     def memory(self) -> dict[str, tuple[int, ...]]:
         """Return the shape, without the batch, of every tensor kept between tokens."""
         return {}

@@ -19,12 +19,14 @@ from star.cache import Store
 from star.features.attention import Balance, Decompression, NormalisedLatent
 from star.features.cell import CellForgetGate, Feedback
 from star.features.decay import (
+    BoundedDecay,
     Complement,
     FixedDecay,
     ForgetGate,
     GateDecay,
     LogDecay,
     NoDecay,
+    RateDecay,
     SoftmaxDecay,
     StepSize,
 )
@@ -58,6 +60,8 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("a", Source.PROJECTED, Generator.NONE): GateDecay,
     ("a", Source.PROJECTED, Generator.SOFTMAX): SoftmaxDecay,
     ("a", Source.PROJECTED, Generator.FORGET): ForgetGate,
+    ("a", Source.PROJECTED, Generator.RATE): RateDecay,
+    ("a", Source.PROJECTED, Generator.BOUNDED): BoundedDecay,
     ("d", Source.PROJECTED, Generator.NONE): StepSize,
     ("d", Source.CONSTANT, Generator.ONES): Ones,
     ("c", Source.CONSTANT, Generator.ONES): Ones,

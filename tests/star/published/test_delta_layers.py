@@ -1,0 +1,61 @@
+"""Delta rules against the layers of their sources, written out token by token.
+
+B batch, L tokens, D model width, H heads, K key channels, V value channels per head.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from tests.star.published.layers import SHAPE, convolved, operator_of, rms_normed, same_as
+
+HEADS, SIZE = SHAPE.width // SHAPE.head_dim, SHAPE.head_dim
+
+
+def _heads(x_BLC):
+    return x_BLC.unflatten(-1, (HEADS, -1))
+
+
+def _convolved_heads(x_BLD, w):
+    """Return queries, keys and values after a short convolution and SiLU; queries and keys have unit length."""
+    q, k, v = (_heads(F.silu(convolved(x_BLD @ w[f"{n}.weight"].T, w[f"{n}.taps"]))) for n in "cbv")
+    return F.normalize(q, dim=-1), F.normalize(k, dim=-1), v
+
+
+def _delta_rule(q_BLHK, k_BLHK, v_BLHV, decay_BLHK, beta_BLH):
+    """S = decay S_(t-1), then S_t = S + beta k (v - S^T k)^T, and y_t = S_t^T q_t."""
+    state_BHKV, outputs = torch.zeros(*k_BLHK.shape[::2], k_BLHK.shape[3], v_BLHV.shape[3], dtype=v_BLHV.dtype), []
+    for t in range(v_BLHV.shape[1]):
+        state_BHKV = decay_BLHK[:, t].unsqueeze(-1) * state_BHKV
+        missed_BHV = v_BLHV[:, t] - torch.einsum("bhkv,bhk->bhv", state_BHKV, k_BLHK[:, t])
+        state_BHKV = state_BHKV + torch.einsum("bh,bhk,bhv->bhkv", beta_BLH[:, t], k_BLHK[:, t], missed_BHV)
+        outputs.append(torch.einsum("bhkv,bhk->bhv", state_BHKV, q_BLHK[:, t]))
+    return torch.stack(outputs, dim=1)
+
+
+def _gated_deltanet(x_BLD, w):
+    """Yang et al. 2025, eq. 10 and section 3.4: decays exp(-A softplus(a + dt)), values of twice the width."""
+    q, k, v = _convolved_heads(x_BLD, w)
+    assert v.shape[-1] == 2 * SIZE
+    step_BLH = F.softplus(x_BLD @ w["a.weight"].T + w["a.bias_HK"].squeeze(-1))
+    decay_BLH = (-w["a.log_rate_H1"].squeeze(-1).exp() * step_BLH).exp()
+    beta_BLH = (x_BLD @ w["d.weight"].T + w["d.bias_H"]).sigmoid()
+    y_BLHV = _delta_rule(q, k, v, decay_BLH.unsqueeze(-1), beta_BLH)
+    return (rms_normed(y_BLHV).flatten(2) * F.silu(x_BLD @ w["o.weight"].T)) @ w["out_DC"].T
+
+
+def test_gated_deltanet_is_the_published_layer():
+    same_as("Gated DeltaNet-Published", _gated_deltanet)
+
+
+def test_decays_begin_in_the_published_range():
+    """A is uniform up to 16 and softplus(dt) log-uniform in [0.001, 0.1], so heads forget at very different rates."""
+    decay = operator_of("Gated DeltaNet-Published").featurizer["a"]
+    halves = []
+    for seed in range(200):
+        decay.initialise(torch.Generator().manual_seed(seed))
+        rate_H = decay.log_rate_H1.exp() * F.softplus(decay.bias_HK)
+        assert decay.log_rate_H1.exp().max() <= 16
+        halves.append(torch.log(torch.tensor(2.0)) / rate_H.flatten())
+    tenth, ninetieth = torch.cat(halves).quantile(torch.tensor([0.1, 0.9], dtype=torch.float64))
+    assert 0.8 < tenth < 3
+    assert 60 < ninetieth < 300
