@@ -14,7 +14,7 @@ from genome import Genome
 from genome.variation.class_sampling import Level
 from search.archive.values import CandidateState, JobState
 from search.origin import Purpose
-from search.plan import AlgorithmName, Plan, Rungs, SpacePlan
+from search.plan import AlgorithmName, Finish, Plan, Rungs, SpacePlan
 from search.plan.expected import expected_tokens
 from tests.search.bench import Bench
 from tests.search.twin import Twin
@@ -83,6 +83,22 @@ def test_a_promotion_goes_on_from_its_checkpoint_and_pays_the_difference(bench: 
     assert bench.archive.history(job_id)["tokens"][-1] == spent
     assert expected_tokens(plan.model_dump(mode="json")) == spent
     assert set(bench.files(job_id)) == {row.number for row in bench.rows(job_id) if row.frontier or row.baseline}
+
+
+def test_every_training_but_a_promotion_pays_for_the_rates_that_it_tried(bench: Bench, plan: Plan) -> None:
+    budget = plan.budget.model_copy(update={"rates": (0.001, 0.003, 0.01), "rate_steps": 10})
+    plan = plan.model_copy(update={"budget": budget, "repeats": 0.2, "finish": Finish(seeds=1, members=2)})
+    job_id = bench.queue(plan)
+    bench.runner(lambda: Twin(3)).run_until_idle()
+    spent = 0
+    for request in bench.twins[0].requests:
+        below = max((level for level in LEVELS if level < request.trained_tokens), default=0)
+        promoted = request.checkpoint is not None
+        spent += request.trained_tokens
+        spent += -stable_steps(below // STEP, plan.budget) * STEP if promoted else 2 * 10 * STEP
+    assert bench.archive.job(job_id).tokens == spent
+    purposes = {one.purpose for row in bench.rows(job_id) for one in bench.archive.trainings(job_id, row.number)}
+    assert purposes >= {Purpose.SEARCH, Purpose.PROMOTION, Purpose.FINISH}
 
 
 def test_a_failed_promotion_leaves_the_candidate_what_it_had(bench: Bench, plan: Plan) -> None:
