@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from genome.classes.alphabet import Source
+from genome.classes.feature_groups import CONVOLVED_INPUT
 from genome.classes.operator import FeaturizerGenome, LIVClass
 from genome.genome import SKIPPED, Genome, Segment, features_genes, members, weights_genes
 from genome.repair import require_legal
@@ -33,7 +35,9 @@ class Placement:
         """Return the feature groups that this LIV computes itself, given its own position."""
         if self.features_from == position:
             return self.featurizer.names
-        return tuple(name for name in self.featurizer.names if name not in self.taken)
+        left = tuple(name for name in self.featurizer.names if name not in self.taken)
+        reading = any(self.featurizer[name].source is Source.CONVOLVED for name in left)
+        return tuple(name for name in left if reading or name != CONVOLVED_INPUT)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from genome.classes.alphabet import ChannelMixing, Normalisation
+from genome.classes.alphabet import ChannelMixing
 from genome.classes.head_sizes import GroupContext, Heads, head_size, mixing_heads
 from genome.classes.operator import FeaturizerGenome, LIVClass, OperatorGenome
+from genome.classes.quantities import LEAST_NORMALISED
 
 
 class ShapeError(ValueError):
@@ -61,7 +62,7 @@ class Shape:
         """Return the heads and channels of every feature group of a class.
 
         Raises:
-            ShapeError: the number of heads is no multiple of a repeat, or a head of one channel would be normalised;
+            ShapeError: the number of heads is no multiple of a repeat, or a head has too few channels to be normalised;
                 the message names the class.
         """
         mixing = mixing_heads(self.heads(liv_class.operator), featurizer)
@@ -75,11 +76,12 @@ class Shape:
                     f"width {self.width} with head_dim {self.head_dim} gives {mixing.heads} heads, no multiple of it",
                 )
             head_sizes[name] = head_size(context)
-            if group.normalisation is Normalisation.L2 and head_sizes[name].size == 1:
+            if head_sizes[name].size < LEAST_NORMALISED.get(group.normalisation, 1):
                 raise ShapeError(
                     "head_dim",
                     f"class {liv_class.id} {liv_class.name} normalises the {name} of each head; "
-                    f"a normalised head of one channel (head_dim {self.head_dim}) is its sign alone",
+                    f"a normalised head of one channel, or of two whose mean is taken out, is its sign alone "
+                    f"(head_dim {self.head_dim})",
                 )
         return head_sizes
 

@@ -23,7 +23,10 @@ from star.features.output import activated, gated
 from star.structures import Structure, structure_of
 from star.units import Units
 
-GATE_FLOPS = {Normalisation.NONE: 1, **dict.fromkeys((Normalisation.L2, Normalisation.WHOLE, Normalisation.GATED), 5)}
+GATE_FLOPS = {
+    Normalisation.NONE: 1,
+    **dict.fromkeys((Normalisation.L2, Normalisation.WHOLE, Normalisation.GATED, Normalisation.GROUP), 5),
+}
 """FLOPs for each output channel: one to gate it; with normalisation also to square, sum and scale it."""
 
 SKIP_FLOPS = 2

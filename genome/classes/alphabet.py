@@ -74,10 +74,10 @@ class FeatureTokenMixing(IntEnum):
 
 
 class Source(IntEnum):
-    """The origin of a feature group: the input, a constant, the position, the values, or the output of the structure.
+    """The origin of a feature group: the input, a constant, the position, or another group or output (ours).
 
-    A group from the VALUES (ours, like the last three) is projected from the group v, after its convolution and
-    nonlinearity.
+    A group from the VALUES is projected from the group v, after its convolution and nonlinearity. OUTPUT is the output
+    of the structure, and CONVOLVED the group x, the convolved input.
     """
 
     PROJECTED = 1
@@ -85,6 +85,7 @@ class Source(IntEnum):
     POSITION = 3
     VALUES = 4
     OUTPUT = 5
+    CONVOLVED = 6
 
 
 class Generator(IntEnum):
@@ -99,8 +100,9 @@ class Generator(IntEnum):
     bound, which begins higher in deeper LIVs. COMPLEMENT gives keys that are 1 minus the decay, TIED gives values that
     are the first channels of the keys, and ROTARY rotates a projection by its position. Of the routes, TOP_1 weights
     one route by its probability, TOP_2 weights two routes by probabilities rescaled to sum to 1, TOP_2_SHARED adds a
-    route that every token takes, and GATE passes a token or drops it. LATENT_NORM normalises the latent of keys, not
-    the rotated channels behind it. GLU makes the output projection a gated linear unit.
+    route that every token takes, and GATE passes a token or drops it. BIASED is a projection with a bias. LATENT_NORM
+    normalises the latent of keys, not the rotated channels behind it. GLU makes the output projection a gated linear
+    unit.
     """
 
     NONE = 1
@@ -135,6 +137,7 @@ class Generator(IntEnum):
     GATE = 33
     GLU = 40
     LATENT_NORM = 41
+    BIASED = 42
 
 
 class Expansion(IntEnum):
@@ -179,10 +182,12 @@ class Normalisation(IntEnum):
     """The normalisation of a feature to unit length per head; an output gate normalises the output instead (ours).
 
     Of output gates, L2 normalises each head of the output and then gates it, WHOLE normalises all channels together and
-    then gates them, and GATED gates them first and then normalises all channels together.
+    then gates them, and GATED gates them first and then normalises all channels together. GROUP subtracts
+    the mean of each head of the output, divides it by its standard deviation, and then gates it.
     """
 
     NONE = 1
     L2 = 2
     WHOLE = 3
     GATED = 4
+    GROUP = 5

@@ -17,9 +17,9 @@ from genome.classes.alphabet import (
     Sparsity,
     TokenMixing,
 )
-from genome.classes.feature_groups import ACTIVATION, BALANCE, DECOMPRESSION, OUTPUT, ROUTES, SKIP
+from genome.classes.feature_groups import ACTIVATION, BALANCE, CONVOLVED_INPUT, DECOMPRESSION, OUTPUT, ROUTES, SKIP
 from genome.classes.operator import GroupGenome, OperatorGenome
-from genome.classes.quantities import RANKS, ROUTE_CHOICES, ROUTE_COUNTS, STATE_SIZES, TAPS
+from genome.classes.quantities import RANKS, ROUTE_CHOICES, ROUTE_COUNTS, SHORT_CONVOLUTIONS, STATE_SIZES, TAPS
 
 _PLAIN = (Nonlinearity.NONE, Nonlinearity.RELU, Nonlinearity.SILU)
 _FEATURE_MAPS = (*_PLAIN, Nonlinearity.ELU)
@@ -60,9 +60,16 @@ CHANNEL_MIXINGS: dict[TokenMixing, tuple[ChannelMixing, ...]] = {
 """Channel mixings of each structure. Only Toeplitz has OUTER: the other structures form outer products anyway."""
 
 GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
-    ("c", Source.PROJECTED): (Generator.NONE, Generator.ROTARY),
-    ("b", Source.PROJECTED): (Generator.NONE, Generator.ROTARY, Generator.COMPLEMENT, Generator.LATENT_NORM),
-    ("v", Source.PROJECTED): (Generator.NONE, Generator.TIED),
+    ("c", Source.PROJECTED): (Generator.NONE, Generator.BIASED, Generator.ROTARY),
+    ("b", Source.PROJECTED): (
+        Generator.NONE,
+        Generator.BIASED,
+        Generator.ROTARY,
+        Generator.COMPLEMENT,
+        Generator.LATENT_NORM,
+    ),
+    ("b", Source.CONVOLVED): (Generator.NONE, Generator.BIASED),
+    ("v", Source.PROJECTED): (Generator.NONE, Generator.BIASED, Generator.TIED),
     **dict.fromkeys([(name, Source.VALUES) for name in "cbd"], (Generator.NONE,)),
     ("d", Source.PROJECTED): (Generator.NONE,),
     ("d", Source.CONSTANT): (Generator.ONES,),
@@ -78,6 +85,8 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
     ("b", Source.CONSTANT): (Generator.ONES,),
     ("h", Source.POSITION): tuple(TAPS),
     ("f", Source.PROJECTED): (Generator.NONE,),
+    ("f", Source.CONVOLVED): (Generator.NONE,),
+    (CONVOLVED_INPUT, Source.PROJECTED): (Generator.NONE,),
     ("m", Source.CONSTANT): (Generator.NONE,),
     (ROUTES, Source.PROJECTED): tuple(ROUTE_CHOICES),
     (DECOMPRESSION, Source.CONSTANT): (Generator.NONE,),
@@ -89,21 +98,6 @@ GENERATORS: dict[tuple[str, Source], tuple[Generator, ...]] = {
 }
 """The generators of each feature group, by group name and source. A new kind of feature is a new entry."""
 
-ADDED = {
-    DECOMPRESSION: GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL),
-    BALANCE: GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL, expansion=Expansion.PAIRED),
-    SKIP: GroupGenome(source=Source.CONSTANT, channel=ChannelMixing.DIAGONAL),
-    OUTPUT: GroupGenome(),
-    ACTIVATION: GroupGenome(source=Source.OUTPUT, nonlinearity=Nonlinearity.GELU),
-}
-"""The digits with which an optional group is first added to a featurizer."""
-
-FITTING = {DECOMPRESSION: Expansion.LATENT, BALANCE: Expansion.SAME}
-"""The expansion of queries and keys beside which alone an optional group is legal; others are legal beside all."""
-
-BESIDE = {BALANCE: {"v": Expansion.PAIRED}}
-"""The expansions of other groups that an optional group needs."""
-
 FIXED_GROUPS = {
     Generator.COMPLEMENT: GroupGenome(generator=Generator.COMPLEMENT),
     Generator.TIED: GroupGenome(generator=Generator.TIED, expansion=Expansion.LATENT, repeat=Repeat.ALL),
@@ -114,6 +108,7 @@ _FEATURE_NONLINEARITIES = {
     **dict.fromkeys("cv", _FEATURE_MAPS),
     "b": (*_FEATURE_MAPS, Nonlinearity.SIGMOID),
     "d": (Nonlinearity.NONE, Nonlinearity.SIGMOID),
+    CONVOLVED_INPUT: (Nonlinearity.NONE, Nonlinearity.SILU),
     OUTPUT: (Nonlinearity.NONE, Nonlinearity.SILU, Nonlinearity.SIGMOID),
     ACTIVATION: (Nonlinearity.NONE, Nonlinearity.GELU, Nonlinearity.SILU),
 }
@@ -191,6 +186,8 @@ def normalisations(operator: OperatorGenome, group: str) -> tuple[Normalisation,
 
 def token_mixings(group: str) -> tuple[FeatureTokenMixing, ...]:
     """Return the legal token mixings of a projected group. Routes and outputs depend on one token alone."""
+    if group == CONVOLVED_INPUT:
+        return tuple(SHORT_CONVOLUTIONS)
     return (FeatureTokenMixing.NONE,) if group in (ROUTES, ACTIVATION) else tuple(FeatureTokenMixing)
 
 
@@ -199,6 +196,8 @@ def channels(group: str, expansion: Expansion, repeat: Repeat) -> tuple[ChannelM
 
     Only decays, steps and output gates may have a low rank, and through the channels of a head only if they have some.
     """
+    if group == CONVOLVED_INPUT:
+        return (ChannelMixing.DIAGONAL,)
     as_input = expansion is Expansion.SAME and repeat is Repeat.ONE and group not in ("a", "d", ROUTES, ACTIVATION)
     full = _HEADS if as_input else (ChannelMixing.DENSE,)
     per_head = group == "d" or expansion is Expansion.PER_HEAD

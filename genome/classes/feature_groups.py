@@ -15,6 +15,9 @@ GROUPS: dict[TokenMixing, tuple[str, ...]] = {
 ROUTES = "r"
 """The additional last group of a routed structure: the routes of each token."""
 
+CONVOLVED_INPUT = "x"
+"""The optional group of a memory cell from which groups of source 6 are projected: the input after a convolution."""
+
 DECOMPRESSION = "u"
 """The optional group of a featurizer with a latent: the maps from the latent to the keys and values of each head."""
 
@@ -35,6 +38,7 @@ OPTIONAL: dict[TokenMixing, tuple[str, ...]] = {
     **dict.fromkeys((TokenMixing.TOEPLITZ, TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA), (SKIP, OUTPUT, ACTIVATION)),
     TokenMixing.DIAGONAL: (),
     TokenMixing.LOW_RANK: (DECOMPRESSION, BALANCE, OUTPUT, ACTIVATION),
+    TokenMixing.MEMORY_CELL: (CONVOLVED_INPUT, OUTPUT, ACTIVATION),
 }
 """Groups that a featurizer may have beside those that the structure mixes. A diagonal structure is a gate itself."""
 
@@ -47,6 +51,7 @@ GROUP_MEANING = {
     "f": "logit of the forget gate of a memory cell",
     "m": "feedback of a memory cell's output to its gates",
     "v": "values",
+    CONVOLVED_INPUT: "the input after a short convolution, from which gates are projected",
     DECOMPRESSION: "maps from a latent to the keys and values of each head",
     BALANCE: "factor of every second softmax, which is subtracted from the one before it",
     ROUTES: "routes: the experts or memories that a token takes, and the weight of each",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Generator
+from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Generator, Normalisation
 
 STATES = {
     Generator.REAL_MODAL_16: 16,
@@ -59,6 +59,9 @@ SHORT_CONVOLUTIONS = {
     FeatureTokenMixing.BIASED_3: ShortConvolution(3, biased=True, projection_biased=True),
 }
 """The short convolution of each token mixing of a feature: 4 taps as in Mamba, 3 as in Hyena."""
+
+LEAST_NORMALISED = {Normalisation.L2: 2, Normalisation.GROUP: 3}
+"""Channels that a head needs to be normalised by itself: with fewer it would be its sign, which has no gradient."""
 
 BLOCK = 16
 """Tokens in a block of a banded recurrence: the side of a matrix tile, so that a block is one product in hardware."""

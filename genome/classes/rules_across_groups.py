@@ -17,7 +17,7 @@ from genome.classes.alphabet import (
     TokenMixing,
 )
 from genome.classes.choices import FIXED_GROUPS, RECURRENT
-from genome.classes.feature_groups import OUTPUT, ROUTES
+from genome.classes.feature_groups import CONVOLVED_INPUT, OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, OperatorGenome
 from genome.classes.quantities import RANKS
 from genome.classes.rule import Rule, choice
@@ -117,6 +117,8 @@ def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[
     for name, group in featurizer.groups:
         if group.expansion is Expansion.EXPERT and group.token is not FeatureTokenMixing.NONE:
             yield f"featurizer {featurizer.id}, group {name}: an expert has no convolution; its token mixing must be 1"
+        if group.expansion is Expansion.EXPERT and group.generator is Generator.BIASED:
+            yield f"featurizer {featurizer.id}, group {name}: an expert has no bias; its generator must be 1 (none)"
 
 
 def _delta_rule(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
@@ -145,6 +147,15 @@ def _widened(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator
             yield f"{where}: expansion 14 (half) needs heads of several channels, not channel mixing 1 (diagonal)"
 
 
+def _from_convolved(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
+    """Gates of a memory cell may be projected from the convolved input, which no other group reads."""
+    reading = [name for name, group in featurizer.groups if group.source is Source.CONVOLVED]
+    if bool(reading) is not (CONVOLVED_INPUT in featurizer.names):
+        yield f"featurizer {featurizer.id}: source 6 (convolved) of b or f and group {CONVOLVED_INPUT} need each other"
+    if reading and operator.token_mixing is not TokenMixing.MEMORY_CELL:
+        yield f"featurizer {featurizer.id}, group {reading[0]}: source 6 (convolved) belongs to token mixing 6"
+
+
 def _from_values(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     """Only a recurrence computes groups from its values, whose number of channels need not be that of the input."""
     for name, group in featurizer.groups:
@@ -159,6 +170,7 @@ def _from_values(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iter
 RULES_ACROSS_GROUPS: tuple[Rule, ...] = (
     _widened,
     _from_values,
+    _from_convolved,
     _unit_gates,
     _rotary,
     _shared_decay,

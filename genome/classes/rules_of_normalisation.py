@@ -14,6 +14,7 @@ from genome.classes.alphabet import (
 from genome.classes.choices import feature_nonlinearities, normalisations
 from genome.classes.feature_groups import OUTPUT
 from genome.classes.operator import FeaturizerGenome, OperatorGenome
+from genome.classes.quantities import LEAST_NORMALISED
 from genome.classes.rule import Rule, choice
 
 
@@ -45,7 +46,7 @@ def _normalised_groups(operator: OperatorGenome, featurizer: FeaturizerGenome) -
         if group.normalisation not in normalisations(operator, name):
             yield f"{where}: only queries, keys (c and b of token mixing 2, 4 and 5) and outputs are normalised; use 1"
         one_channel = operator.channel_mixing is ChannelMixing.DIAGONAL and group.expansion is Expansion.SAME
-        if one_channel and group.normalisation is Normalisation.L2:
+        if one_channel and group.normalisation in LEAST_NORMALISED:
             yield f"{where}: heads of one channel (channel mixing 1) cannot be normalised; use 1"
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from genome.classes.alphabet import Expansion
-from genome.classes.choices import ADDED, BESIDE, CHANNEL_MIXINGS, NONLINEARITIES, SPARSITIES
+from genome.classes.choices import CHANNEL_MIXINGS, NONLINEARITIES, SPARSITIES
 from genome.classes.feature_groups import GROUP_MEANING, OPTIONAL
-from genome.classes.operator import GROUP_ALPHABETS, FeaturizerGenome, LIVClass
+from genome.classes.operator import GROUP_ALPHABETS, FeaturizerGenome, GroupGenome, LIVClass
+from genome.classes.optional_groups import ADDED, BESIDE
 from genome.classes.rules import illegal
 from genome.genome import Genome
 from genome.repair import Repaired, repair
@@ -104,8 +104,9 @@ def _toggled(featurizer: FeaturizerGenome, name: str) -> FeaturizerGenome:
     added = groups.pop(name, None) is None
     if added:
         groups[name] = ADDED[name]
-    for other, expansion in BESIDE.get(name, {}).items():
-        groups[other] = replace(groups[other], expansion=expansion if added else Expansion.SAME)
+    for other, digits in BESIDE.get(name, {}).items():
+        changes = digits if added else {digit: getattr(GroupGenome(), digit) for digit in digits}
+        groups[other] = replace(groups[other], **changes)
     return replace(featurizer, groups=tuple((one, groups[one]) for one in GROUP_MEANING if one in groups))
 
 

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from genome.catalogue import CLASSES, FEATURIZERS
 from genome.classes.alphabet import ChannelMixing, Expansion, FeatureTokenMixing, Sparsity
 from genome.classes.choices import (
-    BESIDE,
     CHANNEL_MIXINGS,
-    FITTING,
     FIXED_GROUPS,
     GENERATORS,
     NONLINEARITIES,
@@ -26,6 +24,7 @@ from genome.classes.choices import (
 )
 from genome.classes.feature_groups import OPTIONAL
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
+from genome.classes.optional_groups import BESIDE, FITTING
 from genome.classes.rules import illegal, reasons
 from genome.shape import Shape
 from genome.space import Space
@@ -97,7 +96,8 @@ def _random_featurizer(number: int, operator: OperatorGenome, rng: Generator) ->
     names = (*operator.groups, *optional)
     wanted = dict.fromkeys(names, shared)
     for name in optional:
-        wanted |= BESIDE.get(name, {})
+        beside = BESIDE.get(name, {}).items()
+        wanted |= {other: digits["expansion"] for other, digits in beside if "expansion" in digits}
     groups = {name: _random_group(operator, name, wanted[name], rng) for name in names}
     featurizer = FeaturizerGenome(number, tuple(groups.items()))
     broken = len(reasons(operator, featurizer))

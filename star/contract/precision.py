@@ -65,7 +65,7 @@ def precise(case: Case) -> Iterator[str]:
 
 
 def _sizes(block: Block, features: Features) -> list[Tensor]:
-    """Compute for each LIV the root mean square of what its output gate normalises together, one if it does not."""
+    """Compute for each LIV the size of what its output gate normalises together, one if it does not."""
     sizes = []
     for liv, groups in zip(block.operator.livs, features, strict=True):
         normalisation = Normalisation.NONE if liv.output is None else liv.output.normalisation
@@ -81,6 +81,7 @@ def _whole(y_BLHV: Tensor) -> Tensor:
 _SIZES: dict[Normalisation, Callable[[Tensor, dict[str, Tensor]], Tensor]] = {
     Normalisation.NONE: lambda y_BLHV, groups: y_BLHV.new_ones(()),
     Normalisation.L2: lambda y_BLHV, groups: y_BLHV.square().mean(-1, keepdim=True).sqrt(),
+    Normalisation.GROUP: lambda y_BLHV, groups: y_BLHV.std(-1, correction=0, keepdim=True),
     Normalisation.WHOLE: lambda y_BLHV, groups: _whole(y_BLHV),
     Normalisation.GATED: lambda y_BLHV, groups: _whole(y_BLHV * groups[OUTPUT]),
 }

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from genome import FeaturizerGenome, Heads
 from genome.classes.alphabet import Expansion, Generator, Source
-from genome.classes.feature_groups import ACTIVATION, BALANCE, DECOMPRESSION, OUTPUT, ROUTES, SKIP
+from genome.classes.feature_groups import ACTIVATION, BALANCE, CONVOLVED_INPUT, DECOMPRESSION, OUTPUT, ROUTES, SKIP
 from genome.classes.quantities import ROUTE_CHOICES
 from star.cache import Store
 from star.features.attention import Balance, Decompression, NormalisedLatent
@@ -42,7 +42,7 @@ from star.features.filters_system import (
 )
 from star.features.ones import Ones
 from star.features.output import GatedOutputLayer, OutputGate, OutputLayer, SkipWeight
-from star.features.projection import Projection, RotatedProjection, TiedValues
+from star.features.projection import BiasedProjection, ConvolvedInput, Projection, RotatedProjection, TiedValues
 from star.features.router import Experts, Gate, Router
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
@@ -81,6 +81,11 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("h", Source.POSITION, Generator.COMPANION_16): CompanionFilter,
     ("h", Source.POSITION, Generator.RATIONAL_16): RationalFilter,
     ("h", Source.POSITION, Generator.RATIONAL_ZERO_16): RationalFilterFromZero,
+    **{(name, Source.PROJECTED, Generator.BIASED): BiasedProjection for name in "cbv"},
+    ("b", Source.CONVOLVED, Generator.NONE): Projection,
+    ("b", Source.CONVOLVED, Generator.BIASED): BiasedProjection,
+    ("f", Source.CONVOLVED, Generator.NONE): CellForgetGate,
+    (CONVOLVED_INPUT, Source.PROJECTED, Generator.NONE): ConvolvedInput,
     ("c", Source.VALUES, Generator.NONE): Projection,
     ("b", Source.VALUES, Generator.NONE): Projection,
     ("d", Source.VALUES, Generator.NONE): StepSize,
@@ -103,7 +108,11 @@ KINDS_BY_EXPANSION: dict[Expansion, type[Feature]] = {Expansion.EXPERT: Experts}
 """The feature that computes a group of this expansion; it takes precedence over `KINDS`."""
 
 
-INPUTS: dict[Source, tuple[str, ...]] = {**dict.fromkeys(Source, ()), Source.VALUES: ("v",)}
+INPUTS: dict[Source, tuple[str, ...]] = {
+    **dict.fromkeys(Source, ()),
+    Source.VALUES: ("v",),
+    Source.CONVOLVED: (CONVOLVED_INPUT,),
+}
 """The groups that a feature of each source has as its input in place of the layer's."""
 
 

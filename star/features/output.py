@@ -85,7 +85,7 @@ class GatedOutputLayer(OutputLayer):
 
 
 def gated(y_BLHV: Tensor, o_BLHV: Tensor, normalisation: Normalisation, heads: int) -> Tensor:
-    """Multiply the output by the gate, and normalise it by its root mean square as the digit says.
+    """Multiply the output by the gate, and normalise it as the digit says.
 
     Learned gains of a normalisation are part of the output projection.
 
@@ -97,6 +97,11 @@ def gated(y_BLHV: Tensor, o_BLHV: Tensor, normalisation: Normalisation, heads: i
 
 def _by_head(y_BLHV: Tensor, o_BLHV: Tensor, heads: int) -> Tensor:
     return y_BLHV * _inverse_rms(y_BLHV, -1).to(y_BLHV.dtype) * o_BLHV
+
+
+def _group(y_BLHV: Tensor, o_BLHV: Tensor, heads: int) -> Tensor:
+    wide_BLHV = y_BLHV.to(at_least_float32(y_BLHV))
+    return F.layer_norm(wide_BLHV, wide_BLHV.shape[-1:], eps=SMALLEST).to(y_BLHV.dtype) * o_BLHV
 
 
 def _whole(y_BLHV: Tensor, heads: int) -> Tensor:
@@ -112,6 +117,7 @@ _GATED: dict[Normalisation, Callable[[Tensor, Tensor, int], Tensor]] = {
     Normalisation.NONE: lambda y_BLHV, o_BLHV, heads: y_BLHV * o_BLHV,
     Normalisation.L2: _by_head,
     Normalisation.WHOLE: lambda y_BLHV, o_BLHV, heads: _whole(y_BLHV, heads) * o_BLHV,
+    Normalisation.GROUP: _group,
     Normalisation.GATED: lambda y_BLHV, o_BLHV, heads: _whole(y_BLHV * o_BLHV, heads),
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from genome import GroupGenome, Heads
 from genome.classes.alphabet import ChannelMixing, Nonlinearity, Normalisation, Source
@@ -34,7 +34,7 @@ class Projection(Feature):
 
     def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
         super().__init__(name, width, head_size, group)
-        self.joinable = group.channel not in RANKS and group.source is not Source.VALUES
+        self.joinable = group.channel not in RANKS and group.source is Source.PROJECTED
         rank = RANKS[group.channel](width, head_size.size) if group.channel in RANKS else None
         self.down_RD = None if rank is None else parameter(rank, width)
         self.weight = parameter(*_WEIGHT_SHAPES[group.channel](width if rank is None else rank, head_size))
@@ -46,11 +46,16 @@ class Projection(Feature):
             self.taps_bias_C = parameter(head_size.channels) if convolution.biased else None
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        x_BLR = x_BLD if self.down_RD is None else F.linear(x_BLD, self.down_RD)
-        y_BLC = _PROJECT[self.group.channel](x_BLR, self.weight)
+        y_BLC = self.projected(x_BLD)
         y_BLC = SIGMA[self.group.nonlinearity](y_BLC) if self.taps is None else self._convolved(y_BLC, self.taps, store)
         y_BLHK = torch.unflatten(y_BLC, 2, self.head_size)
         return _NORMALISE[self.group.normalisation](y_BLHK)
+
+    def projected(self, x_BLD: Tensor) -> Tensor:
+        """Compute y_BLC, the feature before its convolution and nonlinearity."""
+        x_BLR = x_BLD if self.down_RD is None else F.linear(x_BLD, self.down_RD)
+        y_BLC = _PROJECT[self.group.channel](x_BLR, self.weight)
+        return y_BLC if self.bias_C is None else y_BLC + self.bias_C
 
     def initialise(self, generator: Generator) -> None:
         """Draw the weights; factors of low rank and biases uniformly with the bound of `torch.nn.Linear`."""
@@ -59,6 +64,9 @@ class Projection(Feature):
         else:
             for factor in (self.down_RD, self.weight):
                 _uniform(factor, factor.shape[-1], generator)
+        self.initialise_convolution(generator)
+
+    def initialise_convolution(self, generator: Generator) -> None:
         if self.taps is not None:
             taps = self.taps.shape[1]
             torch.nn.init.normal_(self.taps, std=taps**-0.5, generator=generator)
@@ -77,7 +85,6 @@ class Projection(Feature):
         The kernels add no bias.
         """
         fused = self.group.nonlinearity is Nonlinearity.SILU and self.taps_bias_C is None
-        x_BLC = x_BLC if self.bias_C is None else x_BLC + self.bias_C
         if store is None:
             y_BLC = short_convolution(x_BLC, taps_CW, fused)
         else:
@@ -85,6 +92,33 @@ class Projection(Feature):
             y_BLC = short_convolution(seen_BTC, taps_CW, fused)[:, -x_BLC.shape[1] :]
         y_BLC = y_BLC if self.taps_bias_C is None else y_BLC + self.taps_bias_C
         return y_BLC if fused else SIGMA[self.group.nonlinearity](y_BLC)
+
+
+class BiasedProjection(Projection):
+    """A projection with a bias that is initially zero."""
+
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.bias_C: nn.Parameter = parameter(head_size.channels)
+
+    def initialise(self, generator: Generator) -> None:
+        super().initialise(generator)
+        torch.nn.init.zeros_(self.bias_C)
+
+
+class ConvolvedInput(Projection):
+    """x_BLHK: the input after a short convolution and a nonlinearity, without a projection (xLSTM, figure 10)."""
+
+    def __init__(self, name: str, width: int, head_size: Heads, group: GroupGenome) -> None:
+        super().__init__(name, width, head_size, group)
+        self.joinable = False
+        del self.weight
+
+    def projected(self, x_BLD: Tensor) -> Tensor:
+        return x_BLD
+
+    def initialise(self, generator: Generator) -> None:
+        self.initialise_convolution(generator)
 
 
 class RotatedProjection(Projection):

@@ -6,8 +6,8 @@ import pytest
 
 from genome import CLASSES, FEATURIZERS, LIVClass, OperatorGenome, named
 from genome.classes import alphabet as a
-from genome.classes.choices import ADDED
 from genome.classes.feature_groups import GROUP_MEANING, GROUPS, ROUTES, STRATEGIES, WEIGHT_STRATEGIES
+from genome.classes.optional_groups import ADDED
 
 # genome.md, after STAR (arXiv 2411.17800): class id, name, five digits, differential.
 STAR = """

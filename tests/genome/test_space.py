@@ -183,7 +183,7 @@ def test_json_without_a_field_is_refused_by_name(field: str) -> None:
         (("classes", 0, "id"), 0, "id must be 1 or more"),
         (("classes",), 7, "the space is malformed"),
         (("featurizers", 0, "groups"), [], "the space is malformed"),
-        (("featurizers", 0, "groups", "x"), [1] * 8, "featurizer 1: unknown feature group x; legal: c, b, a, d, h"),
+        (("featurizers", 0, "groups", "y"), [1] * 8, "featurizer 1: unknown feature group y; legal: c, b, a, d, h"),
         (("featurizers", 0, "groups", "c"), [1, 2], "a feature group has 9 digits, not 2"),
         (
             ("featurizers", 0, "groups", "c"),

@@ -28,6 +28,8 @@ DECAYING = {
     "gate_DC": "gate of a gated linear unit",
 }
 SPARED = {
+    "log_rate_H1": "decay rate",
+    "bound_HK": "lower bound of a decay",
     "log_rate_H": "decay rate",
     "log_rate_HK": "decay rate",
     "log_rate_HN": "decay rate",
