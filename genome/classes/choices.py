@@ -185,9 +185,12 @@ def normalisations(operator: OperatorGenome, group: str) -> tuple[Normalisation,
 
 
 def token_mixings(group: str) -> tuple[FeatureTokenMixing, ...]:
-    """Return the legal token mixings of a projected group. Routes and outputs depend on one token alone."""
+    """Return the legal token mixings of a projected group. Routes and outputs depend on one token alone.
+
+    The convolved input has no projection, and so no bias of one.
+    """
     if group == CONVOLVED_INPUT:
-        return tuple(SHORT_CONVOLUTIONS)
+        return tuple(mixing for mixing, one in SHORT_CONVOLUTIONS.items() if not one.projection_biased)
     return (FeatureTokenMixing.NONE,) if group in (ROUTES, ACTIVATION) else tuple(FeatureTokenMixing)
 
 

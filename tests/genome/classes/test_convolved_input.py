@@ -39,6 +39,7 @@ PLAIN = {"source": a.Source.PROJECTED}
             "",
             "group x: token mixing 1 (none) cannot be built; legal: 2 (toeplitz), 3 (biased), 4",
         ),
+        ("sLSTM-Published", {"x": {"token": a.FeatureTokenMixing.BIASED_3}}, "", "group x: token mixing 5 (biased_3)"),
         ("SA-1", {name: {"generator": a.Generator.BIASED} for name in "cbv"}, "", "None"),
         ("MoE", {"c": {"generator": a.Generator.BIASED}}, "", "group c: an expert has no bias"),
         ("Rec-1", {"a": {"generator": a.Generator.BIASED}}, "", "group a: generator 42 (biased) cannot be built"),
