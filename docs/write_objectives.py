@@ -9,7 +9,7 @@ PAGE = Path(__file__).with_name("objectives.md")
 
 INTRODUCTION = """# Objectives and limits
 
-`python docs/write_objectives.py` writes this page from `evaluator/metrics.py` and the tasks; a test compares the two.
+`python docs/write_objectives.py` writes this page from `evaluator/metrics/` and the tasks; a test compares the two.
 
 A plan names up to four metrics as `objectives`, and limits on metrics as `constraints`:
 
@@ -50,6 +50,19 @@ and decodes 8 (`decode_peak_bytes`), or takes two training steps with a batch of
 (`train_peak_bytes`). On a CPU the peak is the growth of its resident set (Linux with glibc), weights in float32
 included; elsewhere a candidate that must report it fails. On a GPU it is the most that PyTorch's tensors held, which
 has not been run.
+
+**Effective state size.** The entropy-ESS of [Parnichkun et al. 2025](https://arxiv.org/abs/2504.19561) of the trained
+model, the mean over its operators with a memory, on up to 128 validation tokens. It says how a candidate works and
+not how good it is, so it may have limits but is no objective.
+
+**Signals.** Three numbers of the fresh model, on one training batch: `gradient_norm` (Abdelfattah et al. 2021),
+`synflow` (Tanaka et al. 2020; in float64, with every embedded token replaced by ones) and `gradsign` (Zhang and Jia
+2022). They are said to foretell quality. Nothing in a search depends on them: they are neither objectives nor
+limited, and no algorithm reads them. `GET /v1/jobs/ID/signals` and the page of a search show Spearman's and Kendall's
+correlation of each with the first objective that is not exact, positive where a larger signal goes with a better
+candidate. The intervals of 95 % are Fisher's for Spearman's and the bootstrap's for Kendall's, on at most 1,000
+candidates. A signal that is not finite is left out, and `synflow` is negative where a filter falls with its
+parameters.
 
 """
 COLUMNS = ("metric", "kind", "unit", "better", "what it is", "on request")

@@ -21,6 +21,7 @@ from evaluator.execution import Follower, Observer, deterministic, device_type
 from evaluator.failure import failed
 from evaluator.measure import Measured, decode_ms, quality
 from evaluator.measuring.on_request import on_request
+from evaluator.measuring.signals import signals
 from evaluator.measuring.slot import QuietSlot
 from evaluator.measuring.subject import Subject
 from evaluator.metrics import DECODE_MS, LEARNING_RATE, STDERR_SUFFIX, TRAIN_SECONDS, Metric
@@ -107,8 +108,9 @@ def _measured(
     task = request.task.load(budget)
     model = star.build(blueprint, request.shape, request.seed, budget.base_width).to(device_type())
     model.checkpoint_activations = budget.checkpoint_activations
-    files.inherit(model)
     trained = request.task.around(model, budget, request.seed).to(device_type())
+    fresh = signals(trained, task, request.seed, request.asked)
+    files.inherit(model)
     training = observer.training = Training(trained, task, budget, np.random.default_rng(request.seed))
     between = partial(_give_way, slot)
     run = _Run(training, files, budget, end, deadline, between, follow)
@@ -124,6 +126,7 @@ def _measured(
         **_with_stderr(DECODE_MS, decode_time),
         TRAIN_SECONDS.name: training.seconds,
         **asked.metrics,
+        **fresh,
     }
     if budget.rates:
         metrics[LEARNING_RATE.name] = training.rate

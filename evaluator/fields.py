@@ -89,8 +89,11 @@ def _as_custom(message: str) -> PydanticCustomError:
 AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(read_task), _AnyTaskSchema()]
 """A registered task. JSON is read by its `kind`; the locations of errors are those of the JSON document."""
 
-MetricName = Annotated[str, OneOf("metric", metrics)]
-"""The name of a metric."""
+ObjectiveName = Annotated[str, OneOf("objective", lambda: (one.name for one in metrics().values() if one.objective))]
+"""The name of a metric that a search may minimise."""
+
+LimitedName = Annotated[str, OneOf("metric", lambda: (one.name for one in metrics().values() if one.limited))]
+"""The name of a metric that a constraint may limit."""
 
 OnRequestName = Annotated[str, OneOf("metric to measure", lambda: (metric.name for metric in ON_REQUEST))]
 """The name of a metric that is reported only where a plan asks for it."""

@@ -1,13 +1,16 @@
-"""The metrics that a request asks for beyond those that every evaluation reports."""
+"""The metrics of a trained candidate that its request asks for beyond those that every evaluation reports."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from evaluator.measuring.diagnostics import effective_state
 from evaluator.measuring.memory import WORKS, peak_bytes
 from evaluator.measuring.subject import Subject
 from evaluator.measuring.times import TIMES, times
-from evaluator.metrics import STDERR_SUFFIX
+from evaluator.metrics import EFFECTIVE_STATE, STDERR_SUFFIX
+
+DIAGNOSTICS = {EFFECTIVE_STATE.name: effective_state}
 
 
 class OnRequest(NamedTuple):
@@ -32,4 +35,5 @@ def on_request(subject: Subject) -> OnRequest:
         for name, found in measured.times.items():
             metrics |= {name: found.value, name + STDERR_SUFFIX: found.stderr}
     metrics |= {name: peak_bytes(subject, name) for name in asked if name in WORKS}
+    metrics |= {name: DIAGNOSTICS[name](subject) for name in asked if name in DIAGNOSTICS}
     return OnRequest(metrics, quiet)

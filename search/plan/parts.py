@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
-from evaluator.fields import MetricName, OneOf, field_fault
+from evaluator.fields import LimitedName, OneOf, field_fault
 from evaluator.value import FieldError, Value
 from genome import CLASSES
 from genome.variation.class_sampling import Level
@@ -88,7 +88,7 @@ class Constraint(Value):
         ValidationError: it has no limit, or no value keeps both of them.
     """
 
-    metric: MetricName
+    metric: LimitedName
     at_most: FiniteFloat | None = Field(default=None, gt=0, description="largest feasible value")
     at_least: FiniteFloat | None = Field(default=None, gt=0, description="smallest feasible value")
 

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, FiniteFloat, model_validator
 
 from evaluator.budget import Budget
-from evaluator.fields import AnyTask, MetricName, OnRequestName, field_fault
+from evaluator.fields import AnyTask, ObjectiveName, OnRequestName, field_fault
 from evaluator.metrics import CACHE_BYTES, ON_REQUEST, PARAMETERS
 from evaluator.tasks.text import TextTask
 from evaluator.value import FieldError, Value
@@ -41,7 +41,7 @@ class Plan(Value):
     head_dim: int = Field(default=16, ge=1, le=4096, description="channels of an attention head")
     window: int = Field(default=64, ge=1, le=1_048_576, description="tokens that a banded operator reaches")
     task: AnyTask = TextTask()
-    objectives: tuple[MetricName, ...] = Field(
+    objectives: tuple[ObjectiveName, ...] = Field(
         default=(TextTask.metric.name, PARAMETERS.name, CACHE_BYTES.name),
         min_length=1,
         max_length=MAX_OBJECTIVES,

@@ -110,6 +110,9 @@ def test_a_stored_text_task_is_read_as_the_presets_task(task: dict[str, Any]) ->
         ({"constraints": [{"metric": "parameters", "at_least": 9, "at_most": 8}]}, ("constraints", 0, "at_least")),
         ({"constraints": [{"metric": "parameters", "about": 9}]}, ("constraints", 0, "about")),
         ({"measure": ["prefill_ms", "parameters"]}, ("measure", 1)),
+        ({"objectives": ["recall_error", "effective_state"]}, ("objectives", 1)),
+        ({"objectives": ["recall_error", "synflow"]}, ("objectives", 1)),
+        ({"constraints": [{"metric": "synflow", "at_least": 1}]}, ("constraints", 0, "metric")),
         ({"space": {"classes": ["SA-1", "SA-99"]}}, ("space", "classes", 1)),
         ({"genomes": ["-".join(["11111"] * 6), "-".join(["11111"] * 5)]}, ("genomes", 1)),
         ({"genomes": ["-".join(["11111"] * 6), "-".join(["1.2.1.1.1"] * 6)]}, ("genomes", 1)),
@@ -136,6 +139,8 @@ def test_what_is_asked_for_are_objectives_limits_and_more_that_are_measured_on_r
     changes = {"objectives": ["recall_error", "prefill_ms"], "constraints": [constraint], "measure": ["decode_p50_ms"]}
     assert Plan.model_validate(STORED).asked == ()
     assert Plan.model_validate(STORED | changes).asked == ("prefill_ms", "decode_p50_ms", "decode_p95_ms")
+    diagnosed = {"constraints": [{"metric": "effective_state", "at_least": 2}], "measure": ["gradsign"]}
+    assert Plan.model_validate(STORED | diagnosed).asked == ("effective_state", "gradsign")
 
 
 def test_a_task_of_another_kind_replaces_the_presets_whole_task() -> None:

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from api.client.asynchronous.connection import Connection
-from api.web.schemas import Finish, JobPage, JobSummary, JobView, Predictions, Rungs
+from api.web.schemas import Finish, JobPage, JobSummary, JobView, Predictions, Rungs, Signals
 from search.archive.values import TERMINAL
 
 
@@ -106,6 +106,10 @@ class Jobs(Connection):
     async def rungs(self, job_id: str) -> Rungs:
         """Return how well the rungs of a search agree."""
         return await self._get(f"/v1/jobs/{job_id}/rungs", Rungs)
+
+    async def signals(self, job_id: str) -> Signals:
+        """Return how well the zero-cost signals of a search rank its candidates."""
+        return await self._get(f"/v1/jobs/{job_id}/signals", Signals)
 
     async def predictions(self, job_id: str) -> Predictions:
         """Return how well a search predicted its outcomes."""

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from api.client.synchronous.connection import Connection
-from api.web.schemas import Finish, JobPage, JobSummary, JobView, Predictions, Rungs
+from api.web.schemas import Finish, JobPage, JobSummary, JobView, Predictions, Rungs, Signals
 from search.archive.values import TERMINAL
 
 
@@ -104,6 +104,10 @@ class Jobs(Connection):
     def rungs(self, job_id: str) -> Rungs:
         """Return how well the rungs of a search agree."""
         return self._get(f"/v1/jobs/{job_id}/rungs", Rungs)
+
+    def signals(self, job_id: str) -> Signals:
+        """Return how well the zero-cost signals of a search rank its candidates."""
+        return self._get(f"/v1/jobs/{job_id}/signals", Signals)
 
     def predictions(self, job_id: str) -> Predictions:
         """Return how well a search predicted its outcomes."""

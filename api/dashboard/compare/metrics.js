@@ -13,7 +13,7 @@ export function differences(pair, objectives) {
   const names = offered([...new Set(values.flatMap(Object.keys))], objectives);
   const row = (name) => {
     const [one, other] = values.map((metrics) => metrics[name]);
-    const winner = better(one, other);
+    const winner = metric(name).better ? better(one, other) : null;
     const side = (n) => el("td", { class: n === winner ? "numeric best" : "numeric" }, written(name, values[n]));
     return el(
       "tr",
@@ -37,7 +37,7 @@ export function differences(pair, objectives) {
   ];
 }
 
-/** The place of the better value, 0 or 1; null if they are equal or one is missing. All metrics are minimised. */
+/** The place of the better value, 0 or 1; null if they are equal or one is missing. A smaller value is better. */
 function better(one, other) {
   if (one === undefined || other === undefined || one === other) return null;
   return one < other ? 0 : 1;

@@ -45,8 +45,8 @@ export function objectiveChoice(plan, names, most, changed) {
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, objective(plan, name, most, changed)),
-      Object.keys(LIMITS).map((bound) => el("td", {}, limit(plan, name, bound, changed))),
+      el("th", { scope: "row" }, metric(name).objective ? objective(plan, name, most, changed) : metric(name).label),
+      Object.keys(LIMITS).map((bound) => el("td", {}, metric(name).limited && limit(plan, name, bound, changed))),
       el("td", {}, metric(name).onRequest && measure(plan, name, changed)),
     ),
   );

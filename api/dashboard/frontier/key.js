@@ -66,7 +66,7 @@ function gradient(points, name) {
     "div",
     { class: "gradient" },
     el("span", { class: "gradient-name" }, label),
-    el("span", {}, el("b", {}, `${better} is better`), ` ${write(low)}`),
+    el("span", {}, better && el("b", {}, `${better} is better`), ` ${write(low)}`),
     el("span", { class: "gradient-bar" }),
     el("span", {}, write(high)),
   );

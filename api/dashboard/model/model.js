@@ -1,4 +1,5 @@
-// The card of the model: how far its predictions agree with what training found, and short trainings with longer ones.
+// The card of the model: how far its predictions agree with what training found, short trainings with longer ones, and
+// the signals of fresh models with their quality.
 
 import { get, jobPath } from "../parts/api.js";
 import { byId, el, put } from "../parts/dom.js";
@@ -6,28 +7,29 @@ import { paced } from "../parts/events.js";
 import { percent, whole } from "../parts/format.js";
 import { metric } from "../parts/metrics.js";
 import { rungTable, two } from "./rungs.js";
+import { signalTable } from "./signals.js";
 
 const HONEST =
   "Each prediction was made before its candidate was trained. " +
   "If the model is honest, about 80\u202f% of outcomes lie in their 80\u202f% interval.";
 
 /**
- * The card of a job's model, hidden for a search that predicts nothing and has no rungs.
+ * The card of a job's model, hidden for a search that predicts nothing and has neither rungs nor signals.
  * @param {string} id of the job
- * @returns {{refresh: () => Promise<void>}} `refresh` reads the predictions and the rungs again
+ * @returns {{refresh: () => Promise<void>}} `refresh` reads the predictions, rungs and signals again
  */
 export function modelCard(id) {
   let wanted = true;
   const refresh = paced(async () => {
-    const [found, climbs] = await Promise.all(
-      ["predictions", "rungs"].map((name) => get(`${jobPath(id)}/${name}`).catch(() => null)),
+    const [found, climbs, fresh] = await Promise.all(
+      ["predictions", "rungs", "signals"].map((name) => get(`${jobPath(id)}/${name}`).catch(() => null)),
     );
-    if (!found || !climbs) return;
+    if (!found || !climbs || !fresh) return;
     const predicts = found.metric !== null;
-    wanted = predicts || climbs.rungs.length > 0;
+    wanted = predicts || climbs.rungs.length > 0 || fresh.signals.length > 0;
     byId("model-card").hidden = !wanted;
-    byId("model-title").textContent = predicts ? "Model" : "Rungs";
-    if (wanted) put(byId("model"), predicts && predictions(found), rungTable(climbs.rungs));
+    byId("model-title").textContent = predicts ? "Model" : climbs.rungs.length > 0 ? "Rungs" : "Signals";
+    if (wanted) put(byId("model"), predicts && predictions(found), rungTable(climbs.rungs), signalTable(fresh));
   });
   return { refresh: async () => wanted && refresh() };
 }

@@ -15,7 +15,7 @@ export class Brush {
    */
   constructor(name, changed) {
     this.changed = changed;
-    const { label, better = "smaller" } = metric(name);
+    const { label, better } = metric(name);
     this.ticks = el("div", { class: "parallel-ticks", "aria-hidden": "true" });
     this.band = el("div", { class: "parallel-band" });
     this.limits = [0, 1].map(() => el("div", { class: "parallel-limit" }));
@@ -28,7 +28,7 @@ export class Brush {
       el("span", { class: "parallel-name" }, label),
       this.track,
       this.ticks,
-      el("span", { class: "parallel-better", title: `${better} is better` }, "↓ better"),
+      better && el("span", { class: "parallel-better", title: `${better} is better` }, "↓ better"),
     );
   }
 

@@ -24,10 +24,10 @@ async function declared() {
   }
 }
 
-function shownAs({ label, kind, better, unit, format, on_request: onRequest }) {
+function shownAs({ label, kind, better, unit, format, objective, limited, on_request: onRequest }) {
   const { write, tick } = FORMATS[format];
   const inUnit = { write: (value, error) => write(value, error, unit), tick: (value) => tick(value, unit) };
-  return { label, kind, better, unit, onRequest, ...inUnit };
+  return { label, kind, better, unit, objective, limited, onRequest, ...inUnit };
 }
 
 /** How a metric is shown. A metric that the server does not declare is shown by its name. */

@@ -1,4 +1,4 @@
-"""What a search says about itself: how well it predicted, how its rungs agree, and its honest finish."""
+"""What a search says about itself: how well it predicted, how its rungs and signals agree, and its honest finish."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.web.deps import ArchiveDep, JobDep, problems
-from api.web.schemas import Finish, Predictions, Rungs, Workers
+from api.web.schemas import Finish, Predictions, Rungs, Signals, Workers
 from search.archive.schema.row_values import utc
 from search.plan import Plan
 from search.reports.busy import BINS, busy
 from search.reports.calibration import compared, rungs_compared
+from search.reports.signals import signals_compared
 from search.reports.verdict import verdicts
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["reports"])
@@ -27,6 +28,12 @@ def predictions(found: JobDep, archive: ArchiveDep) -> dict[str, Any]:
 def rungs(found: JobDep, archive: ArchiveDep) -> dict[str, Any]:
     """Compare the ranks of candidates on each rung with those on the next one."""
     return {"rungs": rungs_compared(Plan.model_validate(found.plan), archive.climbs(found.id))}
+
+
+@router.get("/signals", response_model=Signals, responses=problems(404, 422))
+def signals(found: JobDep, archive: ArchiveDep) -> dict[str, Any]:
+    """Compare how zero-cost signals rank the candidates with how their first training does."""
+    return signals_compared(Plan.model_validate(found.plan), archive.predictions(found.id))
 
 
 @router.get("/workers", response_model=Workers, responses=problems(404, 422))

@@ -14,7 +14,7 @@ from api.web.schemas.candidates import (
 )
 from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets, Ready
 from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points, Runners
-from api.web.schemas.reports import Finish, Predictions, Rungs, Workers
+from api.web.schemas.reports import Finish, Predictions, Rungs, Signals, Workers
 from api.web.schemas.requests import CostRequest, InjectionRequest, JobChange, JobRequest
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Runners",
     "Session",
     "SessionRequest",
+    "Signals",
     "TrainingView",
     "Workers",
 ]

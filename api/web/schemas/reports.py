@@ -1,4 +1,4 @@
-"""Responses about what a search says about itself: predictions, rungs, and the honest finish."""
+"""Responses about what a search says about itself: predictions, rungs, signals, and the honest finish."""
 
 from __future__ import annotations
 
@@ -43,6 +43,28 @@ class Rungs(Sent):
     """Agreement of neighbouring rungs, the lowest first. Only promising candidates climb, which lowers it."""
 
     rungs: list[RungView]
+
+
+class SignalView(Sent):
+    """Agreement of a signal of fresh models with their quality after training; null below five candidates."""
+
+    signal: str = Field(description="name of the signal, which is a metric of candidates")
+    count: int = Field(description="candidates with the signal that were trained")
+    rank_correlation: float | None = Field(
+        description="Spearman's, positive where a larger signal goes with a better value"
+    )
+    rank_low: float | None = Field(description="lower end of its 95 % interval")
+    rank_high: float | None
+    kendall: float | None = Field(description="Kendall's tau-b, with the same sign")
+    kendall_low: float | None = Field(description="lower end of its 95 % interval, by the bootstrap")
+    kendall_high: float | None
+
+
+class Signals(Sent):
+    """How far the zero-cost signals that a plan names rank its candidates as their first training does."""
+
+    metric: str | None = Field(description="the objective that stands for quality; null if all objectives are exact")
+    signals: list[SignalView]
 
 
 class Workers(Sent):

@@ -17,11 +17,13 @@ class MetricView(BaseModel):
 
     name: str = Field(description="key in plans and in the metrics of candidates")
     label: str
-    kind: MetricKind = Field(description="counted from the genome, scored after training, or timed on the machine")
-    better: str = Field(description="word for a better value, such as `fewer`")
+    kind: MetricKind = Field(description="how its value is obtained, as in `docs/objectives.md`")
+    better: str = Field(description="word for a better value, such as `fewer`; empty where no end is better")
     unit: str = Field(description="symbol of the unit; empty when the label names the unit or there is none")
     format: Format
     direction: Direction
+    objective: bool = Field(description="whether a search may minimise it")
+    limited: bool = Field(description="whether a constraint may limit it")
     on_request: bool = Field(description="whether it is reported only where a plan asks for it")
     description: str = Field(description="what is counted or measured, in one clause; empty where the label says it")
 

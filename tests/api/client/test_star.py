@@ -89,7 +89,7 @@ def test_results_are_typed_and_a_table(finished: tuple[Service, str], ask: Calla
     assert [one.number for one in every] == list(range(1, len(every) + 1))
     assert ask(service.url, "points", job_id).number == [one.number for one in every]
     assert ask(service.url, "candidate", job_id, frontier[0].number).trainings
-    for report in ("finish", "rungs", "predictions"):
+    for report in ("finish", "rungs", "predictions", "signals"):
         assert ask(service.url, report, job_id) is not None
     rows = table(every)
     assert len({tuple(row) for row in rows}) == 1  # the same columns in every row

@@ -57,8 +57,16 @@ class Hand:
         )
         return self.archive.propose(self.claim, replace(known, **facts), {}).number
 
-    def end(self, number: int, quality: float, *, feasible: bool = True, execution: Execution | None = None) -> None:
-        """Record the metrics of a candidate's training under way: the quality given, the costs as predicted."""
+    def end(
+        self,
+        number: int,
+        quality: float,
+        *,
+        feasible: bool = True,
+        execution: Execution | None = None,
+        **more: float,
+    ) -> None:
+        """Record the metrics of a candidate's training under way: quality and more as given, costs as predicted."""
         begun = self._under_way(number)
         metrics = {
             **costs_of(self.plan)(Genome.parse(begun.genome), self.plan.liv_space),
@@ -66,6 +74,7 @@ class Hand:
             "bits_per_byte_stderr": 0.02,
             "decode_ms": 0.4 + quality / 10,
             "train_seconds": 2.0,
+            **more,
         }
         summary, standing = None, self.frontier.standing()
         if begun.purpose != Purpose.FINISH:

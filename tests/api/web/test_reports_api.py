@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from tests.api.dashboard.hand import Hand
 from tests.served import Service
 
 
@@ -41,3 +42,13 @@ def test_rungs_are_compared_where_candidates_stand_on_both(client: httpx.Client,
 def test_a_search_without_rungs_or_finish_says_so(service: Service, finished: str) -> None:
     assert service.client.get(f"/v1/jobs/{finished}/rungs").json() == {"rungs": []}
     assert service.client.get(f"/v1/jobs/{finished}/finish").json() == {"seeds": 0, "finalists": []}
+
+
+def test_signals_are_compared_with_the_quality(service: Service, finished: str) -> None:
+    assert service.client.get(f"/v1/jobs/{finished}/signals").json()["signals"] == []
+    hand = Hand(service.archive, "with signals", measure=["synflow"])
+    for n in range(5):
+        hand.end(hand.begin("-".join(["1.1.1.1.1"] * n + ["9.1.1.1.1"] * (4 - n))), 3.0 - n / 10, synflow=float(n))
+    (found,) = service.client.get(f"/v1/jobs/{hand.id}/signals").json()["signals"]
+    assert (found["signal"], found["count"], found["kendall"]) == ("synflow", 5, pytest.approx(1.0))
+    assert found["kendall_low"] == pytest.approx(found["kendall_high"]) == pytest.approx(found["rank_correlation"])

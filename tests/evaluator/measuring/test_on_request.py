@@ -17,6 +17,7 @@ from evaluator.evaluation import Failure, Request
 from evaluator.failure import TimeLimitError
 from evaluator.measuring import times as timing
 from evaluator.measuring.memory import peak_bytes
+from evaluator.measuring.on_request import on_request
 from evaluator.measuring.slot import QuietSlot
 from evaluator.measuring.subject import Subject
 from evaluator.measuring.times import ROUNDS, WIDE, late, times
@@ -26,12 +27,13 @@ from evaluator.tasks.series import SeriesTask
 from evaluator.tasks.several import SeveralTask
 from evaluator.tasks.text import TextTask
 from genome import Genome, Shape, Space, decode
+from star.analysis.state_size import state_sizes
 from tests.evaluator.test_evaluate import BUDGET, SPACE, TEXT, changed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SHORT = changed(dataclasses.replace(TEXT, context=64), steps=2)
-ALWAYS = {metric.name for metric in (TextTask.metric, *COSTS)}
+ALWAYS = {metric.name for metric in (*TextTask().scores, *COSTS)}
 
 
 class CountedSlot(QuietSlot):
@@ -132,6 +134,15 @@ def test_a_prompt_repeats_the_validation_set() -> None:
     prompt_BL = measured.prompt(len(whole) + 3)
     assert prompt_BL.shape == (1, len(whole) + 3)
     assert prompt_BL[0, -3:].tolist() == whole[:3].tolist()
+
+
+def test_the_effective_state_is_the_mean_over_operators_with_a_memory() -> None:
+    asked = dataclasses.replace(SHORT, asked=("effective_state",))
+    measured = subject(asked)
+    attention, memoryless = state_sizes(measured.model, measured.prompt(BUDGET.length))
+    assert on_request(measured).metrics == {"effective_state": attention.effective}
+    assert attention.effective > 1 > memoryless.effective == 0
+    assert evaluate(dataclasses.replace(asked, genome="9.1.1.1.1-9.1.1.1.1")).metrics["effective_state"] == 0
 
 
 @pytest.mark.slow
