@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -24,7 +25,7 @@ from evaluator.measuring.on_request import on_request
 from evaluator.measuring.signals import signals
 from evaluator.measuring.slot import QuietSlot
 from evaluator.measuring.subject import Subject
-from evaluator.metrics import DECODE_MS, LEARNING_RATE, STDERR_SUFFIX, TRAIN_SECONDS, Metric
+from evaluator.metrics import DECODE_MS, LEARNING_RATE, PERPLEXITY, STDERR_SUFFIX, TRAIN_SECONDS, Metric
 from evaluator.optimizers.names import OptimizerName
 from evaluator.optimizers.sweep import begin_at_best_rate
 from evaluator.optimizers.table import OPTIMIZERS
@@ -122,6 +123,7 @@ def _measured(
     observer.quiet = asked.quiet
     metrics = {
         **_with_stderr(request.task.metric, score),
+        **_perplexity(request.task.metric, score),
         **costs,
         **_with_stderr(DECODE_MS, decode_time),
         TRAIN_SECONDS.name: training.seconds,
@@ -201,3 +203,11 @@ def _prepare(name: OptimizerName) -> None:
 
 def _with_stderr(metric: Metric, measured: Measured) -> dict[str, float]:
     return {metric.name: measured.value, metric.name + STDERR_SUFFIX: measured.stderr}
+
+
+def _perplexity(metric: Metric, measured: Measured) -> dict[str, float]:
+    """Return the perplexity of a score that is a cross-entropy, with its standard error to first order."""
+    if metric.base is None:
+        return {}
+    value = metric.base**measured.value
+    return _with_stderr(PERPLEXITY, Measured(value, value * math.log(metric.base) * measured.stderr))

@@ -11,6 +11,7 @@ from evaluator.metrics.always import (
     LEARNING_RATE,
     PARAMETERS,
     PARAMETERS_WITHOUT_EMBEDDING,
+    PERPLEXITY,
     STATE_BYTES,
     TRAIN_SECONDS,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "ON_REQUEST",
     "PARAMETERS",
     "PARAMETERS_WITHOUT_EMBEDDING",
+    "PERPLEXITY",
     "PREFILL_MS",
     "STATE_BYTES",
     "STATIC",

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from evaluator.metrics.metric import Format, Metric, MetricKind
 
+PERPLEXITY = Metric(
+    "perplexity",
+    "Perplexity",
+    MetricKind.TRAINED,
+    "lower",
+    description="of a score that is a cross-entropy: its base to the power of the score, for each byte, token or base",
+)
 PARAMETERS = Metric(
     "parameters",
     "Parameters",

@@ -53,6 +53,7 @@ class Metric:
         label: the name for people.
         better: the comparative that describes a better value, such as "fewer"; empty where no end is better.
         unit: the symbol written after a value; empty when the label names it or it has none.
+        base: the base of the logarithm, of a score that is a mean cross-entropy; its perplexity is then reported too.
         description: what is counted or measured, in one clause.
         on_request: whether it is reported only where a plan asks for it.
     """
@@ -64,6 +65,7 @@ class Metric:
     unit: str = ""
     format: Format = Format.NUMBER
     direction: Direction = Direction.MINIMISE
+    base: float | None = None
     description: str = ""
     on_request: bool = False
 

@@ -48,7 +48,7 @@ class DNATask(Task):
     title: ClassVar[str] = "DNA"
     summary: ClassVar[str] = "predict the bases of sequences"
     brief: ClassVar[str] = "DNA from {data}"
-    metric: ClassVar[Metric] = Metric("bits_per_base", "Bits per base", MetricKind.TRAINED, "fewer")
+    metric: ClassVar[Metric] = Metric("bits_per_base", "Bits per base", MetricKind.TRAINED, "fewer", base=2)
     vocabulary: ClassVar[int | str] = len(BASES)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluator.metrics import COSTS, ON_REQUEST, Metric
+from evaluator.metrics import COSTS, ON_REQUEST, PERPLEXITY, Metric
 from evaluator.tasks.dna import DNATask
 from evaluator.tasks.mad.compression import CompressionTask
 from evaluator.tasks.mad.copying import SelectiveCopyingTask
@@ -40,7 +40,8 @@ def tasks() -> tuple[type[Task], ...]:
 
 def metrics() -> dict[str, Metric]:
     """Return the metrics of evaluations by name: the scores of the tasks first, then the costs, then the rest."""
-    return {metric.name: metric for metric in (*(task.metric for task in tasks()), *COSTS, *ON_REQUEST)}
+    scores = (task.metric for task in tasks())
+    return {metric.name: metric for metric in (*scores, PERPLEXITY, *COSTS, *ON_REQUEST)}
 
 
 def task_of(kind: str) -> type[Task]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from evaluator.budget import Budget
-from evaluator.metrics import COSTS, ON_REQUEST, Metric
+from evaluator.metrics import COSTS, ON_REQUEST, PERPLEXITY, Metric
 from evaluator.value import Value
 
 if TYPE_CHECKING:
@@ -57,12 +57,13 @@ class Task(Value, ABC):
     @property
     def scores(self) -> tuple[Metric, ...]:
         """The metrics of a trained model's scores; the first one is `metric`, if it is reported at all."""
-        return (self.metric,)
+        return (self.metric,) if self.metric.base is None else (self.metric, PERPLEXITY)
 
     @property
     def chances(self) -> dict[str, float]:
         """The scores of a model that has learnt nothing, by name."""
-        return {self.metric.name: self.chance}
+        base, chance = self.metric.base, {self.metric.name: self.chance}
+        return chance if base is None else {**chance, PERPLEXITY.name: base**self.chance}
 
     @property
     def vocab(self) -> int:

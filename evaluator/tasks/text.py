@@ -38,7 +38,7 @@ class TextTask(Task):
     title: ClassVar[str] = "Text"
     summary: ClassVar[str] = "predict the bytes of real files"
     brief: ClassVar[str] = "text from {corpus}"
-    metric: ClassVar[Metric] = Metric("bits_per_byte", "Bits per byte", MetricKind.TRAINED, "fewer")
+    metric: ClassVar[Metric] = Metric("bits_per_byte", "Bits per byte", MetricKind.TRAINED, "fewer", base=2)
     vocabulary: ClassVar[int | str] = 256
 
     @property

@@ -59,7 +59,7 @@ class TokensTask(Task):
     title: ClassVar[str] = "Tokens"
     summary: ClassVar[str] = "predict the tokens of any tokenizer"
     brief: ClassVar[str] = "tokens from {data}"
-    metric: ClassVar[Metric] = Metric("nats_per_token", "Nats per token", MetricKind.TRAINED, "fewer")
+    metric: ClassVar[Metric] = Metric("nats_per_token", "Nats per token", MetricKind.TRAINED, "fewer", base=math.e)
     vocabulary: ClassVar[int | str] = "symbols"
 
     @property
