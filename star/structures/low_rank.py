@@ -90,7 +90,7 @@ class DifferentialLowRank(LowRank):
         return v_BLGV.repeat_interleave(self.heads // 2 // v_BLGV.shape[2], dim=2)
 
     def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
-        scale_P1 = self._per_pair(features[BALANCE][:, 1])
+        scale_P1 = _per_pair(features[BALANCE][:, 1], y_BLHV.shape[2])
         return super().project(y_BLHV * scale_P1.to(y_BLHV.dtype), features, out)
 
     def _padded(self, q_BLHK: Tensor, k_BTGK: Tensor, v_BTPV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,8 +107,9 @@ class DifferentialLowRank(LowRank):
         return first_BLPV - self._balance(features).to(y_BLHV.dtype) * second_BLPV
 
     def _balance(self, features: Features) -> Tensor:
-        return self._per_pair(features[BALANCE][:, 0])
+        return _per_pair(features[BALANCE][:, 0], self.heads // 2)
 
-    def _per_pair(self, factor_N: Tensor) -> Tensor:
-        """Return the factor of each pair of heads, (P, 1)."""
-        return factor_N.repeat_interleave(self.heads // 2 // len(factor_N)).unsqueeze(1)
+
+def _per_pair(factor_N: Tensor, pairs: int) -> Tensor:
+    """Return the factor of each pair of heads, (P, 1)."""
+    return factor_N.repeat_interleave(pairs // len(factor_N)).unsqueeze(1)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 import star
 from genome import CLASSES, Genome, LIVClass, Shape, Space, decode
-from genome.classes.alphabet import Nonlinearity, Sparsity, TokenMixing
+from genome.classes.alphabet import Nonlinearity, Normalisation, Sparsity, TokenMixing
+from genome.classes.feature_groups import OUTPUT
 
 SHAPE = Shape()
 WINDOW = 64
@@ -36,8 +37,11 @@ def _noise(generator: torch.Generator) -> Tensor:
 
 
 def _averages(row: LIVClass) -> bool:
-    """Whether each row of T is normalised and reaches the whole past."""
+    """Whether each row of T is normalised and reaches the whole past, and no head is normalised behind it."""
     operator = row.operator
+    output = dict(Space.of([row.name], depth=1).featurizer(row).groups).get(OUTPUT)
+    if output is not None and output.normalisation is not Normalisation.NONE:
+        return False
     divides = operator.nonlinearity in (Nonlinearity.SOFTMAX, Nonlinearity.NORMALISED)
     return operator.token_mixing is TokenMixing.LOW_RANK and divides and operator.sparsity is Sparsity.NONE
 
