@@ -18,6 +18,8 @@ A plan names up to four metrics as `objectives`, and limits on metrics as `const
  "constraints": [{"metric": "parameters", "at_most": 2e6}, {"metric": "state_bytes", "at_least": 1e3, "at_most": 1e5}]}
 ```
 
+On the command line: `star submit --set 'constraints=[{"metric": "state_bytes", "at_least": 1e3}]'`.
+
 Every objective is minimised. A task whose score grows with quality, such as an accuracy, reports the error instead, so
 that searches, the API and the pages compare all values in one way.
 
@@ -30,7 +32,8 @@ on one is discarded without training, unless it is a baseline.
 
 Some metrics cost time of their own, so they are measured only of the candidates of a plan that names them: as an
 objective, in a constraint, or in `"measure": ["prefill_ms", "decode_peak_bytes"]`. The last column of the table marks
-them.
+them. Every training measures them anew, on each rung and for each seed; on several tasks, that of the model whose costs
+are reported.
 
 **Times.** A round reads a prompt of `context` tokens of the validation set, once to warm up and five times for
 `prefill_ms`, and decodes 8 tokens to warm up and 120 for `decode_p50_ms` and `decode_p95_ms`. `<metric>_stderr` is
