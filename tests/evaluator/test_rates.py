@@ -68,8 +68,8 @@ def test_the_seconds_of_all_trials_count():
     spent = []
     run = training.run
 
-    def counted(*args):
-        run(*args)
+    def counted(*args, **options):
+        run(*args, **options)
         spent.append(training.seconds)
 
     training.run = counted  # type: ignore[method-assign]
