@@ -19,7 +19,7 @@ from evaluator.budget import Budget
 from evaluator.metrics import Metric, MetricKind
 from evaluator.tasks.files.corpus import VALIDATION_SHARE
 from evaluator.tasks.files.fasta import BASES, sequences_of
-from evaluator.tasks.files.pieces import drawn, require_room, spread
+from evaluator.tasks.files.pieces import Windows, require_room
 from evaluator.tasks.files.places import permitted_path
 from evaluator.tasks.loaded import Examples, mean_bits
 from evaluator.tasks.task import Task
@@ -70,26 +70,25 @@ class DNATask(Task):
         except (ValueError, OSError) as error:
             raise FieldError(("task", "data"), str(error)) from None
         require_room(budget, self.data, training=train, validation=validation)
-        held_out = _examples(spread(validation, budget.validation, budget.length))
-        return DNA(train, budget.length, budget.batch, self.both_strands, held_out)
+        held_out = Examples.shifted(Windows(validation, budget.length).spread(budget.validation))
+        return DNA(Windows(train, budget.length), budget.batch, self.both_strands, held_out)
 
 
 @dataclass(frozen=True)
 class DNA:
     """DNA at one budget: sequences of L + 1 known bases, of which each but the first is predicted."""
 
-    train: list[np.ndarray] = field(repr=False)
-    length: int
+    train: Windows = field(repr=False)
     batch: int
     both_strands: bool
     validation: Examples = field(repr=False)
 
     def draw(self, rng: np.random.Generator) -> Examples:
-        bases_BL = drawn(self.train, rng, self.batch, self.length)
+        bases_BL = self.train.drawn(rng, self.batch)
         if self.both_strands:
             turned_B = rng.random(self.batch) < 0.5
             bases_BL[turned_B] = len(BASES) - 1 - bases_BL[turned_B, ::-1]  # A and T, C and G lie opposite each other
-        return _examples(bases_BL)
+        return Examples.shifted(bases_BL)
 
     def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
         return mean_bits(logits_BLV, targets_BL)
@@ -104,7 +103,3 @@ def _split(data: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     sizes = np.cumsum([sum(map(len, pieces)) for pieces in found])
     held = min(int(np.searchsorted(sizes, VALIDATION_SHARE * sizes[-1])) + 1, len(found) - 1)
     return list(chain(*found[held:])), list(chain(*found[:held]))
-
-
-def _examples(bases_BL: np.ndarray) -> Examples:
-    return Examples.of(bases_BL[:, :-1].copy(), bases_BL[:, 1:].copy())

@@ -34,6 +34,11 @@ class Examples(NamedTuple):
 
         return cls(torch.from_numpy(tokens_BL), torch.from_numpy(targets_BL))
 
+    @classmethod
+    def shifted(cls, tokens_BL: np.ndarray) -> Examples:
+        """Examples from L + 1 tokens, the first L of which are the inputs, and the last L the targets."""
+        return cls.of(tokens_BL[:, :-1].copy(), tokens_BL[:, 1:].copy())
+
 
 class LoadedTask(Protocol):
     """One task at one budget.

@@ -16,6 +16,7 @@ from pydantic import Field
 from evaluator.budget import Budget
 from evaluator.metrics import Metric, MetricKind
 from evaluator.tasks.files.corpus import STDLIB, permitted_directory, split
+from evaluator.tasks.files.pieces import Windows, require_room
 from evaluator.tasks.loaded import Examples, mean_bits
 from evaluator.tasks.task import Task
 from evaluator.value import FieldError
@@ -56,17 +57,9 @@ class TextTask(Task):
 
     def load(self, budget: Budget) -> Text:
         halves = split(self.corpus)
-        shortest = min(len(halves.train), len(halves.validation))
-        if shortest <= budget.length:
-            raise FieldError(
-                ("budget", "length"),
-                f"length must be 2 to {shortest - 1}, not {budget.length}: corpus {self.corpus} has "
-                f"{len(halves.train)} bytes for training and {len(halves.validation)} for validation",
-            )
-        last = len(halves.validation) - budget.length - 1
-        starts = np.linspace(0, last, budget.validation).astype(np.int64)
-        validation = _crops(halves.validation, starts, budget.length)
-        return Text(halves.train, budget.length, budget.batch, validation)
+        require_room(budget, self.corpus, training=halves.train, validation=halves.validation)
+        validation = Examples.shifted(Windows(halves.validation, budget.length).spread(budget.validation))
+        return Text(Windows(halves.train, budget.length), budget.batch, validation)
 
 
 @dataclass(frozen=True)
@@ -76,19 +69,12 @@ class Text:
     The validation sequences are spread evenly over the validation text.
     """
 
-    text: np.ndarray = field(repr=False)
-    length: int
+    train: Windows = field(repr=False)
     batch: int
     validation: Examples = field(repr=False)
 
     def draw(self, rng: np.random.Generator) -> Examples:
-        return _crops(self.text, rng.integers(0, len(self.text) - self.length, self.batch), self.length)
+        return Examples.shifted(self.train.drawn(rng, self.batch))
 
     def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
         return mean_bits(logits_BLV, targets_BL)
-
-
-def _crops(text: np.ndarray, starts: np.ndarray, length: int) -> Examples:
-    """Cut L + 1 bytes at each start, as (B, L) inputs and the (B, L) bytes that follow them."""
-    bytes_BL = text[starts[:, None] + np.arange(length + 1)].astype(np.int64)
-    return Examples.of(bytes_BL[:, :-1], bytes_BL[:, 1:])

@@ -17,7 +17,7 @@ from pydantic import Field
 from evaluator.budget import Budget
 from evaluator.metrics import Metric, MetricKind
 from evaluator.tasks.files.corpus import VALIDATION_SHARE
-from evaluator.tasks.files.pieces import drawn, require_room, spread
+from evaluator.tasks.files.pieces import Windows, require_room
 from evaluator.tasks.files.places import permitted_path
 from evaluator.tasks.files.shards import require_known, shards, symbols_of
 from evaluator.tasks.loaded import IGNORED, Examples
@@ -91,8 +91,8 @@ class TokensTask(Task):
         found = self._mapped()
         train, validation = _split(found)
         require_room(budget, self.data, training=train, validation=validation)
-        held_out = _examples(spread(validation, budget.validation, budget.length), self.separator)
-        return Tokens(train, budget.length, budget.batch, self.separator, held_out)
+        held_out = _examples(Windows(validation, budget.length).spread(budget.validation), self.separator)
+        return Tokens(Windows(train, budget.length), budget.batch, self.separator, held_out)
 
     def _mapped(self) -> list[np.ndarray]:
         try:
@@ -114,14 +114,13 @@ class Tokens:
     batch are read from the disk.
     """
 
-    train: list[np.ndarray] = field(repr=False)
-    length: int
+    train: Windows = field(repr=False)
     batch: int
     separator: int | None
     validation: Examples = field(repr=False)
 
     def draw(self, rng: np.random.Generator) -> Examples:
-        return _examples(drawn(self.train, rng, self.batch, self.length), self.separator)
+        return _examples(self.train.drawn(rng, self.batch), self.separator)
 
     def score(self, logits_BLV: Tensor, targets_BL: Tensor) -> Tensor:
         from torch.nn import functional  # here, so that a plan is read without loading torch

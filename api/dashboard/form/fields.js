@@ -169,7 +169,7 @@ const KINDS = {
   },
   json(row, plan, known, changed) {
     const text = JSON.stringify(valueAt(plan, row.path), null, 1);
-    const input = el("textarea", { rows: 3, spellcheck: "false" }, text);
+    const input = el("textarea", { rows: 6, spellcheck: "false" }, text);
     const place = labelled(row.path, row.label, input, known.description);
     input.addEventListener("input", () => {
       try {

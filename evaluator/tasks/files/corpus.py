@@ -1,9 +1,10 @@
 """The text of a directory as bytes, split by file into training and validation.
 
 Regular files without a zero byte near their start are read, so archives, images and bytecode are not. Names and
-directories that begin with a dot are skipped, and symbolic links are not followed. At most `MAX_FILE_BYTES` of a file,
-and at most `MAX_FILES` files and `MAX_CORPUS_BYTES` of a corpus are read. Files are ordered by the hash of their path
-inside the corpus, which is a random order that is the same on every machine.
+directories that begin with a dot are skipped, and symbolic links are not followed. At most `MAX_FILES` files are read.
+Files are ordered by the hash of their path inside the corpus, which is a random order that is the same on every
+machine. A corpus of at most `MAX_MEMORY_BYTES` is one text in memory. Of a larger one only the bytes of a batch are
+read, and no sequence reaches from one file into the next.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluator.tasks.files.pieces import FilePiece, Piece
 from evaluator.tasks.files.places import permitted_path
 
 STDLIB = "stdlib"
 """The name of the corpus that every machine has: the source of the interpreter's standard library."""
 
-MAX_FILE_BYTES = 16 * 2**20
-MAX_CORPUS_BYTES = 256 * 2**20
+MAX_MEMORY_BYTES = 256 * 2**20
 MAX_FILES = 100_000
 MIN_FILES = 2
 MIN_BYTES = 64 * 2**10
@@ -37,10 +38,13 @@ _NOT_STDLIB = frozenset({"site-packages", "dist-packages"})
 
 @dataclass(frozen=True)
 class Split:
-    """Two texts (uint8) that have no file and no content of a file in common, and the files of each in order."""
+    """Two texts (uint8) that have no file and no content of a file in common, and the files of each in order.
 
-    train: np.ndarray
-    validation: np.ndarray
+    Each text is one piece, or a piece for each file.
+    """
+
+    train: Sequence[Piece]
+    validation: Sequence[Piece]
     train_files: tuple[str, ...]
     validation_files: tuple[str, ...]
 
@@ -50,31 +54,52 @@ def split(corpus: str) -> Split:
     """Read and split the text of `stdlib` or of a directory.
 
     The result is cached for the process, so later changes on disk are not seen. Of files with equal content only one
-    is kept. Files go to validation, in the order of their path's hash, until it has `VALIDATION_SHARE` of the bytes;
-    the others go to training.
+    is kept; in a corpus that is not read into memory, files of one size with equal ends count as equal. Files go to
+    validation, in the order of their path's hash, until it has `VALIDATION_SHARE` of the bytes; the others go to
+    training, and so does a file with more than half of all bytes.
 
     Raises:
         ValueError: the corpus has too little text to split.
     """
     root = directory(corpus)
-    texts: dict[str, bytes] = {}
+    sizes = {path: size for path in _paths(root) if (size := _text_size(root / path))}
+    in_memory = sum(sizes.values()) <= MAX_MEMORY_BYTES
+    files: dict[str, Piece] = {}
     seen: set[bytes] = set()
-    remaining = MAX_CORPUS_BYTES
-    for path in sorted(_paths(root), key=lambda path: (_path_hash(path), path)):
-        content = _read(root / path, min(MAX_FILE_BYTES, remaining))
-        fingerprint = hashlib.sha256(content).digest()
-        if content and fingerprint not in seen:
+    for path in sorted(sizes, key=lambda path: (_path_hash(path), path)):
+        if in_memory:
+            piece: Piece = np.frombuffer(_read(root / path, sizes[path]), np.uint8)
+            ends = [piece[:]]
+        else:
+            piece = FilePiece(root / path, sizes[path])
+            ends = [piece[:_SNIFFED_BYTES], piece[-_SNIFFED_BYTES:]]
+        fingerprint = hashlib.sha256(b"".join([str(len(piece)).encode(), *(end.tobytes() for end in ends)])).digest()
+        if len(piece) and fingerprint not in seen:
             seen.add(fingerprint)
-            texts[path] = content
-            remaining -= len(content)
-        if remaining == 0:
-            break
-    total = MAX_CORPUS_BYTES - remaining
-    _require_enough(corpus, len(texts), total)
-    ends = np.cumsum([len(content) for content in texts.values()])
-    held = min(int(np.searchsorted(ends, VALIDATION_SHARE * total)) + 1, len(texts) - 1)
-    paths = tuple(texts)
-    return Split(_joined(texts, paths[held:]), _joined(texts, paths[:held]), paths[held:], paths[:held])
+            files[path] = piece
+    total = sum(map(len, files.values()))
+    _require_enough(corpus, len(files), total)
+    held = _held_out({path: len(piece) for path, piece in files.items()}, total)
+    halves = [tuple(path for path in files if (path in held) == side) for side in (False, True)]
+    train, validation = ([files[path] for path in half] for half in halves)
+    if in_memory:
+        return Split([_joined(train)], [_joined(validation)], *halves)
+    return Split(train, validation, *halves)
+
+
+def _joined(pieces: Sequence[Piece]) -> np.ndarray:
+    return np.concatenate([piece[:] for piece in pieces])
+
+
+def _held_out(sizes: dict[str, int], total: int) -> set[str]:
+    """Choose the files that are held out, and leave one or more for training."""
+    held: set[str] = set()
+    left = VALIDATION_SHARE * total
+    for path, size in sizes.items():
+        if left > 0 and len(held) < len(sizes) - 1 and size <= total / 2:
+            held.add(path)
+            left -= size
+    return held
 
 
 def directory(corpus: str) -> Path:
@@ -136,20 +161,27 @@ def _paths(root: Path) -> Iterator[str]:
                 return
 
 
-def _read(path: Path, most: int) -> bytes:
-    """Read at most `most` bytes of a text file; nothing of a link, pipe, device, binary or unreadable file."""
+def _text_size(path: Path) -> int:
+    """Return the size of a text file; 0 of a link, pipe, device, binary or unreadable file."""
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            start = file.read(min(most, _SNIFFED_BYTES)) if regular else b""
-            return b"" if b"\0" in start else start + file.read(most - len(start))
+            found = os.fstat(file.fileno())
+            regular = stat.S_ISREG(found.st_mode)
+            return found.st_size if regular and b"\0" not in file.read(_SNIFFED_BYTES) else 0
+    except OSError:
+        return 0
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Read at most `most` bytes of a text file; nothing of a link, pipe, device, binary or unreadable file."""
+    if not _text_size(path):
+        return b""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            return file.read(most)
     except OSError:
         return b""
 
 
 def _path_hash(path: str) -> bytes:
     return hashlib.sha256(path.encode(errors="surrogateescape")).digest()
-
-
-def _joined(texts: dict[str, bytes], paths: tuple[str, ...]) -> np.ndarray:
-    return np.frombuffer(b"".join(texts[path] for path in paths), np.uint8)

@@ -36,7 +36,7 @@ def exported(folder: Path, shape: Shape, seed: int = 3) -> star.Backbone:
 def test_a_genome_with_fresh_weights_on_real_text() -> None:
     found = json.loads(run("11111-71111-91111", *SMALL, "--batch", 3, "--seed", 5, "--json").stdout)
 
-    text = split("stdlib").validation
+    (text,) = split("stdlib").validation
     starts = np.linspace(0, len(text) - 16 - 1, 3).astype(int)
     tokens_BL = torch.tensor(np.stack([text[start : start + 16] for start in starts]).astype(np.int64))
     model = star.build(decode(Genome.parse("11111-71111-91111"), Space.of(depth=3)), Shape(32, 8), 5)
