@@ -46,9 +46,9 @@ but DeltaNet are there after Poli et al. 2024."""
 ROWS = {
     "Transformer": "SA-1",
     "Hyena": "Hyena-Published",
-    "Multihead Hyena": "Multi-Hyena",
-    "Mamba": "Mamba-1",
-    "GLA": "GLA",
+    "Multihead Hyena": "Multi-Hyena-Published",
+    "Mamba": "Mamba-1-Published",
+    "GLA": "GLA-Published",
     "DeltaNet": "DeltaNet",
 }
 """The class of each published row."""
