@@ -32,8 +32,11 @@ may be divided by their sums.
 The feature groups are c, which reads (queries, output gates), b, which writes (keys, input gates), the values v, the
 decay a and the step d of a recurrence, a filter h, the routes r, a weight s of the values that are added to the output,
 a gate o of the output, which may normalise it too, and an activation g of the output, which is then projected with
-biases or by a gated linear unit. A name
-with `-Published` is the layer of the source where the row without this ending lacks a part of it.
+biases or by a gated linear unit. Attention may have maps u from a latent to the keys and values of each head, or a
+factor l of every second softmax, which is subtracted from the one before; a memory cell may have a convolved input x,
+from which its gates are projected.
+
+A name with `-Published` is the layer of the source where the row without this ending lacks a part of it.
 
 With `"space": {"levels": "operator"}` or `"featurizer"` in a plan a search invents classes too: it changes one digit of
 a class, the rules in `genome/classes/` refuse combinations that cannot be built, and the job's own table stores the
