@@ -43,6 +43,41 @@ a class, the rules in `genome/classes/` refuse combinations that cannot be built
 digits of its classes.
 
 """
+WITHOUT_DIGITS = (
+    (
+        "KDA (Kimi Linear, arXiv 2510.26692)",
+        "a decay for each key channel under the delta rule: its forms in PyTorch and in Triton have one decay a head",
+    ),
+    (
+        "MoM as published (arXiv 2502.13685)",
+        "keys, values, decays and shares that each memory projects for itself: the memories of row 110 share them",
+    ),
+    (
+        "RWKV-7 (arXiv 2503.14456)",
+        "a state from which one key removes and to which another writes, with a rate for each channel, and the values "
+        "of the first layer in all others",
+    ),
+    (
+        "Mamba-3 (arXiv 2603.15569)",
+        "the trapezoid rule, which writes the token before beside the new one, rotations by angles that add up over "
+        "tokens, and several inputs and outputs a head",
+    ),
+    (
+        "Log-linear attention (arXiv 2506.04761)",
+        "a state for each power of two of past tokens, so that memory grows with the logarithm of the length",
+    ),
+    (
+        "Titans (arXiv 2501.00663)",
+        "a memory that is a network trained while it reads: nonlinear in its state, with momentum as a second state",
+    ),
+)
+"""Systems of the field, each with the part for which there is no digit."""
+
+REST = """## Not said in digits
+
+| system | what has no digit |
+|---|---|
+"""
 COLUMNS = ("id", "class", "digits", "structure", "state", "FLOPs a token", "description", "source")
 
 
@@ -55,7 +90,8 @@ def page() -> str:
         for row in rows()
         if not row["differential"]
     )
-    return INTRODUCTION + head + "".join(lines)
+    missing = "".join(f"| {system} | {part} |\n" for system, part in WITHOUT_DIGITS)
+    return f"{INTRODUCTION}{head}{''.join(lines)}\n{REST}{missing}"
 
 
 if __name__ == "__main__":
