@@ -147,14 +147,20 @@ class Jagged(Structure):
     def _tiles(self, inputs: Inputs) -> list[Inputs]:
         """List blocks as elements of the batch, so many at a time that their states stay in the cache of a CPU.
 
-        Log decays that all tokens share keep a batch and a length of one.
+        Log decays that all tokens share keep their length of one, and a batch of one where all sequences share them.
         """
+        blocks = inputs.length // BLOCK
         at_once = max(1, tile_elements(inputs.v.device, TILE_ELEMENTS) // prod(self.base.state))
         count = -(-inputs.v.shape[0] * inputs.length // (BLOCK * at_once))
         split = [
             [x_BL] * count
-            if x_BL.shape[1] == 1
-            else torch.split(torch.unflatten(x_BL, 1, (-1, BLOCK)).flatten(0, 1), at_once)
+            if x_BL.shape[:2] == (1, 1)
+            else torch.split(
+                x_BL.repeat_interleave(blocks, dim=0)
+                if x_BL.shape[1] == 1
+                else torch.unflatten(x_BL, 1, (-1, BLOCK)).flatten(0, 1),
+                at_once,
+            )
             for x_BL in inputs
         ]
         return [Inputs(*parts) for parts in zip(*split, strict=True)]

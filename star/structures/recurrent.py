@@ -68,8 +68,9 @@ class Recurrent(Structure):
         return Inputs(c_BLGK, b_BLGK, a if a.dim() == v_BLHV.dim() else a.unsqueeze(0).unsqueeze(0), d_BLH1, v_BLHV)
 
     def zero_state(self, v_BLHV: Tensor) -> Tensor:
-        """Return the state before the first token."""
-        return v_BLHV.new_zeros(v_BLHV.shape[0], *self.state, dtype=at_least_float32(v_BLHV))
+        """Return the state before the first token of the heads of v, which may be those of one group."""
+        batch, _, heads, _ = v_BLHV.shape
+        return v_BLHV.new_zeros(batch, heads, *self.state[1:], dtype=at_least_float32(v_BLHV))
 
     def mix(self, features: Features) -> Tensor:
         y_BLHV, _ = self.naive(self.inputs(features), self.zero_state(features["v"]))

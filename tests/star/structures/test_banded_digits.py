@@ -30,6 +30,13 @@ def test_a_decay_of_sixteen_channels_keeps_the_contract(featurizer, nonlinearity
     assert examine(case_of(row, genome, Shape())).breaches == ()
 
 
+def test_a_pair_of_banded_delta_rules_with_shared_keys_and_no_decay_keeps_the_contract():
+    """The pair has a key head for each LIV, so its heads are computed in two groups that share a decay."""
+    wide = {"expansion": a.Expansion.STATE_128}
+    row, genome = class_of(70, 5, 1, 1, c=wide, b=wide)
+    assert examine(case_of(replace(row, differential=True), genome, Shape(width=32, head_dim=8))).breaches == ()
+
+
 @pytest.mark.parametrize("featurizer", [43, 71])
 def test_a_forget_gate_stands_wherever_a_projected_decay_does(featurizer):
     mixing = {43: 4, 71: 5}[featurizer]
