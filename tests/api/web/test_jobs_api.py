@@ -28,7 +28,7 @@ def test_a_submitted_search_is_at_its_location(client: httpx.Client) -> None:
     job = client.get(answer.headers["location"]).json()
     assert job["id"] == answer.json()["id"]
     assert (job["name"], job["state"], job["done"]) == ("first", "queued", 0)
-    assert job["plan"]["budget"] == PRESETS["laptop"].budget.model_dump() | {"steps": 7}
+    assert job["plan"]["budget"] == PRESETS["laptop"].budget.model_dump(mode="json") | {"steps": 7}
     assert job["candidates_total"] == PRESETS["laptop"].candidates
 
 
