@@ -24,7 +24,8 @@ export class FrontierTable {
     if (rows.length === 0) return put(this.place, el("p", { class: "small" }, "No candidate is on the frontier yet."));
     const metrics = offered(Object.keys(points.columns.metrics), job.plan.objectives);
     this.sort ??= { name: metrics[0], down: false };
-    const best = Object.fromEntries(metrics.map((name) => [name, least(rows, (row) => points.value(name, row))]));
+    const ranked = metrics.filter((name) => metric(name).objective !== false); // of others no value is the better one
+    const best = Object.fromEntries(ranked.map((name) => [name, least(rows, (row) => points.value(name, row))]));
     const sorted = this.#sorted(rows, points);
     const { seeds } = points.columns;
     const body = sorted.slice(0, this.limit).map((row) => {

@@ -19,6 +19,10 @@ def test_the_page_tells_how_signals_rank_the_candidates(page: Page, site: Servic
     cells = page.locator("[data-signal='synflow'] > *")
     expect(cells).to_have_text(["SynFlow", "5", "1.00", "0.98 to 1.00", "1.00", "1.00 to 1.00"])
     expect(page.locator("[data-signal='gradsign'] > *")).to_have_text(["GradSign", "0", "too few", "–", "–", "–"])
+    heads = page.locator("table.frontier thead th").all_inner_texts()
+    marked = page.locator("table.frontier td.best").evaluate_all("cells => cells.map((cell) => cell.cellIndex)")
+    assert heads.index("Bits per byte") in marked
+    assert heads.index("SynFlow") not in marked
 
 
 def test_the_form_measures_on_request_and_minimises_only_objectives(page: Page, site: Service) -> None:
