@@ -24,9 +24,6 @@ from evaluator.tasks.mad.recall import ContextRecallTask
 from evaluator.tasks.task import Task
 from evaluator.value import FieldError
 
-if TYPE_CHECKING:
-    pass
-
 MOST = 128
 
 MEAN_ERROR = Metric("mean_error", "Mean error of tasks", MetricKind.TRAINED, "lower", format=Format.SHARE)
