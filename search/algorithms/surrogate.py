@@ -70,6 +70,7 @@ class SurrogateSearch(Algorithm):
             while True:
                 yield sampled(space, self.rng, Reason.SAMPLING)
         if self.rng.random() < EXPLORATION:
+            self._pool, self._bred_after = [], None  # bred for this place; a restored search would breed for the next
             yield sampled(space, self.rng, Reason.EXPLORATION)
         self.prepare(space, proposed)
         pool, self._pool, self._bred_after = self._pool, [], None

@@ -52,7 +52,9 @@ def test_every_training_of_a_candidate_is_asked_for_alike_though_the_search_inve
     bench: Bench, plan: Plan
 ) -> None:
     """A checkpoint holds only for the space of its training, so a promotion must name the same space."""
-    inventive = plan.model_copy(update={"space": SpacePlan(depth=4, levels=Level.FEATURIZER), "repeats": 0.3})
+    inventive = plan.model_copy(
+        update={"space": SpacePlan(depth=4, levels=Level.FEATURIZER), "repeats": 0.3, "seed": 6}
+    )
     bench.queue(inventive.model_copy(update={"algorithm": AlgorithmName.SURROGATE, "population": 4}))
     bench.runner(lambda: Twin(3)).run_until_idle()
     spaces: dict[int, list[dict[str, Any]]] = {}

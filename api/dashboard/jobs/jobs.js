@@ -121,6 +121,7 @@ function newButton(text) {
 }
 
 byId("new").addEventListener("click", openForm);
+byId("new").disabled = false; // until now a click would have done nothing
 byId("search").addEventListener("input", (event) => {
   shown.search = event.target.value.trim();
   shown.pages = 1;

@@ -19,7 +19,7 @@ from genome import (
     named,
 )
 from genome.classes import alphabet as a
-from genome.classes.choices import FEATURE_CHANNELS
+from genome.classes.choices import CHANNEL_MIXINGS
 from genome.classes.feature_groups import OUTPUT
 from genome.classes.rules import illegal
 from star.build import build
@@ -73,7 +73,7 @@ def _weighted_means(features, first_seen):
 HEADED = [
     (kind, channel)
     for kind in DECAYS
-    for channel in FEATURE_CHANNELS
+    for channel in CHANNEL_MIXINGS[a.TokenMixing.SEMI_SEPARABLE]
     if kind == STATES or channel is not a.ChannelMixing.DIAGONAL
 ]
 """A query of one channel would cancel out."""

@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from genome import CLASSES, FeaturizerGenome, Genome, GroupGenome, LIVClass, OperatorGenome, Shape, Space, decode, named
 from genome.classes.alphabet import ChannelMixing, Expansion, Generator, Source, TokenMixing
-from genome.classes.choices import FEATURE_CHANNELS
+from genome.classes.choices import CHANNEL_MIXINGS
 from star.build import build
 from star.contract.forms import disagreements
 
@@ -48,7 +48,7 @@ def _row(name, *sizes, **options):
 
 
 @pytest.mark.parametrize("kind", DECAYS)
-@pytest.mark.parametrize("mixing", FEATURE_CHANNELS)
+@pytest.mark.parametrize("mixing", CHANNEL_MIXINGS[TokenMixing.SEMI_SEPARABLE])
 def test_forms_agree_for_every_decay_channel_mixing_and_state(kind, mixing):
     decay = GroupGenome(**DECAYS[kind])
     steps = GroupGenome(), GroupGenome(**CONSTANT, generator=Generator.ONES)
