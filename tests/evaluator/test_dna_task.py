@@ -133,6 +133,15 @@ def test_a_compressed_file_that_is_cut_off_is_refused(tmp_path):
         task(path)
 
 
+def test_a_compressed_file_that_is_damaged_is_refused(tmp_path):
+    path = written(tmp_path, fasta(SEQUENCES), "genome.fa.gz")
+    content = bytearray(path.read_bytes())
+    content[10] = 0x07  # the first byte behind the header: a kind of block that there is not
+    path.write_bytes(content)
+    with pytest.raises(FieldError, match=r"genome\.fa\.gz cannot be read whole"):
+        task(path)
+
+
 def test_a_link_in_a_directory_is_refused(tmp_path):
     path = written(tmp_path / "data", fasta(SEQUENCES))
     (tmp_path / "data" / "other.fa").symlink_to(path)

@@ -130,6 +130,11 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(FieldError, match=r"series\.csv\.gz cannot be read whole"):
         task(path)
+    content = bytearray(written(tmp_path, numbers(), "series.csv.gz").read_bytes())
+    content[10] = 0x07  # the first byte behind the header: a kind of block that there is not
+    path.write_bytes(content)
+    with pytest.raises(FieldError, match=r"series\.csv\.gz cannot be read whole"):
+        task(path)
     path = tmp_path / "latin.csv"
     path.write_bytes("größe,b\n1,2\n".encode("latin-1"))
     with pytest.raises(FieldError, match=r"latin\.csv cannot be read whole: 'utf-8' codec"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def _sequences(path: Path) -> Iterator[np.ndarray]:
                     raise ValueError(f"{path} is no FASTA: its first line does not begin with >")
                 elif text:
                     lines.append(_codes(text, path, n))
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path} cannot be read whole: {error}") from None
     yield from _joined(lines)
 

@@ -12,6 +12,8 @@ import csv
 import gzip
 import math
 import stat
+import zlib
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -47,7 +49,7 @@ def table(path: Path, columns: Sequence[str] = ()) -> Table:
     try:
         rows = reader(path)
         return _chosen(path, [str(name) for name in next(rows, ())], rows, columns)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read whole: {error}") from None
 
 
@@ -67,22 +69,22 @@ def _chosen(path: Path, names: list[str], rows: Iterator[Sequence[object]], colu
     if not wanted:
         raise ValueError(f"{path} has no column of numbers; its columns are {', '.join(names)}")
     places = [names.index(name) for name in wanted]
-    values = [_numbers(path, 1, first, names, places)]
+    values = array("f", _numbers(path, 1, first, names, places))
     most = MAX_VALUES // len(places)
     for n, row in enumerate(islice(rows, most), 2):
         _require_width(path, n, row, names)
-        values.append(_numbers(path, n, row, names, places))
-    if len(values) > most:
+        values.extend(_numbers(path, n, row, names, places))
+    if len(values) > most * len(places):
         raise ValueError(f"{path} has more than {most} rows of {len(places)} columns, as many as are read")
-    return Table(tuple(wanted), np.stack(values))
+    return Table(tuple(wanted), np.frombuffer(values, np.float32).reshape(-1, len(places)))
 
 
-def _numbers(path: Path, n: int, row: Sequence[object], names: list[str], places: list[int]) -> np.ndarray:
-    numbers = [_number(row[place]) for place in places]
-    if None in numbers:
-        place = places[numbers.index(None)]
-        raise ValueError(f"{path}, row {n}: {row[place]!r} in column {names[place]!r} is no finite number")
-    return np.array(numbers, np.float32)
+def _numbers(path: Path, n: int, row: Sequence[object], names: list[str], places: list[int]) -> Iterator[float]:
+    for place in places:
+        number = _number(row[place])
+        if number is None:
+            raise ValueError(f"{path}, row {n}: {row[place]!r} in column {names[place]!r} is no finite number")
+        yield number
 
 
 def _number(value: object) -> float | None:
