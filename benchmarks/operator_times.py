@@ -21,7 +21,7 @@ from torch import Tensor
 import star
 from genome import CLASSES, Genome, LIVClass, Shape, Space, decode
 from genome.classes.alphabet import Sparsity, TokenMixing
-from star.backbone import Block
+from star.block import Block
 from star.structures import Structure
 
 SHAPE = Shape(width=64, head_dim=16)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from genome import Blueprint, FeaturizerGenome, LIVClass, Placement, Shape
-from star.backbone import Block
+from star.block import Block
 from star.build import featurizer_groups, featurizers_of, operator_of, skeleton
 
 FAR = 2**30

@@ -24,7 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from star.backbone import Backbone, Block
+from star.backbone import Backbone
+from star.block import Block
 from star.liv import Features
 from star.structures import Structure
 

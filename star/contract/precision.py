@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genome.classes.alphabet import Normalisation
 from genome.classes.feature_groups import OUTPUT, ROUTES
-from star.backbone import Block
+from star.block import Block
 from star.contract.case import LENGTH, Case
 from star.contract.forms import relative_rms
 from star.liv import Features
