@@ -61,8 +61,10 @@ class Backbone(nn.Module):
         return self.read(self.hidden(tokens_BL, cache))
 
     def hidden(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
-        """Return the residual stream behind the last block, x_BLD."""
+        """Return the residual stream behind the last block, x_BLD; no tokens leave the cache as it is."""
         embedded_BLD = x_BLD = self.embed(tokens_BL)
+        if 0 in tokens_BL.shape[:2]:
+            return x_BLD
         for _, _, after_BLD in self._walk(embedded_BLD, cache):
             x_BLD = after_BLD
         if cache is not None:
