@@ -17,6 +17,7 @@ from star.block import Block
 from star.cache import Cache, Store
 from star.features.feature import parameter
 from star.generate import generate
+from star.input import check_input
 from star.liv import Features, Operator
 
 
@@ -57,7 +58,12 @@ class Backbone(nn.Module):
             yield block
 
     def forward(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
-        """Return logits_BLV. With a cache, `tokens_BL` continue the sequence that the cache has seen."""
+        """Return logits_BLV. With a cache, `tokens_BL` continue the sequences that the cache has seen.
+
+        Raises:
+            ValueError: the input is none of this model; see `star.input.check_input`.
+        """
+        check_input(tokens_BL, self.shape)
         return self.read(self.hidden(tokens_BL, cache))
 
     def hidden(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
@@ -151,5 +157,9 @@ class Backbone(nn.Module):
         return [block.cache_elements(tokens) for block in self.stack()]
 
     def generate(self, prompt_BL: Tensor, new_tokens: int, temperature: float = 0.0, seed: int = 0) -> Tensor:
-        """Return the prompt with `new_tokens` more tokens after it; see `star.generate.generate`."""
+        """Return the prompt with `new_tokens` more tokens after it; see `star.generate.generate`.
+
+        Token ids of the prompt are checked on every device.
+        """
+        check_input(prompt_BL.cpu(), self.shape)
         return generate(self, prompt_BL, new_tokens, temperature, seed)
