@@ -7,6 +7,8 @@ The folder holds `training.json`, the genome and its plan; `checkpoints/`, until
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from evaluator.evaluation import Evaluation, Request
     from evaluator.execution import Follower
 
-SETTINGS, RESULT, CHECKPOINTS = "training.json", "evaluation.json", "checkpoints"
+SETTINGS, RESULT, CHECKPOINTS, EXPORTING = "training.json", "evaluation.json", "checkpoints", "exporting"
 
 FIELDS = ("budget", "context", "head_dim", "seed", "task", "width", "window")
 """The fields of a plan that say something about one training."""
@@ -124,7 +126,11 @@ def train(folder: Path, plan: Plan, follow: Follower) -> Evaluation:
         facts = {"metrics": evaluation.metrics, "tokens": evaluation.tokens, "seed": evaluation.seed}
         facts |= {name: plan.model_dump(mode="json")[name] for name in ("task", "budget")}
         weights = store.read(evaluation.weights)
-        star.export(folder, Genome.parse(plan.genomes[0]), _space(plan), plan.shape, weights, facts)
+        shutil.rmtree(folder / EXPORTING, ignore_errors=True)
+        model = star.export(folder / EXPORTING, Genome.parse(plan.genomes[0]), _space(plan), plan.shape, weights, facts)
+        for file in model.iterdir():
+            os.replace(file, folder / file.name)
+        model.rmdir()
         _write(folder / RESULT, document(plan, evaluation))
         for key in store.keys(CHECKPOINTS):
             store.delete(key)

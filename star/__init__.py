@@ -7,7 +7,7 @@ from star.backbone import Backbone
 from star.build import build
 from star.contract.checks import CHECKS, check
 from star.contract.report import Breach, Report
-from star.export import export, load, weights
+from star.export import convert, export, load, weights
 from star.generate import generate
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "StateSize",
     "build",
     "check",
+    "convert",
     "cost",
     "export",
     "footprint",

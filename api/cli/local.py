@@ -1,7 +1,8 @@
-"""The commands that need no service, cost and catalogue, and the options that other commands share."""
+"""The commands that need no service, cost, catalogue and convert, and the options that other commands share."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,8 @@ HeadDim = Annotated[
 ]
 Window = Annotated[int, typer.Option(min=1, max=2**20, help="Tokens that a banded operator reaches.")]
 Vocab = Annotated[int, typer.Option(min=1, max=1_000_000, help="Size of the vocabulary.")]
+
+ExportFormat = Annotated[str, typer.Option("--format", metavar="NAME", help="Format of the export; docs/export.md.")]
 
 
 @app.command()
@@ -62,3 +65,29 @@ def catalogue(as_json: AsJson = False) -> None:
         for row in found
     ]
     show_table("LIV classes", columns, [[str(row[column]) for column in columns] for row in shown])
+
+
+@app.command()
+def convert(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="An exported model that `star.load` reads.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder that is written.")],
+    form: ExportFormat = "folder",
+    as_json: AsJson = False,
+) -> None:
+    """Write an exported model in another format."""
+    import star  # imports torch, which takes seconds
+
+    try:
+        written = star.convert(folder, to, form)
+    except (ValueError, OSError) as error:
+        fail(str(error))
+    show_folder(written, as_json)
+
+
+def show_folder(folder: Path, as_json: bool) -> None:
+    """Print the path of a folder and those of all files in it."""
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    if as_json:
+        show_json({"folder": str(folder), "files": files})
+    else:
+        show_facts([("folder", str(folder)), ("files", ", ".join(files))])

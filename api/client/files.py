@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 TABLES = ("csv", "parquet")
 """The formats in which the service writes tables."""
@@ -23,9 +25,28 @@ def format_of(file: Path | str) -> str:
 
 
 def unpacked(archive: bytes, folder: Path | str) -> Path:
-    """Unpack an exported model below a folder, and return the directory of the model."""
-    found = zipfile.ZipFile(io.BytesIO(archive))
-    tops = {name.split("/")[0] for name in found.namelist()}
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    found.extractall(folder)  # extractall removes leading slashes and ".."
-    return Path(folder) / tops.pop()
+    """Unpack an exported model below a folder, whole or not at all, and return the directory of the model.
+
+    Raises:
+        ValueError: a path in the archive leads elsewhere, or the directory holds a file that the archive does not.
+    """
+    with zipfile.ZipFile(io.BytesIO(archive)) as found:
+        names = found.namelist()
+        for name in names:
+            if PurePosixPath(name).is_absolute() or ".." in name.split("/") or name.count("/") < 1:
+                raise ValueError(f"the archive of the service holds the path {name!r}")
+        tops = {name.partition("/")[0] for name in names}
+        if len(tops) != 1:
+            raise ValueError("the archive of the service does not hold one folder")
+        target = Path(folder, tops.pop())
+        held = {path.relative_to(folder).as_posix() for path in target.rglob("*") if not path.is_dir()}
+        if held - set(names):
+            other = min(held - set(names)).partition("/")[2]
+            raise ValueError(f"{target} holds {other}, which the export does not; name another folder")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".unpacking-", dir=folder) as scratch:
+            found.extractall(Path(scratch, "new"))
+            if target.exists():
+                os.rename(target, Path(scratch, "old"))
+            os.rename(Path(scratch, "new", target.name), target)
+    return target

@@ -8,6 +8,9 @@ from typing import Any
 DEFAULT_URL = "http://127.0.0.1:8765"
 TIMEOUT = 60.0
 
+EXPORT_TIMEOUT = 1800.0
+"""Seconds that an export may take. Heavy formats take minutes, and wait for each other."""
+
 
 def settings(url: str | None, key: str | None) -> dict[str, Any]:
     """Return the arguments of an httpx client; what is not given comes from STAR_URL and STAR_API_KEY."""

@@ -37,8 +37,8 @@ async def _settings(request: Request) -> Settings:
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
 
-async def _exports(settings: SettingsDep) -> Exports:
-    return Exports(settings.exports, Artifacts(settings.artifacts))
+async def _exports(request: Request, settings: SettingsDep) -> Exports:
+    return Exports(settings.exports, Artifacts(settings.artifacts), request.app.state.feed.closing)
 
 
 ArchiveDep = Annotated[Archive, Depends(_archive)]

@@ -1,4 +1,4 @@
-"""Exports of a model: `export` writes one of the formats, `load` reads a folder back."""
+"""Exports of a model: `export` and `convert` write one of the formats, `load` reads a folder back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from genome import Genome, Shape, Space
 from star.backbone import Backbone
 from star.export import folder as folders
 from star.export.exported import Exported
-from star.export.formats import FORMATS
+from star.export.formats import FORMATS, NotCarriedError
+from star.export.writing import write
+
+__all__ = ["FORMATS", "Exported", "NotCarriedError", "convert", "export", "load", "weights", "write"]
 
 
 def weights(model: Backbone) -> bytes:
@@ -31,25 +34,30 @@ def export(
 ) -> Path:
     """Write a model in a format, by default genome.json, model.safetensors and README.md. Return the folder.
 
+    The folder is written whole or not at all, and equal arguments give equal bytes.
+
     Args:
         facts: JSON values that are stored beside the genome.
-        format: a name in `star.export.formats.FORMATS`.
+        format: a name in `FORMATS`.
 
     Raises:
-        ValueError: the format is unknown or cannot carry this model, the genome is not legal, or the weights do not
-            fit it. Nothing is written.
+        NotCarriedError: the format cannot carry this model.
+        ValueError: the format is unknown, the genome is not legal, or the weights do not fit it.
+        FileExistsError: the folder holds anything but an export of which every file is written again.
     """
-    if format not in FORMATS:
-        raise ValueError(f"the format is {format!r}; legal: {', '.join(FORMATS)}")
-    exported = Exported(genome, space, shape, weights, facts)
-    _ = exported.model  # refuses weights that do not fit before anything is written
-    refusal = FORMATS[format].refusal(exported)
-    if refusal is not None:
-        raise ValueError(f"the format {format} cannot carry this model: {refusal}")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    FORMATS[format].write(exported, folder)
-    return folder
+    write(Exported(genome, space, shape, weights, facts), Path(folder), format)
+    return Path(folder)
+
+
+def convert(source: Path | str, folder: Path | str, format: str = "folder") -> Path:
+    """Write the model of a folder that `load` reads in another format. Return the folder of that format.
+
+    Raises:
+        ValueError: `source` cannot be read, or what `export` raises.
+        FileExistsError: the folder holds anything but an export of which every file is written again.
+    """
+    write(folders.read(Path(source)), Path(folder), format)
+    return Path(folder)
 
 
 def load(folder: Path | str) -> Backbone:

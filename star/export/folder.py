@@ -18,11 +18,15 @@ VALUES_USE = """values = model(torch.zeros(1, 8, {channels}))  # (batch, steps, 
 
 def write(exported: Exported, folder: Path) -> None:
     """Write genome.json, model.safetensors and README.md into a folder that exists."""
-    readme = _readme(exported)
+    write_description(exported, folder)
+    (folder / WEIGHTS_FILE).write_bytes(exported.weights)
+    (folder / README_FILE).write_text(_readme(exported), encoding="utf-8")
+
+
+def write_description(exported: Exported, folder: Path) -> None:
+    """Write genome.json."""
     description = json.dumps(exported.to_json(), indent=2, allow_nan=False)
     (folder / GENOME_FILE).write_text(description + "\n", encoding="utf-8")
-    (folder / WEIGHTS_FILE).write_bytes(exported.weights)
-    (folder / README_FILE).write_text(readme, encoding="utf-8")
 
 
 def read(folder: Path) -> Exported:

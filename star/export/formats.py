@@ -16,17 +16,36 @@ class Format(NamedTuple):
     Attributes:
         description: what is written, for people.
         needs: the packages that loading it needs.
-        write: writes a model into a folder that exists.
+        write: writes a model into a folder that exists and is empty.
         refusal: says why a model cannot be written in this format, or returns None; it writes nothing.
+        light: whether a model is written in a moment; a server writes all others in a process of their own.
     """
 
     description: str
     needs: tuple[str, ...]
     write: Callable[[Exported, Path], None]
     refusal: Callable[[Exported], str | None] = lambda exported: None
+    light: bool = False
+
+
+class NotCarriedError(ValueError):
+    """A format cannot carry a model; the message says why."""
 
 
 FORMATS = {
-    "folder": Format("genome, weights and a README, for `star.load`", ("torch", "safetensors", "star"), folder.write),
+    "folder": Format(
+        "genome, weights and a README, for `star.load`", ("torch", "safetensors", "star"), folder.write, light=True
+    ),
 }
 """The formats by name."""
+
+
+def format_named(name: str) -> Format:
+    """Return the format of a name.
+
+    Raises:
+        ValueError: there is none; the message lists the legal names.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"the format is {name!r}; legal: {', '.join(FORMATS)}")
+    return FORMATS[name]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.local import GenomeArgument
+from api.cli.local import ExportFormat, GenomeArgument, show_folder
 from api.cli.output import AsJson, measured, quality, show_facts, show_json, show_table
 from api.cli.service.calling import DEFAULT_URL, JobArgument, Key, NumberArgument, Url, calling
 from evaluator.evaluation import Failure
@@ -130,17 +130,14 @@ def export(
     job: JobArgument,
     number: NumberArgument,
     to: Annotated[Path, typer.Option(help="Directory to unpack into.")] = Path(),
+    form: ExportFormat = "folder",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Download a trained candidate as a folder that `star.load` reads."""
+    """Download a trained candidate, by default as a folder that `star.load` reads."""
     with calling(url) as service:
-        folder = service.export(job, number, to)
-    files = sorted(path.name for path in folder.iterdir())
-    if as_json:
-        show_json({"folder": str(folder), "files": files})
-    else:
-        show_facts([("folder", str(folder)), ("files", ", ".join(files))])
+        folder = service.export(job, number, to, format=form)
+    show_folder(folder, as_json)
 
 
 def _list(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api.client.files import format_of, unpacked
+from api.client.settings import EXPORT_TIMEOUT
 from api.client.synchronous.connection import Connection
 from api.web.schemas import (
     AncestorList,
@@ -14,6 +15,8 @@ from api.web.schemas import (
     Candidates,
     CandidateView,
     Export,
+    Formats,
+    FormatView,
     InjectionView,
     Points,
 )
@@ -93,8 +96,18 @@ class CandidateCalls(Connection):
         Path(file).write_bytes(response.content)
         return Path(file)
 
-    def export(self, job_id: str, number: int, folder: Path | str) -> Path:
-        """Export a candidate, unpack it below a folder, and return the directory that `star.load` reads."""
-        built = self._post(f"/v1/jobs/{job_id}/candidates/{number}/export", Export)
-        archive = self._send("GET", built.download)
+    def formats(self) -> list[FormatView]:
+        """Return the formats in which a candidate can be exported."""
+        found = self._get("/v1/formats", Formats)
+        return found.formats
+
+    def export(self, job_id: str, number: int, folder: Path | str, *, format: str = "folder") -> Path:
+        """Export a candidate, unpack it below a folder, and return its directory. `star.load` reads that of `folder`.
+
+        Args:
+            format: a name of `formats`.
+        """
+        path = f"/v1/jobs/{job_id}/candidates/{number}/export"
+        response = self._send("POST", path, timeout=EXPORT_TIMEOUT, format=format)
+        archive = self._send("GET", Export.model_validate_json(response.content).download)
         return unpacked(archive.content, folder)

@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel
 
 from api.client.errors import no_answer, require_success
-from api.client.settings import settings
+from api.client.settings import TIMEOUT, settings
 from api.web.schemas import CandidatePage, JobPage
 
 M = TypeVar("M", bound=BaseModel)
@@ -66,11 +66,18 @@ class Connection:
                 return
 
     def _send(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, **parameters: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,
+        **parameters: Any,
     ) -> httpx.Response:
         given = {name: value for name, value in parameters.items() if value is not None}
+        options: dict[str, Any] = {"params": given} if given else {}  # none given would remove those in the path
         try:
-            response = self._http.request(method, path, json=body, headers=headers, params=given)
+            response = self._http.request(method, path, json=body, headers=headers, timeout=timeout, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise no_answer(self.url, error) from None
         require_success(response)

@@ -1,4 +1,4 @@
-"""The choices of a plan: LIV classes, preset plans, tasks and metrics."""
+"""The choices of a plan, LIV classes, preset plans, tasks and metrics, and those of an export, its formats."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.web.schemas import Catalogue, Presets
+from api.web.schemas import Catalogue, Formats, Presets
 from api.web.schemas.tasks import Metrics, TaskView
 from evaluator.tasks import registry
 from genome import CLASSES, LIVClass
 from search.plan import Plan
 from search.plan.presets import PRESETS
 from star import footprint
+from star.export.formats import FORMATS
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
@@ -54,3 +55,9 @@ def presets() -> dict[str, Any]:
 def metrics() -> dict[str, Any]:
     """List every metric that is shown of a candidate, with its label and unit."""
     return {"metrics": list(registry.metrics().values())}
+
+
+@router.get("/formats", response_model=Formats)
+def formats() -> dict[str, Any]:
+    """List the formats in which a model can be exported."""
+    return {"formats": [form._asdict() | {"name": name} for name, form in FORMATS.items()]}

@@ -12,7 +12,7 @@ from api.web.schemas.candidates import (
     Relative,
     TrainingView,
 )
-from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Health, Presets, Ready
+from api.web.schemas.catalogue import Catalogue, CatalogueClass, CostView, Formats, FormatView, Health, Presets, Ready
 from api.web.schemas.jobs import History, JobPage, JobSummary, JobView, Points, Runners
 from api.web.schemas.reports import Finish, Predictions, Rungs, Signals, Workers
 from api.web.schemas.requests import CostRequest, InjectionRequest, JobChange, JobRequest
@@ -29,6 +29,8 @@ __all__ = [
     "CostView",
     "Export",
     "Finish",
+    "FormatView",
+    "Formats",
     "Health",
     "History",
     "InjectionRequest",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from api.web.exports import WeightsPlace
+from api.web.exports.place import WeightsPlace
 from api.web.schemas.body import ByMetric, Sent
 from evaluator.evaluation import Failure
 from search.archive.values import CandidateState
@@ -158,7 +158,7 @@ class CandidateDetail(CandidateView):
 
 
 class Export(Sent):
-    """A runnable model to download: genome.json, model.safetensors, README.md."""
+    """A model to download, in a format."""
 
     download: str = Field(description="path of the zip archive")
-    files: list[str]
+    files: list[str] = Field(description="paths in the archive, below its only folder")

@@ -1,4 +1,4 @@
-"""Responses about LIV classes, presets, the cost of a genome, and the service itself."""
+"""Responses about LIV classes, presets, formats of exports, the cost of a genome, and the service itself."""
 
 from __future__ import annotations
 
@@ -32,6 +32,20 @@ class Catalogue(Sent):
     """The LIV classes of the catalogue."""
 
     classes: list[CatalogueClass]
+
+
+class FormatView(Sent):
+    """A format in which a model can be exported."""
+
+    name: str
+    description: str
+    needs: list[str] = Field(description="packages that loading it needs")
+
+
+class Formats(Sent):
+    """All formats of exports, the default first."""
+
+    formats: list[FormatView]
 
 
 class Presets(Sent):

@@ -62,6 +62,20 @@ def test_a_winner_from_the_command_line(ask: Callable[..., Any], finished: str, 
     assert exported["files"] == ["README.md", "genome.json", "model.safetensors"]
     assert star.load(exported["folder"]).training is False
 
+    converted = json.loads(run("convert", exported["folder"], "--to", tmp_path / "again", "--json").stdout)
+    assert converted == {"folder": str(tmp_path / "again"), "files": exported["files"]}
+    assert "README.md, genome.json" in run("convert", tmp_path / "again", "--to", tmp_path / "third").stdout
+
+
+def test_an_unknown_format_is_refused_on_the_command_line(service: Service, finished: str, tmp_path: Path) -> None:
+    number, words = service.archive.frontier(finished)[0].number, "the format is 'pickle'; legal: folder"
+    asked = ("export", finished, number, "--to", tmp_path / "a", "--format", "pickle", "--url", service.url)
+    assert words in run(*asked, status=2).stderr
+    folder = run("export", finished, number, "--to", tmp_path, "--url", service.url).stdout.split()[1]
+    assert words in run("convert", folder, "--to", tmp_path / "b", "--format", "pickle", status=2).stderr
+    assert "is not empty" in run("convert", folder, "--to", tmp_path, status=2).stderr
+    assert [path.name for path in tmp_path.iterdir()] == [Path(folder).name]
+
 
 def test_tables_for_people(service: Service, finished: str) -> None:
     assert f"{SMALL['candidates']}/{SMALL['candidates']} (2 failed)" in run("jobs", "--url", service.url).stdout

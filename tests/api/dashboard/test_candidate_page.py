@@ -7,10 +7,12 @@ import re
 import zipfile
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from search.algorithms.algorithm import Choice
 from search.origin import Reason
+from star.export import FORMATS
 from tests.api.dashboard.hand import Hand
 from tests.served import Service
 
@@ -126,3 +128,28 @@ def test_export_offers_a_runnable_model(page: Page, site: Service) -> None:
         page.locator("#download").click()
     names = zipfile.ZipFile(io.BytesIO(waiting.value.path().read_bytes())).namelist()
     assert {name.rsplit("/")[-1] for name in names} >= {"genome.json", "model.safetensors", "README.md"}
+
+
+def test_a_format_is_chosen_beside_the_button(page: Page, site: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = site.archive.jobs(1000).items[-1].id
+    number = site.archive.frontier(job)[0].number
+    refusing = FORMATS["folder"]._replace(refusal=lambda exported: "class <b>SA-1</b> has no form of it")
+    monkeypatch.setitem(FORMATS, "refusing", refusing)
+    monkeypatch.setitem(FORMATS, "again", FORMATS["folder"]._replace(description="the same again", needs=("acme",)))
+    page.goto(f"/jobs/{job}/candidates/{number}")
+    choice = page.get_by_label("Format")
+    expect(choice.locator("option")).to_have_text([*FORMATS])
+    expect(choice).to_have_value("folder")
+    choice.select_option("refusing")
+    page.locator("#export-button").click()
+    expect(page.locator("#export")).to_contain_text("cannot carry this model: class <b>SA-1</b> has no form of it")
+    choice.select_option("again")
+    expect(page.locator("#export-about")).to_have_text("the same again. Loading it needs acme.")
+    expect(page.locator("#export")).not_to_contain_text("cannot carry")
+    page.locator("#export-button").click()
+    with page.expect_download() as waiting:
+        page.locator("#download").click()
+    assert waiting.value.suggested_filename == f"{job}-{number}-again.zip"
+    choice.select_option("folder")
+    expect(page.locator("#export-button")).to_be_enabled()
+    expect(page.locator("#download")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""Exports of trained candidates: zip archives of the folders that `star.load` reads, in a directory of their own.
+"""Zip archives of exported candidates, in a directory of their own.
 
 A runner writes the weights of a candidate to its store of artifacts. The API can export them only when it reads the
 same store, so weights may be kept and yet be missing here.
@@ -6,45 +6,49 @@ same store, so weights may be kept and yet be missing here.
 
 from __future__ import annotations
 
-import glob
+import hashlib
 import json
 import os
+import re
 import shutil
+import threading
 import zipfile
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
+from api.web.exports.converting import convert
+from api.web.exports.errors import DamagedError, UnsuitableError
+from api.web.exports.facts import facts
+from api.web.exports.place import WeightsPlace
 from evaluator.artifacts import Artifact, ArtifactError, Artifacts
 from genome import Genome, Space
 from search.archive.values import Candidate, Job
 from search.plan import Plan
 
+if TYPE_CHECKING:
+    from star.export import Exported
+
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Date of every file in an archive. It is fixed, so that equal models give equal archives."""
 
-
-class WeightsPlace(StrEnum):
-    """The place of a candidate's trained weights."""
-
-    HERE = "here"
-    ELSEWHERE = "elsewhere"
-    NOT_KEPT = "not_kept"
-
-
-class DamagedError(Exception):
-    """The weights of a candidate lie in the store, but they are damaged or cannot be read."""
+FOLDER = "folder"
+"""The format that `star.load` reads, from which all others are written."""
 
 
 class Exports:
-    """The exports in a directory, made from the weights in a store of artifacts."""
+    """The exports in a directory, made from the weights in a store of artifacts.
 
-    def __init__(self, folder: Path, artifacts: Artifacts) -> None:
+    Args:
+        closing: set when the server ends, so that no export is waited for.
+    """
+
+    def __init__(self, folder: Path, artifacts: Artifacts, closing: threading.Event | None = None) -> None:
         self._folder = folder
         self._artifacts = artifacts
+        self._closing = closing or threading.Event()
 
     def place(self, candidate: Candidate) -> WeightsPlace:
         """Return whether a candidate's weights are kept and lie in this store. They are not read."""
@@ -72,16 +76,19 @@ class Exports:
             case WeightsPlace.HERE:
                 return f"{weights} were replaced while they were read; repeat the request"
 
-    def file(self, candidate: Candidate) -> Path:
-        """Return the path of a candidate's zip archive, whether it was built or not."""
-        return self._folder / f"{candidate.job_id}-{candidate.number}.zip"
+    def file(self, candidate: Candidate, format: str = FOLDER) -> Path:
+        """Return the path of a candidate's zip archive in a format of the table, whether it was built or not."""
+        suffix = "" if format == FOLDER else f"-{format}"
+        return self._folder / f"{candidate.job_id}-{candidate.number}{suffix}.zip"
 
     def delete(self, job_id: str) -> None:
-        """Delete the zip archives of all candidates of a job."""
-        for path in self._folder.glob(f"{glob.escape(job_id)}-*.zip"):
-            path.unlink(missing_ok=True)
+        """Delete the zip archives of all candidates of a job, in all formats."""
+        own = re.compile(rf"{re.escape(job_id)}-[0-9]+(-[a-z0-9_]+)?\.zip")
+        for path in self._folder.glob("*.zip"):
+            if own.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
-    def build(self, job: Job, candidate: Candidate) -> list[str]:
+    def build(self, job: Job, candidate: Candidate, format: str = FOLDER) -> list[str]:
         """Write a candidate's zip archive, unless there is one of the same weights and facts, and list its files.
 
         Requests for the same export may overlap: each builds in its own folder and renames the finished archive. The
@@ -90,18 +97,40 @@ class Exports:
         Raises:
             FileNotFoundError: the weights are not kept, or not in the store.
             DamagedError: the weights are damaged, or do not fit the genome.
+            UnsuitableError: the format cannot carry the model.
+            InterruptedExportError: the server is closing, or writing the format took too long.
+            RuntimeError: writing the format failed.
         """
-        target = self.file(candidate)
-        found = _facts_in(target)
-        if found is None or (candidate.weights is not None and found != facts(job, candidate)):
-            weights = self._weights(candidate)
+        target, told = self.file(candidate, format), facts(job, candidate)
+        wanted = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        found = _digest_in(target)
+        if found is None or (candidate.weights is not None and found != wanted):
+            exported = _exported(job, candidate, self._weights(candidate), told)
             self._folder.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(prefix="building-", dir=self._folder) as scratch:
-                built = _exported(Path(scratch) / target.stem, job, candidate, weights)
-                _zip(built, Path(scratch) / target.name)
+                built = Path(scratch) / target.stem
+                self._write(exported, built, format)
+                _zip(built, Path(scratch) / target.name, wanted)
                 os.replace(Path(scratch) / target.name, target)
         with zipfile.ZipFile(target) as archive:
-            return sorted(Path(name).name for name in archive.namelist())
+            return sorted(name.partition("/")[2] for name in archive.namelist())
+
+    def _write(self, exported: Exported, folder: Path, format: str) -> None:
+        from star.export import FORMATS, NotCarriedError, write
+        from star.export.writing import require_carried
+
+        try:
+            if FORMATS[format].light:
+                write(exported, folder, format)
+                return
+            require_carried(exported, format)
+        except NotCarriedError as error:
+            raise UnsuitableError(str(error)) from None
+        except (SafetensorError, ValueError) as error:
+            raise DamagedError(str(error)) from error
+        source = folder.parent / "source"
+        write(exported, source, FOLDER)
+        convert(source, folder, format, self._closing)
 
     def _weights(self, candidate: Candidate) -> bytes:
         if candidate.weights is None:  # a runner that died may have left a file
@@ -122,50 +151,30 @@ class Exports:
         return [one for one in frontier if one.weights is not None and one.weights["key"] in keys]
 
 
-def facts(job: Job, candidate: Candidate) -> dict[str, Any]:
-    """Return the origin and the metrics of a model, which the export stores beside the genome."""
-    return {
-        "job": job.id,
-        "candidate": candidate.number,
-        "digest": candidate.digest,
-        "metrics": candidate.metrics,
-        "tokens": candidate.tokens,
-        "seeds": candidate.seeds,
-        "task": job.plan["task"],
-        "budget": job.plan["budget"],
-        "seed": (candidate.weights or {}).get("seed", job.plan["seed"]),
-        "weights": candidate.weights and candidate.weights["key"],
-    }
+def _exported(job: Job, candidate: Candidate, weights: bytes, told: dict[str, Any]) -> Exported:
+    from star.export import Exported  # torch takes seconds to import; only exports need it here
+
+    space, shape = Space.from_json(job.space), Plan.model_validate(job.plan).shape
+    return Exported(Genome.parse(candidate.genome), space, shape, weights, told)
 
 
-def _exported(folder: Path, job: Job, candidate: Candidate, weights: bytes) -> Path:
-    import star  # torch takes seconds to import; only exports need it here
+def _digest_in(file: Path) -> str | None:
+    """Return the digest of the facts in a zip archive, or None when there is no archive that can be read.
 
-    space, shape, genome = (
-        Space.from_json(job.space),
-        Plan.model_validate(job.plan).shape,
-        Genome.parse(candidate.genome),
-    )
-    try:
-        return star.export(folder, genome, space, shape, weights, facts(job, candidate))
-    except (SafetensorError, ValueError) as error:
-        raise DamagedError(str(error)) from error
-
-
-def _facts_in(file: Path) -> dict[str, Any] | None:
-    """Return the facts in a zip archive, or None when there is none that can be read."""
+    Archives of earlier versions have none, and an empty one is returned for them.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
-            found: dict[str, Any] = json.loads(archive.read(f"{file.stem}/genome.json"))["facts"]
-            return found
-    except (FileNotFoundError, zipfile.BadZipFile, KeyError, ValueError):
+            return archive.comment.decode(errors="replace")
+    except (FileNotFoundError, zipfile.BadZipFile):
         return None
 
 
-def _zip(folder: Path, target: Path) -> None:
+def _zip(folder: Path, target: Path, digest: str) -> None:
     with zipfile.ZipFile(target, "w") as archive:
-        for path in sorted(folder.iterdir()):
-            entry = zipfile.ZipInfo(f"{folder.name}/{path.name}", EPOCH)
+        archive.comment = digest.encode()
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", EPOCH)
             entry.external_attr = 0o644 << 16
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as sink:
                 shutil.copyfileobj(source, sink)
