@@ -63,8 +63,10 @@ def convert(source: Path | str, folder: Path | str, format: str = "folder") -> P
 def load(folder: Path | str) -> Backbone:
     """Rebuild a model from the format `folder`, in evaluation mode.
 
+    Two files are read, genome.json and model.safetensors. Nothing is unpickled, and no code of the folder is run.
+
     Raises:
-        FileNotFoundError: the folder holds no export.
-        ValueError: this version cannot read its format, genome or weights; the message says which.
+        ValueError: a file is missing, damaged, of another version, or leads out of the folder; the message names the
+            file and the field or the tensor.
     """
     return folders.read(Path(folder)).model

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
-from safetensors.torch import load as read_tensors
 
 from genome import Genome, Shape, Space, decode
 from star.backbone import Backbone
 from star.build import skeleton
-
-FORMAT = 1
-"""The version of the description."""
+from star.export.description import FORMAT
+from star.export.tensors import fitting
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,21 @@ class Exported:
 
     @classmethod
     def from_json(cls, description: Mapping[str, Any], weights: bytes) -> Exported:
-        """Read what `to_json` returned.
+        """Make it of what `description.parsed` returned. Of the weights nothing is read.
 
         Raises:
-            ValueError: this version cannot read it; the message says why.
+            ValueError: a field is not legal, or the genome is not legal in its space and shape; the message says which.
         """
-        if description.get("format") != FORMAT:
-            raise ValueError(f"export format {description.get('format')!r} is unknown; this version reads {FORMAT}")
-        return cls(
-            Genome.parse(description["genome"]),
-            Space.from_json(description["space"]),
-            Shape.from_json(description["shape"]),
-            weights,
-            description["facts"],
-        )
+        with _field("genome"):
+            genome = Genome.parse(description["genome"])
+        with _field("space"):
+            space = Space.from_json(description["space"])
+        with _field("shape"):
+            shape = Shape.from_json(description["shape"])
+        found = cls(genome, space, shape, weights, description["facts"])
+        with _field("genome"):
+            _ = found._skeleton
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the weights as JSON."""
@@ -70,16 +70,24 @@ class Exported:
         Raises:
             ValueError: the genome is not legal, or the weights do not fit it.
         """
-        model = skeleton(decode(self.genome, self.space), self.shape)
-        tensors = read_tensors(self.weights)
-        expected = {name: parameter.shape for name, parameter in model.named_parameters()}
-        found = {name: tensor.shape for name, tensor in tensors.items()}
-        if expected != found:
-            wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-            raise ValueError(f"the weights do not fit the genome: {', '.join(wrong[:5])}")
-        dtype = next(iter(tensors.values())).dtype
-        model = model.to_empty(device="cpu").to(dtype)
+        expected = {name: parameter.shape for name, parameter in self._skeleton.named_parameters()}
+        tensors = fitting(self.weights, expected)
+        model = skeleton(decode(self.genome, self.space), self.shape).to_empty(device="cpu")
+        model = model.to(next(iter(tensors.values())).dtype)
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(tensors[name])
         return model.eval()
+
+    @cached_property
+    def _skeleton(self) -> Backbone:
+        return skeleton(decode(self.genome, self.space), self.shape)
+
+
+@contextmanager
+def _field(name: str) -> Iterator[None]:
+    """Name a field in whatever goes wrong with its value."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(f"{name}: {error}") from error

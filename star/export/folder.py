@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from star.export.description import parsed
 from star.export.exported import Exported
 
 GENOME_FILE, WEIGHTS_FILE, README_FILE = "genome.json", "model.safetensors", "README.md"
@@ -30,17 +34,40 @@ def write_description(exported: Exported, folder: Path) -> None:
 
 
 def read(folder: Path) -> Exported:
-    """Read what `write` wrote.
+    """Read what `write` wrote, or somebody else. Two files are read and nothing is executed; other files are ignored.
 
     Raises:
-        FileNotFoundError: the folder holds no export.
-        ValueError: this version cannot read the description; the message says why.
+        ValueError: a file is missing, damaged, of another version, or leads out of the folder; the message names the
+            file and the field or the tensor.
     """
+    with _named(GENOME_FILE, folder):
+        description = parsed(_bytes(folder, GENOME_FILE))
+    with _named(WEIGHTS_FILE, folder):
+        weights = _bytes(folder, WEIGHTS_FILE)
+    with _named(GENOME_FILE, folder):
+        exported = Exported.from_json(description, weights)
+    with _named(WEIGHTS_FILE, folder):
+        _ = exported.model
+    return exported
+
+
+def _bytes(folder: Path, name: str) -> bytes:
+    path = Path(os.path.realpath(folder / name))
+    if not path.is_relative_to(os.path.realpath(folder)):
+        raise ValueError("it is a link that leads out of the folder")
+    if not path.exists():
+        raise ValueError("it is missing")
+    if not path.is_file():
+        raise ValueError("it is not a file")
+    return path.read_bytes()
+
+
+@contextmanager
+def _named(file: str, folder: Path) -> Iterator[None]:
     try:
-        description = json.loads((folder / GENOME_FILE).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{GENOME_FILE} is not JSON: {error}") from None
-    return Exported.from_json(description, (folder / WEIGHTS_FILE).read_bytes())
+        yield
+    except ValueError as error:
+        raise ValueError(f"{file} in {folder}: {error}") from error
 
 
 def _readme(exported: Exported) -> str:

@@ -17,8 +17,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-
 from api.web.exports.converting import convert
 from api.web.exports.errors import DamagedError, UnsuitableError
 from api.web.exports.facts import facts
@@ -126,7 +124,7 @@ class Exports:
             require_carried(exported, format)
         except NotCarriedError as error:
             raise UnsuitableError(str(error)) from None
-        except (SafetensorError, ValueError) as error:
+        except ValueError as error:
             raise DamagedError(str(error)) from error
         source = folder.parent / "source"
         write(exported, source, FOLDER)

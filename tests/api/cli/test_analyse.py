@@ -95,7 +95,7 @@ def test_people_get_a_table() -> None:
         (("11111", "--width", 10, "--head-dim", 4), "multiple of head_dim 4"),
         (("11111", "--tolerance", "nan"), "--tolerance"),
         (("11111", "--tolerance", "inf"), "tolerance must be"),
-        (("--export", "/nowhere"), "/nowhere holds no exported model: genome.json is missing"),
+        (("--export", "/nowhere"), "genome.json in /nowhere: it is missing"),
         (("--export", "/nowhere", "--width", 8), "its own sizes"),
     ],
 )
@@ -112,8 +112,8 @@ def test_lengths_out_of_range_are_refused(length: int) -> None:
     ("file", "content", "told"),
     [
         ("genome.json", b"{", "not JSON"),
-        ("genome.json", b'{"format": 1}', "no exported model that can be read"),
-        ("model.safetensors", b"torn", "no exported model that can be read"),
+        ("genome.json", b'{"format": 1}', "genome: the field is missing"),
+        ("model.safetensors", b"torn", "the weights are damaged or no safetensors"),
     ],
 )
 def test_a_damaged_export_is_told_in_one_line(tmp_path: Path, file: str, content: bytes, told: str) -> None:

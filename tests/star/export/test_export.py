@@ -61,27 +61,6 @@ def test_weights_of_another_architecture_are_refused(exported, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"format": 99}, "export format 99 is unknown; this version reads 1"),
-        ({"genome": "1.1.1"}, "segment 1 of the genome"),
-        ({"space": {}}, "the space lacks the field 'classes'"),
-    ],
-)
-def test_a_tampered_description_is_refused(exported, change, message):
-    _, folder = exported
-    description = json.loads((folder / "genome.json").read_text())
-    (folder / "genome.json").write_text(json.dumps(description | change))
-    with pytest.raises(ValueError, match=message):
-        star.load(folder)
-
-
-def test_no_export_is_a_clear_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        star.load(tmp_path)
-
-
 def test_the_weights_of_a_differential_pair_keep_their_names():
     """Exports made by earlier versions hold these names."""
     space = Space.of(["SA-1-Diff"], depth=1)
