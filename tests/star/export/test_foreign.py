@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load, save
 
 import star
 from genome import Genome, Shape, Space, decode
+from tests.star.export.damage import (
+    GENOME_FILE,
+    WEIGHTS_FILE,
+    Damage,
+    content,
+    description,
+    field,
+    linked,
+    pipe,
+    tensors,
+    without,
+)
 
 GENOME, SPACE, SHAPE = Genome.parse("1.1.1.1.1-9.1.1.1.1"), Space.of(depth=2), Shape(width=16, head_dim=4, vocab=11)
 SPACE = SPACE.only(GENOME)
-GENOME_FILE, WEIGHTS_FILE = "genome.json", "model.safetensors"
 
-Damage = Callable[[Path], Any]
+HEAD = "head_VD"
 
 
 @pytest.fixture(scope="module")
@@ -34,65 +43,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "winner"))
-
-
-def description(change: Callable[[dict[str, Any]], Any]) -> Damage:
-    """Change the JSON of genome.json."""
-
-    def damage(folder: Path) -> None:
-        found = json.loads((folder / GENOME_FILE).read_text())
-        change(found)
-        (folder / GENOME_FILE).write_text(json.dumps(found))
-
-    return damage
-
-
-def field(value: Any, *path: Any) -> Damage:
-    """Set a field of genome.json."""
-
-    def change(found: Any) -> None:
-        for name in path[:-1]:
-            found = found[name]
-        found[path[-1]] = value
-
-    return description(change)
-
-
-def tensors(change: Callable[[dict[str, torch.Tensor]], Any]) -> Damage:
-    """Change the tensors of model.safetensors."""
-
-    def damage(folder: Path) -> None:
-        found = load((folder / WEIGHTS_FILE).read_bytes())
-        change(found)
-        (folder / WEIGHTS_FILE).write_bytes(save(found))
-
-    return damage
-
-
-def content(name: str, change: Callable[[bytes], bytes]) -> Damage:
-    return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes()))
-
-
-def without(name: str) -> Damage:
-    return lambda folder: (folder / name).unlink()
-
-
-def linked(name: str, target: str) -> Damage:
-    """Replace a file by a link; the file itself lies beside the folder afterwards."""
-
-    def damage(folder: Path) -> None:
-        (folder / name).rename(folder.parent / name)
-        (folder / name).symlink_to(target)
-
-    return damage
-
-
-def pipe(folder: Path) -> None:
-    (folder / GENOME_FILE).unlink()
-    os.mkfifo(folder / GENOME_FILE)
-
-
-HEAD = "head_VD"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +146,7 @@ def test_a_refusal_is_short(folder: Path) -> None:
 
 
 def leaves(found: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths of all values of a JSON document that are no objects or lists, and of these."""
+    """The paths of all values in a JSON document, objects and lists among them."""
     if path:
         yield path
     for name, value in (
