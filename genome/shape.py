@@ -58,7 +58,7 @@ class Shape:
             return Heads(1, self.width)
         return Heads(self.width // self.head_dim, self.head_dim)
 
-    def groups(self, liv_class: LIVClass, featurizer: FeaturizerGenome) -> dict[str, Heads]:
+    def group_sizes(self, liv_class: LIVClass, featurizer: FeaturizerGenome) -> dict[str, Heads]:
         """Return the heads and channels of every feature group of a class.
 
         Raises:
@@ -86,9 +86,9 @@ class Shape:
         return head_sizes
 
     def fits(self, liv_class: LIVClass, featurizer: FeaturizerGenome) -> bool:
-        """Return whether `groups` accepts this class."""
+        """Return whether `group_sizes` accepts this class."""
         try:
-            self.groups(liv_class, featurizer)
+            self.group_sizes(liv_class, featurizer)
         except ShapeError:
             return False
         return True

@@ -6,11 +6,12 @@ V vocabulary, D model width.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
-from genome import Blueprint, Placement, Shape
+from genome import Blueprint, Heads, Placement, Shape
 from star.backbone import Backbone
 from star.differential import Differential
 from star.features import Feature, Featurizer
@@ -43,8 +44,22 @@ def build(blueprint: Blueprint, shape: Shape, seed: int = 0, base_width: int | N
 
 def skeleton(blueprint: Blueprint, shape: Shape) -> Backbone:
     """Build the same module on the meta device, where parameters have shapes but no values."""
+    return assembled(blueprint, shape, head_sizes(blueprint, shape))
+
+
+def head_sizes(blueprint: Blueprint, shape: Shape) -> tuple[Mapping[str, Heads], ...]:
+    """Return the heads and channels of every feature group of each LIV.
+
+    Raises:
+        ShapeError: a class does not fit the shape; the message names both.
+    """
+    return tuple(shape.group_sizes(liv.liv_class, liv.featurizer) for liv in blueprint.livs)
+
+
+def assembled(blueprint: Blueprint, shape: Shape, sizes: Sequence[Mapping[str, Heads]]) -> Backbone:
+    """Build a module on the meta device whose feature groups have these sizes, one mapping for each LIV."""
     with torch.device("meta"):
-        return Backbone(blueprint, shape, _operators(blueprint, shape))
+        return Backbone(blueprint, shape, _operators(blueprint, shape, sizes))
 
 
 def featurizer_groups(blueprint: Blueprint) -> dict[int, frozenset[str]]:
@@ -55,12 +70,13 @@ def featurizer_groups(blueprint: Blueprint) -> dict[int, frozenset[str]]:
     return groups
 
 
-def featurizers_of(liv: Placement, groups: frozenset[str], shape: Shape, position: int = 0) -> list[Featurizer]:
+def featurizers_of(
+    liv: Placement, groups: frozenset[str], sizes: Mapping[str, Heads], width: int, position: int = 0
+) -> list[Featurizer]:
     """Build the featurizers of a LIV at this position: one, or one for each of a differential pair."""
-    sizes = shape.groups(liv.liv_class, liv.featurizer)
     copies = 2 if liv.liv_class.differential else 1
     depth = position // 2
-    return [Featurizer(liv.featurizer, sizes, shape.width, groups, depth) for _ in range(copies)]
+    return [Featurizer(liv.featurizer, sizes, width, groups, depth) for _ in range(copies)]
 
 
 def operator_of(liv: Placement, computes: tuple[str, ...], featurizers: list[Featurizer], shape: Shape) -> Operator:
@@ -69,13 +85,13 @@ def operator_of(liv: Placement, computes: tuple[str, ...], featurizers: list[Fea
     return Differential(*copies) if liv.liv_class.differential else copies[0]
 
 
-def _operators(blueprint: Blueprint, shape: Shape) -> list[Operator]:
+def _operators(blueprint: Blueprint, shape: Shape, sizes: Sequence[Mapping[str, Heads]]) -> list[Operator]:
     groups = featurizer_groups(blueprint)
     featurizers: dict[int, list[Featurizer]] = {}
     operators: list[Operator] = []
     for position, liv in enumerate(blueprint.livs):
         if liv.weights_from == position:
-            featurizers[position] = featurizers_of(liv, groups[position], shape, position)
+            featurizers[position] = featurizers_of(liv, groups[position], sizes[position], shape.width, position)
         operators.append(operator_of(liv, liv.computes(position), featurizers[liv.weights_from], shape))
     return operators
 

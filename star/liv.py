@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor, nn
 
-from genome import Placement, Shape
+from genome import Heads, Placement, Shape
 from genome.classes.alphabet import Normalisation
 from genome.classes.feature_groups import ACTIVATION, OUTPUT, SKIP
 from star.cache import Store
@@ -111,7 +111,7 @@ class LIV(Operator):
         liv_class = placement.liv_class
         self.computes = computes
         self.featurizer = featurizer
-        self.structure: Structure = _structure(placement, shape)
+        self.structure: Structure = _structure(placement, featurizer.head_sizes, shape.window)
         self.width = shape.width
         self.out_DC = parameter(*self.structure.out_sizes(shape.width))
         self.class_name = liv_class.name
@@ -130,8 +130,12 @@ class LIV(Operator):
 
     @property
     def unshared(self) -> tuple[Part, ...]:
-        whole = self.structure.of_units and self.output is None and set(self.computes) >= set(self.structure.groups)
-        return (Units(self.featurizer, self.structure, self.out_DC),) if whole else (self,)
+        return (Units(self.featurizer, self.structure, self.out_DC),) if self._of_units else (self,)
+
+    @property
+    def _of_units(self) -> bool:
+        """Whether the whole LIV is a mixture of units that no other LIV has a part of."""
+        return self.structure.of_units and self.output is None and set(self.computes) >= set(self.structure.groups)
 
     def apart(self, features: Features) -> Features:
         return features
@@ -204,7 +208,6 @@ class LIV(Operator):
         return features + self.structure.flops(context) + 2 * self.width * self.structure.channels
 
 
-def _structure(placement: Placement, shape: Shape) -> Structure:
+def _structure(placement: Placement, head_sizes: Mapping[str, Heads], window: int) -> Structure:
     operator, featurizer = placement.liv_class.operator, placement.featurizer
-    head_sizes = shape.groups(placement.liv_class, featurizer)
-    return structure_of(operator, featurizer)(operator, featurizer, head_sizes, shape.window)
+    return structure_of(operator, featurizer)(operator, featurizer, head_sizes, window)

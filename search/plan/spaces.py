@@ -53,7 +53,7 @@ def misfit(chosen: SpacePlan, shape: Shape) -> str:
     space = space_of(chosen)
     for liv_class in space.classes:
         try:
-            shape.groups(liv_class, space.featurizer(liv_class))
+            shape.group_sizes(liv_class, space.featurizer(liv_class))
         except ValueError as error:
             return str(error)
     return ""

@@ -110,7 +110,8 @@ def _liv_cost(part: _Part, shape: Shape, context: int, element_bytes: int) -> LI
     """Count one block on its skeleton."""
     placement = Placement(part.liv_class, part.featurizer, weights_from=0, features_from=0, taken=part.taken)
     with torch.device("meta"):
-        featurizers = featurizers_of(placement, part.groups, shape)
+        sizes = shape.group_sizes(part.liv_class, part.featurizer)
+        featurizers = featurizers_of(placement, part.groups, sizes, shape.width)
         operator = operator_of(placement, part.computes, featurizers, shape)
         block = Block(1, operator, shape.width, 0, part.taken)
     parameters = _count(block) - (0 if part.owns_weights else sum(map(_count, featurizers)))

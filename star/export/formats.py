@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from star.export import folder
 from star.export.exported import Exported
+from star.export.standalone import form as standalone
 
 
 class Format(NamedTuple):
@@ -36,6 +37,7 @@ FORMATS = {
     "folder": Format(
         "genome, weights and a README, for `star.load`", ("torch", "safetensors", "star"), folder.write, light=True
     ),
+    "standalone": Format("one Python file and weights, which need torch alone", ("torch",), standalone.write),
 }
 """The formats by name."""
 

@@ -143,7 +143,7 @@ class Featurizer(nn.Module):
         self.groups = nn.ModuleDict()
         for name, group in genome.groups:
             if name in groups:
-                kind = KINDS_BY_EXPANSION.get(group.expansion, KINDS[name, group.source, group.generator])
+                kind = KINDS_BY_EXPANSION.get(group.expansion) or KINDS[name, group.source, group.generator]
                 (inputs,) = [head_sizes[one].channels for one in INPUTS[group.source]] or [width]
                 self.groups[name] = kind.of(name, inputs, head_sizes, genome)
                 self[name].depth = depth

@@ -36,7 +36,7 @@ def test_sizes_that_do_not_fit_are_refused_by_name(sizes: dict[str, int], field:
 )
 def test_head_sizes_of_the_feature_groups(name: str, head_sizes: dict[str, tuple[int, int]]) -> None:
     row = named(name)
-    groups = Shape(width=64, head_dim=16).groups(row, BY_ID[row.operator.featurizer])
+    groups = Shape(width=64, head_dim=16).group_sizes(row, BY_ID[row.operator.featurizer])
     assert groups == {group: Heads(*head_size) for group, head_size in head_sizes.items()}
     assert groups["v"].channels == groups["v"].heads * groups["v"].size
 
@@ -44,14 +44,14 @@ def test_head_sizes_of_the_feature_groups(name: str, head_sizes: dict[str, tuple
 @pytest.mark.parametrize(("width", "channels"), [(128, 352), (768, 2048), (2048, 5472), (6, 16), (1, 16)])
 def test_the_mlp_ratio_is_eight_thirds_rounded_up_to_sixteen(width: int, channels: int) -> None:
     row = named("GMemless")
-    assert Shape(width, width).groups(row, BY_ID[9])["v"].channels == channels
+    assert Shape(width, width).group_sizes(row, BY_ID[9])["v"].channels == channels
 
 
 def test_heads_that_cannot_share_are_refused_naming_class_and_sizes() -> None:
     row = named("SA-3")
     said = "class 3 SA-3 shares each b head among 4 heads; width 32 with head_dim 16 gives 2 heads"
     with pytest.raises(ShapeError, match=said) as refused:
-        Shape(width=32, head_dim=16).groups(row, BY_ID[3])
+        Shape(width=32, head_dim=16).group_sizes(row, BY_ID[3])
     assert refused.value.field == "head_dim"
 
 

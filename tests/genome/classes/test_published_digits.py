@@ -87,5 +87,5 @@ def test_digits_that_do_not_fit_are_refused(name: str, changes: dict[str, Any], 
     ],
 )
 def test_heads_and_channels_are_those_of_the_source(name: str, expected: dict[str, tuple[int, int]]) -> None:
-    sizes = Shape(width=64, head_dim=16).groups(named(name), _changed(name, {}))
+    sizes = Shape(width=64, head_dim=16).group_sizes(named(name), _changed(name, {}))
     assert {group: sizes[group] for group in expected} == {group: Heads(*size) for group, size in expected.items()}

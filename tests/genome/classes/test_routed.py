@@ -117,7 +117,7 @@ def test_routes_belong_to_routed_operators_and_only_to_them():
 def test_an_expert_is_half_as_wide_as_a_unit(width, inner):
     assert expert_width(width) == inner
     assert 0 <= inner - mlp_width(width) / 2 < 8
-    head_sizes = Shape(width, width).groups(named("MoE"), _featurizer(named("MoE")))
+    head_sizes = Shape(width, width).group_sizes(named("MoE"), _featurizer(named("MoE")))
     assert head_sizes == {"c": (2, inner), "v": (2, inner), "r": (1, 8)}
 
 

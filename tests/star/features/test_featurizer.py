@@ -20,7 +20,7 @@ def _genome(row):
 def _featurizer(name):
     row = named(name)
     genome = _genome(row)
-    featurizer = Featurizer(genome, SHAPE.groups(row, genome), SHAPE.width, genome.names)
+    featurizer = Featurizer(genome, SHAPE.group_sizes(row, genome), SHAPE.width, genome.names)
     generator = torch.Generator().manual_seed(0)
     for group in genome.names:
         featurizer[group].initialise(generator)

@@ -78,4 +78,4 @@ def test_an_odd_number_of_heads_is_refused():
     row = space.classes[0]
     odd = type(SHAPE)(width=12, head_dim=4)
     with pytest.raises(ValueError, match="gives 3 heads, no multiple of it"):
-        odd.groups(row, space.featurizer(row))
+        odd.group_sizes(row, space.featurizer(row))

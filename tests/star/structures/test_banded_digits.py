@@ -71,7 +71,7 @@ def test_sixteen_channels_must_divide_the_width():
     featurizer = Space.of([row.name], depth=1).featurizer(row)
     assert Shape(width=48, head_dim=3).fits(row, featurizer)
     with pytest.raises(ValueError, match="shares each a head among 16 heads"):
-        Shape(width=24, head_dim=3).groups(row, featurizer)
+        Shape(width=24, head_dim=3).group_sizes(row, featurizer)
 
 
 @pytest.mark.parametrize("name", ["GMemless", "sLSTM"])

@@ -94,7 +94,7 @@ def test_it_keeps_the_latent_and_its_rotated_part_once_for_all_heads():
 
 def test_a_head_of_128_has_the_proportions_of_the_paper():
     row = named("MLA")
-    head_sizes = Shape(width=512, head_dim=128).groups(row, DIGITS)
+    head_sizes = Shape(width=512, head_dim=128).group_sizes(row, DIGITS)
     assert head_sizes == {"c": (4, 512 + 64), "b": (1, 512 + 64), "v": (1, 512)}
 
 
