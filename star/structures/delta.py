@@ -1,10 +1,11 @@
-"""T_ij = c_i^T A_i ... A_{j+1} d_j b_j with A_t = (I - d_t b_t b_t^T) exp(a_t): a state that replaces values.
+"""T_ij = c_i^T A_i ... A_{j+1} d_j b_j with A_t = (I - d_t b_t b_t^T) Diag(exp(a_t)): a state that replaces values.
 
 S_t = A_t S_{t-1} + d_t b_t v_t^T, y_t = S_t^T c_t: the state decays by exp(a_t), then the value found under key b_t
-moves towards v_t by the share d_t (Yang et al. 2025, Gated Delta Networks, eq. 10; with a = 0 DeltaNet, Yang et al.
-2024). Keys have unit length and 0 <= d <= 1, so A_t never increases the norm of a state.
+moves towards v_t by the share d_t. There is one log decay a head (Yang et al. 2025, Gated Delta Networks, eq. 10; with
+a = 0 DeltaNet, Yang et al. 2024) or one a key channel (Kimi Linear, arXiv 2510.26692, eq. 1). Keys have unit length and
+0 <= d <= 1, so A_t never increases the norm of a state.
 
-B batch, L tokens, H heads, K key and V value channels per head.
+B batch, L tokens, H heads, K key and V value channels per head, R decays of a head (1 or K).
 """
 
 import torch
@@ -36,13 +37,14 @@ class Delta(Recurrent):
         return self.advance(inputs, self.zero_state(inputs.v))[1]
 
     def matrix(self, features: Features) -> Tensor:
-        c_BHLK, b_BHLK, a_BHL1, d_BHL1, _ = (group.transpose(1, 2) for group in self.inputs(features).every_token())
-        earlier_LL = torch.ones(a_BHL1.shape[2], a_BHL1.shape[2], dtype=torch.bool, device=a_BHL1.device).tril(-1)
-        reach_BHLL = a_BHL1.masked_fill(earlier_LL.logical_not(), 0).cumsum(-2).exp().tril()
-        corrected_BHLL = (d_BHL1 * (b_BHLK @ b_BHLK.mT) * reach_BHLL).tril(-1)
-        eye_LL = torch.eye(c_BHLK.shape[2], dtype=c_BHLK.dtype, device=c_BHLK.device)
-        written_BHLL = torch.linalg.solve(eye_LL + corrected_BHLL, d_BHL1 * eye_LL)
-        t_BHLL: Tensor = (c_BHLK @ b_BHLK.mT * reach_BHLL) @ written_BHLL
+        c_BHLK, b_BHLK, a_BHLR, d_BHL1, _ = (group.transpose(1, 2) for group in self.inputs(features).every_token())
+        upto_LL = torch.ones(a_BHLR.shape[2], a_BHLR.shape[2], dtype=torch.bool, device=a_BHLR.device).tril()
+        after_LL1 = upto_LL.logical_not().mT.unsqueeze(-1)
+        reach_BHLLR = a_BHLR.unsqueeze(3).masked_fill(after_LL1.logical_not(), 0).cumsum(2).exp()
+        keys_BHLLK = reach_BHLLR.masked_fill(upto_LL.logical_not().unsqueeze(-1), 0) * b_BHLK.unsqueeze(2)
+        found_BHLL, read_BHLL = ((keys_BHLLK * x_BHLK.unsqueeze(3)).sum(-1) for x_BHLK in (b_BHLK, c_BHLK))
+        eye_LL = torch.eye(upto_LL.shape[0], dtype=c_BHLK.dtype, device=c_BHLK.device)
+        t_BHLL: Tensor = read_BHLL @ torch.linalg.solve(eye_LL + (d_BHL1 * found_BHLL).tril(-1), d_BHL1 * eye_LL)
         return t_BHLL
 
     def flops(self, context: int) -> int:

@@ -6,18 +6,21 @@ the UT form of Yang et al. 2024 (Parallelizing Linear Transformers with the Delt
 Gated Delta Networks (Yang et al. 2025, section 3.3). A chunk then maps its first state linearly, S -> M S + R, so that
 the loop over chunks multiplies by a K x K matrix and no more; the rest is computed for all chunks at once.
 
+With a log decay for each key channel (Kimi Linear, arXiv 2510.26692, eq. 6 to 9), exp(g_t - g_j) is inside the sum over
+channels, b_t . (exp(g_t - g_j) b_j). `chunk_per_head` and `chunk_per_key` compute decays and products of the two kinds;
+all else is the same.
+
 The inverse is computed by substitution and not as the product (I - N)(I + N^2)(I + N^4)...: that takes twice as long,
 and for similar keys its powers of N grow past 10^9 and cancel (relative error 3 at 32 tokens in float32, where
 substitution has 3e-7).
 
-B batch, L tokens, H heads, K key channels, V value channels, N chunks of J tokens, X = N B H of them side by side,
-S = J J + J sums of log decays.
+B batch, L tokens, H heads, K key channels, V value channels, R decays of a head (1 or K), N chunks of J tokens, X =
+N B H of them side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -25,8 +28,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from star.ops.delta_rule.chunk_per_head import PerHead
+from star.ops.delta_rule.chunk_per_key import PerKey
 from star.ops.precision import without_autocast
-from star.ops.recurrence.chunk_products import LOG2_E
 from star.ops.recurrence.inputs import Inputs, joined
 from star.ops.tiles import tile_elements
 
@@ -52,7 +56,7 @@ def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 def _tile(inputs: Inputs, initial_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     batch, length, heads, values = inputs.v.shape
-    chunk = min(CHUNK, length)
+    chunk = min(CHUNK, 1 << (length - 1).bit_length())
     spread = [x.expand(batch, -1, heads, -1) for x in inputs]
     chunked = [_chunked(x_BLH, chunk) for x_BLH in spread]
     y_XJV, last = _DeltaRule.apply(*chunked, initial_BHKV.flatten(0, 1))  # type: ignore[no-untyped-call]  # torch leaves apply untyped
@@ -79,95 +83,59 @@ class _DeltaRule(torch.autograd.Function):
         ctx: Any, c: Tensor, b: Tensor, a: Tensor, d: Tensor, v: Tensor, initial: Tensor
     ) -> tuple[Tensor, Tensor]:
         with without_autocast(initial):
-            y_XJV, last, kept = _outputs(c, b, a, d, v, initial)
-        ctx.save_for_backward(c, b, d, v, *kept)
+            decays = (PerKey if a.shape[-1] > 1 else PerHead).of(a)
+            y_XJV, last, kept = _outputs(decays, c, b, d, v, initial)
+        ctx.form = type(decays)
+        ctx.save_for_backward(*decays, c, b, d, v, *kept)
         return y_XJV, last
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        fields, saved = len(ctx.form._fields), ctx.saved_tensors
         with without_autocast(grads[0]):
-            return _gradients(ctx.saved_tensors, *grads)
+            return _gradients(ctx.form(*saved[:fields]), saved[fields:], *grads)
 
 
 def _outputs(
-    c: Tensor, b: Tensor, a: Tensor, d: Tensor, v: Tensor, initial: Tensor
+    decays: PerHead | PerKey, c: Tensor, b: Tensor, d: Tensor, v: Tensor, initial: Tensor
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """Compute y_XJV, the last state, and the tensors that the gradients need besides c, b, d and v."""
-    gap_XJJ, since_XJ1 = _decays(a)
-    writes_XJK, kept_XKJ = d * b, (b * _until_end(gap_XJJ)).mT
-    n_XJJ = (writes_XJK @ b.mT).mul_(gap_XJJ)
-    r_XJJ = (c @ b.mT).mul_(gap_XJJ)
+    """Compute y_XJV, the last state, and the tensors that the gradients need besides the decays, c, b, d and v."""
+    since_XJR, writes_XJK, kept_XKJ = decays.since, d * b, (b * decays.until).mT
+    r_XJJ, n_XJJ = decays.products(c, writes_XJK, b)
     eye_JJ = torch.eye(b.shape[1], dtype=b.dtype, device=b.device).expand_as(n_XJJ)
     inverse_XJJ = torch.linalg.solve_triangular(n_XJJ, eye_JJ, upper=False, unitriangular=True)
-    u_XJV, w_XJK = inverse_XJJ @ (d * v), inverse_XJJ @ writes_XJK.mul_(-since_XJ1)
+    u_XJV, w_XJK = inverse_XJJ @ (d * v), inverse_XJJ @ writes_XJK.mul_(-since_XJR)
     through_XKK = kept_XKJ @ w_XJK
-    through_XKK.diagonal(dim1=1, dim2=2).add_(since_XJ1[:, -1])
+    through_XKK.diagonal(dim1=1, dim2=2).add_(since_XJR[:, -1])
     starts_XKV, last = _propagate_states(through_XKK, kept_XKJ @ u_XJV, initial)
     written_XJV = u_XJV.baddbmm_(w_XJK, starts_XKV)
-    y_XJV = ((since_XJ1 * c) @ starts_XKV).baddbmm_(r_XJJ, written_XJV)
-    within = (n_XJJ, r_XJJ, inverse_XJJ, w_XJK, through_XKK, starts_XKV, written_XJV)
-    return y_XJV, last, (gap_XJJ, since_XJ1, *within)
+    y_XJV = ((since_XJR * c) @ starts_XKV).baddbmm_(r_XJJ, written_XJV)
+    return y_XJV, last, (r_XJJ, n_XJJ, inverse_XJJ, w_XJK, through_XKK, starts_XKV, written_XJV)
 
 
-def _gradients(saved: tuple[Tensor, ...], dy: Tensor, dlast: Tensor) -> tuple[Tensor, ...]:
+def _gradients(decays: PerHead | PerKey, saved: tuple[Tensor, ...], dy: Tensor, dlast: Tensor) -> tuple[Tensor, ...]:
     """Compute the gradients of c, b, a, d, v and the first state.
 
     With w S + u = (I + N)^-1 right, the gradients of N, u and w follow from that of `right`.
     """
-    c, b, d, v, gap, since, n, r, inverse, w, through, starts, written = saved
-    until = _until_end(gap)
+    c, b, d, v, r, n, inverse, w, through, starts, written = saved
+    since, until, writes = decays.since, decays.until, d * b
     dwritten = r.mT @ dy
     local = ((since * c).mT @ dy).baddbmm_(w.mT, dwritten)
     adjoint, dinitial = _propagate_gradients(through, local, dlast)
     dwritten.baddbmm_(b * until, adjoint)
     dright = inverse.mT @ dwritten
-    dkept, dkey, dfrom_start = written @ adjoint.mT, dright @ starts.mT, dy @ starts.mT
     dn, dr = (dright @ written.mT).neg_().tril_(-1), dy @ written.mT
-    dgaps = (dn * n).addcmul_(dr, r)
-    dgaps[:, -1:] += (_dot(dkept, b) * until).mT
-    dn.mul_(gap)
-    dr.mul_(gap)
-    writes = d * b
-    dsince = _dot(dfrom_start, c) - _dot(dkey, writes)
-    dsince[:, -1] += _dot(adjoint.flatten(1), starts.flatten(1))
-    dwrites = (dn @ b).addcmul_(since, dkey, value=-1)
-    db = (dn.mT @ writes).baddbmm_(dr.mT, c).addcmul_(until, dkept).addcmul_(d, dwrites)
-    dc = (dr @ b).addcmul_(since, dfrom_start)
-    dd = _dot(dright, v) + _dot(dwrites, b)
-    return dc, db, _through_decays(dgaps, dsince * since), dd, d * dright, dinitial
-
-
-def _decays(a_XJ1: Tensor) -> tuple[Tensor, Tensor]:
-    """Compute exp(a_{j+1} + ... + a_i) for i >= j, else 0, as gap_XJJ; and exp(a_0 + ... + a_i), since_XJ1.
-
-    Each sum runs over its own tokens. A difference of running sums would lose small decays that follow a large one.
-    """
-    size = a_XJ1.shape[1]
-    tokens_JS, never_S = _spans(size, a_XJ1.dtype, a_XJ1.device)
-    decays_XS = torch.addmm(never_S, a_XJ1.squeeze(-1) * LOG2_E, tokens_JS).exp2_()
-    return decays_XS[:, :-size].view(-1, size, size), decays_XS[:, -size:].unsqueeze(-1)
-
-
-def _through_decays(dgaps_XJJ: Tensor, dsince_XJ1: Tensor) -> Tensor:
-    """Compute the gradient of a from the gradients of the sums in `_decays`."""
-    dsums_XS = torch.cat([dgaps_XJJ.flatten(1), dsince_XJ1.squeeze(-1)], dim=1)
-    return (dsums_XS @ _spans(dsince_XJ1.shape[1], dsince_XJ1.dtype, dsince_XJ1.device)[0].T).unsqueeze(-1)
-
-
-@lru_cache(maxsize=16)
-def _spans(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Make ones for the tokens of each of the S sums in `_decays`, (J, S), and -inf for sums with i < j, (S,)."""
-    place = torch.arange(size, device=device)
-    token, i, j = place.view(-1, 1, 1), place.view(1, -1, 1), place.view(1, 1, -1)
-    between_JS = ((j < token) & (token <= i)).flatten(1)
-    tokens_JS = torch.cat([between_JS, (token <= j).flatten(1)], dim=1).to(dtype)
-    back_S = F.pad((i < j).flatten(), (0, size))
-    return tokens_JS, torch.zeros(size * size + size, dtype=dtype, device=device).masked_fill_(back_S, float("-inf"))
-
-
-def _until_end(gap_XJJ: Tensor) -> Tensor:
-    return gap_XJJ[:, -1].unsqueeze(-1)
+    dread, dfound = (dy @ starts.mT).mul_(since), (dright @ starts.mT).mul_(since).neg_()
+    dkept = (written @ adjoint.mT).mul_(until)
+    dsince = (c * dread).addcmul_(writes, dfound).sum_to_size(since.shape)
+    dsince[:, -1] += (since[:, -1] * (adjoint * starts).sum(-1)).sum_to_size(since[:, -1].shape)
+    duntil = (b * dkept).sum_to_size(since.shape)
+    dc, dwrites, db, da = decays.gradients((c, writes, b), (r, n), (dr, dn), dsince, duntil)
+    dwrites += dfound
+    db.add_(dkept).addcmul_(d, dwrites)
+    return dc.add_(dread), db, da, _dot(dright, v) + _dot(dwrites, b), d * dright, dinitial
 
 
 def _dot(one: Tensor, other: Tensor) -> Tensor:

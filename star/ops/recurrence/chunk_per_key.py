@@ -13,7 +13,9 @@ from torch import Tensor
 
 from star.ops.recurrence.chunk_products import (
     LOG2_E,
+    crossings,
     fill,
+    halves,
     propagate_gradients,
     propagate_states,
     spans,
@@ -71,11 +73,11 @@ class PerKey(NamedTuple):
         for n, level in enumerate(zip(*levels, strict=True)):
             half = 1 << n
             upto_kept, after_kept, queries, keyed = (torch.unflatten(x, 3, (-1, half)) for x in level)
-            earlier, upto = _halves(since_NBHCK, half)
-            after = _halves(until_NBHCK, half)[0]
-            torch.mul(_halves(c_NBGCK, half)[1], upto, out=queries)
-            torch.mul(_halves(b_NBGCK, half)[0], after, out=keyed)
-            _crossings(mixing_NBHCC, half).copy_(_product(queries, keyed.transpose(-1, -2)))
+            earlier, upto = halves(since_NBHCK, half)
+            after = halves(until_NBHCK, half)[0]
+            torch.mul(halves(c_NBGCK, half)[1], upto, out=queries)
+            torch.mul(halves(b_NBGCK, half)[0], after, out=keyed)
+            crossings(mixing_NBHCC, half).copy_(_product(queries, keyed.transpose(-1, -2)))
             upto_kept.copy_(upto)
             after_kept.copy_(after)
             after.mul_(upto[..., -1:, :])  # extended to the ends of the span that both halves make
@@ -109,9 +111,9 @@ class PerKey(NamedTuple):
         for n, level in enumerate(zip(*levels, strict=True)):
             half = 1 << n
             upto, after, queries, keyed = (torch.unflatten(x, 3, (-1, half)) for x in level)
-            grad_scores = _crossings(grad_mixing, half)
-            _halves(through_c, half)[1].addcmul_(_product(grad_scores, keyed), upto)
-            _halves(through_b, half)[0].addcmul_(_product(grad_scores.transpose(-1, -2), queries), after)
+            grad_scores = crossings(grad_mixing, half)
+            halves(through_c, half)[1].addcmul_(_product(grad_scores, keyed), upto)
+            halves(through_b, half)[0].addcmul_(_product(grad_scores.transpose(-1, -2), queries), after)
         upto_CC = spans(w.shape[3], w.dtype, w.device)[1]
         kept_whole_NBH1K = (whole_NBHK1 * adjoints_NBHKV * starts_NBHKV).sum(-1).unsqueeze(-2)
         grad_log = upto_CC @ (c * through_c).addcmul_(b, through_b, value=-1) + kept_whole_NBH1K
@@ -126,18 +128,6 @@ class PerKey(NamedTuple):
 def _whole(since_NBHCK: Tensor) -> Tensor:
     """Return the decay over each chunk: (N, B, H, K, 1)."""
     return since_NBHCK[..., -1, :].unsqueeze(-1)
-
-
-def _halves(x_NBHCK: Tensor, half: int) -> tuple[Tensor, Tensor]:
-    """Return the earlier and the later halves of spans of 2 * half tokens, as views (N, B, H, spans, half, K)."""
-    spans = torch.unflatten(x_NBHCK, 3, (-1, 2, half))
-    return spans.select(4, 0), spans.select(4, 1)
-
-
-def _crossings(x_NBHCC: Tensor, half: int) -> Tensor:
-    """Return the scores of later halves with earlier halves of their spans, as a view (N, B, H, spans, half, half)."""
-    blocks = torch.unflatten(torch.unflatten(x_NBHCC, 4, (-1, 2, half)), 3, (-1, 2, half))
-    return blocks[:, :, :, :, 1, :, :, 0].diagonal(dim1=3, dim2=5).movedim(-1, 3)
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:

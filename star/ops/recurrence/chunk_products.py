@@ -1,4 +1,4 @@
-"""Matrix products that both forms of a chunk make, and the states that one chunk passes to the next.
+"""Matrix products that both forms of a chunk make, the halves of a chunk, and the states that it passes to the next.
 
 B batch, N chunks of C tokens, H heads in G groups of R heads that share a factor, K key channels, V value channels,
 X and Y any sizes.
@@ -51,6 +51,18 @@ def summed_to(x_NBHXY: Tensor, groups: int) -> Tensor:
 def times_shared(x_NBHXY: Tensor, shared_NBGXY: Tensor) -> Tensor:
     """Multiply x by a factor that the heads of a group share."""
     return (torch.unflatten(x_NBHXY, 2, (shared_NBGXY.shape[2], -1)) * shared_NBGXY.unsqueeze(3)).flatten(2, 3)
+
+
+def halves(x_XCK: Tensor, half: int) -> tuple[Tensor, Tensor]:
+    """Return the earlier and the later halves of spans of 2 * half tokens, as views (X, spans, half, K)."""
+    spans = torch.unflatten(x_XCK, -2, (-1, 2, half))
+    return spans.select(-3, 0), spans.select(-3, 1)
+
+
+def crossings(x_XCC: Tensor, half: int) -> Tensor:
+    """Return the scores of later halves with earlier halves of their spans, as a view (X, spans, half, half)."""
+    blocks = torch.unflatten(torch.unflatten(x_XCC, -1, (-1, 2, half)), -4, (-1, 2, half))
+    return blocks.select(-5, 1).select(-2, 0).diagonal(dim1=-4, dim2=-2).movedim(-1, -3)
 
 
 def propagate_states(added_NBHKV: Tensor, whole_NBHK1: Tensor, start_BHKV: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def _inputs(delta, size, length):
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
     c, b = normal(BATCH, length, groups, keys), F.normalize(normal(BATCH, length, groups, keys), dim=-1)
-    a = -normal(1 if constant else BATCH, 1 if constant else length, heads, 1 if delta else rates).exp()
+    a = -normal(1 if constant else BATCH, 1 if constant else length, heads, rates).exp()
     d = normal(BATCH, length, heads, 1).sigmoid()
     inputs = [c, b, a, d, normal(BATCH, length, heads, values), normal(BATCH, heads, keys, values)]
     return [x.requires_grad_() for x in inputs]
