@@ -23,6 +23,9 @@ MOST_KEYS = 32
 MOST_CHANNELS = 128
 """Key and value channels of a state with several values, of which the kernels hold a token's keys at a time."""
 
+ONE_DECAY = 1
+"""Decays of a head of a delta rule that our Triton kernels compute; with one for each key PyTorch runs."""
+
 LONGEST_FILTER = 8
 LONGEST_RECOMPUTED = 4
 """Taps of a short convolution, of which the backward pass computes W convolutions again."""
@@ -79,18 +82,32 @@ def _convolvable(features: int, taps: int) -> Callable[..., bool]:
     return supports
 
 
-def _recurrent(keys: int, values: range) -> Callable[..., bool]:
-    """Return the test whether a recurrence has at most so many keys, such values, and a state in float32."""
+def _recurrent(keys: int, values: range, decays: int | None = None) -> Callable[..., bool]:
+    """Return the test whether a recurrence has at most so many keys, such values, and a state in float32.
+
+    Args:
+        decays: the most decays of a head; None where each key may have one.
+    """
 
     def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
         return (
             state_BHKV.shape[2] <= keys
             and state_BHKV.shape[3] in values
+            and (decays is None or inputs.a.shape[3] <= decays)
             and state_BHKV.dtype is torch.float32
             and {x.dtype for x in inputs} <= {torch.float32, torch.bfloat16}
             and {x.device for x in inputs} == {state_BHKV.device}
             and inputs.v.numel() > 0
         )
+
+    return supports
+
+
+def _in_library(per_key: bool) -> Callable[..., bool]:
+    """Return the test whether the library takes these tensors and each key has a decay, or each head."""
+
+    def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
+        return library.supports(inputs, state_BHKV) and (inputs.a.shape[3] > 1) is per_key
 
     return supports
 
@@ -154,10 +171,13 @@ KERNELS = (
     Kernel(
         "delta_rule",
         Language.TRITON,
-        _recurrent(MOST_CHANNELS, range(1, MOST_CHANNELS + 1)),
+        _recurrent(MOST_CHANNELS, range(1, MOST_CHANNELS + 1), ONE_DECAY),
         _delta_rule,
         trials.DELTA_RULE,
     ),
-    Kernel("delta_rule", Language.FLA, library.supports, lambda: library.delta_rule, trials.DELTA_RULE),
+    Kernel("delta_rule", Language.FLA, _in_library(False), lambda: library.delta_rule, trials.DELTA_RULE),
+    Kernel(
+        "delta_rule", Language.FLA, _in_library(True), lambda: library.delta_rule_per_key, trials.DELTA_RULE_PER_KEY
+    ),
 )
 """All kernels. An operator may have several; the first that supports the inputs, runs there and is trusted is taken."""

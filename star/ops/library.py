@@ -56,6 +56,8 @@ def recurrence(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     """Compute y_BLHV and the last state_BHKV as `star.ops.delta_rule.naive` does; differentiable in all inputs.
 
+    Heads have one decay: its gated delta rule (Yang et al. 2025).
+
     Raises:
         ImportError: the package is not installed, or one that it needs is not.
     """
@@ -64,6 +66,18 @@ def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     c_BLHK, b_BLHK, a_BLH1, d_BLH1, v_BLHV = _every_head(inputs)
     rates = a_BLH1.float().squeeze(-1), d_BLH1.squeeze(-1)
     return _run(chunk_gated_delta_rule, c_BLHK, b_BLHK, v_BLHV, *rates, state=state_BHKV)
+
+
+def delta_rule_per_key(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute `delta_rule` with a decay for each key: its Kimi Delta Attention (arXiv 2510.26692).
+
+    Raises:
+        ImportError: the package is not installed, or one that it needs is not.
+    """
+    from fla.ops.kda import chunk_kda
+
+    c_BLHK, b_BLHK, a_BLHK, d_BLH1, v_BLHV = _every_head(inputs)
+    return _run(chunk_kda, c_BLHK, b_BLHK, v_BLHV, a_BLHK.float(), d_BLH1.squeeze(-1), state=state_BHKV)
 
 
 def _every_head(inputs: Inputs) -> Inputs:

@@ -104,4 +104,7 @@ MATRIX_STATES = tuple(
     for each, rates in (("head", 1), ("key", KEYS))
 )
 
-DELTA_RULE = (Trial("a decay for each head", delta_naive.delta_rule, partial(_matrices, 1, True), _recurrent),)
+DELTA_RULE, DELTA_RULE_PER_KEY = (
+    (Trial(f"a decay for each {each}", delta_naive.delta_rule, partial(_matrices, rates, True), _recurrent),)
+    for each, rates in (("head", 1), ("key", KEYS))
+)

@@ -43,7 +43,9 @@ def trusted(kernel: Kernel, device: torch.device) -> bool:
     """Return whether a kernel computes on a device what PyTorch does; one that has no trials is not compared."""
     if not kernel.trials:
         return True
-    facts = {"operator": kernel.operator, "language": kernel.language.value, **_circumstances(kernel, device)}
+    cases = ", ".join(trial.case for trial in kernel.trials)
+    facts = {"operator": kernel.operator, "language": kernel.language.value, "cases": cases}
+    facts |= _circumstances(kernel, device)
     place = _folder() / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]}.json"
     known = _read(place)
     if known is None:

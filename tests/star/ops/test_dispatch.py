@@ -68,23 +68,39 @@ def test_the_first_kernel_that_supports_fits_and_is_trusted_is_taken(monkeypatch
         assert taken(1, "meta") is short
 
 
-def matrix_states(dtype: torch.dtype = torch.float32, keys: int = 16, values: int = 8) -> tuple[Inputs, Tensor]:
-    shapes = [(1, keys), (1, keys), (3, 1), (3, 1), (3, values)]
+def matrix_states(
+    dtype: torch.dtype = torch.float32, keys: int = 16, values: int = 8, decays: int = 1
+) -> tuple[Inputs, Tensor]:
+    shapes = [(1, keys), (1, keys), (3, decays), (3, 1), (3, values)]
     inputs = Inputs(*(torch.zeros(2, 5, *shape, dtype=dtype, device="meta") for shape in shapes))
     return inputs, torch.zeros(2, 3, keys, values, device="meta")
 
 
 @pytest.mark.usefixtures("on_gpu")
-@pytest.mark.parametrize("operator", ["recurrence", "delta_rule"])
-def test_flash_linear_attention_is_taken_where_it_is_installed(operator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("operator", "per_key"), [("recurrence", "recurrence"), ("delta_rule", "delta_rule_per_key")])
+def test_flash_linear_attention_is_taken_where_it_is_installed(
+    operator: str, per_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = tuple(row for row in KERNELS if row.language is Language.FLA)
     monkeypatch.setattr(dispatch, "KERNELS", rows)  # without ours, which come first
     assert kernel(operator, *matrix_states()) is getattr(library, operator)
+    assert kernel(operator, *matrix_states(decays=16)) is getattr(library, per_key)
     assert kernel(operator, *matrix_states(torch.bfloat16)) is getattr(library, operator)
     assert kernel(operator, *matrix_states(torch.float64)) is None
     assert kernel(operator, *matrix_states(keys=512)) is None
     with forced("triton"):
         assert kernel(operator, *matrix_states()) is None
+
+
+@pytest.mark.usefixtures("on_gpu")
+def test_a_delta_rule_with_a_decay_for_each_key_takes_no_triton_kernel_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("triton", reason="triton is not installed on this platform")
+    monkeypatch.setattr(dispatch, "_fit", lambda language, device: language is Language.TRITON)
+    assert kernel("delta_rule", *matrix_states()) is not None
+    assert kernel("recurrence", *matrix_states(decays=16)) is not None
+    assert kernel("delta_rule", *matrix_states(decays=16)) is None
+    with forced("triton"):
+        assert kernel("delta_rule", *matrix_states(decays=16)) is None
 
 
 @pytest.mark.parametrize("missing", ["triton", "fla"])

@@ -1,4 +1,4 @@
-"""Runs the kernels of flash-linear-attention in Triton's interpreter, and prints their errors as JSON.
+"""Runs kernels of flash-linear-attention in Triton's interpreter: `interpreted.py OPERATOR` prints errors as JSON.
 
 A process of its own, because TRITON_INTERPRET must be set before a kernel's file is imported. The interpreter lacks two
 things that the library uses: `range` yields integers of Python, which have no `to`, and a choice between several
@@ -97,6 +97,9 @@ OPERATORS = {
     "a decay for each head": Operator(library.recurrence, naive.recurrence),
     "a decay for each key": Operator(library.recurrence, naive.recurrence, rates=True),
     "delta rule": Operator(library.delta_rule, delta_naive.delta_rule, unit=True),
+    "delta rule, a decay for each key": Operator(
+        library.delta_rule_per_key, delta_naive.delta_rule, rates=True, unit=True
+    ),
 }
 
 
@@ -113,4 +116,4 @@ def found(operator: Operator) -> dict[str, float]:
 
 if __name__ == "__main__":
     complete()
-    sys.stdout.write(json.dumps({name: found(operator) for name, operator in OPERATORS.items()}))
+    sys.stdout.write(json.dumps(found(OPERATORS[sys.argv[1]])))
