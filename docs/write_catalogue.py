@@ -22,7 +22,7 @@ Differential classes, each of which is the learned difference of two copies of a
 | low rank | softmax(c_i · b_j) |
 | toeplitz | c_i h_(i-j) b_j, or with heads h_(i-j) (c_i · b_j) |
 | semi separable | c_i A_(i-1) … A_(j+1) b_j |
-| delta | as semi separable, A = (I - β b bᵀ) α: a state that replaces the value stored under a key |
+| delta | as semi separable, A = (I - β b bᵀ) α: a state that replaces the value under a key; α decays a head or a key |
 | memory cell | none: sLSTM is nonlinear in its state, the only class that is no LIV |
 
 A structure may be banded (a window of tokens; for a recurrence, jagged blocks of 16 tokens) or routed (a token takes
@@ -44,10 +44,6 @@ digits of its classes.
 
 """
 WITHOUT_DIGITS = (
-    (
-        "KDA (Kimi Linear, arXiv 2510.26692)",
-        "a decay for each key channel under the delta rule: its forms in PyTorch and in Triton have one decay a head",
-    ),
     (
         "MoM as published (arXiv 2502.13685)",
         "keys, values, decays and shares that each memory projects for itself: the memories of row 110 share them",

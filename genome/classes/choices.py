@@ -128,7 +128,7 @@ _EXPANSIONS: dict[TokenMixing, dict[str, tuple[Expansion, ...]]] = {
     TokenMixing.TOEPLITZ: {SKIP: _SKIPS},
     TokenMixing.SEMI_SEPARABLE: dict.fromkeys("cb", _KEYS)
     | {"a": (*_KEYS, Expansion.PER_HEAD), "v": _VALUES, SKIP: _SKIPS},
-    TokenMixing.DELTA: dict.fromkeys("cb", _KEYS) | {"a": (Expansion.PER_HEAD,), "v": _VALUES, SKIP: _SKIPS},
+    TokenMixing.DELTA: dict.fromkeys("cb", _KEYS) | {"a": (*_KEYS, Expansion.PER_HEAD), "v": _VALUES, SKIP: _SKIPS},
     TokenMixing.MEMORY_CELL: {},
 }
 """Expansions of feature groups; a group that is not listed has expansion 1 (same)."""

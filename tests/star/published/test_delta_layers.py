@@ -43,6 +43,39 @@ def _gated_deltanet(x_BLD, w):
     return (rms_normed(y_BLHV).flatten(2) * F.silu(x_BLD @ w["o.weight"].T)) @ w["out_DC"].T
 
 
+def _kda(x_BLD, w):
+    """Kimi Linear, section 4 and eq. 10: decays exp(-A softplus(f + dt)) of key channels; f and gates of low rank."""
+    q, k, v = _convolved_heads(x_BLD, w)
+    assert w["a.down_RD"].shape == w["o.down_RD"].shape == (SIZE, SHAPE.width)
+    step_BLHK = F.softplus(_heads(x_BLD @ w["a.down_RD"].T @ w["a.weight"].T) + w["a.bias_HK"])
+    decay_BLHK = (-w["a.log_rate_H1"].exp() * step_BLHK).exp()
+    beta_BLH = (x_BLD @ w["d.weight"].T + w["d.bias_H"]).sigmoid()
+    y_BLHV = _delta_rule(q, k, v, decay_BLHK, beta_BLH)
+    gate_BLD = (x_BLD @ w["o.down_RD"].T @ w["o.weight"].T).sigmoid()
+    return (rms_normed(y_BLHV).flatten(2) * gate_BLD) @ w["out_DC"].T
+
+
+def test_kda_is_the_published_layer():
+    same_as("KDA", _kda)
+
+
+def test_rates_of_kda_begin_between_1_and_16():
+    """One for each head, and a bias for each key channel whose softplus lies between 0.001 and 0.1."""
+    decay = operator_of("KDA").featurizer["a"]
+    rates, steps = [], []
+    for seed in range(200):
+        decay.initialise(torch.Generator().manual_seed(seed))
+        rates.append(decay.log_rate_H1.exp().flatten())
+        steps.append(F.softplus(decay.bias_HK).flatten())
+    rate, step = torch.cat(rates), torch.cat(steps)
+    assert decay.bias_HK.shape == (HEADS, SIZE)
+    assert decay.log_rate_H1.shape == (HEADS, 1)
+    assert 1 <= rate.min() < 1.5
+    assert 15.5 < rate.max() <= 16
+    assert step.min() >= 0.001 - 1e-9
+    assert step.max() <= 0.1 + 1e-9
+
+
 def test_gated_deltanet_is_the_published_layer():
     same_as("Gated DeltaNet-Published", _gated_deltanet)
 

@@ -63,7 +63,7 @@ def test_values_under_orthogonal_keys_do_not_disturb_each_other(form):
     torch.testing.assert_close(FORMS[form](_delta(4, 3), features)[0, 4, 0], values[1])
 
 
-@pytest.mark.parametrize("name", ["DeltaNet", "Gated DeltaNet"])
+@pytest.mark.parametrize("name", ["DeltaNet", "Gated DeltaNet", "KDA"])
 @pytest.mark.parametrize("length", [1, 2, 37, 63, 64, 65, 130])
 def test_forms_agree_at_awkward_lengths(name, length):
     model = _case(name).model
@@ -79,18 +79,19 @@ def _case(name):
     return Case(decode(Genome.of([named(name).id]), space), Shape())
 
 
-def _variant(channel_mixing=3, differential=False, **groups):
+def _variant(channel_mixing=3, differential=False, sparsity=1, **groups):
     """The space of a delta class whose groups differ from DeltaNet's, its output as it is."""
     mixed = [(name, group) for name, group in ROWS[70].groups if name != OUTPUT]
     changed = tuple((name, replace(group, **groups.get(name, {}))) for name, group in mixed)
     featurizer = replace(ROWS[70], id=900, groups=changed)
-    row = LIVClass(900, "Odd", OperatorGenome.of((900, 5, 1, 1, channel_mixing)), differential)
+    row = LIVClass(900, "Odd", OperatorGenome.of((900, 5, sparsity, 1, channel_mixing)), differential)
     return Space((row,), (featurizer,), depth=2)
 
 
 STATE = {"expansion": Expansion.STATE_16}
 FIXED = {"generator": Generator.FIXED}
 LEARNED = {"generator": Generator.NONE}
+GATES = {"source": Source.PROJECTED, "channel": 2, "generator": Generator.NONE}
 ONES = {"source": Source.CONSTANT, "channel": 1, "nonlinearity": Nonlinearity.NONE, "generator": Generator.ONES}
 
 
@@ -102,8 +103,22 @@ ONES = {"source": Source.CONSTANT, "channel": 1, "nonlinearity": Nonlinearity.NO
         _variant(channel_mixing=1, c=STATE, b=STATE),
         _variant(c=STATE, b=STATE, a=FIXED),
         _variant(c={"normalisation": Normalisation.NONE}, a=LEARNED),
+        _variant(a=LEARNED | {"expansion": Expansion.SAME}),
+        _variant(c=STATE, b=STATE, a=GATES | STATE),
+        _variant(a=GATES | {"expansion": Expansion.SAME}, differential=True),
+        _variant(a=GATES | {"expansion": Expansion.SAME}, sparsity=2),
     ],
-    ids=["differential", "one head", "a head a channel", "shared keys, fixed decays", "learned decays"],
+    ids=[
+        "differential",
+        "one head",
+        "a head a channel",
+        "shared keys, fixed decays",
+        "learned decays",
+        "learned decays of keys",
+        "shared keys with a decay each",
+        "differential with decays of keys",
+        "banded with decays of keys",
+    ],
 )
 def test_classes_beyond_the_catalogue_keep_the_contract(space):
     genome = Genome.parse("900.1.2.1.3-900.1.2.1.3")
@@ -115,7 +130,7 @@ def test_classes_beyond_the_catalogue_keep_the_contract(space):
     [
         ({"b": {"normalisation": Normalisation.NONE}}, "group b of a delta rule: normalisation 1 .* legal: 2"),
         ({"d": {"nonlinearity": Nonlinearity.NONE}}, "group d of a delta rule: nonlinearity 1 .* legal: 5"),
-        ({"a": {"expansion": Expansion.SAME}}, "group a: expansion 1 .* legal: 7"),
+        ({"a": {"expansion": Expansion.HALF}}, "group a must have the expansion of b, or 7"),
         ({"channel_mixing": 1}, "heads of one channel .* cannot be normalised"),
         (
             {name: {"nonlinearity": Nonlinearity.RELU, "expansion": Expansion.STATE_2} for name in "cb"},
