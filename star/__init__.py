@@ -5,6 +5,7 @@ from star.analysis.footprint import Footprint, footprint
 from star.analysis.state_size import StateSize, state_sizes
 from star.backbone import Backbone
 from star.build import build
+from star.cache import Cache
 from star.contract.checks import CHECKS, check
 from star.contract.report import Breach, Report
 from star.export import convert, export, load, weights
@@ -14,6 +15,7 @@ __all__ = [
     "CHECKS",
     "Backbone",
     "Breach",
+    "Cache",
     "Cost",
     "Footprint",
     "LIVCost",

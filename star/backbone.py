@@ -15,6 +15,7 @@ from genome import Blueprint, Shape
 from star.balance import again
 from star.block import Block
 from star.cache import Cache, Store
+from star.cache.saved import from_bytes, to_bytes
 from star.features.feature import parameter
 from star.generate import generate
 from star.input import check_input
@@ -61,9 +62,12 @@ class Backbone(nn.Module):
         """Return logits_BLV. With a cache, `tokens_BL` continue the sequences that the cache has seen.
 
         Raises:
-            ValueError: the input is none of this model; see `star.input.check_input`.
+            ValueError: the input is none of this model (see `star.input.check_input`), or the cache is of another
+                batch.
         """
         check_input(tokens_BL, self.shape)
+        if cache is not None and cache.batch != tokens_BL.shape[0]:
+            raise ValueError(f"the cache holds {cache.batch} sequences, and {tokens_BL.shape[0]} are to go on")
         return self.read(self.hidden(tokens_BL, cache))
 
     def hidden(self, tokens_BL: Tensor, cache: Cache | None = None) -> Tensor:
@@ -148,9 +152,30 @@ class Backbone(nn.Module):
                     for name, sizes in memory.items()
                     if name not in lent
                 }
-                own.append(Store(empty, lent))
+                own.append(Store(empty, lent, [name for name, sizes in memory.items() if sizes[0] == 0]))
             stores.append(tuple(own))
-        return Cache(stores)
+        return Cache(stores, batch)
+
+    def save_cache(self, cache: Cache) -> bytes:
+        """Return a cache of this model as safetensors, with the positions of its sequences; no pickle."""
+        return to_bytes(cache, self._architecture)
+
+    def load_cache(self, data: bytes) -> Cache:
+        """Read what `save_cache` returned; the weights of the model are not compared.
+
+        Raises:
+            ValueError: the bytes are damaged, or of a model of another architecture, shape or dtype.
+        """
+        memory = [[liv.memory for liv in block.operator.livs] for block in self.stack()]
+        return from_bytes(data, self._architecture, self.new_cache(0), memory)
+
+    @property
+    def _architecture(self) -> str:
+        """The classes, the sharing and the shape, from which a saved cache is known to belong to this model."""
+        livs = (
+            f"{liv.liv_class.name} {liv.weights_from} {liv.features_from} {liv.taken}" for liv in self.blueprint.livs
+        )
+        return f"{'; '.join(livs)}; {self.shape}"
 
     def cache_elements(self, tokens: int) -> list[int]:
         """Count for each block the elements that it keeps itself after this many tokens, for a batch of one."""

@@ -160,6 +160,9 @@ class SoftmaxDecay(Projection):
             before_BLHK = torch.cat([k_BLHK[:, :1] + FIRST_LOG_DECAY, mass_BLHK[:, :-1]], dim=1)
         else:
             kept_B1HK = store[f"{self.name}.mass"].unsqueeze(1).to(wide)
+            if isinstance(store.places, Tensor):
+                first_B111 = (store.places == 0).unsqueeze(-1).unsqueeze(-1)
+                kept_B1HK = torch.where(first_B111, k_BLHK[:, :1] + FIRST_LOG_DECAY, kept_B1HK)
             mass_BLHK = torch.logcumsumexp(torch.cat([kept_B1HK, k_BLHK], dim=1), dim=1)
             before_BLHK, mass_BLHK = mass_BLHK[:, :-1], mass_BLHK[:, 1:]
         if store is not None:

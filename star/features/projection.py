@@ -125,7 +125,7 @@ class RotatedProjection(Projection):
     """Queries or keys rotated by their positions, as in RetNet (Sun et al. 2023, eq. 3)."""
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        return rotate(super().forward(x_BLD, length, store), length - x_BLD.shape[1])
+        return rotate(super().forward(x_BLD, length, store), 0 if store is None else store.places)
 
 
 class TiedValues(Weightless):

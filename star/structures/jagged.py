@@ -10,6 +10,7 @@ B batch, L tokens, H heads, K state and V value channels per head, N blocks.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -79,9 +80,12 @@ class Jagged(Structure):
         names = tuple(self.memory(0))
         dtype = store["state"].dtype
         carried_BHKV, local_BHKV = (store[name].to(at_least_float32(store[name])) for name in names)
-        place = store.position % BLOCK
+        places, inputs = store.places, self.base.inputs(features)
         with without_autocast(features["v"]):
-            y_BLHV, states = self._advance((carried_BHKV, local_BHKV), place, self.base.inputs(features))
+            if isinstance(places, Tensor):
+                y_BLHV, states = self._advance_apart((carried_BHKV, local_BHKV), places, inputs)
+            else:
+                y_BLHV, states = self._advance((carried_BHKV, local_BHKV), places % BLOCK, inputs)
         for name, state_BHKV in zip(names, states, strict=True):
             store[name] = state_BHKV.to(dtype)
         return y_BLHV.to(features["v"].dtype)
@@ -117,6 +121,19 @@ class Jagged(Structure):
             if start < end:
                 y_BLHV, states = form(states, inputs.tokens(start, end))
                 outputs.append(y_BLHV)
+        return joined(outputs), states
+
+    def _advance_apart(self, states: States, places_B1: Tensor, inputs: Inputs) -> tuple[Tensor, States]:
+        """Advance sequences whose blocks begin at different tokens, in spans that end where any of them begins one."""
+        begins_BL = (places_B1 + torch.arange(inputs.length, device=places_B1.device)) % BLOCK == 0
+        starts = sorted({0, *begins_BL.any(0).nonzero().flatten().tolist()})
+        outputs = []
+        for start, end in pairwise([*starts, inputs.length]):
+            new_B111 = begins_BL[:, start].view(-1, 1, 1, 1)
+            carried_BHKV = torch.where(new_B111, states[1], states[0])
+            local_BHKV = states[1].masked_fill(new_B111, 0)
+            y_BLHV, states = self._within((carried_BHKV, local_BHKV), inputs.tokens(start, end))
+            outputs.append(y_BLHV)
         return joined(outputs), states
 
     def _within(self, states: States, inputs: Inputs) -> tuple[Tensor, States]:

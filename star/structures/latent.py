@@ -43,8 +43,10 @@ class Latent(Structure):
         return self._latents(causal_attention(self._rotated(features["c"]), k_BL1K, k_BL1K, self.window))
 
     def step(self, features: Features, store: Store) -> Tensor:
-        k_BT1K = store.append("b", self._rotated(features["b"], store.position), self.window)
-        return self._latents(attention(self._rotated(features["c"], store.position), k_BT1K, k_BT1K, self.window))
+        k_BT1K = store.append("b", self._rotated(features["b"], store.places), self.window)
+        q_BLHK = self._rotated(features["c"], store.places)
+        present_BT = store.present(k_BT1K, q_BLHK.shape[1])
+        return self._latents(attention(q_BLHK, k_BT1K, k_BT1K, self.window, present_BT))
 
     def matrix(self, features: Features) -> Tensor:
         return attention_matrix(*self._queries_keys(features), self.window)
@@ -63,7 +65,7 @@ class Latent(Structure):
         """Return the rotated q_BLHK and k_BLHK, with a key head for each query head."""
         return self._rotated(features["c"]), self.per_head(self._rotated(features["b"]))
 
-    def _rotated(self, x_BLHK: Tensor, position: int = 0) -> Tensor:
+    def _rotated(self, x_BLHK: Tensor, position: int | Tensor = 0) -> Tensor:
         """Rotate the last P channels of queries or keys; the first token stands at `position`."""
         latent = self.head_sizes["v"].size
         return torch.cat([x_BLHK[..., :latent], rotate(x_BLHK[..., latent:], position)], dim=-1)
@@ -96,13 +98,14 @@ class DecompressedLatent(Latent):
 
     def step(self, features: Features, store: Store) -> Tensor:
         """Compute y_BLHV from the latents l: q . W_k l = W_k^T q . l, and sum_j T_j W_v l_j = W_v sum_j T_j l_j."""
-        k_BTGK = store.append("b", self._rotated(features["b"], store.position), self.window)
+        k_BTGK = store.append("b", self._rotated(features["b"], store.places), self.window)
         to_keys_HVR, to_values_HVR = self._maps(features)
-        q_BLHQ = self._rotated_queries(features["c"], store.position)
+        q_BLHQ = self._rotated_queries(features["c"], store.places)
         absorbed_BLHR = torch.einsum("blhv,hvr->blhr", q_BLHQ[..., : self._size], to_keys_HVR)
         q_BLHK = torch.cat([absorbed_BLHR, q_BLHQ[..., self._size :]], dim=-1)
         q_BLHK = q_BLHK * (q_BLHK.shape[3] / q_BLHQ.shape[3]) ** 0.5  # attention divides by the root of K, not Q
-        read_BLHR = self._latents(attention(q_BLHK, k_BTGK, k_BTGK, self.window))
+        present_BT = store.present(k_BTGK, q_BLHK.shape[1])
+        read_BLHR = self._latents(attention(q_BLHK, k_BTGK, k_BTGK, self.window, present_BT))
         return torch.einsum("blhr,hvr->blhv", read_BLHR, to_values_HVR)
 
     def values(self, features: Features) -> Tensor:
@@ -118,7 +121,7 @@ class DecompressedLatent(Latent):
         k_BLHP = self.per_head(b_BLGK[..., self.head_sizes["v"].size :])
         return self._rotated_queries(features["c"]), torch.cat([k_BLHV, k_BLHP], dim=-1)
 
-    def _rotated_queries(self, c_BLHQ: Tensor, position: int = 0) -> Tensor:
+    def _rotated_queries(self, c_BLHQ: Tensor, position: int | Tensor = 0) -> Tensor:
         return torch.cat([c_BLHQ[..., : self._size], rotate(c_BLHQ[..., self._size :], position)], dim=-1)
 
     def _maps(self, features: Features) -> tuple[Tensor, Tensor]:

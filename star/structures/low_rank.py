@@ -32,9 +32,10 @@ class LowRank(Structure):
         return causal_attention(rotate(features["c"]), rotate(features["b"]), features["v"], self.window)
 
     def step(self, features: Features, store: Store) -> Tensor:
-        k_BTGK = store.append("b", rotate(features["b"], store.position), self.window)
+        k_BTGK = store.append("b", rotate(features["b"], store.places), self.window)
         v_BTGV = store.append("v", features["v"], self.window)
-        return attention(rotate(features["c"], store.position), k_BTGK, v_BTGV, self.window)
+        q_BLHK = rotate(features["c"], store.places)
+        return attention(q_BLHK, k_BTGK, v_BTGV, self.window, store.present(k_BTGK, q_BLHK.shape[1]))
 
     def matrix(self, features: Features) -> Tensor:
         return attention_matrix(*self._queries_keys(features), self.window)
@@ -76,10 +77,11 @@ class DifferentialLowRank(LowRank):
         return self._difference(causal_attention(q_BLHV, k_BLGV, v_BLGV, self.window), features)
 
     def step(self, features: Features, store: Store) -> Tensor:
-        k_BTGK = store.append("b", rotate(features["b"], store.position), self.window)
+        k_BTGK = store.append("b", rotate(features["b"], store.places), self.window)
         v_BTPV = store.append("v", features["v"], self.window)
-        q_BLHV, k_BTGV, v_BTGV = self._padded(rotate(features["c"], store.position), k_BTGK, v_BTPV)
-        return self._difference(attention(q_BLHV, k_BTGV, v_BTGV, self.window), features)
+        q_BLHV, k_BTGV, v_BTGV = self._padded(rotate(features["c"], store.places), k_BTGK, v_BTPV)
+        present_BT = store.present(k_BTGV, q_BLHV.shape[1])
+        return self._difference(attention(q_BLHV, k_BTGV, v_BTGV, self.window, present_BT), features)
 
     def matrix(self, features: Features) -> Tensor:
         first_BPLL, second_BPLL = torch.unflatten(super().matrix(features), 1, (-1, 2)).unbind(2)

@@ -45,8 +45,8 @@ class RoutedLowRank(Structure):
         return packed_attention(q_BLHK, k_BLGK, features["v"], features[ROUTES], self.choice.shared)
 
     def step(self, features: Features, store: Store) -> Tensor:
-        q_BLHK = rotate(features["c"], store.position)
-        k_BTGK = store.append("b", rotate(features["b"], store.position))
+        q_BLHK = rotate(features["c"], store.places)
+        k_BTGK = store.append("b", rotate(features["b"], store.places))
         v_BTGV = store.append("v", features["v"])
         r_BT1M = store.append(ROUTES, features[ROUTES])
         if q_BLHK.shape[1] == k_BTGK.shape[1] > 1:

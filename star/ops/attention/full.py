@@ -18,11 +18,16 @@ def causal_attention(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: int
     return attention_in_tiles(q_BLHK, k_BLGK, v_BLGV, window)
 
 
-def attention(q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor, window: int | None = None) -> Tensor:
-    """Compute y_BLHV of queries at the last L of T tokens, in O(L T) time."""
+def attention(
+    q_BLHK: Tensor, k_BTGK: Tensor, v_BTGV: Tensor, window: int | None = None, present_BT: Tensor | None = None
+) -> Tensor:
+    """Compute y_BLHV of queries at the last L of T tokens, in O(L T) time; keys that are not present are not seen."""
     length, total = q_BLHK.shape[1], k_BTGK.shape[1]
     banded = window is not None and total > window
-    mask = causal_mask(length, total, window, q_BLHK.device) if banded or 1 < length < total else None
+    masked = banded or present_BT is not None or 1 < length < total
+    mask = causal_mask(length, total, window, q_BLHK.device) if masked else None
+    if mask is not None and present_BT is not None:
+        mask = (mask & present_BT.unsqueeze(1)).unsqueeze(1)
     k_BTGK, v_BTGV, grouped = key_heads(q_BLHK, k_BTGK, v_BTGV, mask is not None)
     y_BHLV = F.scaled_dot_product_attention(
         q_BLHK.transpose(1, 2),
