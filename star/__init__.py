@@ -9,7 +9,7 @@ from star.cache import Cache
 from star.contract.checks import CHECKS, check
 from star.contract.report import Breach, Report
 from star.export import convert, export, load, weights
-from star.generate import generate
+from star.generate import generate, prefill
 
 __all__ = [
     "CHECKS",
@@ -29,6 +29,7 @@ __all__ = [
     "footprint",
     "generate",
     "load",
+    "prefill",
     "state_sizes",
     "weights",
 ]

@@ -17,7 +17,7 @@ from star.block import Block
 from star.cache import Cache, Store
 from star.cache.saved import from_bytes, to_bytes
 from star.features.feature import parameter
-from star.generate import generate
+from star.generate import Prompts, generate
 from star.input import check_input
 from star.liv import Features, Operator
 
@@ -181,10 +181,20 @@ class Backbone(nn.Module):
         """Count for each block the elements that it keeps itself after this many tokens, for a batch of one."""
         return [block.cache_elements(tokens) for block in self.stack()]
 
-    def generate(self, prompt_BL: Tensor, new_tokens: int, temperature: float = 0.0, seed: int = 0) -> Tensor:
-        """Return the prompt with `new_tokens` more tokens after it; see `star.generate.generate`.
+    def generate(
+        self,
+        prompts: Prompts,
+        new_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        stop: int | None = None,
+    ) -> Prompts:
+        """Return the prompts with up to `new_tokens` more tokens after each; see `star.generate.generate`.
 
-        Token ids of the prompt are checked on every device.
+        Token ids of the prompts are checked on every device.
         """
-        check_input(prompt_BL.cpu(), self.shape)
-        return generate(self, prompt_BL, new_tokens, temperature, seed)
+        for number, prompt_BL in enumerate(
+            [prompts] if isinstance(prompts, Tensor) else [x_L[None] for x_L in prompts]
+        ):
+            check_input(prompt_BL.cpu(), self.shape, number)
+        return generate(self, prompts, new_tokens, temperature, seed, stop)

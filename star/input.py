@@ -14,11 +14,14 @@ IDS = (torch.int64, torch.int32)
 """The dtypes of token ids."""
 
 
-def check_input(input_BL: Tensor, shape: Shape) -> None:
+def check_input(input_BL: Tensor, shape: Shape, first: int = 0) -> None:
     """Check the dtype and the sizes of the input of a model of this shape, and each token id that lies on a CPU.
 
     Ids on another device would have to be waited for, and within a graph that is compiled or exported they have no
     values; neither is read.
+
+    Args:
+        first: the number of the first sequence, for the message.
 
     Raises:
         ValueError: dtype or sizes are wrong, or a token id is negative or beyond the vocabulary; the message names the
@@ -32,7 +35,7 @@ def check_input(input_BL: Tensor, shape: Shape) -> None:
     if input_BL.dim() != 2:
         raise ValueError(f"tokens must be (batch, tokens), not {tuple(input_BL.shape)}")
     if input_BL.device.type == "cpu" and not torch.compiler.is_compiling() and input_BL.numel():
-        _check_ids(input_BL, shape.vocab)
+        _check_ids(input_BL, shape.vocab, first)
 
 
 def _check_values(input_BLC: Tensor, channels: int) -> None:
@@ -42,12 +45,13 @@ def _check_values(input_BLC: Tensor, channels: int) -> None:
         raise ValueError(f"values must be (batch, steps, {channels}), not {tuple(input_BLC.shape)}")
 
 
-def _check_ids(tokens_BL: Tensor, vocab: int) -> None:
+def _check_ids(tokens_BL: Tensor, vocab: int, first: int) -> None:
     least, most = (bound.item() for bound in tokens_BL.aminmax())
     if least >= 0 and most < vocab:
         return
     row, column = ((tokens_BL < 0) | (tokens_BL >= vocab)).nonzero()[0].tolist()
     found = tokens_BL[row, column].item()
     raise ValueError(
-        f"token id {found} of sequence {row}, token {column}, is not in the vocabulary, whose ids are 0 to {vocab - 1}"
+        f"token id {found} of sequence {first + row}, token {column}, is not in the vocabulary, "
+        f"whose ids are 0 to {vocab - 1}"
     )
