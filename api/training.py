@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.costs import open_space
+from api.web.exports.facts import measures
 from evaluator.metrics import PARAMETERS
 from genome import Genome, Space, decode
 from search.plan import Plan
@@ -125,6 +126,7 @@ def train(folder: Path, plan: Plan, follow: Follower) -> Evaluation:
         store = Artifacts(str(folder))
         facts = {"metrics": evaluation.metrics, "tokens": evaluation.tokens, "seed": evaluation.seed}
         facts |= {name: plan.model_dump(mode="json")[name] for name in ("task", "budget")}
+        facts |= {"seeds": 1, "data_licence": plan.task.licence, "measures": measures(evaluation.metrics)}
         weights = store.read(evaluation.weights)
         shutil.rmtree(folder / EXPORTING, ignore_errors=True)
         model = star.export(folder / EXPORTING, Genome.parse(plan.genomes[0]), _space(plan), plan.shape, weights, facts)

@@ -71,6 +71,11 @@ class Task(Value, ABC):
         return getattr(self, self.vocabulary) if isinstance(self.vocabulary, str) else self.vocabulary
 
     @property
+    def licence(self) -> str:
+        """The licence of the data as an SPDX expression; empty where it is not known or the data are drawn."""
+        return ""
+
+    @property
     def channels(self) -> int:
         """The number of real values of a step of the input; 0 where the input is tokens."""
         return 0

@@ -47,6 +47,11 @@ class TextTask(Task):
         """The loss of a uniform distribution over bytes: log2 of 256."""
         return 8.0
 
+    @property
+    def licence(self) -> str:
+        """The licence of Python's standard library; that of a directory is not known."""
+        return "Python-2.0" if self.corpus == STDLIB else ""
+
     def permitted(self, corpora: Sequence[Path]) -> Self:
         if self.corpus == STDLIB:
             return self

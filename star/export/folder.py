@@ -1,4 +1,4 @@
-"""The format `folder`: a genome, weights and a README that `star.load` reads. No file is a pickle."""
+"""The format `folder`: a genome, weights and a model card, which `star.load` reads. No file is a pickle."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from genome import Shape
+from star.export import card
 from star.export.description import parsed
 from star.export.exported import Exported
 
-GENOME_FILE, WEIGHTS_FILE, README_FILE = "genome.json", "model.safetensors", "README.md"
+GENOME_FILE, WEIGHTS_FILE = "genome.json", "model.safetensors"
 
 TOKENS_USE = """logits = model(torch.zeros(1, 8, dtype=torch.long))  # (batch, tokens, vocabulary)
 tokens = model.generate(torch.zeros(1, 1, dtype=torch.long), new_tokens=32)
@@ -21,10 +23,10 @@ VALUES_USE = """values = model(torch.zeros(1, 8, {channels}))  # (batch, steps, 
 
 
 def write(exported: Exported, folder: Path) -> None:
-    """Write genome.json, model.safetensors and README.md into a folder that exists."""
+    """Write genome.json, model.safetensors, README.md and the frontier's picture, if it is known, into a folder."""
     write_description(exported, folder)
     (folder / WEIGHTS_FILE).write_bytes(exported.weights)
-    (folder / README_FILE).write_text(_readme(exported), encoding="utf-8")
+    card.write(exported, folder, _use(exported.shape))
 
 
 def write_description(exported: Exported, folder: Path) -> None:
@@ -70,21 +72,9 @@ def _named(file: str, folder: Path) -> Iterator[None]:
         raise ValueError(f"{file} in {folder}: {error}") from error
 
 
-def _readme(exported: Exported) -> str:
-    model = exported.model
-    livs = "\n".join(
-        f"| {n} | {liv.liv_class.name} | {liv.liv_class.description} |" for n, liv in enumerate(model.blueprint.livs)
-    )
-    facts = "\n".join(f"- {name}: {value}" for name, value in exported.facts.items())
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    shape = model.shape
+def _use(shape: Shape) -> str:
     use = VALUES_USE.format(channels=shape.channels) if shape.channels else TOKENS_USE
-    what = f"from {shape.channels} to {shape.vocab} values a step" if shape.channels else f"over {shape.vocab} tokens"
     return (
-        f"# {exported.genome}\n\n"
-        f"A sequence model of {parameters:,} parameters {what}, found by STAR.\n\n"
-        f"| position | LIV | what it is |\n|---|---|---|\n{livs}\n\n{facts}\n\n"
-        "```python\nimport torch, star\n\n"
-        f'model = star.load(".")\n{use}```\n\n'
-        "It needs torch, safetensors and the packages `star` and `genome`.\n"
+        f'```python\nimport torch, star\n\nmodel = star.load(".")\n{use}```\n\n'
+        "It needs torch, safetensors and the packages `star` and `genome`. Nothing is unpickled."
     )

@@ -86,8 +86,10 @@ class Exports:
             if own.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
-    def build(self, job: Job, candidate: Candidate, format: str = FOLDER) -> list[str]:
+    def build(self, job: Job, candidate: Candidate, frontier: list[Candidate], format: str = FOLDER) -> list[str]:
         """Write a candidate's zip archive, unless there is one of the same weights and facts, and list its files.
+
+        The frontier of its job is among the facts.
 
         Requests for the same export may overlap: each builds in its own folder and renames the finished archive. The
         archive of a candidate whose weights are not kept any more stays.
@@ -99,7 +101,7 @@ class Exports:
             InterruptedExportError: the server is closing, or writing the format took too long.
             RuntimeError: writing the format failed.
         """
-        target, told = self.file(candidate, format), facts(job, candidate)
+        target, told = self.file(candidate, format), facts(job, candidate, frontier)
         wanted = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         found = _digest_in(target)
         if found is None or (candidate.weights is not None and found != wanted):

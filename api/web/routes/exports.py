@@ -86,7 +86,7 @@ async def build(
 def _built(job: Job, number: int, archive: Archive, exports: Exports, form: str) -> list[str]:
     candidate = archive.candidate(job.id, number)
     try:
-        return exports.build(job, candidate, form)
+        return exports.build(job, candidate, archive.frontier(job.id), form)
     except FileNotFoundError:
         latest = archive.candidate(job.id, number)  # since the read above it may have left the frontier
         raise Refused(409, exports.refusal(latest, archive.frontier(job.id))) from None

@@ -59,12 +59,12 @@ def test_a_winner_from_the_command_line(ask: Callable[..., Any], finished: str, 
 
     exported = ask("export", finished, best["number"], "--to", tmp_path)
 
-    assert exported["files"] == ["README.md", "genome.json", "model.safetensors"]
+    assert exported["files"] == ["README.md", "frontier.svg", "genome.json", "model.safetensors"]
     assert star.load(exported["folder"]).training is False
 
     converted = json.loads(run("convert", exported["folder"], "--to", tmp_path / "again", "--json").stdout)
     assert converted == {"folder": str(tmp_path / "again"), "files": exported["files"]}
-    assert "README.md, genome.json" in run("convert", tmp_path / "again", "--to", tmp_path / "third").stdout
+    assert "README.md, frontier.svg" in run("convert", tmp_path / "again", "--to", tmp_path / "third").stdout
 
 
 def test_an_unknown_format_is_refused_on_the_command_line(service: Service, finished: str, tmp_path: Path) -> None:

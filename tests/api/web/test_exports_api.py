@@ -38,7 +38,7 @@ def test_an_exported_winner_loads_as_the_model_that_was_kept(service: Service, f
     archive = service.client.get(built.json()["download"])
 
     assert built.status_code == 201
-    assert built.json()["files"] == ["README.md", "genome.json", "model.safetensors"]
+    assert built.json()["files"] == ["README.md", "frontier.svg", "genome.json", "model.safetensors"]
     assert archive.headers["content-type"] == "application/zip"
     zipfile.ZipFile(io.BytesIO(archive.content)).extractall(tmp_path)
     model = star.load(tmp_path / f"{finished}-{number}")
