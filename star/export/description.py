@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,9 @@ SPACE = {
     "groups": Field(int),
 }
 
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .+-]{0,99}")
+"""The names of classes that are read, because some formats write them into code or names of files."""
+
 NAMES = {int: "an integer", str: "a text", dict: "an object", list: "a list", bool: "true or false"}
 
 
@@ -63,6 +67,8 @@ def parsed(data: bytes) -> dict[str, Any]:
     require_fields(found, DESCRIPTION, "")
     require_fields(found["shape"], SHAPE, "shape.")
     require_fields(found["space"], SPACE, "space.", closed=False)
+    for n, row in enumerate(found["space"]["classes"]):
+        _require_plain_name(row, f"space.classes.{n}")
     return found
 
 
@@ -99,6 +105,14 @@ def require_fields(found: Mapping[str, Any], fields: Mapping[str, Field], path: 
     unknown = sorted(found.keys() - fields.keys()) if closed else []
     if unknown:
         raise ValueError(f"{path}{_shown(unknown[0])}: the field is unknown; legal: {', '.join(fields)}")
+
+
+def _require_plain_name(row: Any, path: str) -> None:
+    name = row.get("name") if isinstance(row, dict) else None
+    if not isinstance(name, str):
+        raise ValueError(f"{path}.name: must be a text, not {_shown(name)}")
+    if not PLAIN.fullmatch(name):
+        raise ValueError(f"{path}.name: must be letters, digits, spaces, dots, - and +, not {_shown(name)}")
 
 
 def _shown(value: Any) -> str:

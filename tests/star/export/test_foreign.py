@@ -78,6 +78,13 @@ def folder(whole: Path, tmp_path: Path) -> Path:
         (field([], "space", "classes"), GENOME_FILE, "space: classes must name at least one LIV class"),
         (field(999, "space", "classes", 0, "digits", 1), GENOME_FILE, "space: "),
         (field(None, "space", "classes", 0, "digits"), GENOME_FILE, "space: "),
+        (field(None, "space", "classes", 0), GENOME_FILE, r"space\.classes\.0\.name: must be a text, not null"),
+        (
+            field('"""\nimport os', "space", "classes", 0, "name"),
+            GENOME_FILE,
+            r"space\.classes\.0\.name: must be letters",
+        ),
+        (field("../SA-1", "space", "classes", 0, "name"), GENOME_FILE, r"space\.classes\.0\.name: must be letters"),
         (field({"width": 16}, "shape"), GENOME_FILE, r"shape\.head_dim: the field is missing"),
         (field("16", "shape", "width"), GENOME_FILE, r"shape\.width: must be an integer, not 16"),
         (field(16.5, "shape", "width"), GENOME_FILE, r"shape\.width: must be an integer, not 16\.5"),
