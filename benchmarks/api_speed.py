@@ -5,7 +5,7 @@ from a process of its own. One client asks again as soon as it was answered; the
 each by a timetable. Measured are the frontier, a page of candidates at any depth, a submission, a job and the list of
 jobs; the time and the size of a job's points at first, unchanged, and after one more result; and what recording an
 outcome takes, with and without candidates that leave the frontier; and how late 200 event streams hear of 10 results
-a second. The report is `docs/api-speed.md`; `--jobs 99 --small 9090` makes a million candidates in 100 jobs.
+a second. The report is `docs/reports/api-speed.md`; `--jobs 99 --small 9090` makes a million candidates in 100 jobs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from search.archive import Archive
 from search.archive.listing.candidates import listing_of
 from search.archive.paging import page_token
 
-REPORT = Path(__file__).parents[1] / "docs" / "api-speed.md"
+REPORT = Path(__file__).parents[1] / "docs" / "reports" / "api-speed.md"
 FIGURES = Path(__file__).parent / "data" / "api.json"
 
 CLIENTS, RATE = 8, 20.0
@@ -125,7 +125,7 @@ if __name__ == "__main__":
     parser.add_argument("--small", type=int, default=200, help="candidates of each smaller job")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long several clients send each request")
     parser.add_argument("--processes", type=int, default=2, help="processes of the server that several clients ask")
-    parser.add_argument("--write", action="store_true", help="write docs/api-speed.md and all figures")
+    parser.add_argument("--write", action="store_true", help="write docs/reports/api-speed.md and all figures")
     arguments = parser.parse_args()
     kinds = DATABASES if arguments.database == "both" else (arguments.database,)
     sizes = arguments.candidates, arguments.jobs, arguments.small

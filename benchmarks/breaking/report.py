@@ -11,7 +11,7 @@ PAGE = """# A search under faults, measured
 `python benchmarks/faults.py --write` wrote this page on {date}. One search on each database, on one machine: `star run`
 with two workers on a Ray cluster, trainings of about a second, a rung, repeats and an honest finish. Each fault came at
 a random moment, after at least one outcome since the fault before. Which tests break the same parts one by one:
-[faults.md](../faults.md).
+[faults.md](../service/faults.md).
 
 ## Faults
 

@@ -36,7 +36,7 @@ def create(
         return
     typer.echo(made.secret)
     typer.echo(f"The webhook {made.id} exists. This secret, with which its receiver checks signatures,", err=True)
-    typer.echo("is shown once; docs/running.md has the check.", err=True)
+    typer.echo("is shown once; docs/service/running.md has the check.", err=True)
 
 
 @webhooks.command("list")

@@ -20,7 +20,7 @@ from tests.api.webhooks.receiving import Receiver, receiving
 from tests.processes import eventually
 from tests.served import Service, finish_job, serving
 
-RUNNING = (Path(__file__).parents[3] / "docs" / "running.md").read_text(encoding="utf-8")
+RUNNING = (Path(__file__).parents[3] / "docs" / "service" / "running.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
