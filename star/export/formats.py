@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from star.export import folder
 from star.export.exported import Exported
+from star.export.programs import pt2
+from star.export.programs.prepare import refusal
 from star.export.standalone import form as standalone
 
 
@@ -38,6 +40,7 @@ FORMATS = {
         "genome, weights and a README, for `star.load`", ("torch", "safetensors", "star"), folder.write, light=True
     ),
     "standalone": Format("one Python file and weights, which need torch alone", ("torch",), standalone.write),
+    "pt2": Format("two programs of torch.export, without code of ours", ("torch",), pt2.write, refusal),
 }
 """The formats by name."""
 

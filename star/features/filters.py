@@ -123,7 +123,7 @@ class ImplicitFilter(Feature):
         gain_H1 = (-torch.expm1(-2 * rate_H1)).sqrt()
         window_HT = gain_H1 * torch.exp(-rate_H1 * t_T)
         h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * window_HT
-        return torch.cat([h_HT[:, :1] + self.skip_H.to(wide).unsqueeze(1), h_HT[:, 1:]], dim=1)
+        return h_HT + self.skip_H.to(wide).unsqueeze(1) * (t_T == 0)
 
 
 class SineNet(Feature):
@@ -183,7 +183,7 @@ class SineNet(Feature):
         slowest, fastest = (-math.log(HYENA_TARGET) / share for share in HYENA_SHARES)
         rate_H = torch.linspace(slowest, fastest, self.head_size.heads, dtype=wide, device=t_T.device)
         h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * torch.exp(-rate_H.unsqueeze(1) * t_T)
-        return torch.cat([h_HT[:, :1] + self.skip_H.to(wide).unsqueeze(1), h_HT[:, 1:]], dim=1)
+        return h_HT + self.skip_H.to(wide).unsqueeze(1) * (tokens_T == 0)
 
 
 def _positions(t_T: Tensor) -> Tensor:
