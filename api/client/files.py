@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from api.client.errors import ServiceError
+
 TABLES = ("csv", "parquet")
 """The formats in which the service writes tables."""
 
@@ -28,21 +30,22 @@ def unpacked(archive: bytes, folder: Path | str) -> Path:
     """Unpack an exported model below a folder, whole or not at all, and return the directory of the model.
 
     Raises:
-        ValueError: a path in the archive leads elsewhere, or the directory holds a file that the archive does not.
+        ServiceError: a path in the archive leads elsewhere.
+        FileExistsError: the directory holds a file that the archive does not.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as found:
         names = found.namelist()
         for name in names:
             if PurePosixPath(name).is_absolute() or ".." in name.split("/") or name.count("/") < 1:
-                raise ValueError(f"the archive of the service holds the path {name!r}")
+                raise ServiceError(f"the archive of the service holds the path {name!r}", refused=False)
         tops = {name.partition("/")[0] for name in names}
         if len(tops) != 1:
-            raise ValueError("the archive of the service does not hold one folder")
+            raise ServiceError("the archive of the service does not hold one folder", refused=False)
         target = Path(folder, tops.pop())
         held = {path.relative_to(folder).as_posix() for path in target.rglob("*") if not path.is_dir()}
         if held - set(names):
             other = min(held - set(names)).partition("/")[2]
-            raise ValueError(f"{target} holds {other}, which the export does not; name another folder")
+            raise FileExistsError(f"{target} holds {other}, which the export does not; name another folder")
         Path(folder).mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".unpacking-", dir=folder) as scratch:
             found.extractall(Path(scratch, "new"))

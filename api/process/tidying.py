@@ -58,12 +58,13 @@ def _work(archive: Archive, settings: Settings, stop: threading.Event) -> None:
     tasks: dict[str, Callable[[Archive, Settings, threading.Event], None]] = {
         "events were not thinned": _thin,
         "old searches were not deleted": _delete_old,
+        "halves of exports were not deleted": _delete_halves,
     }
     while not stop.is_set():
         for failure, task in tasks.items():
             try:
                 task(archive, settings, stop)
-            except (*UNAVAILABLE, ArchiveError, ArtifactError) as error:
+            except (*UNAVAILABLE, ArchiveError, ArtifactError, OSError) as error:
                 log.warning("%s: %s", failure, reason(error))
         stop.wait(INTERVAL_SECONDS)
 
@@ -83,3 +84,7 @@ def _delete_old(archive: Archive, settings: Settings, stop: threading.Event) -> 
             return
         delete_search(archive, artifacts, Exports(settings.exports, artifacts), job_id)
         log.info("search %s is deleted, because it ended more than %g days ago", job_id, settings.keep_days)
+
+
+def _delete_halves(archive: Archive, settings: Settings, stop: threading.Event) -> None:
+    Exports(settings.exports, Artifacts(settings.artifacts)).tidy()

@@ -44,7 +44,7 @@ SPACE = {
     "groups": Field(int),
 }
 
-PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .+-]{0,99}")
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+()-]{0,99}")
 """The names of classes that are read, because some formats write them into code or names of files."""
 
 NAMES = {int: "an integer", str: "a text", dict: "an object", list: "a list", bool: "true or false"}
@@ -112,7 +112,7 @@ def _require_plain_name(row: Any, path: str) -> None:
     if not isinstance(name, str):
         raise ValueError(f"{path}.name: must be a text, not {_shown(name)}")
     if not PLAIN.fullmatch(name):
-        raise ValueError(f"{path}.name: must be letters, digits, spaces, dots, - and +, not {_shown(name)}")
+        raise ValueError(f"{path}.name: must be letters, digits, spaces and ._+()-, not {_shown(name)}")
 
 
 def _shown(value: Any) -> str:

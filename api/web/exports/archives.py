@@ -12,12 +12,14 @@ import os
 import re
 import shutil
 import threading
+import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from api.web.exports.converting import convert
+from api.web.exports.converting import SECONDS, convert
 from api.web.exports.errors import DamagedError, UnsuitableError
 from api.web.exports.facts import facts
 from api.web.exports.place import WeightsPlace
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Date of every file in an archive. It is fixed, so that equal models give equal archives."""
+
+BUILDING = "building-"
+"""The beginning of the names of folders in which archives are built."""
+
+LEFT_SECONDS = 4 * SECONDS
+"""Seconds after the beginning of a build at which nothing builds in its folder any more."""
 
 FOLDER = "folder"
 """The format that `star.load` reads, from which all others are written."""
@@ -86,6 +94,13 @@ class Exports:
             if own.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
+    def tidy(self) -> None:
+        """Delete what builds that were killed have left."""
+        for path in self._folder.glob(f"{BUILDING}*"):
+            with suppress(FileNotFoundError):  # another process tidies too
+                if time.time() - path.stat().st_mtime > LEFT_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
+
     def build(self, job: Job, candidate: Candidate, frontier: list[Candidate], format: str = FOLDER) -> list[str]:
         """Write a candidate's zip archive, unless there is one of the same weights and facts, and list its files.
 
@@ -107,7 +122,7 @@ class Exports:
         if found is None or (candidate.weights is not None and found != wanted):
             exported = _exported(job, candidate, self._weights(candidate), told)
             self._folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(prefix="building-", dir=self._folder) as scratch:
+            with TemporaryDirectory(prefix=BUILDING, dir=self._folder) as scratch:
                 built = Path(scratch) / target.stem
                 self._write(exported, built, format)
                 _zip(built, Path(scratch) / target.name, wanted)

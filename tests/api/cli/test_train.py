@@ -68,6 +68,8 @@ def test_it_reports_what_the_search_reports_and_exports_the_model(tmp_path: Path
     assert found["curve"] == [list(point) for point in expected.curve]
     model = package.load(tmp_path / "model")
     assert model(torch.zeros(1, 8, dtype=torch.long)).shape == (1, 8, 32)
+    converted = package.convert(tmp_path / "model", tmp_path / "converted")
+    assert (converted / "README.md").read_bytes() == (tmp_path / "model" / "README.md").read_bytes()
     assert sorted(file.name for file in (tmp_path / "model").iterdir()) == [
         "README.md",
         "evaluation.json",

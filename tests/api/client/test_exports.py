@@ -46,15 +46,15 @@ def test_an_archive_never_leads_out_of_the_folder_nor_over_other_files(tmp_path:
         return data.getvalue()
 
     for name in ("../a", "/a", "..", "x/../../a", "a"):
-        with pytest.raises(ValueError, match="the archive of the service holds the path"):
+        with pytest.raises(ServiceError, match="the archive of the service holds the path"):
             unpacked(archive(name), tmp_path)
-    with pytest.raises(ValueError, match="one folder"):
+    with pytest.raises(ServiceError, match="one folder"):
         unpacked(archive("x/a", "y/a"), tmp_path)
     assert unpacked(archive("x/a", "x/b/c"), tmp_path) == tmp_path / "x"
     assert unpacked(archive("x/a", "x/b/c", "x/d"), tmp_path) == tmp_path / "x"
     assert (tmp_path / "x" / "b" / "c").read_text() == "x/b/c"
     (tmp_path / "x" / "mine").write_text("mine")
-    with pytest.raises(ValueError, match="holds mine, which the export does not"):
+    with pytest.raises(FileExistsError, match="holds mine, which the export does not"):
         unpacked(archive("x/a", "x/b/c", "x/d"), tmp_path)
     assert (tmp_path / "x" / "mine").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["x"]

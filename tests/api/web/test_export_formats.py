@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import shutil
 import subprocess
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,3 +147,35 @@ def test_a_job_is_deleted_with_its_exports_in_all_formats_and_no_other_ones(serv
     assert sorted(file.name for file in folder.iterdir()) == sorted(others)
     for name in others:
         (folder / name).unlink()
+
+
+def test_what_a_killed_build_has_left_is_deleted_after_a_while(service: Service, path: str) -> None:
+    exports = Exports(service.settings.exports, Artifacts(service.settings.artifacts))
+    service.client.post(path)
+    for name in ("building-new", "building-old"):
+        (service.settings.exports / name).mkdir()
+        (service.settings.exports / name / "half.zip").write_bytes(b"half")
+    long_ago = time.time() - 86_400
+    os.utime(service.settings.exports / "building-old", (long_ago, long_ago))
+    exports.tidy()
+    kept = sorted(file.name for file in service.settings.exports.iterdir())
+    assert [name for name in kept if name.startswith("building-")] == ["building-new"]
+    assert [name for name in kept if name.endswith(".zip")]
+    shutil.rmtree(service.settings.exports / "building-new")
+
+
+def test_the_facts_have_the_origin_and_the_frontier(service: Service, path: str, finished: str, tmp_path: Path) -> None:
+    archive = service.client.get(service.client.post(path).json()["download"]).content
+    zipfile.ZipFile(io.BytesIO(archive)).extractall(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    facts = json.loads((folder / "genome.json").read_text())["facts"]
+    number = int(path.split("/")[5])
+    candidate, frontier = service.archive.candidate(finished, number), service.archive.frontier(finished)
+    assert (facts["job"], facts["candidate"], facts["parents"]) == (finished, number, candidate.parents)
+    assert facts["frontier"]["objectives"] == service.archive.job(finished).plan["objectives"]
+    assert {one["candidate"]: one["values"][0] for one in facts["frontier"]["candidates"]} == {
+        one.number: one.metrics["bits_per_byte"] for one in frontier
+    }
+    assert facts["data_licence"] == "Python-2.0"
+    assert f"<title>candidate {number}: bits_per_byte" in (folder / "frontier.svg").read_text()
+    assert "| bits_per_byte |" in (folder / "README.md").read_text()

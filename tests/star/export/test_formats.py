@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import star
-from genome import Genome, Shape, Space, decode
+from genome import CLASSES, Genome, Shape, Space, decode
+from genome.variation.class_sampling import Level, random_class
 from star.export import FORMATS, Exported, NotCarriedError
+from star.export.description import PLAIN
 from star.export.formats import Format
 
 GENOME, SPACE, SHAPE = Genome.parse("1.1.1.1.1-9.1.1.1.1"), Space.of(depth=2), Shape(width=16, head_dim=4, vocab=11)
@@ -145,3 +149,13 @@ def test_equal_models_and_facts_give_equal_bytes(winner: Path, weights: bytes, t
 def test_the_folder_has_the_usual_permissions(winner: Path, tmp_path: Path) -> None:
     (tmp_path / "usual").mkdir()
     assert winner.stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_names_of_formats_are_plain_as_they_are_parts_of_file_names() -> None:
+    assert [name for name in FORMATS if not re.fullmatch(r"[a-z][a-z0-9_]*", name)] == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_class_of_the_catalogue_and_every_drawn_one_has_a_name_that_is_read(seed: int) -> None:
+    drawn, _ = random_class(2000 + seed, Level.FEATURIZER, SHAPE, np.random.default_rng(seed))
+    assert [row.name for row in (*CLASSES, drawn) if not PLAIN.fullmatch(row.name)] == []
