@@ -10,7 +10,7 @@ from torch import Tensor
 
 def at_least_float32(x: Tensor) -> torch.dtype:
     """Return float32, or the dtype of the tensor where that is wider."""
-    return torch.promote_types(x.dtype, torch.float32)
+    return x.dtype if x.dtype.itemsize > 4 else torch.float32
 
 
 def without_autocast(x: Tensor) -> torch.autocast:

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from star.ops.precision import at_least_float32
-from star.ops.tiles import tile_elements
 
 DIRECT_TAPS = 16
 """The number of taps up to which a sum of shifted products is faster than the FFT."""
@@ -81,23 +80,29 @@ class _ShiftedSum(torch.autograd.Function):
         h_WD, dx_BLD, length = h_DW.T.to(x_BLD.dtype).contiguous(), torch.empty_like(x_BLD), x_BLD.shape[1]
         wide = at_least_float32(x_BLD)
         dh_WD = torch.zeros_like(h_WD, dtype=wide)
-        for first, end in _tiles(x_BLD):
+        tiles = _tiles(x_BLD)
+        for first, end in tiles:
+            # The gradient of the only tile is written over the products, which then take no further memory.
+            scratch = dx_BLD if len(tiles) == 1 else torch.empty_like(dy_BLD[:, first:end])
+            reaching = [min(end, length - w) for w in range(min(len(h_WD), length - first))]
+            sums = []
+            for w, last in enumerate(reaching):
+                later, earlier = dy_BLD[:, first + w : last + w], x_BLD[:, first:last]
+                products = torch.mul(later, earlier, out=scratch[:, : last - first])
+                sums.append(products.sum((0, 1), dtype=wide))
+            dh_WD[: len(sums)].add_(torch.stack(sums))
             torch.mul(dy_BLD[:, first:end], h_WD[0], out=dx_BLD[:, first:end])
-            scratch = dy_BLD[:, first:end] * x_BLD[:, first:end]
-            dh_WD[0] += scratch.sum((0, 1), dtype=wide)
-            for w in range(1, min(len(h_WD), length - first)):
-                reaching = min(end, length - w)
-                later, earlier = dy_BLD[:, first + w : reaching + w], x_BLD[:, first:reaching]
-                dx_BLD[:, first:reaching].addcmul_(later, h_WD[w])
-                products = torch.mul(later, earlier, out=scratch[:, : reaching - first])
-                dh_WD[w] += products.sum((0, 1), dtype=wide)
+            for w, last in enumerate(reaching[1:], start=1):
+                dx_BLD[:, first:last].addcmul_(dy_BLD[:, first + w : last + w], h_WD[w])
         return dx_BLD, dh_WD.T.to(h_DW.dtype)
 
 
 def _tiles(x_BLD: Tensor) -> list[tuple[int, int]]:
-    """List the first token of each tile and the token after its last."""
+    """List the first token of each tile and the token after its last: one tile on any device but a CPU."""
     batch, length, channels = x_BLD.shape
-    size = max(1, tile_elements(x_BLD.device, TILE_ELEMENTS) // (batch * channels))
+    if x_BLD.device.type != "cpu":
+        return [(0, length)]
+    size = max(1, TILE_ELEMENTS // (batch * channels))
     return [(first, min(first + size, length)) for first in range(0, length, size)]
 
 
