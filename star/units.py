@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genome.classes.feature_groups import ROUTES
 from star.features import Featurizer
-from star.features.router import Experts
+from star.features.routed.router import Experts
 from star.nonlinearity import SIGMA
 from star.ops.experts.packed import units
 from star.structures import Structure

@@ -43,7 +43,7 @@ from star.features.filters_system import (
 from star.features.ones import Ones
 from star.features.output import GatedOutputLayer, OutputGate, OutputLayer, SkipWeight
 from star.features.projection import BiasedProjection, ConvolvedInput, Projection, RotatedProjection, TiedValues
-from star.features.router import Experts, Gate, Router
+from star.features.routed.router import Experts, Gate, Router
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
     ("c", Source.PROJECTED, Generator.NONE): Projection,

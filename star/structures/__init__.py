@@ -10,9 +10,9 @@ from star.structures.latent import DecompressedLatent, Latent
 from star.structures.low_rank import DifferentialLowRank, LowRank
 from star.structures.memory_cell import MemoryCell
 from star.structures.outer import Outer
-from star.structures.routed_diagonal import RoutedDiagonal
-from star.structures.routed_low_rank import RoutedLowRank
-from star.structures.routed_recurrent import RoutedDelta, RoutedSemiSeparable
+from star.structures.routed.diagonal import RoutedDiagonal
+from star.structures.routed.low_rank import RoutedLowRank
+from star.structures.routed.recurrent import RoutedDelta, RoutedSemiSeparable
 from star.structures.semi_separable import SemiSeparable
 from star.structures.structure import Features, Structure
 from star.structures.toeplitz import Toeplitz

@@ -9,7 +9,7 @@ from genome import CLASSES, FEATURIZERS, Genome, Shape, Space, decode, named
 from genome.classes.alphabet import Expansion, Generator
 from star.contract.case import Case
 from star.contract.checks import CHECKS, check
-from star.features.router import Router
+from star.features.routed.router import Router
 from star.structures import STRUCTURES
 
 pytestmark = pytest.mark.slow

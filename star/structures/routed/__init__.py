@@ -1,0 +1,1 @@
+"""Structures of which each token takes some routes: memories, clusters or experts."""
