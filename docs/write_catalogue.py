@@ -45,10 +45,6 @@ digits of its classes.
 """
 WITHOUT_DIGITS = (
     (
-        "MoM as published (arXiv 2502.13685)",
-        "keys, values, decays and shares that each memory projects for itself: the memories of row 110 share them",
-    ),
-    (
         "RWKV-7 (arXiv 2503.14456)",
         "a state from which one key removes and to which another writes, with a rate for each channel, and the values "
         "of the first layer in all others",

@@ -22,7 +22,7 @@ class Placement:
         featurizer: the digits of its feature groups.
         weights_from: the position whose featurizer weights it uses; its own position if it has weights of its own.
         features_from: the position whose features it takes; its own position if it computes all of them.
-        taken: the feature groups that its sharing group shares.
+        taken: the feature groups that its sharing group shares; with groups of routes, the routes too.
     """
 
     liv_class: LIVClass
@@ -80,14 +80,15 @@ def decode(genome: Genome, space: Space) -> Blueprint:
     livs = []
     for position, segment in enumerate(kept):
         liv_class = space[segment.liv_class]
-        strategies = liv_class.operator.strategies
+        featurizer = space.featurizer(liv_class)
+        taken = liv_class.operator.strategies[segment.features_strategy - 1]
         livs.append(
             Placement(
                 liv_class,
-                space.featurizer(liv_class),
+                featurizer,
                 weights_owner.get(position, position),
                 features_owner.get(position, position),
-                strategies[segment.features_strategy - 1],
+                featurizer.with_routes(taken),
             )
         )
     return Blueprint(tuple(livs), len(genome.segments))
@@ -98,7 +99,7 @@ def encode(blueprint: Blueprint, space: Space) -> Genome:
     shares_weights = {liv.weights_from for n, liv in enumerate(blueprint.livs) if liv.weights_from != n}
     segments = []
     for liv in blueprint.livs:
-        strategies = liv.liv_class.operator.strategies
+        strategies = [liv.featurizer.with_routes(taken) for taken in liv.liv_class.operator.strategies]
         segments.append(
             Segment(
                 liv.liv_class.id,

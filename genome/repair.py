@@ -166,7 +166,10 @@ def _interchangeable(own: LIVClass, other: LIVClass, taken: tuple[str, ...], spa
     if operators[0] != operators[1]:
         return False
     groups = [
-        [(row[g].source, row[g].expansion, row[g].repeat, row[g].generator) for g in taken]
+        [
+            (row[g].source, row[g].expansion, row[g].repeat, row[g].generator, row[g].by_route)
+            for g in row.with_routes(taken)
+        ]
         for row in (space.featurizer(own), space.featurizer(other))
     ]
     return groups[0] == groups[1]

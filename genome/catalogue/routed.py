@@ -1,7 +1,9 @@
-"""Routed operators: classes and featurizers 110 to 119."""
+"""Routed operators: classes and featurizers 110 to 119, and 210, the published form of 110."""
+
+from dataclasses import replace
 
 from genome.catalogue.parts import ACTIVATED, CONVOLVED, DENSE, KEY, NORM_AND_GATE, PER_HEAD, SIGMOID, UNIT
-from genome.classes.alphabet import Expansion, Generator
+from genome.classes.alphabet import ChannelMixing, Expansion, Generator, Sparsity
 from genome.classes.feature_groups import OUTPUT, ROUTES
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 
@@ -10,6 +12,12 @@ _EXPERTS = (ROUTES, GroupGenome(expansion=Expansion.EIGHT, generator=Generator.T
 _CLUSTERS = (ROUTES, GroupGenome(expansion=Expansion.FOUR, generator=Generator.TOP_1))
 _GATE = (ROUTES, GroupGenome(generator=Generator.GATE))
 _MEMORIES = (ROUTES, GroupGenome(expansion=Expansion.FOUR, generator=Generator.TOP_2_SHARED))
+
+
+def _of_each_memory(group: GroupGenome) -> GroupGenome:
+    """Make the group that each memory projects and convolves for itself."""
+    return replace(group, channel=ChannelMixing.ROUTED, sparsity=Sparsity.ROUTED)
+
 
 ROUTED_FEATURIZERS = (
     FeaturizerGenome(
@@ -31,6 +39,18 @@ ROUTED_FEATURIZERS = (
     FeaturizerGenome(112, (("c", _EXPERT), ("v", _EXPERT), _EXPERTS)),
     FeaturizerGenome(113, (("c", DENSE), ("b", DENSE), ("v", DENSE), _CLUSTERS)),
     FeaturizerGenome(114, (("c", DENSE), ("b", DENSE), ("v", DENSE), _GATE)),
+    FeaturizerGenome(
+        210,
+        (
+            ("c", replace(KEY, sparsity=Sparsity.ROUTED)),
+            ("b", _of_each_memory(KEY)),
+            ("a", replace(PER_HEAD, channel=ChannelMixing.ROUTED, generator=Generator.RATE)),
+            ("d", replace(SIGMOID, channel=ChannelMixing.ROUTED)),
+            ("v", replace(_of_each_memory(ACTIVATED), expansion=Expansion.DOUBLE)),
+            _MEMORIES,
+            (OUTPUT, NORM_AND_GATE),
+        ),
+    ),
 )
 
 ROUTED_CLASSES = (
@@ -39,7 +59,8 @@ ROUTED_CLASSES = (
         "MoM",
         OperatorGenome.of((110, 5, 3, 1, 3)),
         source="Du et al. 2025, arXiv 2502.13685",
-        description="mixture of memories: the gated delta rule on 2 of 4 memories and on a shared one",
+        description="mixture of memories: the gated delta rule on 2 of 4 memories and on a shared one, which share one "
+        "projection of keys, values, decays and shares",
     ),
     LIVClass(
         111,
@@ -68,5 +89,13 @@ ROUTED_CLASSES = (
         OperatorGenome.of((114, 2, 3, 2, 3)),
         source="Ren et al. 2023, arXiv 2306.11197",
         description="attention among the tokens that a learned gate lets through",
+    ),
+    LIVClass(
+        210,
+        "MoM-Published",
+        OperatorGenome.of((210, 5, 3, 1, 3)),
+        source="Du et al. 2025, arXiv 2502.13685",
+        description="mixture of memories: the gated delta rule on 2 of 4 memories and on a shared one, each of which "
+        "projects its keys, values of twice the width, decays and shares, and convolves its tokens, for itself",
     ),
 )

@@ -19,7 +19,10 @@ class TokenMixing(IntEnum):
 
 
 class Sparsity(IntEnum):
-    """The entries of T that may be nonzero."""
+    """The entries of T that may be nonzero; of a feature, the tokens that its convolution reaches.
+
+    A feature whose convolution is ROUTED is convolved for each route, over the tokens that take the route alone.
+    """
 
     NONE = 1
     BANDED = 2
@@ -48,7 +51,8 @@ class ChannelMixing(IntEnum):
 
     OUTER has heads whose filter runs over the outer product b v^T instead of over b * v channel by channel. A feature
     of low rank is projected twice, through few channels: RANK_32ND through one for every 32 channels of its input
-    (rounded up), RANK_16 through 16, and RANK_HEAD through as many as one of its heads has.
+    (rounded up), RANK_16 through 16, and RANK_HEAD through as many as one of its heads has. ROUTED is dense, with
+    weights of its own for each route.
     """
 
     DIAGONAL = 1
@@ -58,6 +62,7 @@ class ChannelMixing(IntEnum):
     RANK_32ND = 5
     RANK_16 = 6
     RANK_HEAD = 7
+    ROUTED = 8
 
 
 class FeatureTokenMixing(IntEnum):

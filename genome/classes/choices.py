@@ -50,7 +50,7 @@ NONLINEARITIES = {
 
 _HEADS = (ChannelMixing.DIAGONAL, ChannelMixing.DENSE, ChannelMixing.GROUPED)
 
-FEATURE_CHANNELS = (*_HEADS, *RANKS)
+FEATURE_CHANNELS = (*_HEADS, *RANKS, ChannelMixing.ROUTED)
 """Channel mixings of a projection."""
 
 CHANNEL_MIXINGS: dict[TokenMixing, tuple[ChannelMixing, ...]] = {

@@ -41,7 +41,7 @@ class GroupContext(NamedTuple):
 
     @property
     def own(self) -> int:
-        """The number of heads of the group."""
+        """The number of heads of the group, for one route if each route has its own."""
         return self.mixing.heads // self.shared_by
 
 
@@ -51,8 +51,14 @@ def mixing_heads(heads: Heads, featurizer: FeaturizerGenome) -> Heads:
 
 
 def head_size(context: GroupContext) -> Heads:
-    """Compute the head size of a group from its name if the name decides it, otherwise from its expansion."""
-    return (_BY_NAME.get(context.name) or _BY_EXPANSION[context.group.expansion])(context)
+    """Compute the head size of a group from its name if the name decides it, otherwise from its expansion.
+
+    A group that each route computes for itself has heads for each route that a token takes, one after the other.
+    """
+    size = (_BY_NAME.get(context.name) or _BY_EXPANSION[context.group.expansion])(context)
+    if not context.group.by_route:
+        return size
+    return size._replace(heads=size.heads * ROUTE_CHOICES[context.featurizer[ROUTES].generator].total)
 
 
 def _decay(context: GroupContext) -> Heads:

@@ -40,6 +40,11 @@ class GroupGenome:
         """True if the group is no projection: a learned or fixed constant, or a function of position."""
         return self.source in (Source.CONSTANT, Source.POSITION)
 
+    @property
+    def by_route(self) -> bool:
+        """True if each route projects or convolves the group for itself: a token has heads for each route it takes."""
+        return self.channel is ChannelMixing.ROUTED or self.sparsity is Sparsity.ROUTED
+
     @classmethod
     def of(cls, digits: Sequence[int]) -> GroupGenome:
         """Read integers in the order of the fields; the ninth may be missing, as in groups stored before it was added.
@@ -86,6 +91,10 @@ class FeaturizerGenome:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.groups)
+
+    def with_routes(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names, and that of the routes if one of the groups is computed for each route."""
+        return (*names, ROUTES) if any(self[name].by_route for name in names) else names
 
     def to_json(self) -> dict[str, Any]:
         return {"id": self.id, "groups": {name: list(group.digits) for name, group in self.groups}}

@@ -25,6 +25,7 @@ from genome.classes.rule import Rule, choice
 from genome.classes.rules_across_groups import RULES_ACROSS_GROUPS
 from genome.classes.rules_of_attention import ATTENTION_RULES
 from genome.classes.rules_of_normalisation import NORMALISATION_RULES
+from genome.classes.rules_of_routes import ROUTE_RULES
 
 CHECKED = 2**14
 """Classes whose check is remembered: a search and the pages about it read the same ones again and again."""
@@ -81,15 +82,19 @@ def _group_digits(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Ite
 def _projection(where: str, name: str, group: GroupGenome) -> Iterator[str]:
     if not group.constant:
         yield from choice(where, "token mixing", group.token, token_mixings(name))
-    if group.sparsity is not (Sparsity.NONE if group.token is FeatureTokenMixing.NONE else Sparsity.BANDED):
-        yield f"{where}: a feature's convolution is short: token mixing 2 to 5 goes with sparsity 2 (banded), 1 with 1"
+    convolved = group.token is not FeatureTokenMixing.NONE
+    if group.sparsity not in ((Sparsity.BANDED, Sparsity.ROUTED) if convolved else (Sparsity.NONE,)):
+        yield (
+            f"{where}: a feature's convolution is short: token mixing 2 to 5 goes with sparsity 2 (banded), "
+            "or with 3 (routed) over the tokens of each route, and 1 with 1"
+        )
     if group.constant and group.token is not FeatureTokenMixing.NONE:
         yield f"{where}: only a feature projected from the input can be convolved over tokens"
     if group.constant and group.nonlinearity is not Nonlinearity.NONE:
         yield f"{where}: a feature that is not projected has nonlinearity 1 (none), not {group.nonlinearity.value}"
     if group.constant and group.channel is not ChannelMixing.DIAGONAL:
         yield f"{where}: a feature that is not projected has channel mixing 1 (diagonal), not {group.channel.value}"
-    if not group.constant:
+    if not group.constant and group.channel is not ChannelMixing.ROUTED:
         yield from choice(where, "channel mixing", group.channel, channels(name, group.expansion, group.repeat))
 
 
@@ -100,4 +105,5 @@ RULES: tuple[Rule, ...] = (
     *NORMALISATION_RULES,
     *RULES_ACROSS_GROUPS,
     *ATTENTION_RULES,
+    *ROUTE_RULES,
 )

@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from genome.classes.alphabet import (
     ChannelMixing,
     Expansion,
-    FeatureTokenMixing,
     Generator,
     Nonlinearity,
     Normalisation,
     Repeat,
     Source,
-    Sparsity,
     TokenMixing,
 )
 from genome.classes.choices import FIXED_GROUPS, RECURRENT
-from genome.classes.feature_groups import CONVOLVED_INPUT, OUTPUT, ROUTES
+from genome.classes.feature_groups import CONVOLVED_INPUT, OUTPUT
 from genome.classes.operator import FeaturizerGenome, OperatorGenome
 from genome.classes.quantities import RANKS
 from genome.classes.rule import Rule, choice
@@ -106,21 +104,6 @@ def _complement(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Itera
         yield f"{where}: generator 20 (complement of the decay) needs unit steps: generator 6 of d"
 
 
-def _routed(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
-    """A gate is a single route, and a choice needs several routes. An expert computes each token by itself."""
-    if operator.sparsity is not Sparsity.ROUTED:
-        return
-    routes = featurizer[ROUTES]
-    counts = (Expansion.SAME,) if routes.generator is Generator.GATE else (Expansion.FOUR, Expansion.EIGHT)
-    where = f"featurizer {featurizer.id}, group {ROUTES} with generator {routes.generator.value}"
-    yield from choice(where, "expansion", routes.expansion, counts)
-    for name, group in featurizer.groups:
-        if group.expansion is Expansion.EXPERT and group.token is not FeatureTokenMixing.NONE:
-            yield f"featurizer {featurizer.id}, group {name}: an expert has no convolution; its token mixing must be 1"
-        if group.expansion is Expansion.EXPERT and group.generator is Generator.BIASED:
-            yield f"featurizer {featurizer.id}, group {name}: an expert has no bias; its generator must be 1 (none)"
-
-
 def _delta_rule(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator[str]:
     """I - beta k k^T must not increase the norm of the state: k has unit length, and beta is at most one."""
     if operator.token_mixing is not TokenMixing.DELTA:
@@ -141,7 +124,7 @@ def _widened(operator: OperatorGenome, featurizer: FeaturizerGenome) -> Iterator
     for name, group in featurizer.groups:
         where = f"featurizer {featurizer.id}, group {name}"
         if name in wide and not group.constant:
-            legal = (ChannelMixing.DENSE, *RANKS)
+            legal = (ChannelMixing.DENSE, *RANKS, ChannelMixing.ROUTED)
             yield from choice(f"{where} beside values of twice the width", "channel mixing", group.channel, legal)
         if group.expansion is Expansion.HALF and operator.channel_mixing is ChannelMixing.DIAGONAL:
             yield f"{where}: expansion 14 (half) needs heads of several channels, not channel mixing 1 (diagonal)"
@@ -176,6 +159,5 @@ RULES_ACROSS_GROUPS: tuple[Rule, ...] = (
     _shared_decay,
     _equal_digits,
     _complement,
-    _routed,
     _delta_rule,
 )

@@ -11,7 +11,8 @@ and values of attention, the history of an implicit filter) provides one for eac
 heads that read it. The rank of a block is at most min(i, L - i), and this bounds the available state size at i. The
 tail of a short convolution inside a featurizer is not part of T and does not count.
 
-B batch, L tokens, N matrices of T (heads or channels), P positions, S singular values.
+B batch, L tokens, J values of all tokens (usually L), N matrices of T (heads or channels), P positions, S singular
+values.
 """
 
 from __future__ import annotations
@@ -126,11 +127,11 @@ def spread(length: int, count: int = POSITIONS) -> tuple[int, ...]:
     return tuple(sorted({min(max(1, round(length * n / (count + 1))), length - 1) for n in range(1, count + 1)}))
 
 
-def spectral_sizes(t_NLL: Tensor, positions: Sequence[int], tolerance: float) -> tuple[Tensor, Tensor]:
-    """Compute tolerance-ESS_NP and entropy-ESS_NP of causal matrices."""
+def spectral_sizes(t_NLJ: Tensor, positions: Sequence[int], tolerance: float) -> tuple[Tensor, Tensor]:
+    """Compute tolerance-ESS_NP and entropy-ESS_NP of causal matrices, of which J / L columns belong to a token."""
     counted, effective = [], []
     for i in positions:
-        values_NS = torch.linalg.svdvals(t_NLL[:, i:, :i])
+        values_NS = torch.linalg.svdvals(t_NLJ[:, i:, : i * (t_NLJ.shape[2] // t_NLJ.shape[1])])
         shares_NS = values_NS / values_NS.sum(-1, keepdim=True).clamp_min(torch.finfo(values_NS.dtype).tiny)
         entropy_N = torch.special.entr(shares_NS).sum(-1)
         counted.append((values_NS > tolerance).sum(-1).to(values_NS.dtype))
@@ -172,10 +173,10 @@ def _measured(
     batch, length = features["v"].shape[:2]
     sizes = []
     for element in range(batch):
-        t_BNLL = structure.matrix({group: _one(value, element) for group, value in features.items()})
-        if not t_BNLL.isfinite().all():
+        t_BNLJ = structure.matrix({group: _one(value, element) for group, value in features.items()})
+        if not t_BNLJ.isfinite().all():
             raise ValueError(f"LIV {position + 1}, {name}: T is not finite, so it has no singular values")
-        sizes.append(spectral_sizes(t_BNLL.flatten(0, 1), cuts, tolerance))
+        sizes.append(spectral_sizes(t_BNLJ.flatten(0, 1), cuts, tolerance))
     counted_P, effective_P = (torch.cat(parts).mean(0) for parts in zip(*sizes, strict=True))
     state, grows = state_of(structure, length)
     return StateSize(
@@ -186,7 +187,7 @@ def _measured(
         sum(prod(shape) for shape in structure.memory(length).values()),
         None if grows else state,
         cuts,
-        tuple(float(min(state_of(structure, i)[0], i, length - i)) for i in cuts),
+        tuple(float(min(state_of(structure, i)[0], i * structure.sources, length - i)) for i in cuts),
         tuple(counted_P.tolist()),
         tuple(effective_P.tolist()),
     )

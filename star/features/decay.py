@@ -115,11 +115,8 @@ class RateDecay(Projection):
 
     def initialise(self, generator: Generator) -> None:
         super().initialise(generator)
-        slowest = 0.0 if self.group.expansion is Expansion.PER_HEAD else 1.0
-        _draw_step_bias(self.bias_HK, generator)
-        with torch.no_grad():
-            below_H1 = torch.rand(self.log_rate_H1.shape, generator=generator)
-            self.log_rate_H1.copy_((FASTEST_RATE - (FASTEST_RATE - slowest) * below_H1).log())
+        draw_step_bias(self.bias_HK, generator)
+        draw_rates(self.log_rate_H1, 0.0 if self.group.expansion is Expansion.PER_HEAD else 1.0, generator)
 
 
 class BoundedDecay(Projection):
@@ -200,11 +197,18 @@ class StepSize(Projection):
         if self.nonlinearity is Nonlinearity.SIGMOID:
             torch.nn.init.zeros_(self.bias_H)
             return
-        _draw_step_bias(self.bias_H, generator)
+        draw_step_bias(self.bias_H, generator)
 
 
 @torch.no_grad()
-def _draw_step_bias(bias: Tensor, generator: Generator) -> None:
+def draw_step_bias(bias: Tensor, generator: Generator) -> None:
     """Draw biases whose softplus is log-uniform between the shortest and the longest step."""
     steps = bias.uniform_(math.log(SHORTEST_STEP), math.log(LONGEST_STEP), generator=generator).exp()
     bias.copy_(steps.expm1().log())
+
+
+@torch.no_grad()
+def draw_rates(log_rate_H1: Tensor, slowest: float, generator: Generator) -> None:
+    """Draw logarithms of rates that are uniform between the slowest and the fastest rate."""
+    below_H1 = torch.rand(log_rate_H1.shape, generator=generator)
+    log_rate_H1.copy_((FASTEST_RATE - (FASTEST_RATE - slowest) * below_H1).log())

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from genome import FeaturizerGenome, Heads
+from genome import FeaturizerGenome, GroupGenome, Heads
 from genome.classes.alphabet import Expansion, Generator, Source
 from genome.classes.feature_groups import ACTIVATION, BALANCE, CONVOLVED_INPUT, DECOMPRESSION, OUTPUT, ROUTES, SKIP
 from genome.classes.quantities import ROUTE_CHOICES
@@ -43,6 +43,7 @@ from star.features.filters_system import (
 from star.features.ones import Ones
 from star.features.output import GatedOutputLayer, OutputGate, OutputLayer, SkipWeight
 from star.features.projection import BiasedProjection, ConvolvedInput, Projection, RotatedProjection, TiedValues
+from star.features.routed.memories import MemoryDecay, MemoryProjection, MemoryQueries
 from star.features.routed.router import Experts, Gate, Router
 
 KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
@@ -107,6 +108,13 @@ KINDS: dict[tuple[str, Source, Generator], type[Feature]] = {
 KINDS_BY_EXPANSION: dict[Expansion, type[Feature]] = {Expansion.EXPERT: Experts}
 """The feature that computes a group of this expansion; it takes precedence over `KINDS`."""
 
+KINDS_BY_ROUTE: dict[tuple[str, Generator], type[Feature]] = {
+    ("c", Generator.NONE): MemoryQueries,
+    **{(name, Generator.NONE): MemoryProjection for name in "bdv"},
+    ("a", Generator.RATE): MemoryDecay,
+}
+"""The feature that computes a group for each route, by name and generator."""
+
 
 INPUTS: dict[Source, tuple[str, ...]] = {
     **dict.fromkeys(Source, ()),
@@ -143,7 +151,7 @@ class Featurizer(nn.Module):
         self.groups = nn.ModuleDict()
         for name, group in genome.groups:
             if name in groups:
-                kind = KINDS_BY_EXPANSION.get(group.expansion) or KINDS[name, group.source, group.generator]
+                kind = _kind(name, group)
                 (inputs,) = [head_sizes[one].channels for one in INPUTS[group.source]] or [width]
                 self.groups[name] = kind.of(name, inputs, head_sizes, genome)
                 self[name].depth = depth
@@ -179,3 +187,9 @@ class Featurizer(nn.Module):
         """Return what the feature of this name is called with: its input, and the groups that it needs."""
         inputs = [known[one].flatten(2) for one in INPUTS[self.genome[name].source]] or [x_BLD]
         return (*inputs, length, store, *(known[need] for need in self[name].needs))
+
+
+def _kind(name: str, group: GroupGenome) -> type[Feature]:
+    if group.by_route:
+        return KINDS_BY_ROUTE[name, group.generator]
+    return KINDS_BY_EXPANSION.get(group.expansion) or KINDS[name, group.source, group.generator]

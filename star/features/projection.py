@@ -21,7 +21,7 @@ from star.nonlinearity import SIGMA
 from star.ops.dispatch import short_convolution
 from star.ops.rotary import rotate
 
-_NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
+NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
     Normalisation.NONE: torch.positive,
     Normalisation.L2: lambda x_BLHK: F.normalize(x_BLHK, dim=-1),
 }
@@ -49,7 +49,7 @@ class Projection(Feature):
         y_BLC = self.projected(x_BLD)
         y_BLC = SIGMA[self.group.nonlinearity](y_BLC) if self.taps is None else self._convolved(y_BLC, self.taps, store)
         y_BLHK = torch.unflatten(y_BLC, 2, self.head_size)
-        return _NORMALISE[self.group.normalisation](y_BLHK)
+        return NORMALISE[self.group.normalisation](y_BLHK)
 
     def projected(self, x_BLD: Tensor) -> Tensor:
         """Compute y_BLC, the feature before its convolution and nonlinearity."""
@@ -164,6 +164,9 @@ _PROJECT: dict[ChannelMixing, Callable[[Tensor, Tensor], Tensor]] = {
 
 _WEIGHT_SHAPES: dict[ChannelMixing, Callable[[int, Heads], tuple[int, ...]]] = {
     ChannelMixing.DIAGONAL: lambda width, head_size: (width, 1),
-    **dict.fromkeys((ChannelMixing.DENSE, *RANKS), lambda width, head_size: (head_size.channels, width)),
+    **dict.fromkeys(
+        (ChannelMixing.DENSE, ChannelMixing.ROUTED, *RANKS), lambda width, head_size: (head_size.channels, width)
+    ),
     ChannelMixing.GROUPED: lambda width, head_size: (head_size.heads, head_size.size, width // head_size.heads),
 }
+"""The shape of the weight that a feature is projected with, or that each route is projected with."""

@@ -12,6 +12,7 @@ from star.structures.memory_cell import MemoryCell
 from star.structures.outer import Outer
 from star.structures.routed.diagonal import RoutedDiagonal
 from star.structures.routed.low_rank import RoutedLowRank
+from star.structures.routed.memories import Memories
 from star.structures.routed.recurrent import RoutedDelta, RoutedSemiSeparable
 from star.structures.semi_separable import SemiSeparable
 from star.structures.structure import Features, Structure
@@ -44,6 +45,9 @@ WITH_GROUP: dict[tuple[type[Structure], str], type[Structure]] = {
 }
 """The structure that replaces another if the featurizer has this optional group."""
 
+BY_ROUTE: dict[type[Structure], type[Structure]] = {RoutedDelta: Memories}
+"""The structure that replaces another if each route projects values of its own."""
+
 OUTER: dict[type[Structure], type[Structure]] = {Toeplitz: Outer}
 """The structure that replaces another if its channel mixing is OUTER."""
 
@@ -53,6 +57,8 @@ def structure_of(operator: OperatorGenome, featurizer: FeaturizerGenome) -> type
     kind = STRUCTURES[operator.token_mixing, operator.sparsity]
     if featurizer["v"].generator is Generator.TIED:
         kind = LATENT[kind]
+    if featurizer["v"].by_route:
+        kind = BY_ROUTE[kind]
     for name in featurizer.names:
         kind = WITH_GROUP.get((kind, name), kind)
     return OUTER[kind] if operator.channel_mixing is ChannelMixing.OUTER else kind

@@ -38,6 +38,8 @@ class Structure(ABC):
     """False where the operator is no matrix T(x) times v; `matrix` then raises TypeError."""
     of_units: ClassVar[bool] = False
     """True where y is a mixture of units without memory, whose groups c and v experts compute."""
+    sources: int = 1
+    """Values v of a token that T weights; those of a token stand side by side in the columns of T."""
     tolerance: float = 1e-5
     """The relative RMS error that float32 outputs may have against float64."""
 
@@ -89,7 +91,7 @@ class Structure(ABC):
 
     @abstractmethod
     def matrix(self, features: Features) -> Tensor:
-        """Compute the dense T of y = T v, (B, H, L, L) or (B, channels, L, L)."""
+        """Compute the dense T of y = T v, (B, H, L, L) or (B, channels, L, L); several `sources` widen its rows."""
 
     def exactly_causal(self, length: int) -> bool:
         """Return whether a later token changes no bit of an earlier output of `fast` in a sequence of this length.

@@ -15,7 +15,7 @@ from star.structures.recurrent import Recurrent
 from tests.star.contract.elsewhere import Elsewhere
 
 SHAPE = Shape(width=32, head_dim=8, vocab=16, window=4)
-ROUTED = ("MoM", "MoM-GLA", "MoE", "Routing Transformer", "SeqBoat")
+ROUTED = ("MoM", "MoM-Published", "MoM-GLA", "MoE", "Routing Transformer", "SeqBoat")
 ACTIVATED = [row.name for row in CLASSES if ACTIVATION in Space.of([row.name], depth=1).featurizer(row).names]
 
 

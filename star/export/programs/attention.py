@@ -14,7 +14,7 @@ from star.cache import Store
 from star.ops.rotary import rotate
 from star.structures.latent import DecompressedLatent, Latent
 from star.structures.low_rank import DifferentialLowRank, LowRank
-from star.structures.routed_low_rank import RoutedLowRank
+from star.structures.routed.low_rank import RoutedLowRank
 from star.structures.structure import Features
 
 

@@ -9,9 +9,10 @@ from functools import partial
 from star.backbone import Backbone
 from star.export.exported import Exported
 from star.export.programs import attention, convolutions, features, recurrences, units
-from star.features import decay, filters, router
+from star.features import decay, filters
 from star.features.feature import Feature
 from star.features.featurizer import Featurizer
+from star.features.routed import memories, router
 from star.structures import Structure
 from star.structures.delta import Delta
 from star.structures.diagonal import Diagonal
@@ -20,9 +21,10 @@ from star.structures.latent import DecompressedLatent, Latent
 from star.structures.low_rank import DifferentialLowRank, LowRank
 from star.structures.memory_cell import MemoryCell
 from star.structures.outer import Outer
-from star.structures.routed_diagonal import RoutedDiagonal
-from star.structures.routed_low_rank import RoutedLowRank
-from star.structures.routed_recurrent import RoutedDelta, RoutedSemiSeparable
+from star.structures.routed.diagonal import RoutedDiagonal
+from star.structures.routed.low_rank import RoutedLowRank
+from star.structures.routed.memories import Memories
+from star.structures.routed.recurrent import RoutedDelta, RoutedSemiSeparable
 from star.structures.semi_separable import SemiSeparable
 from star.structures.toeplitz import Toeplitz
 
@@ -38,6 +40,7 @@ STRUCTURES: dict[type[Structure], type[Structure]] = {
     Jagged: recurrences.RecordedJagged,
     RoutedSemiSeparable: recurrences.RecordedRoutedSemiSeparable,
     RoutedDelta: recurrences.RecordedRoutedDelta,
+    Memories: recurrences.RecordedMemories,
     MemoryCell: recurrences.RecordedMemoryCell,
     Toeplitz: convolutions.RecordedToeplitz,
     Outer: convolutions.RecordedOuter,
@@ -49,6 +52,8 @@ FEATURES: dict[type[Feature], Callable[[Feature], Feature]] = {
     decay.SoftmaxDecay: partial(features.recorded, features.RecordedSoftmaxDecay),
     filters.ImplicitFilter: partial(features.recorded, features.RecordedImplicitFilter),
     filters.SineNet: partial(features.recorded, features.RecordedSineNet),
+    memories.MemoryProjection: partial(units.recorded_memories, units.RecordedMemoryProjection),
+    memories.MemoryDecay: partial(units.recorded_memories, units.RecordedMemoryDecay),
     router.Experts: units.recorded_experts,
 }
 """The form of each feature that has another one than in training."""

@@ -19,7 +19,8 @@ from star.structures.delta import Delta
 from star.structures.jagged import Jagged
 from star.structures.memory_cell import MemoryCell
 from star.structures.recurrent import Recurrent
-from star.structures.routed_recurrent import RoutedDelta, RoutedRecurrent, RoutedSemiSeparable
+from star.structures.routed.memories import Memories
+from star.structures.routed.recurrent import RoutedDelta, RoutedRecurrent, RoutedSemiSeparable
 from star.structures.semi_separable import SemiSeparable
 from star.structures.structure import Features
 
@@ -68,6 +69,21 @@ class RecordedRoutedDelta(RoutedDelta):
 
     def step(self, features: Features, store: Store) -> Tensor:
         return _routed(self, features, store)
+
+
+class RecordedMemories(Memories):
+    """`Memories` for programs: every memory advances, and what is new is kept where a token takes it."""
+
+    def step(self, features: Features, store: Store) -> Tensor:
+        def token(states: States, xs: States) -> tuple[Tensor, States]:
+            (state_BMHKV,), (r_BM, *groups) = states, xs
+            r_BM11 = r_BM[..., None, None]
+            y_BMHV, moved_BMHKV = self.base.token(Inputs(*groups), state_BMHKV)
+            after_BMHKV = torch.where(r_BM11.unsqueeze(4) > 0, moved_BMHKV, state_BMHKV)
+            return torch.where(r_BM11 > 0, r_BM11 * y_BMHV, 0).sum(1), (after_BMHKV,)
+
+        groups = (torch.unflatten(x_XL, 0, (-1, self.sources)).transpose(1, 2) for x_XL in self._of_memories(features))
+        return _kept(token, ("state",), (features[ROUTES].squeeze(2), *groups), features, store)
 
 
 class RecordedMemoryCell(MemoryCell):

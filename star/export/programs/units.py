@@ -1,6 +1,6 @@
-"""Mixtures of units in the form of programs: every expert computes every token, and those that are not taken count 0.
+"""Mixtures in the form of programs: every expert or memory computes every token, and those that are not taken count 0.
 
-B batch, L tokens, D model width, M experts, S slots (experts that a token takes), I channels of an expert.
+B batch, L tokens, D model width, M experts or memories, S slots (those that a token takes), I channels of each.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from torch import Tensor
 from genome.classes.feature_groups import ROUTES
 from star.cache import Store
 from star.features.feature import Feature
-from star.features.router import Experts
+from star.features.routed.memories import MemoryDecay, MemoryProjection
+from star.features.routed.router import Experts
 from star.nonlinearity import SIGMA
-from star.structures.routed_diagonal import RoutedDiagonal
+from star.structures.routed.diagonal import RoutedDiagonal
 from star.structures.structure import Features
 
 
@@ -37,6 +38,27 @@ class RecordedExperts(Experts):
         taken_BLSM = slots(needed[0], self.head_size.heads).to(x_BLD.dtype)
         every_BLMI = torch.einsum("bld,mid->blmi", x_BLD, self.weight_MID)
         return SIGMA[self.group.nonlinearity](taken_BLSM @ every_BLMI)
+
+
+class RecordedMemoryProjection(MemoryProjection):
+    """`MemoryProjection` for programs."""
+
+    def by_memory(self, x_BLD: Tensor, r_BL1M: Tensor, store: Store | None) -> Tensor:
+        taken_BLSM = slots(r_BL1M, self.taken).to(x_BLD.dtype)
+        return taken_BLSM @ torch.einsum("bld,mid->blmi", x_BLD, self.weight)
+
+
+class RecordedMemoryDecay(MemoryDecay, RecordedMemoryProjection):
+    """`MemoryDecay` for programs."""
+
+
+def recorded_memories(kind: type[MemoryProjection], feature: Feature) -> Feature:
+    """Return the feature as one of this kind, with the same weights."""
+    assert isinstance(feature, MemoryProjection)
+    size = feature.head_size
+    other = kind(feature.name, feature.width, size, feature.group, feature.memories, feature.taken)
+    other.load_state_dict(feature.state_dict(), assign=True)
+    return other
 
 
 def recorded_experts(feature: Feature) -> Feature:

@@ -19,7 +19,7 @@ EXPANSION_OF = {30: Expansion.FOUR, 31: Expansion.EIGHT, 32: Expansion.FOUR, 33:
 
 
 @pytest.mark.parametrize("generator", [30, 31, 32, 33])
-@pytest.mark.parametrize("class_id", [110, 111, 112, 113])
+@pytest.mark.parametrize("class_id", [110, 111, 112, 113, 210])
 def test_every_way_to_route_goes_with_every_structure(generator, class_id):
     row = next(row for row in CLASSES if row.id == class_id)
     featurizer = next(one for one in FEATURIZERS if one.id == class_id)
@@ -51,3 +51,9 @@ def test_rounding_that_turns_many_routes_or_bends_their_weights_is_caught(name, 
         assert any("other routes for" in breach for breach in _broken(name, patch, lambda r: r.roll(1, dims=1)))
     with monkeypatch.context() as patch:
         assert any("r is off by" in breach for breach in _broken(name, patch, lambda r: 1.2 * r))
+
+
+@pytest.mark.parametrize("strategy", [2, 3, 4])
+def test_memories_may_take_what_others_projected_for_themselves(strategy):
+    genome = Genome.parse(f"210.1.1.1.{strategy}-210.1.1.1.{strategy}")
+    assert check(genome, Space.of(["MoM-Published"], depth=2), SHAPE).breaches == ()

@@ -3,9 +3,12 @@
 B batch, L tokens, D model width, H heads, K key channels, V value channels per head.
 """
 
+import pytest
 import torch
 import torch.nn.functional as F
 
+from genome import Genome, Shape, Space, decode, named
+from star.analysis.cost import cost
 from tests.star.published.layers import SHAPE, convolved, operator_of, rms_normed, same_as
 
 HEADS, SIZE = SHAPE.width // SHAPE.head_dim, SHAPE.head_dim
@@ -80,9 +83,59 @@ def test_gated_deltanet_is_the_published_layer():
     same_as("Gated DeltaNet-Published", _gated_deltanet)
 
 
-def test_decays_begin_in_the_published_range():
+def _mixture_of_memories(x_BLD, w):
+    """Du et al. 2025, section 3: a gated delta rule on the tokens of each memory, with projections of its own.
+
+    Taps, rates and biases are those of all memories. The weights of the two likeliest of four memories are rescaled to
+    sum to 1; that of the fifth, which all tokens take, is 1.
+    """
+    weight_BLM, chosen_BLM = (x_BLD @ w["r.weight_MD"].T).softmax(-1).topk(2, dim=-1)
+    weight_BLM = weight_BLM / weight_BLM.sum(-1, keepdim=True)
+    outputs = []
+    for x_LD, weight_LM, chosen_LM in zip(x_BLD, weight_BLM, chosen_BLM, strict=True):
+        y_LHV = torch.zeros(len(x_LD), HEADS, 2 * SIZE, dtype=x_LD.dtype)
+        for m in range(5):
+            own = [t for t in range(len(x_LD)) if m in (*chosen_LM[t].tolist(), 4)]
+            read_1NHV = _memory(x_LD[own].unsqueeze(0), _of_memory(w, m))
+            for t, read_HV in zip(own, read_1NHV[0], strict=True):
+                r = 1 if m == 4 else weight_LM[t][chosen_LM[t] == m]
+                y_LHV = y_LHV.index_add(0, torch.tensor([t]), (r * read_HV).unsqueeze(0))
+        outputs.append(y_LHV)
+    y_BLHV = torch.stack(outputs)
+    return (rms_normed(y_BLHV).flatten(2) * F.silu(x_BLD @ w["o.weight"].T)) @ w["out_DC"].T
+
+
+def _of_memory(w, m):
+    return {name: weight[m] if weight.dim() == 3 else weight for name, weight in w.items()}
+
+
+def _memory(x_BLD, w):
+    q, k, v = _convolved_heads(x_BLD, w)
+    step_BLH = F.softplus(x_BLD @ w["a.weight"].T + w["a.bias_HK"].squeeze(-1))
+    decay_BLH = (-w["a.log_rate_H1"].squeeze(-1).exp() * step_BLH).exp()
+    return _delta_rule(q, k, v, decay_BLH.unsqueeze(-1), (x_BLD @ w["d.weight"].T).sigmoid())
+
+
+def test_a_mixture_of_memories_is_the_published_layer():
+    same_as("MoM-Published", _mixture_of_memories)
+
+
+def test_a_mixture_of_memories_has_the_parameters_of_the_source():
+    """Queries, output gate and output once, keys and values of twice the width for 5 memories: 20 squares of the width.
+
+    The gains of the source's norm, as many as a head has values, are part of the output projection here.
+    """
+    shape = Shape(width=1024, head_dim=128)
+    placed = decode(Genome.of([named("MoM-Published").id]), Space.of(["MoM-Published"], depth=1))
+    norm, width, heads = 1024, 1024, 8
+    around = 4 * width + 5 * 2 * heads * width + 4 * (1 + 1 + 2) * width + 2 * heads
+    assert cost(placed, shape).livs[0].parameters == norm + 20 * width**2 + around
+
+
+@pytest.mark.parametrize("name", ["Gated DeltaNet-Published", "MoM-Published"])
+def test_decays_begin_in_the_published_range(name):
     """A is uniform up to 16 and softplus(dt) log-uniform in [0.001, 0.1], so heads forget at very different rates."""
-    decay = operator_of("Gated DeltaNet-Published").featurizer["a"]
+    decay = operator_of(name).featurizer["a"]
     halves = []
     for seed in range(200):
         decay.initialise(torch.Generator().manual_seed(seed))

@@ -146,7 +146,7 @@ def test_a_token_is_charged_for_the_experts_it_meets():
     assert cost.livs[0].cache_bytes == 0
 
 
-@pytest.mark.parametrize("name", ["MoM", "MoM-GLA", "MoE", "Routing Transformer", "SeqBoat"])
+@pytest.mark.parametrize("name", ["MoM", "MoM-Published", "MoM-GLA", "MoE", "Routing Transformer", "SeqBoat"])
 @pytest.mark.parametrize("length", [1, 2, 70])
 def test_forms_agree_whatever_the_routes(name, length):
     """Also where of the routes to choose from one takes all tokens, or none is taken."""
