@@ -82,12 +82,22 @@ def begun(folder: Path) -> Plan:
         ValueError: there is none.
     """
     try:
-        plan = Plan.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
+        plan = settings_in(folder)
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder} holds no training that can be gone on with: {error}") from None
     if (folder / RESULT).exists():
         raise ValueError(f"the training in {folder} has ended")
     return plan
+
+
+def settings_in(folder: Path) -> Plan:
+    """Return the plan of the training in a folder, whether it has ended or not.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no plan.
+    """
+    return Plan.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
 
 
 def request_of(folder: Path, plan: Plan) -> Request:

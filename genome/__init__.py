@@ -5,6 +5,7 @@ from genome.catalogue import CLASSES, FEATURIZERS, STAR_CLASSES, named
 from genome.classes.head_sizes import Heads
 from genome.classes.operator import FeaturizerGenome, GroupGenome, LIVClass, OperatorGenome
 from genome.genome import Genome, Segment
+from genome.growing import Growth, grown
 from genome.repair import Breach, Repaired, breaches, repair, require_legal
 from genome.shape import Shape, ShapeError
 from genome.space import Space, digest
@@ -19,6 +20,7 @@ __all__ = [
     "FeaturizerGenome",
     "Genome",
     "GroupGenome",
+    "Growth",
     "Heads",
     "LIVClass",
     "OperatorGenome",
@@ -32,6 +34,7 @@ __all__ = [
     "decode",
     "digest",
     "encode",
+    "grown",
     "mutate",
     "named",
     "recombine",

@@ -57,7 +57,7 @@ def merged(preset: str, changes: dict[str, Any]) -> Plan:
     """
     if preset not in PRESETS:
         raise ValueError(f"preset {preset!r} is unknown; legal: {', '.join(PRESETS)}")
-    plan = _overlaid(PRESETS[preset].model_dump(mode="json"), changes)
+    plan = overlaid(PRESETS[preset].model_dump(mode="json"), changes)
     if "rungs" not in changes:
         plan["rungs"]["tokens"] = _fitting_rungs(PRESETS[preset], plan)
     return Plan.model_validate(plan)
@@ -78,12 +78,13 @@ def _fitting_rungs(preset: Plan, plan: dict[str, Any]) -> list[int]:
     return [step * each for step in steps] if plan["algorithm"] in WITH_RUNGS else []
 
 
-def _overlaid(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def overlaid(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return JSON settings with some replaced: objects field by field, unless their `kind` differs."""
     result = dict(below)
     for key, value in above.items():
         old = result.get(key)
         same_kind = (
             isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind")
         )
-        result[key] = _overlaid(old, value) if same_kind and isinstance(old, dict) else value
+        result[key] = overlaid(old, value) if same_kind and isinstance(old, dict) else value
     return result
