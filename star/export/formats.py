@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from star.export import folder
 from star.export.exported import Exported
-from star.export.programs import pt2
+from star.export.programs import onnx, pt2
 from star.export.programs.prepare import refusal
 from star.export.standalone import form as standalone
 
@@ -41,6 +41,7 @@ FORMATS = {
     ),
     "standalone": Format("one Python file and weights, which need torch alone", ("torch",), standalone.write),
     "pt2": Format("two programs of torch.export, without code of ours", ("torch",), pt2.write, refusal),
+    "onnx": Format("two programs for runtimes of ONNX", ("onnxruntime", "numpy"), onnx.write, onnx.refusal),
 }
 """The formats by name."""
 
