@@ -155,4 +155,7 @@ def slots(r_BL1M: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def _true_first(mask: Tensor) -> Tensor:
     """Return indices along the last dimension: those of the true entries in order, then those of the false entries."""
+    if torch.compiler.is_exporting():  # ONNX has no stable sort, and needs none of numbers that differ
+        place = torch.arange(mask.shape[-1], device=mask.device)
+        return torch.argsort(torch.where(mask, place, place + mask.shape[-1]), dim=-1)
     return torch.argsort(mask.logical_not().to(torch.uint8), dim=-1, stable=True)
