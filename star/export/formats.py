@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from star.export import folder
 from star.export.exported import Exported
+from star.export.hugging_face import form as hugging_face
 from star.export.programs import onnx, pt2
 from star.export.programs.prepare import refusal
 from star.export.standalone import form as standalone
@@ -42,6 +43,12 @@ FORMATS = {
     "standalone": Format("one Python file and weights, which need torch alone", ("torch",), standalone.write),
     "pt2": Format("two programs of torch.export, without code of ours", ("torch",), pt2.write, refusal),
     "onnx": Format("two programs for runtimes of ONNX", ("onnxruntime", "numpy"), onnx.write, onnx.refusal),
+    "transformers": Format(
+        "configuration, code and weights for `AutoModelForCausalLM`, and a tokenizer where tokens are bytes",
+        ("torch", "transformers"),
+        hugging_face.write,
+        hugging_face.refusal,
+    ),
 }
 """The formats by name."""
 

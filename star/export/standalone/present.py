@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -56,8 +56,10 @@ class Present:
 
     def has_member(self, kind: Reference, name: str) -> bool:
         """Return whether an alphabet's member is in the blueprint; True for a class that is no alphabet."""
-        found = getattr(import_module(kind.module), kind.name)
-        return not issubclass(found, Enum) or name not in found.__members__ or found[name] in self.digits
+        found = _loaded(kind)
+        return (
+            found is None or not issubclass(found, Enum) or name not in found.__members__ or found[name] in self.digits
+        )
 
     def lacks(self, source: Source, name: ast.expr) -> bool:
         """Return whether a name stands for a class of parts that the model does not make, nor looks another up by."""
@@ -102,7 +104,12 @@ def _object(source: Source, name: ast.AST) -> Any:
     meanings = [one.meaning for one in reads(source, name)] if isinstance(name, ast.Name) else []
     if not meanings or not isinstance(meanings[0], Reference):
         return None
-    return getattr(import_module(meanings[0].module), meanings[0].name)
+    return _loaded(meanings[0])
+
+
+def _loaded(reference: Reference) -> Any:
+    """Return the object of a reference; None where its module is not imported, as what a model is made of is."""
+    return getattr(sys.modules.get(reference.module), reference.name, None)
 
 
 def _is_alphabet(source: Source, name: ast.Name) -> bool:

@@ -7,7 +7,7 @@ PyTorch calls it. So more may be kept than is called, and nothing that is called
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from star.export.standalone.present import Present
@@ -38,7 +38,8 @@ class Reached:
     """The definitions that are needed.
 
     Args:
-        first: the definitions to begin with.
+        first: the definitions to begin with; classes among them keep all methods.
+        others: more of them, which keep what is called.
         methods: the names of methods that people call.
         present: what the model has.
         given: the assignments whose values are not those of the sources.
@@ -53,7 +54,12 @@ class Reached:
     """
 
     def __init__(
-        self, first: Iterable[Reference], methods: Iterable[str], present: Present, given: Container[Reference]
+        self,
+        first: Collection[Reference],
+        others: Iterable[Reference],
+        methods: Iterable[str],
+        present: Present,
+        given: Collection[Reference],
     ) -> None:
         self.definitions: dict[Reference, Definition] = {}
         self.externals: set[External] = set()
@@ -64,7 +70,8 @@ class Reached:
         self._present = present
         self._given = given
         self._walked: set[int] = set()
-        self._waiting = list(first)
+        self._first = frozenset(first)
+        self._waiting = [*first, *given, *others]
         while self._waiting:
             self._add(self._waiting.pop())
             if not self._waiting:
@@ -74,10 +81,12 @@ class Reached:
     def kept(self, kind: Reference, node: ast.stmt) -> bool:
         """Return whether a statement of the body of a class is kept.
 
-        Methods are kept if they may be called, and members of an alphabet if the model has them or code names them.
+        Methods are kept if they may be called, and all those of the first classes; members of an alphabet are kept if
+        the model has them or code names them.
         """
         if isinstance(node, ast.FunctionDef):
-            return node.name in self.attributes or (node.name.startswith("__") and node.name.endswith("__"))
+            special = node.name.startswith("__") and node.name.endswith("__")
+            return special or kind in self._first or node.name in self.attributes
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
             return name in self.attributes or self._present.has_member(kind, name)

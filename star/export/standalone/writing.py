@@ -29,7 +29,7 @@ class Cut:
         self, first: list[Reference], methods: tuple[str, ...], present: Present, values: Mapping[Reference, object]
     ) -> None:
         named = [kind for value in values.values() for kind in classes(value)]
-        self._reached = Reached([*first, *values, *named], methods, present, values)
+        self._reached = Reached(first, named, methods, present, values.keys())
         self._values = values
         self._order = self._in_order()
         self._names = names(self._reached, self._order)

@@ -2,41 +2,16 @@
 
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
-import numpy
 import pytest
 import torch
 
-import star
-from genome import Genome, Shape, Space, decode, sample
-from genome.catalogue import CLASSES
-from star.export.exported import Exported
+from genome import Shape
 from star.export.standalone.form import text
 from star.ops.dispatch import forced
 from tests.star.export import standalone_alone
-
-SHAPE = Shape(width=32, head_dim=8, vocab=61, window=8)
-SHARING = Space.of(depth=5)
-
-
-def _genomes():
-    for row in CLASSES:
-        yield f"class-{row.id}", Genome.of([row.id]), Space.of([row.name], depth=1)
-    draw = numpy.random.default_rng(0)
-    for n in range(12):
-        yield f"shared-{n}", sample(SHARING, draw).genome, SHARING
-
-
-GENOMES = {name: (genome, space) for name, genome, space in _genomes()}
-
-
-@cache
-def _exported(name, shape=SHAPE):
-    genome, space = GENOMES[name]
-    model = star.build(decode(genome, space), shape, seed=3)
-    return Exported(genome, space, shape, star.weights(model), {})
+from tests.star.export.models import FIRST, GENOMES, SECOND, SHAPE, exported, written
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +20,7 @@ def alone(tmp_path_factory):
     folders, tokens = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("input") / "tokens.pt"
     torch.save(_tokens(), tokens)
     for name in GENOMES:
-        exported = _exported(name)
-        star.export(folders / name, *GENOMES[name], SHAPE, exported.weights, {}, format="standalone")
+        written(folders / name, name, "standalone")
     command = [sys.executable, "-I", standalone_alone.__file__, folders, tokens]
     subprocess.run(command, check=True, timeout=600)
     return folders
@@ -60,7 +34,7 @@ def _tokens():
 def test_the_file_computes_what_the_model_computes(alone, name):
     found = torch.load(alone / name / "computed.pt", weights_only=True)
     with forced("torch"):
-        expected = standalone_alone.computed(_exported(name).model, _tokens())
+        expected = standalone_alone.computed(exported(name).model, _tokens())
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
@@ -69,21 +43,20 @@ def test_no_file_names_what_it_lacks_or_imports_what_it_does_not_need(alone):
 
 
 def test_the_same_model_gives_the_same_file():
-    assert text(_exported("class-1")) == text(_exported("class-1"))
+    assert text(exported(FIRST)) == text(exported(FIRST))
 
 
 def test_weights_that_do_not_fit_or_are_damaged_are_refused(alone):
-    module = standalone_alone.imported(next((alone / "class-1").glob("modeling_*.py")))
-    whole = (alone / "class-1" / "model.safetensors").read_bytes()
+    module = standalone_alone.imported(next((alone / FIRST).glob("modeling_*.py")))
+    whole = (alone / FIRST / "model.safetensors").read_bytes()
     for data, said in ((whole[:-5], "damaged"), (b"", "damaged"), (b"\xff" * 64, "damaged")):
-        Path(alone / "class-1" / "broken").write_bytes(data)
+        Path(alone / FIRST / "broken").write_bytes(data)
         with pytest.raises(ValueError, match=said):
-            module.load(alone / "class-1" / "broken")
+            module.load(alone / FIRST / "broken")
     with pytest.raises(ValueError, match="does not fit this model"):
-        module.load(alone / "class-2" / "model.safetensors")
+        module.load(alone / SECOND / "model.safetensors")
 
 
 def test_real_values_in_place_of_tokens():
     shape = Shape(width=32, head_dim=8, vocab=3, channels=4)
-    exported = _exported("class-1", shape)
-    assert "model(torch.zeros(1, 8, 4))" in text(exported)
+    assert "model(torch.zeros(1, 8, 4))" in text(exported(FIRST, shape))
