@@ -14,7 +14,7 @@ def elu_plus_one(y: Tensor) -> Tensor:
     return F.relu(y) + y.clamp_max(0).exp()
 
 
-SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
+SIGMA: dict[int, Callable[[Tensor], Tensor]] = {
     Nonlinearity.NONE: torch.positive,
     Nonlinearity.RELU: F.relu,
     Nonlinearity.SILU: F.silu,
@@ -22,3 +22,8 @@ SIGMA: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
     Nonlinearity.ELU: elu_plus_one,
     Nonlinearity.GELU: F.gelu,
 }
+"""The function of each digit, looked up by `int(digit)`, as in every table that a forward pass reads.
+
+torch.compile does not notice that another module has another digit if a table is looked up by the digit itself, and
+calls what it compiled for the first module.
+"""

@@ -40,8 +40,8 @@ class Units:
         assert isinstance(v, Experts)
 
         def unit(c_NI: Tensor, v_NI: Tensor) -> Tensor:
-            gate = SIGMA[self._structure.operator.nonlinearity]
-            return gate(SIGMA[c.group.nonlinearity](c_NI)) * SIGMA[v.group.nonlinearity](v_NI)
+            gate = SIGMA[int(self._structure.operator.nonlinearity)]
+            return gate(SIGMA[int(c.group.nonlinearity)](c_NI)) * SIGMA[int(v.group.nonlinearity)](v_NI)
 
         into = (c.weight_MID, v.weight_MID)
         return units(features[INPUT], features[ROUTES], into, unit, self._out_MDI, self._structure.heads)

@@ -32,7 +32,7 @@ LOWEST_BOUND = 0.01
 GATE_DIVISOR = 16
 """Divisor of the logarithm of the gate in GLA: decays start near 0.96 per token instead of 0.5."""
 
-_STEP: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {Nonlinearity.NONE: F.softplus, Nonlinearity.SIGMOID: F.sigmoid}
+_STEP: dict[int, Callable[[Tensor], Tensor]] = {Nonlinearity.NONE: F.softplus, Nonlinearity.SIGMOID: F.sigmoid}
 
 
 class LogDecay(Feature):
@@ -190,7 +190,7 @@ class StepSize(Projection):
         self.bias_H = parameter(head_size.heads)
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
-        return _STEP[self.nonlinearity](super().forward(x_BLD, length, store) + self.bias_H.unsqueeze(1))
+        return _STEP[int(self.nonlinearity)](super().forward(x_BLD, length, store) + self.bias_H.unsqueeze(1))
 
     def initialise(self, generator: Generator) -> None:
         super().initialise(generator)

@@ -92,7 +92,7 @@ def gated(y_BLHV: Tensor, o_BLHV: Tensor, normalisation: Normalisation, heads: i
     Args:
         heads: heads that are normalised together by the digits 3 and 4; the H heads may be those of several operators.
     """
-    return _GATED[normalisation](y_BLHV, o_BLHV, heads)
+    return _GATED[int(normalisation)](y_BLHV, o_BLHV, heads)
 
 
 def _by_head(y_BLHV: Tensor, o_BLHV: Tensor, heads: int) -> Tensor:
@@ -113,7 +113,7 @@ def _inverse_rms(y: Tensor, dims: int | tuple[int, ...]) -> Tensor:
     return (y.to(at_least_float32(y)).square().mean(dims, keepdim=True) + SMALLEST).rsqrt()
 
 
-_GATED: dict[Normalisation, Callable[[Tensor, Tensor, int], Tensor]] = {
+_GATED: dict[int, Callable[[Tensor, Tensor, int], Tensor]] = {
     Normalisation.NONE: lambda y_BLHV, o_BLHV, heads: y_BLHV * o_BLHV,
     Normalisation.L2: _by_head,
     Normalisation.WHOLE: lambda y_BLHV, o_BLHV, heads: _whole(y_BLHV, heads) * o_BLHV,
@@ -128,6 +128,6 @@ def activated(y_BLHV: Tensor, g_DE: Tensor, out_DC: Tensor, nonlinearity: Nonlin
     GELU and a GLU follow the filter in S4 (Gu et al. 2022) and in most models after it. Without them the layer is
     linear and time-invariant. GELU(y) is y times a factor of y, so the operator remains a linear input-varying one.
     """
-    y_BLC = SIGMA[nonlinearity](y_BLHV.flatten(2))
+    y_BLC = SIGMA[int(nonlinearity)](y_BLHV.flatten(2))
     z_BLD = F.linear(y_BLC, out_DC, g_DE[:, 0])
     return z_BLD if g_DE.shape[1] == 1 else z_BLD * F.linear(y_BLC, g_DE[:, 2:], g_DE[:, 1]).sigmoid()

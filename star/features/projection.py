@@ -21,7 +21,7 @@ from star.nonlinearity import SIGMA
 from star.ops.dispatch import short_convolution
 from star.ops.rotary import rotate
 
-NORMALISE: dict[Normalisation, Callable[[Tensor], Tensor]] = {
+NORMALISE: dict[int, Callable[[Tensor], Tensor]] = {
     Normalisation.NONE: torch.positive,
     Normalisation.L2: lambda x_BLHK: F.normalize(x_BLHK, dim=-1),
 }
@@ -47,14 +47,18 @@ class Projection(Feature):
 
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         y_BLC = self.projected(x_BLD)
-        y_BLC = SIGMA[self.group.nonlinearity](y_BLC) if self.taps is None else self._convolved(y_BLC, self.taps, store)
+        y_BLC = (
+            SIGMA[int(self.group.nonlinearity)](y_BLC)
+            if self.taps is None
+            else self._convolved(y_BLC, self.taps, store)
+        )
         y_BLHK = torch.unflatten(y_BLC, 2, self.head_size)
-        return NORMALISE[self.group.normalisation](y_BLHK)
+        return NORMALISE[int(self.group.normalisation)](y_BLHK)
 
     def projected(self, x_BLD: Tensor) -> Tensor:
         """Compute y_BLC, the feature before its convolution and nonlinearity."""
         x_BLR = x_BLD if self.down_RD is None else F.linear(x_BLD, self.down_RD)
-        y_BLC = _PROJECT[self.group.channel](x_BLR, self.weight)
+        y_BLC = _PROJECT[int(self.group.channel)](x_BLR, self.weight)
         return y_BLC if self.bias_C is None else y_BLC + self.bias_C
 
     def initialise(self, generator: Generator) -> None:
@@ -91,7 +95,7 @@ class Projection(Feature):
             seen_BTC = store.append(f"{self.name}.conv", x_BLC, keep=taps_CW.shape[1] - 1)
             y_BLC = short_convolution(seen_BTC, taps_CW, fused)[:, -x_BLC.shape[1] :]
         y_BLC = y_BLC if self.taps_bias_C is None else y_BLC + self.taps_bias_C
-        return y_BLC if fused else SIGMA[self.group.nonlinearity](y_BLC)
+        return y_BLC if fused else SIGMA[int(self.group.nonlinearity)](y_BLC)
 
 
 class BiasedProjection(Projection):
@@ -155,7 +159,7 @@ def _blocks(x_BLD: Tensor, weight_HKE: Tensor) -> Tensor:
     return torch.einsum("blne,pnke->blpnk", x_BLNE, weight_PNKE).flatten(2)
 
 
-_PROJECT: dict[ChannelMixing, Callable[[Tensor, Tensor], Tensor]] = {
+_PROJECT: dict[int, Callable[[Tensor, Tensor], Tensor]] = {
     ChannelMixing.DIAGONAL: _scaled,
     ChannelMixing.DENSE: F.linear,
     ChannelMixing.GROUPED: _blocks,

@@ -3,9 +3,10 @@
 The mode `auto` (the default) takes a kernel for tensors that it supports on the device it is made for: on a CPU a
 compiled one, on a GPU one of Triton, or of flash-linear-attention where that is installed, which computes there what
 PyTorch does (see `star.ops.trust`). An operator may have several (`star.ops.kernels`), of which the first fit one is
-taken. `torch` never takes a kernel. `triton` takes Triton's kernels and no others, without that comparison and for CPU
-tensors too, which works only under TRITON_INTERPRET=1 and tests them without a GPU. The context manager `forced` sets
-the mode, and otherwise the environment variable STAR_KERNELS.
+taken. Within a graph, compiled or exported, tensors on a CPU take none. `torch` never takes a kernel. `triton` takes
+Triton's kernels and no others, without that comparison and for CPU tensors too, which works only under
+TRITON_INTERPRET=1 and tests them without a GPU. The context manager `forced` sets the mode, and otherwise the
+environment variable STAR_KERNELS.
 
 B batch, L tokens, D channels, H heads, K key channels, V value channels, W taps.
 """
@@ -91,6 +92,8 @@ def kernel(operator: str, *inputs: Any) -> Callable[..., Any] | None:
         ValueError: STAR_KERNELS is not one of auto, triton, torch.
         RuntimeError: a kernel is forced where none can run.
     """
+    if torch.compiler.is_compiling() and inputs and inputs[-1].device.type == "cpu":
+        return None
     row = _chosen(operator, inputs)
     report(operator, PYTORCH if row is None else row.language.value)
     return None if row is None else row.load()

@@ -17,7 +17,7 @@ class Diagonal(Structure):
     per_token = ("c", "v")
 
     def mix(self, features: Features) -> Tensor:
-        return SIGMA[self.operator.nonlinearity](features["c"]) * features["v"]
+        return SIGMA[int(self.operator.nonlinearity)](features["c"]) * features["v"]
 
     def fast(self, features: Features) -> Tensor:
         return self.mix(features)
@@ -26,7 +26,7 @@ class Diagonal(Structure):
         return self.mix(features)
 
     def matrix(self, features: Features) -> Tensor:
-        gate_BLD = SIGMA[self.operator.nonlinearity](features["c"]).flatten(2)
+        gate_BLD = SIGMA[int(self.operator.nonlinearity)](features["c"]).flatten(2)
         return torch.diag_embed(gate_BLD.transpose(1, 2))
 
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:

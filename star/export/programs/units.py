@@ -24,7 +24,7 @@ class RecordedRoutedDiagonal(RoutedDiagonal):
     def step(self, features: Features, store: Store) -> Tensor:
         taken_BLSM = slots(features[ROUTES], self.heads)
         weight_BLS1 = (taken_BLSM * features[ROUTES]).sum(-1, keepdim=True)
-        return weight_BLS1 * SIGMA[self.operator.nonlinearity](features["c"]) * features["v"]
+        return weight_BLS1 * SIGMA[int(self.operator.nonlinearity)](features["c"]) * features["v"]
 
     def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
         taken_BLSM = slots(features[ROUTES], self.heads).to(y_BLHV.dtype)
@@ -37,7 +37,7 @@ class RecordedExperts(Experts):
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         taken_BLSM = slots(needed[0], self.head_size.heads).to(x_BLD.dtype)
         every_BLMI = torch.einsum("bld,mid->blmi", x_BLD, self.weight_MID)
-        return SIGMA[self.group.nonlinearity](taken_BLSM @ every_BLMI)
+        return SIGMA[int(self.group.nonlinearity)](taken_BLSM @ every_BLMI)
 
 
 class RecordedMemoryProjection(MemoryProjection):

@@ -56,11 +56,11 @@ class MemoryQueries(Projection):
         (r_BL1M,) = needed
         y_BLSC = self.by_memory(x_BLD, r_BL1M, store)
         if self.taps is None:
-            y_BLSC = SIGMA[self.group.nonlinearity](y_BLSC)
+            y_BLSC = SIGMA[int(self.group.nonlinearity)](y_BLSC)
         else:
             y_BLSC = self._convolved_by_memory(y_BLSC, self.taps, r_BL1M, store)
         y_BLSHK = torch.unflatten(y_BLSC, 3, self.head_size)
-        return NORMALISE[self.group.normalisation](y_BLSHK.flatten(2, 3))
+        return NORMALISE[int(self.group.normalisation)](y_BLSHK.flatten(2, 3))
 
     def by_memory(self, x_BLD: Tensor, r_BL1M: Tensor, store: Store | None) -> Tensor:
         """Compute y_BLSC, what each memory projects, before its convolution and nonlinearity."""

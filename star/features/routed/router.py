@@ -34,7 +34,7 @@ def _renormalised(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:
     return logits_BLM.masked_fill(~chosen_BLM, float("-inf")).softmax(-1)
 
 
-_WEIGHTS: dict[Kind, Callable[[Tensor, Tensor], Tensor]] = {
+_WEIGHTS: dict[int, Callable[[Tensor, Tensor], Tensor]] = {
     Kind.TOP_1: _probabilities,
     Kind.TOP_2: _renormalised,
     Kind.TOP_2_SHARED: _renormalised,
@@ -60,7 +60,7 @@ class Router(Feature):
         chosen_BLM = torch.zeros_like(logits_BLM, dtype=torch.bool)
         chosen_BLM.scatter_(-1, logits_BLM.topk(self.choice.chosen, dim=-1).indices, True)
         report(logits_BLM.softmax(-1), chosen_BLM)
-        weights_BLM = _WEIGHTS[self.group.generator](logits_BLM, chosen_BLM)
+        weights_BLM = _WEIGHTS[int(self.group.generator)](logits_BLM, chosen_BLM)
         return F.pad(weights_BLM, (0, self.choice.shared), value=1).unsqueeze(2).to(x_BLD.dtype)
 
     def initialise(self, generator: Generator) -> None:
@@ -104,7 +104,7 @@ class Experts(Feature):
     def forward(self, x_BLD: Tensor, length: int, store: Store | None, *needed: Tensor) -> Tensor:
         (r_BL1M,) = needed
         y_BLSI = to_experts(x_BLD, r_BL1M, self.weight_MID, self.head_size.heads)
-        return SIGMA[self.group.nonlinearity](y_BLSI)
+        return SIGMA[int(self.group.nonlinearity)](y_BLSI)
 
     def initialise(self, generator: Generator) -> None:
         torch.nn.init.normal_(self.weight_MID, std=self.width**-0.5, generator=generator)

@@ -58,4 +58,4 @@ class RoutedDiagonal(Structure):
     def _gate(self, features: Features) -> Tensor:
         """Compute r sigma(c), (B, L, S, I)."""
         _, weight_BLS = slots(features[ROUTES], self.heads)
-        return weight_BLS.unsqueeze(3) * SIGMA[self.operator.nonlinearity](features["c"])
+        return weight_BLS.unsqueeze(3) * SIGMA[int(self.operator.nonlinearity)](features["c"])
