@@ -140,6 +140,10 @@ class Generator(IntEnum):
     TOP_2 = 31
     TOP_2_SHARED = 32
     GATE = 33
+    COMPLEX_MODAL_4 = 34
+    COMPLEX_MODAL_8 = 35
+    COMPLEX_MODAL_32 = 36
+    COMPLEX_MODAL_64 = 37
     GLU = 40
     LATENT_NORM = 41
     BIASED = 42

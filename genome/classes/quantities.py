@@ -15,6 +15,10 @@ STATES = {
     Generator.DENSE_16: 16,
     Generator.NORMALISED_MODAL_16: 16,
     Generator.COMPLEX_MODAL_2: 2,
+    Generator.COMPLEX_MODAL_4: 4,
+    Generator.COMPLEX_MODAL_8: 8,
+    Generator.COMPLEX_MODAL_32: 32,
+    Generator.COMPLEX_MODAL_64: 64,
 }
 """Real numbers of state per channel, for each filter that is the impulse response of a state-space model."""
 

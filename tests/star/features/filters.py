@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from genome import CLASSES, FEATURIZERS, Heads
+from genome.catalogue.parts import filter_of
 from genome.classes.alphabet import Generator, Source
 from star.features.featurizer import KINDS
 from star.filter import FORMS
@@ -14,7 +15,7 @@ HEADS = 6
 
 def drawn(generator: Generator, seed: int = 0) -> Any:
     """A filter feature in float64 with drawn weights, every one of them off its initial value."""
-    group = next(f["h"] for f in FEATURIZERS if "h" in f.names and f["h"].generator is generator)
+    _, group = filter_of(generator)
     feature = KINDS["h", Source.POSITION, generator]("h", 32, Heads(HEADS, 1), group).double()
     draw = torch.Generator().manual_seed(seed)
     feature.initialise(draw)
