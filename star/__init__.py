@@ -8,6 +8,7 @@ from star.build import build
 from star.cache import Cache
 from star.contract.checks import CHECKS, check
 from star.contract.report import Breach, Report
+from star.distillation import DistilError, distil
 from star.export import convert, export, load, weights
 from star.generate import generate, prefill
 
@@ -17,6 +18,7 @@ __all__ = [
     "Breach",
     "Cache",
     "Cost",
+    "DistilError",
     "Footprint",
     "LIVCost",
     "Report",
@@ -25,6 +27,7 @@ __all__ = [
     "check",
     "convert",
     "cost",
+    "distil",
     "export",
     "footprint",
     "generate",

@@ -84,6 +84,19 @@ class ComplexModalFilter(Feature):
             self.log_rate_HN.fill_(math.log(0.5))
             self.frequency_HN.copy_(self._frequencies())
 
+    @torch.no_grad()
+    def become(self, log_pole_HN: Tensor, residue_HN: Tensor, skip_H: Tensor) -> None:
+        """Set the weights so that h_t = Re sum_n residue_n exp(log_pole_n t), with the skip added at t = 0.
+
+        Args:
+            log_pole_HN: complex, with a negative real part.
+        """
+        self.log_step_H.zero_()
+        self.log_rate_HN.copy_((-log_pole_HN.real).log())
+        self.frequency_HN.copy_(log_pole_HN.imag)
+        self.output_HN2.copy_(torch.view_as_real(residue_HN / (2 * self._input(log_pole_HN, log_pole_HN))))
+        self.skip_H.copy_(skip_H)
+
     def flops(self) -> int:
         return 0
 
