@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from api.cli import analyse as commands_analyse
 from api.cli import check as commands_check
+from api.cli import distil as commands_distil
 from api.cli import grow as commands_grow
 from api.cli import local as commands_local
 from api.cli import operating as commands_operating
@@ -39,6 +40,7 @@ COMMANDS = (
     commands_finish,
     commands_webhooks,
     commands_local,
+    commands_distil,
     commands_train,
     commands_grow,
     commands_check,

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 SERVER = ("serve", "run", "migrate", "demo")
 CLIENT = ("submit", "jobs", "frontier", "finish", "candidate", "export", "pause", "resume", "cancel")
-LOCAL = ("cost", "catalogue", "convert", "check", "analyse")
+LOCAL = ("cost", "catalogue", "convert", "distil", "check", "analyse")
 STAR = [sys.executable, "-m", "api.cli"]
 
 
