@@ -18,6 +18,7 @@ from api.cli.output import FAILED, INTERRUPTED, AsJson, duration, fail, measured
 from api.cli.overrides import plan_changes
 
 if TYPE_CHECKING:
+    from api.training_report import TrainingReport
     from evaluator.train import Training
 
 app = typer.Typer()
@@ -46,10 +47,16 @@ def train(
         bool, typer.Option("--resume", help="Go on with the training in the folder; it keeps its genome and settings.")
     ] = False,
     checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Seconds between two checkpoints.")] = 60.0,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(help="Report to a tracker, as in mlflow:FOLDER, tensorboard:FOLDER, wandb:PROJECT."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train one genome on one task, measure it as a search does, and export it; Ctrl-C keeps its state."""
     from api import training
+    from api.training_report import TrainingReport
+    from search.tracking import trackers
 
     changes = plan_changes(plan, change or [])
     if task is not None:
@@ -59,19 +66,23 @@ def train(
     if resume == (genome is not None) or (resume and (changes or preset)):
         fail("give a GENOME and its settings, or --resume without them")
     try:
+        tracked = trackers(track or [])
         asked = training.begun(to) if resume else training.plan_of(str(genome), preset or "laptop", changes)
         if not resume:
             training.begin(to, asked)
+        report = TrainingReport(to, asked, tracked, resume)
     except (ValueError, OSError) as error:
         fail(str(error))
-    progress = _Progress(asked.budget.batch * asked.budget.length, checkpoint_seconds)
+    progress = _Progress(asked.budget.batch * asked.budget.length, checkpoint_seconds, report)
     try:
         with progress.stopping():
             evaluation = training.train(to, asked, progress)
     except KeyboardInterrupt:
         progress.end()
+        report.interrupt()
         fail(f"stopped at step {progress.step:,}; `star train --resume --to {to}` goes on from there", INTERRUPTED)
     progress.end()
+    report.end(evaluation)
     found = training.document(asked, evaluation)
     if as_json:
         show_json(found)
@@ -89,10 +100,12 @@ class _Progress:
     Args:
         tokens: tokens of a step.
         checkpoint_seconds: seconds between two checkpoints.
+        report: passes on what trackers are told.
     """
 
-    def __init__(self, tokens: int, checkpoint_seconds: float) -> None:
+    def __init__(self, tokens: int, checkpoint_seconds: float, report: TrainingReport) -> None:
         self.checkpoint_seconds = checkpoint_seconds
+        self._report = report
         self.step = 0
         self._tokens = tokens
         self._stopped = False
@@ -102,6 +115,7 @@ class _Progress:
 
     def __call__(self, training: Training, end: int) -> bool:
         self.step = training.step
+        self._report.seen(training)
         now = time.monotonic()
         if self._live or now - self._shown >= LINE_SECONDS:
             self._shown = now

@@ -22,6 +22,7 @@ from search.archive import Archive
 from search.costs import costs_of, reference
 from search.log_fields import about
 from search.run.runner import Runner
+from search.tracking import Reporting, trackers
 
 OBJECT_STORE_BYTES = 100 * 2**20
 """Size of Ray's object store. It holds requests and evaluations; weights go to the store of artifacts."""
@@ -40,7 +41,7 @@ def run(settings: Settings, supervised: bool) -> None:
     """Run jobs until SIGINT, SIGTERM or SIGHUP or, when supervised, until the supervisor has ended.
 
     Raises:
-        ValueError: the database URL is invalid.
+        ValueError: the database URL is invalid, or a tracker is unknown or not installed.
         ArtifactError: the store of artifacts cannot be written.
         SchemaError: the database has a schema of a later version.
     """
@@ -50,6 +51,7 @@ def run(settings: Settings, supervised: bool) -> None:
     _stop_on_signals(stop)
     if supervised:
         when_orphaned(stop.set)
+    reporting = Reporting(trackers(settings.trackers))
     artifacts = located(settings.artifacts)
     Artifacts(artifacts).require_writable()
     archive = Archive(settings.database_url)
@@ -69,6 +71,7 @@ def run(settings: Settings, supervised: bool) -> None:
         costs_of,
         name,
         lease_seconds=settings.lease_seconds,
+        reporting=reporting,
     )
     try:
         with presence(archive, name, settings.workers), about(runner=name):
@@ -76,6 +79,7 @@ def run(settings: Settings, supervised: bool) -> None:
     finally:
         ray.shutdown()
         archive.close()
+        reporting.close()
 
 
 def located(artifacts: str) -> str:

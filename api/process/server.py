@@ -30,6 +30,7 @@ from api.web.app import create_app
 from api.webhooks.delivering import delivering
 from evaluator.artifacts import Artifacts
 from search.archive import Archive
+from search.tracking import require_trackers
 
 DRAIN_SECONDS = 5
 """Seconds that open requests have to finish when the server stops."""
@@ -73,13 +74,16 @@ def serve(settings: Settings, runner: bool, supervised: bool, as_json: bool) -> 
 
     Raises:
         OSError: the address is in use or does not belong to this machine.
-        ValueError: the database URL is invalid, or the service would be open to a network.
+        ValueError: the database URL is invalid, a tracker is unknown or not installed, or the service would be open
+            to a network.
         ArtifactError: the store of artifacts cannot be written.
         SchemaError: the database has a schema of a later version.
     """
     for sign in ENDING:
         signal.signal(sign, _interrupt)
     start_logging(settings.log, "server")
+    if runner:
+        require_trackers(settings.trackers)  # a fault is told here rather than by one runner after another
     Artifacts(settings.artifacts).require_writable()
     archive = Archive(settings.database_url)
     archive.migrate()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from api.process.sources import ConfigFile
 
@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     max_flops: float = Field(default=1e22, gt=0, description="operations of a search, by estimate, at most")
     workers: int = Field(default=2, ge=1, le=4096, description="candidates evaluated at once")
     ray_address: str | None = Field(default=None, description="address of a Ray cluster; a runner starts one without")
+    trackers: Annotated[list[str], NoDecode] = Field(
+        default=[], description="trackers to which a runner reports, each kind:place, with commas or as JSON"
+    )
     kernels: Literal["auto", "torch", "triton"] = Field(default="auto", description="which forms of operators run")
     lease_seconds: float = Field(
         default=15.0,
@@ -81,6 +84,13 @@ class Settings(BaseSettings):
         le=3600,
         description="seconds without a heartbeat after which a job is taken over",
     )
+
+    @field_validator("trackers", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.startswith("[") else [one for one in value.split(",") if one.strip()]
 
     @classmethod
     def settings_customise_sources(

@@ -32,6 +32,8 @@ from search.run.request import request_of
 from search.run.resumption import Resumption
 from search.run.retries import Loss, Retries, given_up, told, used_up
 from search.run.sweeping import delete, sweep
+from search.tracking import Reporting
+from search.tracking.searches import report_outcome
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +55,12 @@ class JobRun:
         resumption: Resumption,
         artifacts: str,
         patience: Patience,
+        reporting: Reporting,
     ) -> None:
         self._archive = archive
         self._patience = patience
+        self._reporting = reporting
+        self._outcomes = len(resumption.past.outcomes)
         self._claim = claim
         self._evolution = evolution
         self._frontier = frontier
@@ -128,6 +133,7 @@ class JobRun:
         if evaluation.failure is not None:
             log.info("a training failed: %s: %s", evaluation.failure, evaluation.detail)
         if begun.purpose != Purpose.FINISH:
+            self._outcomes += 1
             metrics = None if evaluation.failure else evaluation.metrics
             genome = Genome.parse(begun.genome)
             self._evolution.tell(outcome(self.plan, begun.number, genome, begun.tokens, begun.purpose, metrics))
@@ -151,6 +157,7 @@ class JobRun:
         self.in_flight.pop(begun.key, None)
         going_on = (*self.in_flight.values(), *self._retries.waiting)
         delete(self._store, set(released) - needed(going_on))
+        report_outcome(self._reporting, begun, evaluation, self._frontier.standing(), self._outcomes)
 
     def sweep(self) -> None:
         """Delete the artifacts of the job that no row refers to, left by dead runners and their workers."""

@@ -19,6 +19,8 @@ from search.run.job_run import JobRun
 from search.run.patience import Patience
 from search.run.resumption import Resumption
 from search.run.taking_over import frontier_of, taken_over
+from search.tracking import Reporting
+from search.tracking.searches import begin_search
 
 CostsUnder = Callable[[Plan], CostsOf]
 """Returns a function from a genome and its space to its static metrics under a plan."""
@@ -28,13 +30,20 @@ Reference = Callable[[Plan], dict[str, float]]
 
 
 def opened(
-    archive: Archive, claim: Claim, artifacts: str, reference: Reference, costs: CostsUnder, patience: Patience
+    archive: Archive,
+    claim: Claim,
+    artifacts: str,
+    reference: Reference,
+    costs: CostsUnder,
+    patience: Patience,
+    reporting: Reporting,
 ) -> JobRun:
     """Begin a job, or continue it from what its last runner recorded.
 
     Args:
         artifacts: the URL of the store of artifacts.
         patience: the way in which the run waits for a database that is away.
+        reporting: takes what is reported of the search.
 
     Raises:
         PlanFault: the plan, the space or the reference is not legal.
@@ -57,6 +66,8 @@ def opened(
         evolution.take_over(resumption.past)
     else:
         evolution = kind_of_evolution(plan).restore(plan, claim.evolution, resumption.past, costs(plan))
-    run = JobRun(archive, claim, evolution, Frontier(far, resumption.points), resumption, artifacts, patience)
+    frontier = Frontier(far, resumption.points)
+    run = JobRun(archive, claim, evolution, frontier, resumption, artifacts, patience, reporting)
     run.sweep()
+    begin_search(reporting, archive, claim, plan)
     return run

@@ -19,6 +19,8 @@ from search.run.leases import Heartbeat, Vigil
 from search.run.opening import CostsUnder, Reference, opened
 from search.run.patience import Patience
 from search.run.turn import TURN_SECONDS, Turn
+from search.tracking import Reporting
+from search.tracking.searches import end_search
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Runner:
         beat: seconds between heartbeats, and the longest wait for an evaluation.
         pauses: the time for which a job is put off.
         turn_seconds: time after which a job of priority 0 lets others have their turn, if any wait.
+        reporting: passes reports on to trackers; without it nothing is reported.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Runner:
         beat: float = 1.0,
         pauses: Pauses = PAUSES,
         turn_seconds: float = TURN_SECONDS,
+        reporting: Reporting | None = None,
     ) -> None:
         self._archive = archive
         self._evaluators = evaluators
@@ -67,6 +71,7 @@ class Runner:
         self._beat = beat
         self._pauses = pauses
         self._turn_seconds = turn_seconds
+        self._reporting = reporting or Reporting()
 
     def run_forever(self, stop: threading.Event) -> None:
         """Run jobs as they are queued until `stop` is set; then hand back the job under way."""
@@ -113,11 +118,13 @@ class Runner:
             except Exception as error:
                 self._abandon()
                 self._give_up(claim, error, patience)
+            finally:
+                end_search(self._reporting, self._archive, claim, self._artifacts)
 
     def _follow(self, claim: Claim, stop: threading.Event, patience: Patience) -> None:
         with Heartbeat(self._archive, claim, self._beat) as heartbeat:
             turn = Turn(self._turn_seconds, claim.priority)
-            run = opened(self._archive, claim, self._artifacts, self._reference, self._costs, patience)
+            run = opened(self._archive, claim, self._artifacts, self._reference, self._costs, patience, self._reporting)
             if self._evaluator is None:
                 with evaluator_needed():
                     self._evaluator = self._evaluators()

@@ -12,6 +12,7 @@ from search.archive.values import Candidate, Training
 from search.plan import Plan
 from search.run.faults import Pauses
 from search.run.runner import Runner
+from search.tracking import Reporting
 from tests.search.twin import Twin, corner, twin_costs
 
 LONG = Pauses(first=1000.0, longest=2000.0)
@@ -34,6 +35,7 @@ class Bench:
         turn_seconds: float = 3600.0,
         beat: float = 0.05,
         lease_seconds: float = 60.0,
+        reporting: Reporting | None = None,
     ) -> Runner:
         def remembered() -> Evaluator:
             twin = make()
@@ -52,6 +54,7 @@ class Bench:
             turn_seconds=turn_seconds,
             beat=beat,
             lease_seconds=lease_seconds,
+            reporting=reporting,
         )
 
     def queue(self, plan: Plan) -> str:

@@ -17,6 +17,7 @@ from search.plan import AlgorithmName, Finish, Plan, Rungs, SpacePlan
 from search.run.opening import opened
 from search.run.patience import Patience
 from search.run.taking_over import taken_over
+from search.tracking import Reporting
 from tests.columns import points_of
 from tests.search.bench import Bench
 from tests.search.test_runner import story
@@ -105,7 +106,8 @@ def test_a_search_from_a_warm_start_is_the_same_search_after_any_stop(bench: Ben
         claim = bench.archive.claim("dies before it proposes", 0)
         assert claim is not None
         if lasts:
-            opened(bench.archive, claim, str(bench.artifacts), corner, twin_costs, Patience(threading.Event(), 0.1))
+            patience = Patience(threading.Event(), 0.1)
+            opened(bench.archive, claim, str(bench.artifacts), corner, twin_costs, patience, Reporting())
         for last in lasts:
             stop = threading.Event()
 

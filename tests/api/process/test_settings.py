@@ -40,6 +40,23 @@ def test_corpora_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().corpora == [Path("/data/books"), Path("/data/code")]
 
 
+@pytest.mark.parametrize(
+    "text", ["mlflow:https://host,tensorboard:runs", '["mlflow:https://host", "tensorboard:runs"]']
+)
+def test_trackers_are_a_list_with_commas_or_as_json(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAR_TRACKERS", text)
+    settings = Settings()
+    assert settings.trackers == ["mlflow:https://host", "tensorboard:runs"]
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == settings
+
+
+def test_a_file_lists_trackers() -> None:
+    Path("star.toml").write_text('trackers = ["wandb:team/project"]\n')
+    assert Settings().trackers == ["wandb:team/project"]
+
+
 def test_what_is_illegal_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAR_WORKERS", "0")
     with pytest.raises(ValidationError, match="workers"):
