@@ -209,7 +209,7 @@ def hypervolume(plan: Plan, seed: int, *, selects: bool) -> float:
 def test_selection_beats_random_sampling() -> None:
     """Told nothing, an evolution samples at random: the same machine without selection."""
     two = ("bits_per_byte", "parameters")
-    space, algorithm = SpacePlan(depth=8), AlgorithmName.NSGA2
+    space, algorithm = SpacePlan(classes=PAPER, depth=8), AlgorithmName.NSGA2
     plan = Plan(
         space=space, algorithm=algorithm, stacks=0, population=16, candidates=600, baselines=False, objectives=two
     )
