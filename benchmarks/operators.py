@@ -41,7 +41,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from operator_times import (
+from on_cpu.operator_times import (
     ALONE,
     FULL,
     QUICK,
