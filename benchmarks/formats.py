@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -73,7 +74,8 @@ def _environment(folder: Path, needs: tuple[str, ...]) -> Path:
         venv.create(folder, with_pip=True)
         packages = [str(ROOT) if need == "star" else need for need in needs]
         install: list[Any] = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", *packages]
-        subprocess.run(install, check=True)  # noqa: S603  # our own table
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        subprocess.run(install, check=True, env=own)  # noqa: S603  # our own table
     return python
 
 
