@@ -127,3 +127,26 @@ def test_the_trainer_adds_the_term_and_its_curve_does_not_show_it(monkeypatch):
     assert BALANCE == 0.01
     assert curves[0][0] == curves[1][0], "the first loss is the plain cross-entropy"
     assert not torch.equal(*routers)
+
+
+@torch.no_grad()
+def test_parts_that_know_the_choices_of_all_have_the_term_of_the_whole_as_their_mean():
+    model = _model("112.1.1.1.1-113.1.1.1.1")
+    tokens_BL = torch.randint(16, (4, 30), generator=torch.Generator().manual_seed(1))
+    counts = []
+
+    def terms(part_BL, summed):
+        with balancing(summed) as found:
+            model(part_BL)
+        return torch.stack(found)
+
+    def noted(own):
+        counts.append(own)
+        return own
+
+    whole = terms(tokens_BL, None)
+    halves = tokens_BL.split(2)
+    alone = torch.stack([terms(half_BL, noted) for half_BL in halves]).mean(0)
+    informed = torch.stack([terms(half_BL, lambda own: sum(counts)) for half_BL in halves]).mean(0)
+    torch.testing.assert_close(informed, whole)
+    assert (alone - whole).abs().min() > 1e-4, "each by its own choices is another term"
