@@ -23,6 +23,7 @@ from search.plan.presets import merged
 if TYPE_CHECKING:
     from evaluator.evaluation import Evaluation, Request
     from evaluator.execution import Follower
+    from evaluator.parallel.ranks import Ranks
 
 SETTINGS, RESULT, CHECKPOINTS, EXPORTING = "training.json", "evaluation.json", "checkpoints", "exporting"
 
@@ -118,10 +119,11 @@ def request_of(folder: Path, plan: Plan) -> Request:
     )
 
 
-def train(folder: Path, plan: Plan, follow: Follower) -> Evaluation:
+def train(folder: Path, plan: Plan, follow: Follower, ranks: Ranks) -> Evaluation:
     """Train, measure and export the genome of a plan, from the last checkpoint in the folder if there is one.
 
-    A failure is returned as the reason in the evaluation, and nothing is exported.
+    A failure is returned as the reason in the evaluation, and nothing is exported. Of several processes that train
+    together, process 0 measures and exports.
 
     Raises:
         KeyboardInterrupt: `follow` stopped the training, which may be gone on with.
@@ -131,7 +133,7 @@ def train(folder: Path, plan: Plan, follow: Follower) -> Evaluation:
     from evaluator.artifacts import Artifacts
     from evaluator.evaluate import evaluate
 
-    evaluation = evaluate(request_of(folder, plan), follow)
+    evaluation = evaluate(request_of(folder, plan), follow, ranks)
     if evaluation.weights is not None:
         store = Artifacts(str(folder))
         facts = {"metrics": evaluation.metrics, "tokens": evaluation.tokens, "seed": evaluation.seed}

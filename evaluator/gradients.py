@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from evaluator.parallel.ranks import ALONE, Ranks
 from evaluator.tasks.loaded import IGNORED, Examples
 from star.balance import balancing
 
@@ -18,13 +19,15 @@ BALANCE = 0.01
 """Weight of the load-balancing term in the loss (Fedus et al. 2022, section 2.2). The returned loss leaves it out."""
 
 
-def add_gradients(model: nn.Module, batch: Examples, parts: int = 1) -> tuple[Tensor, float]:
+def add_gradients(model: nn.Module, batch: Examples, parts: int = 1, ranks: Ranks = ALONE) -> tuple[Tensor, float]:
     """Add the gradients of the mean loss over a batch to those of the parameters.
 
-    Each label counts alike in whichever part it is. A load-balancing term is that of the tokens of its own part.
+    Each label counts alike in whichever part it is, and whichever process computes it. A load-balancing term is that of
+    the tokens of its own part, in all processes.
 
     Args:
         parts: number of parts, of whole sequences, that are computed one after the other.
+        ranks: the processes that compute the batch, each its share; `model` then averages gradients over them.
 
     Returns:
         The loss, without a gradient, and V: in nats where tokens are predicted. Where values are predicted the loss is
@@ -32,20 +35,22 @@ def add_gradients(model: nn.Module, batch: Examples, parts: int = 1) -> tuple[Te
     """
     device = device_of(model)
     sequences, labels = len(batch.tokens), _labels(batch.targets)
+    whole = parts == 1 and ranks.alone
     losses = []
-    for tokens_BL, targets_BL in zip(batch.tokens.chunk(parts), batch.targets.chunk(parts), strict=True):
-        with precision(device), balancing() as imbalances:
+    for tokens_BL, targets_BL in zip(*(part.chunk(parts) for part in ranks.share(batch)), strict=True):
+        with precision(device), balancing(ranks.summed) as imbalances:
             logits_BLV = model(copied(tokens_BL, device))
         logits, targets = logits_BLV.flatten(0, 1).float(), copied(targets_BL, device).flatten(0, 1)
-        if parts == 1 or _labels(targets_BL):
-            share = _labels(targets_BL) / labels if parts > 1 else 1.0
+        if whole or _labels(targets_BL):
+            share = 1.0 if whole else _labels(targets_BL) / labels
             loss = share * _mean_loss(logits, targets)
         else:
             loss = 0 * logits.sum()  # the mean over no label is not a number
         weight = BALANCE * len(tokens_BL) / sequences
-        torch.autograd.backward(sum((weight * term for term in imbalances), start=loss))
+        total = sum((weight * term for term in imbalances), start=loss)
+        torch.autograd.backward(total if ranks.alone else ranks.size * total)
         losses.append(loss.detach())
-    return torch.stack(losses).sum(), math.inf if targets.is_floating_point() else logits.shape[1]
+    return ranks.summed(torch.stack(losses).sum()), math.inf if targets.is_floating_point() else logits.shape[1]
 
 
 def _mean_loss(outputs: Tensor, targets: Tensor) -> Tensor:

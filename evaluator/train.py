@@ -22,6 +22,7 @@ from evaluator.budget import Budget
 from evaluator.failure import DivergenceError, TimeLimitError
 from evaluator.gradients import add_gradients, device_of
 from evaluator.optimizers.groups import optimizer_of
+from evaluator.parallel.ranks import ALONE, Ranks
 from evaluator.schedule import learning_rate, stable_steps
 from evaluator.tasks.loaded import Examples, LoadedTask
 
@@ -51,6 +52,7 @@ class Training:
 
     Args:
         rng: generator that draws the batches; the same state gives the same batches.
+        ranks: the processes that train together. Each draws whole batches and computes its share of them.
 
     Attributes:
         model: trained in place.
@@ -62,7 +64,9 @@ class Training:
         parts: number of parts in which a batch is computed; it grows where memory is full.
     """
 
-    def __init__(self, model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator) -> None:
+    def __init__(
+        self, model: nn.Module, task: LoadedTask, budget: Budget, rng: np.random.Generator, ranks: Ranks = ALONE
+    ) -> None:
         self.step = 0
         self.seconds = 0.0
         self.curve: list[tuple[int, float]] = []
@@ -70,6 +74,8 @@ class Training:
         self.rate = budget.learning_rate
         self.model = model
         self._task, self._budget, self._rng = task, budget, rng
+        ranks.require_share(budget.batch)
+        self._ranks, self._computing = ranks, ranks.trained(model)
         self._optimizer = optimizer_of(model, budget)
         self._recent: list[float] = []
         self._unread: list[_Taken] = []
@@ -112,7 +118,7 @@ class Training:
         self.curve = [(int(step), float(loss)) for step, loss in facts["curve"]]
         self._recent = [float(loss) for loss in facts["recent"]]
         self._unread = []
-        self.parts = int(facts.get("parts", 1))  # a state of before has none
+        self.parts = int(facts.get("parts", 1)) if self._ranks.alone else 1  # a state of before has none
         self.rate = float(facts.get("rate", self._budget.learning_rate))  # nor this
 
     def run(
@@ -136,9 +142,9 @@ class Training:
         """
         self.model.train()
         self._end, self.losses = end, []
-        now = time.monotonic()
+        (late,) = self._ranks.any(time.monotonic() > deadline)
         while self.step < until:
-            if now > deadline:
+            if late:
                 raise TimeLimitError(f"{self._budget.seconds:g} s were over after {self.step} of {end} training steps")
             between()
             began = time.monotonic()
@@ -146,7 +152,8 @@ class Training:
             self.step += 1
             now = time.monotonic()
             self.seconds += now - began
-            if now > pause:
+            late, paused = self._ranks.any(now > deadline, now > pause)
+            if paused:
                 break
         self._read(0)
 
@@ -181,9 +188,9 @@ class Training:
         while True:
             self._optimizer.zero_grad()
             try:
-                return add_gradients(self.model, batch, self.parts)
+                return add_gradients(self._computing, batch, self.parts, self._ranks)
             except torch.OutOfMemoryError:
-                if self.parts >= len(batch.tokens):
+                if self.parts >= len(batch.tokens) or not self._ranks.alone:  # others wait for these gradients
                     raise
             # Not in the handler, where the error's traceback still holds the tensors.
             self.parts = min(2 * self.parts, len(batch.tokens))

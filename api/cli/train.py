@@ -53,11 +53,16 @@ def train(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train one genome on one task, measure it as a search does, and export it; Ctrl-C keeps its state."""
+    """Train one genome on one task, measure it as a search does, and export it; Ctrl-C keeps its state.
+
+    Under torchrun several processes train it together.
+    """
     from api import training
     from api.training_report import TrainingReport
+    from evaluator.parallel.ranks import Ranks
     from search.tracking import trackers
 
+    ranks = Ranks.of_environment()
     changes = plan_changes(plan, change or [])
     if task is not None:
         changes["task"] = {"kind": task} | changes.get("task", {})
@@ -66,29 +71,33 @@ def train(
     if resume == (genome is not None) or (resume and (changes or preset)):
         fail("give a GENOME and its settings, or --resume without them")
     try:
-        tracked = trackers(track or [])
+        tracked = trackers(track or []) if ranks.rank == 0 else []
         asked = training.begun(to) if resume else training.plan_of(str(genome), preset or "laptop", changes)
-        if not resume:
+        if not resume and ranks.rank == 0:
             training.begin(to, asked)
         report = TrainingReport(to, asked, tracked, resume)
     except (ValueError, OSError) as error:
         fail(str(error))
-    progress = _Progress(asked.budget.batch * asked.budget.length, checkpoint_seconds, report)
+    shown = ranks.rank == 0
+    progress = _Progress(asked.budget.batch * asked.budget.length, checkpoint_seconds, report, shown=shown)
     try:
         with progress.stopping():
-            evaluation = training.train(to, asked, progress)
+            evaluation = training.train(to, asked, progress, ranks)
     except KeyboardInterrupt:
         progress.end()
         report.interrupt()
+        if ranks.rank:
+            raise typer.Exit(INTERRUPTED) from None
         fail(f"stopped at step {progress.step:,}; `star train --resume --to {to}` goes on from there", INTERRUPTED)
     progress.end()
     report.end(evaluation)
     found = training.document(asked, evaluation)
-    if as_json:
+    if as_json and ranks.rank == 0:
         show_json(found)
     if evaluation.failure is not None:
-        fail(f"the training failed: {evaluation.failure}: {evaluation.detail}", FAILED)
-    if not as_json:
+        of = "" if ranks.alone else f" in process {ranks.rank} of {ranks.size}"
+        fail(f"the training failed{of}: {evaluation.failure}: {evaluation.detail}", FAILED)
+    if not as_json and ranks.rank == 0:
         _show(found, to)
 
 
@@ -101,15 +110,17 @@ class _Progress:
         tokens: tokens of a step.
         checkpoint_seconds: seconds between two checkpoints.
         report: passes on what trackers are told.
+        shown: whether the line is written.
     """
 
-    def __init__(self, tokens: int, checkpoint_seconds: float, report: TrainingReport) -> None:
+    def __init__(self, tokens: int, checkpoint_seconds: float, report: TrainingReport, *, shown: bool = True) -> None:
+        self._quiet = not shown
         self.checkpoint_seconds = checkpoint_seconds
         self._report = report
         self.step = 0
         self._tokens = tokens
         self._stopped = False
-        self._live = sys.stderr.isatty()
+        self._live = shown and sys.stderr.isatty()
         self._shown = 0.0
         self._last: tuple[int, float] | None = None
 
@@ -117,7 +128,7 @@ class _Progress:
         self.step = training.step
         self._report.seen(training)
         now = time.monotonic()
-        if self._live or now - self._shown >= LINE_SECONDS:
+        if self._live or (not self._quiet and now - self._shown >= LINE_SECONDS):
             self._shown = now
             typer.echo(("\r" if self._live else "") + self._line(training, end), err=True, nl=not self._live)
         self._last = training.step, training.seconds

@@ -36,6 +36,8 @@ def together(request: Request, task: SeveralTask, evaluate: Callable[[Request], 
             return replace(one, detail=detail, tokens=request.trained_tokens, seconds=time.monotonic() - began)
         evaluations.append(one)
     largest = evaluations[shown]
+    if not largest.metrics:  # another process measures
+        return replace(largest, tokens=request.trained_tokens, seconds=time.monotonic() - began)
     own = {score.name + suffix for part in task.tasks for score in part.scores for suffix in ("", STDERR_SUFFIX)}
     metrics = {name: value for name, value in largest.metrics.items() if name not in own}
     metrics |= task.overall([one.metrics for one in evaluations]) | _errors(task, evaluations)

@@ -82,7 +82,7 @@ def test_an_evaluation_tells_where_it_ran_and_in_which_forms():
 
 
 def test_a_failed_evaluation_tells_in_how_many_parts_it_was_computed(monkeypatch):
-    def full(model, batch, parts):
+    def full(model, batch, parts, ranks):
         raise torch.OutOfMemoryError(f"CUDA out of memory: a part has {len(batch.tokens) // parts} sequences")
 
     monkeypatch.setattr(train, "add_gradients", full)

@@ -27,7 +27,8 @@ def resumed_steps(caplog) -> list[int]:
 DIES = """
 import pickle, sys, torch
 import evaluator.evaluate
-evaluator.evaluate.CHECKPOINT_SECONDS = 0.0
+import evaluator.run
+evaluator.run.CHECKPOINT_SECONDS = 0.0
 torch.set_num_threads(1)
 evaluator.evaluate.evaluate(pickle.loads(sys.stdin.buffer.read()))
 """
@@ -89,7 +90,7 @@ def died(request: Request, monkeypatch, step: int) -> None:
             raise _Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("evaluator.evaluate.CHECKPOINT_SECONDS", 0.0)
+        patched.setattr("evaluator.run.CHECKPOINT_SECONDS", 0.0)
         patched.setattr(TrainingFiles, "save_progress", saved)
         with pytest.raises(_Killed):
             evaluate(request)
