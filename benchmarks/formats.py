@@ -52,6 +52,7 @@ def measured(name: str, source: Path, repeats: int) -> dict[str, Any]:
     """Write one format, install its needs, and load it."""
     folder, environment = SCRATCH / name, SCRATCH / f"environment-{name}"
     star.convert(source, folder, name)
+    size = _size(folder)
     python = _environment(environment, FORMATS[name].needs)
     command = [python, LOADERS / f"load_{name}.py", folder.resolve(), PROMPT, str(NEW)]
     runs, seconds = [], []
@@ -60,7 +61,7 @@ def measured(name: str, source: Path, repeats: int) -> dict[str, Any]:
         runs.append(json.loads(_output(command)))
         seconds.append(runs[-1]["loaded"] - began)
     return {
-        "bytes": _size(folder),
+        "bytes": size,
         "environment": _size(environment),
         "seconds": (statistics.median(seconds), min(seconds), max(seconds)),
         "tokens": runs[0]["tokens"],
