@@ -141,7 +141,8 @@ def train(folder: Path, plan: Plan, follow: Follower, ranks: Ranks) -> Evaluatio
         facts |= {"seeds": 1, "data_licence": plan.task.licence, "measures": measures(evaluation.metrics)}
         weights = store.read(evaluation.weights)
         shutil.rmtree(folder / EXPORTING, ignore_errors=True)
-        model = star.export(folder / EXPORTING, Genome.parse(plan.genomes[0]), _space(plan), plan.shape, weights, facts)
+        genome, tokenizer = Genome.parse(plan.genomes[0]), plan.task.read_tokenizer()
+        model = star.export(folder / EXPORTING, genome, _space(plan), plan.shape, weights, facts, tokenizer=tokenizer)
         for file in model.iterdir():
             os.replace(file, folder / file.name)
         model.rmdir()

@@ -70,6 +70,10 @@ class Task(Value, ABC):
         """The number of different tokens, or of the values that are predicted at each step of a real input."""
         return getattr(self, self.vocabulary) if isinstance(self.vocabulary, str) else self.vocabulary
 
+    def read_tokenizer(self) -> bytes | None:
+        """Return the JSON of the tokenizer that made the tokens; None where there is none, or where it is gone."""
+        return None
+
     @property
     def licence(self) -> str:
         """The licence of the data as an SPDX expression; empty where it is not known or the data are drawn."""

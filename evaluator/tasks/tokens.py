@@ -87,6 +87,12 @@ class TokensTask(Task):
         except (ValueError, OSError) as error:
             raise FieldError(("task", name), str(error)) from None
 
+    def read_tokenizer(self) -> bytes | None:
+        try:
+            return Path(self.tokenizer).read_bytes() if self.tokenizer else None
+        except OSError:
+            return None
+
     def load(self, budget: Budget) -> Tokens:
         found = self._mapped()
         train, validation = _split(found)

@@ -31,6 +31,7 @@ def export(
     weights: bytes,
     facts: Mapping[str, Any],
     format: str = "folder",
+    tokenizer: bytes | None = None,
 ) -> Path:
     """Write a model in a format, by default genome.json, model.safetensors and README.md. Return the folder.
 
@@ -39,13 +40,14 @@ def export(
     Args:
         facts: JSON values that are stored beside the genome.
         format: a name in `FORMATS`.
+        tokenizer: the JSON of `tokenizers` that made the tokens, which goes with the model.
 
     Raises:
         NotCarriedError: the format cannot carry this model.
         ValueError: the format is unknown, the genome is not legal, or the weights do not fit it.
         FileExistsError: the folder holds anything but an export of which every file is written again.
     """
-    write(Exported(genome, space, shape, weights, facts), Path(folder), format)
+    write(Exported(genome, space, shape, weights, facts, tokenizer), Path(folder), format)
     return Path(folder)
 
 
@@ -63,7 +65,8 @@ def convert(source: Path | str, folder: Path | str, format: str = "folder") -> P
 def load(folder: Path | str) -> Backbone:
     """Rebuild a model from the format `folder`, in evaluation mode.
 
-    Two files are read, genome.json and model.safetensors. Nothing is unpickled, and no code of the folder is run.
+    Read are genome.json, model.safetensors and, where it is there, tokenizer.json. Nothing is unpickled, and no code of
+    the folder is run.
 
     Raises:
         ValueError: a file is missing, damaged, of another version, or leads out of the folder; the message names the

@@ -27,6 +27,7 @@ class Exported:
         shape: width, head size and vocabulary.
         weights: the parameters as safetensors; a shared tensor is there once, under its first name.
         facts: JSON values that are stored beside the model: metrics, task, budget, origin.
+        tokenizer: the JSON of `tokenizers` that made the tokens; None where they are bytes, or it is not known.
     """
 
     genome: Genome
@@ -34,9 +35,10 @@ class Exported:
     shape: Shape
     weights: bytes
     facts: Mapping[str, Any]
+    tokenizer: bytes | None = None
 
     @classmethod
-    def from_json(cls, description: Mapping[str, Any], weights: bytes) -> Exported:
+    def from_json(cls, description: Mapping[str, Any], weights: bytes, tokenizer: bytes | None = None) -> Exported:
         """Make it of what `description.parsed` returned. Of the weights nothing is read.
 
         Raises:
@@ -48,7 +50,7 @@ class Exported:
             space = Space.from_json(description["space"])
         with _field("shape"):
             shape = Shape.from_json(description["shape"])
-        found = cls(genome, space, shape, weights, description["facts"])
+        found = cls(genome, space, shape, weights, description["facts"], tokenizer)
         with _field("genome"):
             _ = found._skeleton
         return found

@@ -13,7 +13,7 @@ from star.export import card
 from star.export.description import parsed
 from star.export.exported import Exported
 
-GENOME_FILE, WEIGHTS_FILE = "genome.json", "model.safetensors"
+GENOME_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "genome.json", "model.safetensors", "tokenizer.json"
 
 TOKENS_USE = """logits = model(torch.zeros(1, 8, dtype=torch.long))  # (batch, tokens, vocabulary)
 tokens = model.generate(torch.zeros(1, 1, dtype=torch.long), new_tokens=32)
@@ -23,9 +23,11 @@ VALUES_USE = """values = model(torch.zeros(1, 8, {channels}))  # (batch, steps, 
 
 
 def write(exported: Exported, folder: Path) -> None:
-    """Write genome.json, model.safetensors, README.md and the frontier's picture, if it is known, into a folder."""
+    """Write genome.json, model.safetensors, README.md and, if they are known, the tokenizer and the frontier."""
     write_description(exported, folder)
     (folder / WEIGHTS_FILE).write_bytes(exported.weights)
+    if exported.tokenizer is not None:
+        (folder / TOKENIZER_FILE).write_bytes(exported.tokenizer)
     card.write(exported, folder, _use(exported.shape))
 
 
@@ -36,7 +38,7 @@ def write_description(exported: Exported, folder: Path) -> None:
 
 
 def read(folder: Path) -> Exported:
-    """Read what `write` wrote, or somebody else. Two files are read and nothing is executed; other files are ignored.
+    """Read what `write` wrote, or somebody else. Nothing is executed, and other files are ignored.
 
     Raises:
         ValueError: a file is missing, damaged, of another version, or leads out of the folder; the message names the
@@ -46,11 +48,22 @@ def read(folder: Path) -> Exported:
         description = parsed(_bytes(folder, GENOME_FILE))
     with _named(WEIGHTS_FILE, folder):
         weights = _bytes(folder, WEIGHTS_FILE)
+    with _named(TOKENIZER_FILE, folder):
+        tokenizer = _tokenizer(folder)
     with _named(GENOME_FILE, folder):
-        exported = Exported.from_json(description, weights)
+        exported = Exported.from_json(description, weights, tokenizer)
     with _named(WEIGHTS_FILE, folder):
         _ = exported.model
     return exported
+
+
+def _tokenizer(folder: Path) -> bytes | None:
+    """Return the bytes of tokenizer.json, None where there is no such file. It is checked to be JSON and not used."""
+    if not (folder / TOKENIZER_FILE).exists():
+        return None
+    found = _bytes(folder, TOKENIZER_FILE)
+    json.loads(found)
+    return found
 
 
 def _bytes(folder: Path, name: str) -> bytes:

@@ -44,7 +44,7 @@ FORMATS = {
     "pt2": Format("two programs of torch.export, without code of ours", ("torch",), pt2.write, refusal),
     "onnx": Format("two programs for runtimes of ONNX", ("onnxruntime", "numpy"), onnx.write, onnx.refusal),
     "transformers": Format(
-        "configuration, code and weights for `AutoModelForCausalLM`, and a tokenizer where tokens are bytes",
+        "configuration, code and weights for `AutoModelForCausalLM`, and the tokenizer",
         ("torch", "transformers"),
         hugging_face.write,
         hugging_face.refusal,

@@ -103,6 +103,9 @@ def test_the_vocabulary_is_that_of_the_tokenizer(tmp_path, model, added, symbols
     found = TokensTask(data=str(data), tokenizer=str(tokenizer(tmp_path, model, added))).permitted([tmp_path])
     assert found.vocab == symbols
     assert found.load(BUDGET).validation.tokens.max() < symbols
+    assert found.read_tokenizer() == (tmp_path / "tokenizer.json").read_bytes()
+    (tmp_path / "tokenizer.json").unlink()
+    assert found.read_tokenizer() is None
 
 
 def cut_off(folder):

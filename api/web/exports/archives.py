@@ -169,8 +169,10 @@ class Exports:
 def _exported(job: Job, candidate: Candidate, weights: bytes, told: dict[str, Any]) -> Exported:
     from star.export import Exported  # torch takes seconds to import; only exports need it here
 
-    space, shape = Space.from_json(job.space), Plan.model_validate(job.plan).shape
-    return Exported(Genome.parse(candidate.genome), space, shape, weights, told)
+    space, plan = Space.from_json(job.space), Plan.model_validate(job.plan)
+    return Exported(
+        Genome.parse(candidate.genome), space, plan.shape, weights, told, tokenizer=plan.task.read_tokenizer()
+    )
 
 
 def _digest_in(file: Path) -> str | None:

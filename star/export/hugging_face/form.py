@@ -1,4 +1,4 @@
-"""The files of the format `transformers`: configuration, code, weights, and the tokenizer of bytes."""
+"""The files of the format `transformers`: configuration, code, weights and tokenizer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 
 from star.export import card
 from star.export.exported import Exported
-from star.export.hugging_face.tokenizer import write_byte_tokenizer
+from star.export.hugging_face.tokenizer import TOKENIZER_FILE, write_byte_tokenizer, write_tokenizer
 from star.export.standalone.form import livs_of, text_of
 
 ENTRY = "star.export.hugging_face.entry"
@@ -64,10 +64,11 @@ def write(exported: Exported, folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(save(tensors, {"format": "pt"}))
     _write_json(folder / "config.json", _configuration(exported))
     _write_json(folder / "generation_config.json", {"_from_model_config": True})
-    bytewise = exported.shape.vocab == BYTES
-    if bytewise:
+    if exported.tokenizer is not None:
+        write_tokenizer(exported.tokenizer, folder)
+    elif exported.shape.vocab == BYTES:
         write_byte_tokenizer(folder)
-    use = USE if bytewise else USE_WITHOUT_TOKENIZER
+    use = USE if (folder / TOKENIZER_FILE).exists() else USE_WITHOUT_TOKENIZER
     card.write(exported, folder, f"```python\n{use}```\n\nIt needs torch and transformers 5.24 or later.\n")
 
 

@@ -1,8 +1,8 @@
-"""A tokenizer whose tokens are the bytes of UTF-8 text, as transformers reads it.
+"""Tokenizers as transformers reads them: one that is known, or that of the bytes of UTF-8 text.
 
-It is a byte-pair encoding without merges. Its vocabulary writes each byte as a printable character: the byte's own
-where that is printable, otherwise the next free one from 256 on (Radford et al. 2019, in the code of GPT-2). Padding
-is byte 0, for which there is no further token; the attention mask says where it is.
+The latter is a byte-pair encoding without merges. Its vocabulary writes each byte as a printable character: the byte's
+own where that is printable, otherwise the next free one from 256 on (Radford et al. 2019, in the code of GPT-2).
+Padding is byte 0, for which there is no further token; the attention mask says where it is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,15 @@ from pathlib import Path
 from typing import Any
 
 PRINTABLE = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
+
+
+TOKENIZER_FILE = "tokenizer.json"
+
+
+def write_tokenizer(tokenizer: bytes, folder: Path) -> None:
+    """Write a tokenizer of `tokenizers` and tokenizer_config.json into a folder that exists."""
+    (folder / TOKENIZER_FILE).write_bytes(tokenizer)
+    _write(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "padding_side": "left"})
 
 
 def write_byte_tokenizer(folder: Path) -> None:
@@ -37,7 +46,7 @@ def write_byte_tokenizer(folder: Path) -> None:
         "model_input_names": ["input_ids", "attention_mask"],
         "clean_up_tokenization_spaces": False,
     }
-    _write(folder / "tokenizer.json", described)
+    _write(folder / TOKENIZER_FILE, described)
     _write(folder / "tokenizer_config.json", settings)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 import star
 from genome import Genome, Shape, Space, decode
 from star.export.formats import NotCarriedError
+from star.export.writing import write
 from star.ops.dispatch import forced
 from tests.star.export import transformers_alone
 from tests.star.export.models import FIRST, GENOMES, SHAPE, exported, written
@@ -91,6 +93,25 @@ def test_the_tokenizer_gives_the_bytes_of_a_text_and_the_text_of_the_bytes(bytew
     batch = tokenizer(["a", "abc"], padding=True)
     assert batch["input_ids"] == [[0, 0, 97], [97, 98, 99]]
     assert batch["attention_mask"] == [[0, 0, 1], [1, 1, 1]]
+
+
+def test_the_tokenizer_of_the_tokens_goes_along_from_folder_to_folder(tmp_path, home):
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import AutoTokenizer
+
+    words = Tokenizer(WordLevel({word: n for n, word in enumerate(["[UNK]", "the", "quick", "fox"])}, "[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    whole = replace(exported(FIRST), tokenizer=words.to_str().encode())
+    write(whole, tmp_path / "folder", "folder")
+    star.convert(tmp_path / "folder", tmp_path / "again")
+    star.convert(tmp_path / "again", tmp_path / "winner", "transformers")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "winner", trust_remote_code=True)
+    assert tokenizer("the fox is quick")["input_ids"] == [1, 3, 0, 2]
+    (tmp_path / "folder" / "tokenizer.json").write_text("no JSON")
+    with pytest.raises(ValueError, match=r"tokenizer\.json"):
+        star.load(tmp_path / "folder")
 
 
 def test_padding_on_the_right_is_refused_where_it_would_be_read(bytewise):
