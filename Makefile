@@ -14,8 +14,8 @@ help: ## this list
 demo: $(STAMP) ## a search on real text, from nothing to an exported winner
 	.venv/bin/star demo --workers $(WORKERS)
 
-test: $(STAMP) ## the whole test suite
-	$(PYTEST)
+test: $(STAMP) ## the whole test suite, on two processes
+	$(PYTEST) -n 2 --dist loadfile
 
 fast: $(STAMP) ## the suite without slow, browser and postgres tests, on two processes
 	$(PYTEST) -q -n 2 -m 'not slow and not browser and not postgres'
