@@ -15,8 +15,9 @@ pytest.importorskip("triton", reason="triton is not installed on this platform")
 
 ROOT = Path(__file__).parents[4]
 TOLERANCE = 3e-6
-# With a decay a key, gradients of zero are rounding errors of about 1e-8, which a log decay of -1e4 multiplies.
-BEHIND_TOLERANCE = 3e-4
+# With a decay a key, gradients of zero are rounding errors, which differ between machines; a log decay of -1e4
+# multiplies them, so what is held is one rounding of float32 (2^-23) times 1e4.
+BEHIND_TOLERANCE = 1e4 * 2**-23
 # Triton's interpreter cuts float32 to bfloat16 instead of rounding it: up to 2^-7 = 0.0078 of a value.
 CUT_TOLERANCE, NARROW_TOLERANCE = 0.008, 0.015
 # The gradients of a whole model pass through other operations too, in another order of summation.
