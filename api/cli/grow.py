@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.output import AsJson, fail, scaled, show_facts, show_json, show_table
+from api.cli.output import AsJson, fail, reason, scaled, show_facts, show_json, show_table
 from api.cli.overrides import plan_changes
 from genome.growing import Growth
 
@@ -58,7 +58,7 @@ def grow(
         found = growing.document(to, small, large)
         training.begin(to, large)
     except (ValueError, OSError) as error:
-        fail(str(error))
+        fail(reason(error))
     if as_json:
         show_json(found)
     else:

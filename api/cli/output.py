@@ -21,6 +21,15 @@ def fail(message: str, code: int = BAD_INPUT) -> NoReturn:
     raise typer.Exit(code)
 
 
+def reason(error: Exception) -> str:
+    """Say why a value was refused, on one line; of a plan or of settings each field with its message."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+
+
 def show_json(value: Any) -> None:
     """Print a value as JSON. Raises ValueError for NaN and infinity, which JSON does not have."""
     typer.echo(json.dumps(value, indent=2, allow_nan=False))

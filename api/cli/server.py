@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.output import FAILED, AsJson, fail, show_json
+from api.cli.output import FAILED, AsJson, fail, reason, show_json
 
 if TYPE_CHECKING:
     from api.process.settings import Settings
@@ -122,13 +122,9 @@ def errors_in_one_line() -> Iterator[None]:
 
 def settings_of(**given: Any) -> Settings:
     """Return the settings with what an option gave; a setting that is not legal ends the command."""
-    from pydantic import ValidationError
-
     from api.process.settings import Settings
 
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        fail("; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()))
     except ValueError as error:
-        fail(str(error))
+        fail(reason(error))

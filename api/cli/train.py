@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.output import FAILED, INTERRUPTED, AsJson, duration, fail, measured, scaled, show_facts, show_json
+from api.cli.output import FAILED, INTERRUPTED, AsJson, duration, fail, measured, reason, scaled, show_facts, show_json
 from api.cli.overrides import plan_changes
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def train(
             training.begin(to, asked)
         report = TrainingReport(to, asked, tracked, resume)
     except (ValueError, OSError) as error:
-        fail(str(error))
+        fail(reason(error))
     shown = ranks.rank == 0
     progress = _Progress(asked.budget.batch * asked.budget.length, checkpoint_seconds, report, shown=shown)
     try:

@@ -111,7 +111,7 @@ def test_a_class_that_a_search_has_made_is_refused_by_name_and_one_with_digits_o
     [
         (["11111-91111", "--depth", "3"], "depth must be a multiple of the 2 LIVs of the genome, not 3"),
         (["11111-91111", "--depth", "4", "--depth-factor", "2"], "give --depth or --depth-factor, not both"),
-        (["11111-91111", "--width", "100"], "width 100 must be a multiple of head_dim 16"),
+        (["11111-91111", "--width", "100"], "star: width: width 100 must be a multiple of head_dim 16\n"),
         (["11111-91111", "--depth-factor", "200"], "depth must be 1 to 256, not 400"),
         (["99.1.1.1"], "it must be five integers"),
         (["11111", "--preset", "desk"], "preset 'desk' is unknown; legal: laptop"),
