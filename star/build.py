@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from genome import Blueprint, Heads, Placement, Shape
 from star.backbone import Backbone
@@ -60,6 +60,15 @@ def assembled(blueprint: Blueprint, shape: Shape, sizes: Sequence[Mapping[str, H
     """Build a module on the meta device whose feature groups have these sizes, one mapping for each LIV."""
     with torch.device("meta"):
         return Backbone(blueprint, shape, _operators(blueprint, shape, sizes))
+
+
+def filled(model: Backbone, tensors: Mapping[str, Tensor]) -> Backbone:
+    """Return a skeleton with these values as its parameters, all of one dtype, in evaluation mode."""
+    model = model.to_empty(device="cpu").to(next(iter(tensors.values())).dtype)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[name])
+    return model.eval()
 
 
 def featurizer_groups(blueprint: Blueprint) -> dict[int, frozenset[str]]:

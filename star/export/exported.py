@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
-
 from genome import Genome, Shape, Space, decode
 from star.backbone import Backbone
-from star.build import skeleton
+from star.build import filled, skeleton
 from star.export.description import FORMAT
 from star.export.tensors import fitting
 
@@ -74,12 +72,7 @@ class Exported:
         """
         expected = {name: parameter.shape for name, parameter in self._skeleton.named_parameters()}
         tensors = fitting(self.weights, expected)
-        model = skeleton(decode(self.genome, self.space), self.shape).to_empty(device="cpu")
-        model = model.to(next(iter(tensors.values())).dtype)
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(tensors[name])
-        return model.eval()
+        return filled(skeleton(decode(self.genome, self.space), self.shape), tensors)
 
     @cached_property
     def _skeleton(self) -> Backbone:

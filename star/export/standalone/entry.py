@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genome import Blueprint, Heads, Shape
 from star.backbone import Backbone
-from star.build import assembled
+from star.build import assembled, filled
 
 BLUEPRINT: Blueprint = Blueprint((), 0)
 """The architecture."""
@@ -26,7 +26,7 @@ SIZES: tuple[dict[str, Heads], ...] = ()
 
 WEIGHTS = Path(__file__).with_name("model.safetensors")
 
-DTYPES = {"I64": torch.int64, "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 def load(weights: Path | str = WEIGHTS) -> Backbone:
@@ -43,11 +43,7 @@ def load(weights: Path | str = WEIGHTS) -> Backbone:
     wrong += [name for name in expected.keys() & found.keys() if expected[name].shape != found[name].shape]
     if wrong:
         raise ValueError(f"{weights} does not fit this model: {', '.join(wrong[:5])}")
-    model = model.to_empty(device="cpu").to(next(iter(found.values())).dtype)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(found[name])
-    return model.eval()
+    return filled(model, found)
 
 
 def tensors(data: bytes) -> dict[str, Tensor]:
