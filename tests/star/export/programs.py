@@ -76,3 +76,15 @@ def close(one: Tensor, other: Tensor) -> None:
     assert one.shape == other.shape
     assert torch.isfinite(one).all()
     torch.testing.assert_close(one, other, rtol=0, atol=1e-4 * other.abs().max().item())
+
+
+def agree(
+    model: star.Backbone, forward: Callable[[Tensor], Tensor], step: Callable[..., Sequence[Tensor]], folder: Path
+) -> None:
+    """Compare both programs with the model at sizes that were not those of the recording."""
+    with torch.no_grad():
+        for batch, length in ((1, 1), (2, 9), (4, 35)):
+            tokens = torch.randint(0, model.shape.vocab, (batch, length))
+            close(forward(tokens), model(tokens))
+        tokens = torch.randint(0, model.shape.vocab, (2, sum(SPANS)))
+        close(decoded(step, tokens, first_states(folder, 2)), model(tokens))

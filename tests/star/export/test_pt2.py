@@ -15,24 +15,20 @@ import torch
 import star
 from genome import Genome, Shape, Space, decode, sample
 from star.export import FORMATS, Exported
-from tests.star.export.programs import SHAPE, SPANS, batches, close, decoded, first_states, stack_of, written
+from tests.star.export.programs import SHAPE, agree, batches, close, stack_of, written
 
 
-def agree(model: star.Backbone, folder: Path) -> None:
-    """Compare both programs with the model at sizes that were not those of the recording."""
+def left(genome: Genome, space: Space, folder: Path) -> None:
+    """Write a model, and compare its programs with it."""
+    model = written(genome, space, folder, "pt2")
     forward, step = (torch.export.load(folder / f"{name}.pt2").module() for name in ("forward", "step"))
-    with torch.no_grad():
-        for batch, length in ((1, 1), (2, 9), (4, 35)):
-            tokens = torch.randint(0, model.shape.vocab, (batch, length))
-            close(forward(tokens), model(tokens))
-        tokens = torch.randint(0, model.shape.vocab, (2, sum(SPANS)))
-        close(decoded(step, tokens, first_states(folder, 2)), model(tokens))
+    agree(model, forward, step, folder)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("names", batches(), ids=", ".join)
 def test_every_class_leaves_as_programs(names: tuple[str, ...], tmp_path: Path) -> None:
-    agree(written(*stack_of(names), tmp_path / "model", "pt2"), tmp_path / "model")
+    left(*stack_of(names), tmp_path / "model")
 
 
 @pytest.mark.slow
@@ -40,7 +36,7 @@ def test_every_class_leaves_as_programs(names: tuple[str, ...], tmp_path: Path) 
 def test_random_genomes_of_mixed_sharing_leave_as_programs(seed: int, tmp_path: Path) -> None:
     space = Space.of(depth=6)
     genome = sample(space, np.random.default_rng(seed)).genome
-    agree(written(genome, space, tmp_path / "model", "pt2"), tmp_path / "model")
+    left(genome, space, tmp_path / "model")
 
 
 def test_no_class_is_refused() -> None:
@@ -93,7 +89,7 @@ def test_a_state_of_fixed_size_counts_its_tokens(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_model_without_memory_has_its_position_as_only_state(tmp_path: Path) -> None:
-    agree(written(*stack_of(["GMemless"]), tmp_path / "model", "pt2"), tmp_path / "model")
+    left(*stack_of(["GMemless"]), tmp_path / "model")
     states = json.loads((tmp_path / "model" / "manifest.json").read_text())["states"]
     assert [state["name"] for state in states] == ["position"]
 
