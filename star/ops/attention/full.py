@@ -34,7 +34,7 @@ def attention(
         k_BTGK.transpose(1, 2),
         v_BTGV.transpose(1, 2),
         attn_mask=mask,
-        is_causal=mask is None and length == total,
+        is_causal=mask is None if length == total else False,  # a branch: under torch.compile `==` is a symbol
         enable_gqa=grouped,
     )
     return y_BHLV.transpose(1, 2)
