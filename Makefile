@@ -38,10 +38,10 @@ benchmark: $(STAMP) ## every operator on this CPU; kernels and training steps, w
 migration: $(STAMP) ## the next migration, from the difference of tables and schema: NAME=what_changes
 	.venv/bin/python -m search.archive.schema.new_migration "$(NAME)"
 
-$(STAMP): pyproject.toml constraints.txt $(wildcard star/ops/recurrence/native/*)
+$(STAMP): pyproject.toml constraints.txt $(wildcard star/ops/native.h star/ops/*/native/*)
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean: ## everything that this file made
-	rm -rf .venv var build *.egg-info star/ops/recurrence/*.so
+	rm -rf .venv var build *.egg-info star/ops/*/*.so

@@ -29,7 +29,7 @@ from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.delta_rule import naive as delta_naive
 from star.ops.forms import PYTORCH, report
 from star.ops.kernels import KERNELS, NEEDED, Kernel, Language
-from star.ops.recurrence import chunk, compiled, naive, scan
+from star.ops.recurrence import chunk, naive, scan
 from star.ops.recurrence.inputs import Inputs
 from star.ops.trust import trusted
 
@@ -147,9 +147,12 @@ def _installed(module: str) -> bool:
 
 @cache
 def _fit(language: Language, device: torch.device) -> bool:
-    """Return whether kernels in this language run here; Triton's need compute capability 8.0 (AMD: gfx90a) or above."""
+    """Return whether kernels in this language run here; Triton's need compute capability 8.0 (AMD: gfx90a) or above.
+
+    A kernel in C supports no inputs where it is not compiled.
+    """
     if language is Language.C:
-        return device.type == "cpu" and compiled.library() is not None
+        return device.type == "cpu"
     if device.type != "cuda" or not all(_installed(module) for module in NEEDED[language]):
         return False
     return torch.cuda.get_device_capability(device) >= (8, 0)

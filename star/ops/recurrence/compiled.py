@@ -9,15 +9,17 @@ K), N segments of tokens. States are (B, H, V, K) here, as in the compiled code.
 from __future__ import annotations
 
 import ctypes
-import importlib.util
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from star.ops import native
 from star.ops.recurrence.inputs import Inputs
+
+LIBRARY = "star.ops.recurrence._native"
+"""The extension that holds the compiled code."""
 
 LANES = 8
 """The number of keys, or of heads with one value channel, that fill a vector register."""
@@ -36,27 +38,22 @@ class _Arguments(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in _SIZES] + [(name, ctypes.c_void_p) for name in _TENSORS]
 
 
-@cache
 def library() -> ctypes.CDLL | None:
     """Load the compiled code, or return None where there is none."""
-    found = importlib.util.find_spec("star.ops.recurrence._native")
-    if found is None or found.origin is None:
-        return None
-    try:
-        return ctypes.CDLL(found.origin)
-    except OSError:  # It was compiled for another machine, or its OpenMP runtime is missing.
-        return None
+    return native.library(LIBRARY)
 
 
 def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
-    """Return whether the compiled form takes these tensors: float32 on a CPU, full vector registers, a small state.
+    """Return whether there is a compiled form that takes these tensors.
 
+    They are float32 on a CPU and fill vector registers, and the state is small.
     For such tensors it is faster than chunks of matrix products, or about as fast (states of 32 x 16 to 128 x 64
     numbers).
     """
     keys, values = state_BHKV.shape[2:]
     return (
-        all(x.dtype is torch.float32 and x.device.type == "cpu" for x in (*inputs, state_BHKV))
+        library() is not None
+        and all(x.dtype is torch.float32 and x.device.type == "cpu" for x in (*inputs, state_BHKV))
         and (values == 1 or keys == 1 or keys % LANES == 0)
         and keys * max(values, LANES) <= LARGEST_STATE
         and inputs.v.numel() > 0
@@ -86,7 +83,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, delta: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         c, b, a, d, v, initial = (x.contiguous() for x in tensors)
         y, last = torch.empty_like(v), torch.empty_like(initial)
-        segments = -(-v.shape[1] // ctypes.c_int.in_dll(_compiled(), "segment").value)
+        segments = -(-v.shape[1] // ctypes.c_int.in_dll(native.required(LIBRARY), "segment").value)
         kept_BHNVK = initial.new_empty(*initial.shape[:2], segments, *initial.shape[2:])
         _call("forward", delta, c=c, b=b, a=a, d=d, v=v, initial=initial, y=y, last=last, kept=kept_BHNVK)
         ctx.delta = delta
@@ -107,17 +104,10 @@ class _Recurrence(torch.autograd.Function):
         return None, dc, db, da.sum_to_size(a.shape), dd, dv, dinitial
 
 
-def _compiled() -> ctypes.CDLL:
-    found = library()
-    if found is None:
-        raise RuntimeError("the recurrences are not compiled here; install the package where there is a C compiler")
-    return found
-
-
 def _call(function: str, delta: bool, **tensors: Tensor) -> None:
     batch, length, heads, values = tensors["v"].shape
     groups, keys = tensors["c"].shape[2:]
     rate_batch, rate_length, _, rates = tensors["a"].shape
     sizes = (batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, delta)
     arguments = _Arguments(*sizes, **{name: x.data_ptr() for name, x in tensors.items()})
-    getattr(_compiled(), function)(ctypes.byref(arguments), torch.get_num_threads())
+    getattr(native.required(LIBRARY), function)(ctypes.byref(arguments), torch.get_num_threads())

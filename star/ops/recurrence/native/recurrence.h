@@ -1,4 +1,4 @@
-/* Shared by the compiled recurrences: their tensors as Python passes them, vectors and the exponential function.
+/* Shared by the compiled recurrences: their tensors as Python passes them, and the places in them.
 
    S_t = S'_t + b_t w_t^T,  S'_t = exp(l_t) S_{t-1},  y_t = c_t S_t, where
      recurrence:      l_t = d_t a_t,  w_t = d_t v_t
@@ -15,10 +15,9 @@
 #ifndef STAR_RECURRENCE_H
 #define STAR_RECURRENCE_H
 
-#include <stdint.h>
-#include <string.h>
+#include "../../native.h"
 
-enum { SEGMENT = 32, LANES = 8 };
+enum { SEGMENT = 32 };
 
 typedef struct {
     int64_t batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, delta;
@@ -36,15 +35,6 @@ typedef struct {
 typedef void Run(const Recurrence *r, Part p);
 Run states_forward, states_backward, channels_forward, channels_backward;
 
-#define INLINED static inline __attribute__((always_inline))
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__)
-#define FOR_EVERY_CHIP __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define FOR_EVERY_CHIP
-#endif
-
-INLINED int64_t smaller(int64_t one, int64_t other) { return one < other ? one : other; }
-
 /* The place of a head's state, and the state that was kept at the start of the segment. */
 INLINED int64_t state_of(const Recurrence *r, int64_t n, int64_t h) { return (n * r->heads + h) * r->values * r->keys; }
 
@@ -58,47 +48,6 @@ INLINED float *kept_of(const Recurrence *r, Part p, int64_t h)
 INLINED int64_t rate_of(const Recurrence *r, int64_t n, int64_t h, int64_t t)
 {
     return ((n * r->rate_length + (r->rate_length > 1 ? t : 0)) * r->heads + h) * r->rates;
-}
-
-/* Vectors of LANES numbers, of which `count` are in memory. */
-typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
-typedef int32_t Order __attribute__((vector_size(LANES * sizeof(int32_t))));
-
-INLINED Lanes load(const float *x, int64_t count)
-{
-    Lanes lanes = {0};
-    memcpy(&lanes, x, count * sizeof *x);
-    return lanes;
-}
-
-INLINED void store(float *x, Lanes lanes, int64_t count) { memcpy(x, &lanes, count * sizeof *x); }
-
-INLINED float sum(Lanes x)
-{
-    x += __builtin_shuffle(x, (Order){4, 5, 6, 7, 0, 1, 2, 3});
-    x += __builtin_shuffle(x, (Order){2, 3, 0, 1, 6, 7, 4, 5});
-    return x[0] + x[1];
-}
-
-/* 2^n times Cephes' polynomial for 2^rest on [-1/2, 1/2]; 0 below the normal numbers. NaN stays NaN. */
-INLINED float exponential(float x)
-{
-    const float lowest = -88.0f, highest = 88.0f, round = 12582912.0f;
-    const float log2_e = 1.44269504f, log2_e_rest = 1.92596299e-8f;
-    const float above = lowest > x ? lowest : x, bounded = highest < above ? highest : above;
-    const float n = (bounded * log2_e + round) - round;
-    const float rest = bounded * log2_e_rest + (bounded * log2_e - n);
-    float p = 1.535336188e-4f;
-    p = p * rest + 1.339887440e-3f;
-    p = p * rest + 9.618437357e-3f;
-    p = p * rest + 5.550332471e-2f;
-    p = p * rest + 2.402264791e-1f;
-    p = p * rest + 6.931472028e-1f;
-    p = p * rest + 1.0f;
-    const int32_t bits = ((int32_t)n + 127) << 23;
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return p * power;
 }
 
 #endif
