@@ -31,6 +31,7 @@ from evaluator.tasks.several import SeveralTask
 from evaluator.tasks.together import together
 from evaluator.train import Training
 from genome import Genome, Space, decode
+from star.ops import products
 
 OF_ALL = (DivergenceError, TimeLimitError)
 """Errors that all processes of a training have at once."""
@@ -156,7 +157,11 @@ def _give_way(slot: QuietSlot, ranks: Ranks) -> None:
 
 @lru_cache
 def _prepare(name: OptimizerName) -> None:
-    """Create one such optimizer, because the first one loads modules for seconds that would count as training time."""
+    """Do once what takes seconds that would count as training time.
+
+    The first optimizer of a kind loads modules, and the first product times two libraries on this machine.
+    """
+    products.faster()
     OPTIMIZERS[name].build(
         [{"params": [torch.zeros(1)], "lr": 0.0, "weight_decay": 0.0, "matrices": False, "scale": 1.0}]
     )

@@ -20,6 +20,7 @@ from star.features.feature import parameter
 from star.generate import Prompts, generate
 from star.input import check_input
 from star.liv import Features, Operator
+from star.ops.dispatch import linear
 
 
 class Backbone(nn.Module):
@@ -89,7 +90,7 @@ class Backbone(nn.Module):
 
     def read(self, x_BLD: Tensor) -> Tensor:
         """Return logits_BLV from the residual stream: its normalisation, then the head."""
-        return nn.functional.linear(self.norm(x_BLD), self.head_VD)
+        return linear(self.norm(x_BLD), self.head_VD)
 
     def trace(self, tokens_BL: Tensor) -> Iterator[tuple[Block, Features]]:
         """Iterate over the blocks with the features that `forward` computes on these tokens."""

@@ -18,7 +18,7 @@ from genome.classes.quantities import RANKS, SHORT_CONVOLUTIONS
 from star.cache import Store
 from star.features.feature import Feature, Weightless, parameter
 from star.nonlinearity import SIGMA
-from star.ops.dispatch import short_convolution
+from star.ops.dispatch import linear, short_convolution
 from star.ops.rotary import rotate
 
 NORMALISE: dict[int, Callable[[Tensor], Tensor]] = {
@@ -57,7 +57,7 @@ class Projection(Feature):
 
     def projected(self, x_BLD: Tensor) -> Tensor:
         """Compute y_BLC, the feature before its convolution and nonlinearity."""
-        x_BLR = x_BLD if self.down_RD is None else F.linear(x_BLD, self.down_RD)
+        x_BLR = x_BLD if self.down_RD is None else linear(x_BLD, self.down_RD)
         y_BLC = _PROJECT[int(self.group.channel)](x_BLR, self.weight)
         return y_BLC if self.bias_C is None else y_BLC + self.bias_C
 
@@ -161,9 +161,9 @@ def _blocks(x_BLD: Tensor, weight_HKE: Tensor) -> Tensor:
 
 _PROJECT: dict[int, Callable[[Tensor, Tensor], Tensor]] = {
     ChannelMixing.DIAGONAL: _scaled,
-    ChannelMixing.DENSE: F.linear,
+    ChannelMixing.DENSE: linear,
     ChannelMixing.GROUPED: _blocks,
-    **dict.fromkeys(RANKS, F.linear),
+    **dict.fromkeys(RANKS, linear),
 }
 
 _WEIGHT_SHAPES: dict[ChannelMixing, Callable[[int, Heads], tuple[int, ...]]] = {

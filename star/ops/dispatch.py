@@ -8,7 +8,7 @@ Triton's kernels and no others, without that comparison and for CPU tensors too,
 TRITON_INTERPRET=1 and tests them without a GPU. The context manager `forced` sets the mode, and otherwise the
 environment variable STAR_KERNELS.
 
-B batch, L tokens, D channels, H heads, K key channels, V value channels, W taps.
+B batch, L tokens, D channels, H heads, K key channels, V value channels, W taps, I and O channels in and out.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from functools import cache
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from star.ops.convolution.causal import activated, gated
 from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.delta_rule import naive as delta_naive
 from star.ops.forms import PYTORCH, report
-from star.ops.kernels import KERNELS, NEEDED, Kernel, Language
+from star.ops.kernels import KERNELS, NEEDED, ON_CPU, Kernel, Language
 from star.ops.recurrence import chunk, naive, scan
 from star.ops.recurrence.inputs import Inputs
 from star.ops.trust import trusted
@@ -75,13 +76,20 @@ def short_convolution(x_BLD: Tensor, h_DW: Tensor, silu: bool) -> Tensor:
     return y_BLD
 
 
+def linear(x: Tensor, weight_OI: Tensor) -> Tensor:
+    """Compute x W^T, (..., O) from x (..., I), in the fastest form; differentiable once where a kernel is taken."""
+    y: Tensor = (kernel("projection", x, weight_OI) or F.linear)(x, weight_OI)
+    return y
+
+
 def kernel(operator: str, *inputs: Any) -> Callable[..., Any] | None:
     """Return the kernel for these inputs, or None where a PyTorch form is to be used; `star.ops.forms` is told which.
 
     Args:
-        operator: "gated_convolution" of c_BLD, b_BLD, v_BLD (one dtype, float32 or bfloat16) and h_DW (either dtype,
-            W at most 8); "short_convolution" of x_BLD and h_DW alike (W at most 4); "recurrence" or "delta_rule" of
-            `Inputs` and state_BHKV (see `star.ops.recurrence.compiled`). Other operators have no kernel: None.
+        operator: "projection" of x (..., I) and weight_OI; "gated_convolution" of c_BLD, b_BLD, v_BLD (one dtype,
+            float32 or bfloat16) and h_DW (either dtype, W at most 8); "short_convolution" of x_BLD and h_DW alike (W at
+            most 4); "recurrence" or "delta_rule" of `Inputs` and state_BHKV (see `star.ops.recurrence.compiled`). Other
+            operators have no kernel: None.
         inputs: the operator's inputs in that order.
 
     Returns:
@@ -149,9 +157,9 @@ def _installed(module: str) -> bool:
 def _fit(language: Language, device: torch.device) -> bool:
     """Return whether kernels in this language run here; Triton's need compute capability 8.0 (AMD: gfx90a) or above.
 
-    A kernel in C supports no inputs where it is not compiled.
+    A kernel in C supports no inputs where it is not compiled, and one of oneDNN none where it is slower.
     """
-    if language is Language.C:
+    if language in ON_CPU:
         return device.type == "cpu"
     if device.type != "cuda" or not all(_installed(module) for module in NEEDED[language]):
         return False

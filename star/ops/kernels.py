@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from star.ops import library, trials
+from star.ops import library, products, trials
 from star.ops.recurrence import compiled
 from star.ops.recurrence.inputs import Inputs
 from star.ops.trials import Trial
@@ -35,12 +35,16 @@ class Language(Enum):
     """What a kernel is written in, or whose it is, which decides where it runs (see `star.ops.dispatch`)."""
 
     C = "c"
+    ONEDNN = "onednn"
     TRITON = "triton"
     FLA = "flash-linear-attention"
 
 
-NEEDED = {Language.C: (), Language.TRITON: ("triton",), Language.FLA: ("triton", "fla")}
+NEEDED = {Language.C: (), Language.ONEDNN: (), Language.TRITON: ("triton",), Language.FLA: ("triton", "fla")}
 """The modules that kernels need beside PyTorch."""
+
+ON_CPU = frozenset({Language.C, Language.ONEDNN})
+"""The languages of kernels that run on a CPU; the others run on GPUs."""
 
 
 class Kernel(NamedTuple):
@@ -51,7 +55,8 @@ class Kernel(NamedTuple):
         language: of the kernel.
         supports: whether the kernel takes these inputs, wherever they lie.
         load: imports the kernel, a differentiable function of the inputs.
-        trials: its comparisons with PyTorch on a device. C has none: the suite runs where it was compiled.
+        trials: its comparisons with PyTorch on a device. C has none, because the suite runs where it was compiled, and
+            oneDNN is compared where it is timed.
     """
 
     operator: str
@@ -143,6 +148,7 @@ def _delta_rule() -> Callable[..., Any]:
 
 
 KERNELS = (
+    Kernel("projection", Language.ONEDNN, products.supports, lambda: products.linear),
     Kernel(
         "gated_convolution",
         Language.TRITON,

@@ -8,12 +8,8 @@ and PyTorch runs in its place.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import version
 from itertools import product
@@ -24,6 +20,7 @@ import torch
 from torch import Tensor
 
 from star.ops import library
+from star.ops.kept import folder, kept, read
 from star.ops.kernels import Kernel, Language
 from star.ops.trials import Trial
 
@@ -37,6 +34,11 @@ TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.02}
 SOURCES = Path(__file__).parent
 """The sources of all operators: kernels use those of other folders, so that a change of any compares all again."""
 
+KEPT = "kernels"
+"""The folder in which the results are kept, and the names that each has."""
+
+NEEDED = ("operator", "language", "device", "fault")
+
 
 @cache
 def trusted(kernel: Kernel, device: torch.device) -> bool:
@@ -46,11 +48,7 @@ def trusted(kernel: Kernel, device: torch.device) -> bool:
     cases = ", ".join(trial.case for trial in kernel.trials)
     facts = {"operator": kernel.operator, "language": kernel.language.value, "cases": cases}
     facts |= _circumstances(kernel, device)
-    place = _folder() / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]}.json"
-    known = _read(place)
-    if known is None:
-        known = {**facts, "fault": _fault(kernel, device), "at": datetime.now(UTC).isoformat(timespec="seconds")}
-        _write(place, known)
+    known = kept(KEPT, facts, NEEDED, lambda: {"fault": _fault(kernel, device)})
     if known["fault"]:
         log.warning("%s is not used on %s: %s", described(known), facts["device"], known["fault"])
     return not known["fault"]
@@ -63,7 +61,7 @@ def described(known: dict[str, str]) -> str:
 
 def known_faults() -> list[dict[str, str]]:
     """Return what is known of kernels that are not used on this machine, one dict each as `trusted` keeps it."""
-    found = [known for place in sorted(_folder().glob("*.json")) if (known := _read(place)) is not None]
+    found = [known for place in sorted(folder(KEPT).glob("*.json")) if (known := read(place, NEEDED)) is not None]
     return [known for known in found if known["fault"]]
 
 
@@ -117,25 +115,3 @@ def _circumstances(kernel: Kernel, device: torch.device) -> dict[str, str]:
         "source": hashlib.sha256(sources).hexdigest()[:16],
         **({library.PACKAGE: version(library.PACKAGE)} if kernel.language is Language.FLA else {}),
     }
-
-
-def _folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "star" / "kernels"
-
-
-def _read(place: Path) -> dict[str, str] | None:
-    try:
-        found: dict[str, str] = json.loads(place.read_text(encoding="utf-8"))
-        return found if {"operator", "language", "device", "fault"} <= found.keys() else None
-    except (OSError, ValueError, AttributeError):
-        return None  # not compared yet, or not kept whole: it is compared again
-
-
-def _write(place: Path, known: dict[str, str]) -> None:
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False, encoding="utf-8") as file:
-            json.dump(known, file)
-        os.replace(file.name, place)
-    except OSError:
-        log.info("what is known of kernels cannot be kept in %s, so every process compares them", place.parent)

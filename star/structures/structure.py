@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from genome import FeaturizerGenome, Heads, OperatorGenome
 from genome.classes.alphabet import Sparsity
 from star.cache import Store
+from star.ops.dispatch import linear
 
 Features = Mapping[str, Tensor]
 """Feature groups by name; groups in `per_token` are (B, L, heads, size), the others have no batch dimension."""
@@ -115,7 +115,7 @@ class Structure(ABC):
 
     def project(self, y_BLHV: Tensor, features: Features, out: Tensor) -> Tensor:
         """Project to the model width with a weight of `out_sizes`: y_BLD."""
-        return F.linear(y_BLHV.flatten(2), out)
+        return linear(y_BLHV.flatten(2), out)
 
     @abstractmethod
     def memory(self, tokens: int) -> dict[str, tuple[int, ...]]:

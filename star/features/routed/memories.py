@@ -25,6 +25,7 @@ from star.features.decay import draw_rates, draw_step_bias
 from star.features.feature import parameter
 from star.features.projection import NORMALISE, Projection
 from star.nonlinearity import SIGMA
+from star.ops.dispatch import linear
 from star.ops.experts.packed import to_experts
 from star.ops.routing import chosen, line
 
@@ -95,7 +96,7 @@ class MemoryProjection(MemoryQueries):
     def by_memory(self, x_BLD: Tensor, r_BL1M: Tensor, store: Store | None) -> Tensor:
         if store is not None:
             return to_experts(x_BLD, r_BL1M, self.weight, self.taken)
-        y_BLMC = torch.unflatten(F.linear(x_BLD, self.weight.flatten(0, 1)), 2, self.weight.shape[:2])
+        y_BLMC = torch.unflatten(linear(x_BLD, self.weight.flatten(0, 1)), 2, self.weight.shape[:2])
         chosen_BLS, _ = chosen(r_BL1M, self.taken)
         return y_BLMC.gather(2, chosen_BLS.unsqueeze(3).expand(-1, -1, -1, y_BLMC.shape[3]))
 

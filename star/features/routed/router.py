@@ -22,6 +22,7 @@ from star.balance import report
 from star.cache import Store
 from star.features.feature import Feature, parameter
 from star.nonlinearity import SIGMA
+from star.ops.dispatch import linear
 from star.ops.experts.packed import to_experts
 from star.ops.precision import at_least_float32
 
@@ -114,5 +115,5 @@ class Experts(Feature):
 
 
 def _logits(x_BLD: Tensor, weight_MD: Tensor) -> Tensor:
-    logits_BLM = F.linear(x_BLD, weight_MD)
+    logits_BLM = linear(x_BLD, weight_MD)
     return logits_BLM.to(at_least_float32(logits_BLM))
