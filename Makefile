@@ -32,8 +32,8 @@ format: $(STAMP) ## format the code and sort its imports
 
 benchmark: $(STAMP) ## every operator on this CPU; kernels and training steps, where there is a GPU
 	.venv/bin/python benchmarks/operators.py
-	.venv/bin/python benchmarks/kernels.py
-	.venv/bin/python benchmarks/gpu_step.py
+	.venv/bin/python -m benchmarks.on_gpu.kernels
+	.venv/bin/python -m benchmarks.on_gpu.step
 
 migration: $(STAMP) ## the next migration, from the difference of tables and schema: NAME=what_changes
 	.venv/bin/python -m search.archive.schema.new_migration "$(NAME)"

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from on_gpu.place import Place
+
+from .place import Place
 
 DRY_RUNS = 2
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import kernels
 import pytest
 import torch
+from on_gpu import kernels
 from on_gpu.clock import Rates
 from on_gpu.operators import OPERATORS
 from on_gpu.place import Place
@@ -17,13 +17,13 @@ from star.ops.kernels import Kernel, Language
 from star.ops.recurrence import scan
 from star.ops.recurrence.compiled import library
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kernels.py"
+ROOT = Path(__file__).parents[2]
 
 
 def run(*options: str) -> str:
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(SCRIPT), *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks.on_gpu.kernels", *options]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,6 +1,6 @@
 """Tokens a second of whole training steps of the preset `star-125m` on this machine's GPU.
 
-    python benchmarks/gpu_step.py [--dry] [--json var/benchmarks/gpu_step.json]
+    python -m benchmarks.on_gpu.step [--dry] [--json var/benchmarks/gpu_step.json]
 
 A step is that of a candidate's training: forward, backward, clipping and optimizer, on real text. Measured are the
 preset's baselines and a hybrid of Rec-1 and Mamba-2, with kernels and in PyTorch's forms, with activation checkpointing
@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from on_gpu.place import Place, asked, spread
 
 import star
 from evaluator.tasks.loaded import LoadedTask
@@ -28,6 +27,8 @@ from search.plan import Plan
 from search.plan.presets import merged
 from star.ops.dispatch import forced
 from star.ops.forms import observed
+
+from .place import Place, asked, spread
 
 HYBRID = ("Rec-1", "GMemless", "Mamba-2", "GMemless")
 MODES = ("auto", "torch")

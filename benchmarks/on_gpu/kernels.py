@@ -1,6 +1,6 @@
 """Times of operators on this machine's GPU: kernels and libraries, compared with PyTorch in the same run.
 
-    python benchmarks/kernels.py [--dry] [--json var/benchmarks/kernels.json]
+    python -m benchmarks.on_gpu.kernels [--dry] [--json var/benchmarks/kernels.json]
 
 For each operator, shape and dtype it measures the milliseconds of the forward pass alone and of forward and backward
 together (median, with the 10th and 90th percentile) of every form: each kernel of `star.ops.kernels` that runs here,
@@ -23,13 +23,14 @@ from itertools import product
 from typing import Any
 
 import torch
-from on_gpu.clock import Rates, clocked, rates
-from on_gpu.operators import OPERATORS, Form, Operator, Shape
-from on_gpu.place import Place, asked
 from torch import Tensor
 
 from star.ops.kernels import KERNELS, NEEDED, Kernel, Language
 from star.ops.trust import TOLERANCE, largest_error
+
+from .clock import Rates, clocked, rates
+from .operators import OPERATORS, Form, Operator, Shape
+from .place import Place, asked
 
 DTYPES = (torch.float32, torch.bfloat16)
 CONFIGURED = ("gated_convolution", "short_convolution")
