@@ -9,8 +9,9 @@ from reports.tables import table
 PAGE = """# Operators beside their peers
 
 `python benchmarks/peers.py --write` wrote this page on {date} ({processor}, {cores} cores, one thread;
-{versions}). Other work ran on the machine meanwhile: the load was {load:.1f} when the last run
-began. So only ratios of pairs that followed one another count, not times.
+{versions}).
+Other work ran on the machine meanwhile: the load was {load:.1f} when the last run began. So only ratios of pairs that
+followed one another count, not times.
 
 A ratio is our processor time divided by the peer's, the median of {pairs} pairs (the fewest where all ratios are below
 a quarter), with the smallest and the largest in brackets: below 1 ours is faster. Layers and structures are computed
@@ -18,7 +19,9 @@ forward and backward, in float32; a structure gets its features ready-made, and 
 two layers after so many tokens. Memory is the most bytes that one pass holds, ours divided by the peer's. Both sides
 have as many parameters and do the same work, from the same weights, unless the last column says how the peer differs.
 
-{above} of {count} rows are above {limit}: {slower}.
+{above} of {count} rows are above {limit}:
+
+{slower}
 
 {rows}
 
@@ -40,7 +43,11 @@ LIMIT = 1.05
 def written(found: dict[str, Any]) -> str:
     """Return the report in Markdown."""
     rows = found["rows"]
-    slower = [f"{row['row']} of {row['length']:,} at width {row['width']}" for row in rows if row["ratio"] > LIMIT]
+    slower = [
+        f"- {row['row']}, {row['length']:,} tokens, width {row['width']}: {spread(row)}"
+        for row in rows
+        if row["ratio"] > LIMIT
+    ]
     return PAGE.format(
         date=_range([row["date"] for row in rows]),
         processor=found["processor"],
@@ -48,10 +55,10 @@ def written(found: dict[str, Any]) -> str:
         versions=", ".join(f"{name} {number}" for name, number in found["versions"].items()),
         load=found["load"],
         pairs=_range([row["pairs"] for row in rows]),
-        above=len(slower) or "None",
+        above=len(slower),
         count=len(rows),
         limit=LIMIT,
-        slower="; ".join(slower) or "no peer is faster",
+        slower="\n".join(slower) or "- no peer is faster",
         rows=table(
             ["ours / peer", "width", "batch × tokens", "ours, ms", "ratio of times", "of memory", "the peer differs"],
             [_line(row) for row in rows],

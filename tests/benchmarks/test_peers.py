@@ -125,7 +125,7 @@ def test_the_page_tells_where_a_peer_is_faster():
     first, second = rows.ROWS[:2]
     found = {"processor": "a processor", "cores": 2, "versions": {"torch": "2"}, "load": 1.0}
     page = written({**found, "rows": [_result(first, 64, 1.2), _result(second, 64, 1.01)]})
-    assert f"1 of 2 rows are above 1.05: {first.name} of 512 at width 64." in page
+    assert f"1 of 2 rows are above 1.05:\n\n- {first.name}, 512 tokens, width 64: 1.20 (0.05 to 3.00)\n" in page
     assert f"| {first.name} | 64 | 4 × 512 | 2 | 1.20 (0.05 to 3.00) | 0.50 | - |" in page
 
 
