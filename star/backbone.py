@@ -20,6 +20,7 @@ from star.features.feature import parameter
 from star.generate import Prompts, generate
 from star.input import check_input
 from star.liv import Features, Operator
+from star.norm import RMSNorm
 from star.ops.dispatch import linear
 
 
@@ -49,7 +50,7 @@ class Backbone(nn.Module):
             Block(position, operator, shape.width, liv.features_from, liv.taken)
             for position, (operator, liv) in enumerate(zip(operators, blueprint.livs, strict=True))
         )
-        self.norm = nn.RMSNorm(shape.width)
+        self.norm = RMSNorm(shape.width)
         self.head_VD = parameter(shape.vocab, shape.width)
         self._lenders = {block.source for block in self.stack() if block.taken}
 

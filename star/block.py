@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from star.cache import Store
 from star.liv import LIV, Features, Operator
+from star.norm import RMSNorm
 
 
 class Block(nn.Module):
@@ -24,7 +25,7 @@ class Block(nn.Module):
 
     def __init__(self, position: int, operator: Operator, width: int, features_from: int, taken: Sequence[str]) -> None:
         super().__init__()
-        self.norm = nn.RMSNorm(width)
+        self.norm = RMSNorm(width)
         self.operator = operator
         self.source = features_from
         self.taken = () if features_from == position else tuple(taken)

@@ -18,8 +18,7 @@ from genome.classes.quantities import RANKS, SHORT_CONVOLUTIONS
 from star.cache import Store
 from star.features.feature import Feature, Weightless, parameter
 from star.nonlinearity import SIGMA
-from star.ops.dispatch import linear, short_convolution
-from star.ops.rotary import rotate
+from star.ops.dispatch import linear, rotate, short_convolution
 
 NORMALISE: dict[int, Callable[[Tensor], Tensor]] = {
     Normalisation.NONE: torch.positive,

@@ -30,8 +30,10 @@ from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.delta_rule import naive as delta_naive
 from star.ops.forms import PYTORCH, report
 from star.ops.kernels import KERNELS, NEEDED, ON_CPU, Kernel, Language
+from star.ops.normalisation import rms_norm as in_torch
 from star.ops.recurrence import chunk, naive, scan
 from star.ops.recurrence.inputs import Inputs
+from star.ops.rotary import rotate as rotary
 from star.ops.trust import trusted
 
 MODES = ("auto", "triton", "torch")
@@ -82,14 +84,26 @@ def linear(x: Tensor, weight_OI: Tensor) -> Tensor:
     return y
 
 
+def rms_norm(x: Tensor, weight_D: Tensor) -> Tensor:
+    """Compute `star.ops.normalisation.rms_norm` in the fastest form."""
+    y: Tensor = (kernel("rms_norm", x, weight_D) or in_torch.rms_norm)(x, weight_D)
+    return y
+
+
+def rotate(x_BLHK: Tensor, position: int | Tensor = 0) -> Tensor:
+    """Compute `star.ops.rotary.rotate` in the fastest form: y_BLHK."""
+    y_BLHK: Tensor = (kernel("rotation", x_BLHK) or rotary.rotate)(x_BLHK, position)
+    return y_BLHK
+
+
 def kernel(operator: str, *inputs: Any) -> Callable[..., Any] | None:
     """Return the kernel for these inputs, or None where a PyTorch form is to be used; `star.ops.forms` is told which.
 
     Args:
-        operator: "projection" of x (..., I) and weight_OI; "gated_convolution" of c_BLD, b_BLD, v_BLD (one dtype,
-            float32 or bfloat16) and h_DW (either dtype, W at most 8); "short_convolution" of x_BLD and h_DW alike (W at
-            most 4); "recurrence" or "delta_rule" of `Inputs` and state_BHKV (see `star.ops.recurrence.compiled`). Other
-            operators have no kernel: None.
+        operator: "projection" of x (..., I) and weight_OI; "rms_norm" of x (..., D) and weight_D; "rotation" of x_BLHK;
+            "gated_convolution" of c_BLD, b_BLD, v_BLD (one dtype, float32 or bfloat16) and h_DW (either dtype, W at
+            most 8); "short_convolution" of x_BLD and h_DW alike (W at most 4); "recurrence" or "delta_rule" of `Inputs`
+            and state_BHKV (see `star.ops.recurrence.compiled`). Other operators have no kernel: None.
         inputs: the operator's inputs in that order.
 
     Returns:

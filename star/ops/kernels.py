@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from star.ops import library, products, trials
+from star.ops.normalisation import compiled as normalised
 from star.ops.recurrence import compiled
 from star.ops.recurrence.inputs import Inputs
+from star.ops.rotary import compiled as rotary
 from star.ops.trials import Trial
 
 MOST_KEYS = 32
@@ -163,6 +165,8 @@ KERNELS = (
         _short_convolution,
         trials.SHORT_CONVOLUTION,
     ),
+    Kernel("rms_norm", Language.C, normalised.supports, lambda: normalised.rms_norm),
+    Kernel("rotation", Language.C, rotary.supports, lambda: rotary.rotate),
     Kernel("recurrence", Language.C, compiled.supports, lambda: compiled.recurrence),
     Kernel("recurrence", Language.TRITON, _recurrent(MOST_KEYS, range(1, 2)), _scan, trials.SCAN),
     Kernel(

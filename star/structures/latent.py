@@ -22,7 +22,7 @@ from star.cache import Store
 from star.ops.attention import naive
 from star.ops.attention.full import attention, causal_attention
 from star.ops.attention.matrix import attention_matrix
-from star.ops.rotary import rotate
+from star.ops.dispatch import rotate
 from star.structures.structure import Features, Structure
 
 

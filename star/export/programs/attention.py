@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genome.classes.feature_groups import ROUTES
 from star.cache import Store
-from star.ops.rotary import rotate
+from star.ops.rotary.rotate import rotate
 from star.structures.latent import DecompressedLatent, Latent
 from star.structures.low_rank import DifferentialLowRank, LowRank
 from star.structures.routed.low_rank import RoutedLowRank

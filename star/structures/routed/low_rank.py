@@ -17,7 +17,7 @@ from star.cache import Store
 from star.ops.attention import naive
 from star.ops.attention.matrix import routed_attention_matrix
 from star.ops.attention.routed import masked_attention, packed_attention
-from star.ops.rotary import rotate
+from star.ops.dispatch import rotate
 from star.structures.structure import Features, Structure
 
 

@@ -11,7 +11,7 @@ from genome.classes import alphabet as a
 from genome.classes.operator import FeaturizerGenome, GroupGenome
 from genome.classes.rules import illegal
 from star.build import build
-from star.ops.rotary import rotate
+from star.ops.rotary.rotate import rotate
 
 SHAPE = Shape(width=16, head_dim=4, vocab=8)
 ONES = GroupGenome(source=a.Source.CONSTANT, channel=a.ChannelMixing.DIAGONAL, generator=a.Generator.ONES)

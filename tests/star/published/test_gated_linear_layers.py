@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from genome import Genome, Space, decode
 from star.build import build
-from star.ops.rotary import rotate
+from star.ops.rotary.rotate import rotate
 from tests.star.published.layers import SHAPE, rms_normed, same_as
 
 HEADS, SIZE = SHAPE.width // SHAPE.head_dim, SHAPE.head_dim

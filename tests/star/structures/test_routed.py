@@ -14,7 +14,7 @@ from star.liv import LIV
 from star.ops.attention.naive import routed_attention
 from star.ops.experts import naive as naive_experts
 from star.ops.experts.packed import to_experts
-from star.ops.rotary import rotate
+from star.ops.rotary.rotate import rotate
 
 pytestmark = pytest.mark.slow
 
