@@ -132,12 +132,12 @@ def _corpora(settings: Settings) -> Result:
 
 
 def _compiled(settings: Settings) -> Result:
-    from star.ops.recurrence.compiled import library
+    from star.ops.native import EXTENSIONS, library
 
-    if library() is not None:
-        return Health.OK, "the recurrences are compiled for this processor", ""
+    if not (missing := [name.removesuffix("._native") for name in EXTENSIONS if library(name) is None]):
+        return Health.OK, "all operators in C are compiled", ""
     advice = "install gcc and install STAR again" if shutil.which("gcc") is None else "install STAR again"
-    return Health.WARNING, "the recurrences are not compiled; slower PyTorch forms run", advice
+    return Health.WARNING, f"not compiled: {', '.join(missing)}; slower PyTorch forms run", advice
 
 
 def _gpu(settings: Settings) -> Result:

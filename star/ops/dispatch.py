@@ -102,13 +102,14 @@ def kernel(operator: str, *inputs: Any) -> Callable[..., Any] | None:
     Args:
         operator: "projection" of x (..., I) and weight_OI; "rms_norm" of x (..., D) and weight_D; "rotation" of x_BLHK;
             "gated_convolution" of c_BLD, b_BLD, v_BLD (one dtype, float32 or bfloat16) and h_DW (either dtype, W at
-            most 8); "short_convolution" of x_BLD and h_DW alike (W at most 4); "recurrence" or "delta_rule" of `Inputs`
-            and state_BHKV (see `star.ops.recurrence.compiled`). Other operators have no kernel: None.
+            most 8); "short_convolution" of x_BLD and h_DW alike (W at most 4); "attention" of q_BLHK, k_BLGK and v_BLGV
+            of a whole sequence; "recurrence" or "delta_rule" of `Inputs` and state_BHKV (see
+            `star.ops.recurrence.compiled`). Other operators have no kernel: None.
         inputs: the operator's inputs in that order.
 
     Returns:
-        A differentiable function of `inputs` (a short convolution is also told whether SiLU follows) that returns
-        y_BLD in the dtype of the first one, or y_BLHV and the last state_BHKV.
+        A differentiable function of `inputs` (a short convolution is also told whether SiLU follows, and attention its
+        window or None) that returns y_BLD in the dtype of the first one, y_BLHV, or y_BLHV and the last state_BHKV.
 
     Raises:
         ValueError: STAR_KERNELS is not one of auto, triton, torch.

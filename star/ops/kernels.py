@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from star.ops import library, products, trials
+from star.ops.attention import compiled as attention
 from star.ops.normalisation import compiled as normalised
 from star.ops.recurrence import compiled
 from star.ops.recurrence.inputs import Inputs
@@ -167,6 +168,7 @@ KERNELS = (
     ),
     Kernel("rms_norm", Language.C, normalised.supports, lambda: normalised.rms_norm),
     Kernel("rotation", Language.C, rotary.supports, lambda: rotary.rotate),
+    Kernel("attention", Language.C, attention.supports, lambda: attention.attention),
     Kernel("recurrence", Language.C, compiled.supports, lambda: compiled.recurrence),
     Kernel("recurrence", Language.TRITON, _recurrent(MOST_KEYS, range(1, 2)), _scan, trials.SCAN),
     Kernel(

@@ -6,11 +6,14 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { LANES = 8 };
+#ifndef LANES
+#define LANES 8
+#endif
 
 #define INLINED static inline __attribute__((always_inline))
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__)
 #define FOR_EVERY_CHIP __attribute__((target_clones("arch=x86-64-v3", "default")))
+#define STAR_WIDE
 #else
 #define FOR_EVERY_CHIP
 #endif
@@ -32,12 +35,23 @@ INLINED void store(float *x, Lanes lanes, int64_t count) { memcpy(x, &lanes, cou
 
 INLINED float sum(Lanes x)
 {
+#if LANES == 16
+    x += __builtin_shuffle(x, (Order){8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7});
+    x += __builtin_shuffle(x, (Order){4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11});
+    x += __builtin_shuffle(x, (Order){2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13});
+#else
     x += __builtin_shuffle(x, (Order){4, 5, 6, 7, 0, 1, 2, 3});
     x += __builtin_shuffle(x, (Order){2, 3, 0, 1, 6, 7, 4, 5});
+#endif
     return x[0] + x[1];
 }
 
-/* 2^n times Cephes' polynomial for 2^rest on [-1/2, 1/2]; 0 below the normal numbers. NaN stays NaN. */
+/* Cephes' polynomial for 2^x on [-1/2, 1/2], of a number or of a vector. */
+#define POWER_OF_TWO(x)                                                                                                \
+    ((((((1.535336188e-4f * (x) + 1.339887440e-3f) * (x) + 9.618437357e-3f) * (x) + 5.550332471e-2f) * (x)             \
+       + 2.402264791e-1f) * (x) + 6.931472028e-1f) * (x) + 1.0f)
+
+/* 2^n 2^rest; 0 below the normal numbers. NaN stays NaN. */
 INLINED float exponential(float x)
 {
     const float lowest = -88.0f, highest = 88.0f, round = 12582912.0f;
@@ -45,13 +59,7 @@ INLINED float exponential(float x)
     const float above = lowest > x ? lowest : x, bounded = highest < above ? highest : above;
     const float n = (bounded * log2_e + round) - round;
     const float rest = bounded * log2_e_rest + (bounded * log2_e - n);
-    float p = 1.535336188e-4f;
-    p = p * rest + 1.339887440e-3f;
-    p = p * rest + 9.618437357e-3f;
-    p = p * rest + 5.550332471e-2f;
-    p = p * rest + 2.402264791e-1f;
-    p = p * rest + 6.931472028e-1f;
-    p = p * rest + 1.0f;
+    const float p = POWER_OF_TWO(rest);
     const int32_t bits = ((int32_t)n + 127) << 23;
     float power;
     memcpy(&power, &bits, sizeof power);

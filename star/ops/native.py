@@ -10,6 +10,14 @@ import ctypes
 import importlib.util
 from functools import cache
 
+EXTENSIONS = (
+    "star.ops.attention._native",
+    "star.ops.normalisation._native",
+    "star.ops.recurrence._native",
+    "star.ops.rotary._native",
+)
+"""All extension modules."""
+
 
 @cache
 def library(extension: str) -> ctypes.CDLL | None:

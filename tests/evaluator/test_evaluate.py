@@ -21,7 +21,7 @@ from evaluator.tasks.text import TextTask
 from genome import Genome, Shape, Space, decode
 from star.ops.dispatch import forced
 from star.ops.forms import observed
-from star.ops.recurrence.compiled import library
+from star.ops.native import EXTENSIONS, library
 
 SPACE = Space.of(["SA-1", "GMemless"], depth=2)
 BUDGET = Budget(steps=40, batch=8, length=32, validation=16, warmup=5, seconds=60)
@@ -69,16 +69,15 @@ def evaluated(genome, **budget):
     return evaluate(changed(request, steps=1, **budget))
 
 
-@pytest.mark.skipif(library() is None, reason="the compiled recurrence is not installed")
+@pytest.mark.skipif(None in map(library, EXTENSIONS), reason="not all compiled operators are installed")
 def test_an_evaluation_tells_where_it_ran_and_in_which_forms():
     compiled = evaluated("5.1.1.1.1-2.1.1.1.1").execution
-    forms = {"recurrence": ["c"], "short_convolution": ["torch"]}
+    known = {"attention": ["c"], "recurrence": ["c"], "rms_norm": ["c"], "short_convolution": ["torch"]}
     assert set(compiled.forms["projection"]) <= {"onednn", "torch"}, "as this machine is"
-    assert compiled == Execution("cpu", {**compiled.forms, **forms}, parts=1)
+    assert compiled == Execution("cpu", {**compiled.forms, **known}, parts=1)
     with forced("torch"):
-        in_torch = evaluated("5.1.1.1.1-5.1.1.1.1").execution
-    expected = ("projection", "recurrence", "rms_norm", "short_convolution")
-    assert in_torch == Execution("cpu", {operator: ["torch"] for operator in expected}, parts=1)
+        in_torch = evaluated("5.1.1.1.1-2.1.1.1.1").execution
+    assert in_torch == Execution("cpu", {operator: ["torch"] for operator in compiled.forms}, parts=1)
     with observed() as forms:
         evaluated("2.1.1.1.1-2.1.1.1.1")
     assert not forms, "the forms of an evaluation are its own"
@@ -90,6 +89,7 @@ def test_a_failed_evaluation_tells_in_how_many_parts_it_was_computed(monkeypatch
 
     monkeypatch.setattr(train, "add_gradients", full)
     evaluation = evaluate(TEXT)
+    assert evaluation.execution is not None
     assert (evaluation.failure, evaluation.execution.parts) == (Failure.OUT_OF_MEMORY, BUDGET.batch)
 
 

@@ -1,4 +1,4 @@
-"""Attention of the last L of T tokens by PyTorch's fused kernel, and the choice between it and tiles.
+"""Attention of the last L of T tokens by PyTorch's fused kernel, and the choice between it, tiles and compiled code.
 
 B batch, L queries, T keys and values, H query heads, G key heads (a divisor of H), K and V channels per head.
 """
@@ -9,10 +9,18 @@ from torch import Tensor
 from star.ops.attention.heads import key_heads
 from star.ops.attention.masks import causal_mask
 from star.ops.attention.window import attention_in_tiles
+from star.ops.dispatch import kernel
 
 
 def causal_attention(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: int | None = None) -> Tensor:
-    """Compute y_BLHV of a whole sequence, in tiles if the sequence is longer than the window."""
+    """Compute y_BLHV of a whole sequence in the fastest form."""
+    form = kernel("attention", q_BLHK, k_BLGK, v_BLGV) or fused_attention
+    y_BLHV: Tensor = form(q_BLHK, k_BLGK, v_BLGV, window)
+    return y_BLHV
+
+
+def fused_attention(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor, window: int | None = None) -> Tensor:
+    """Compute y_BLHV of a whole sequence in PyTorch, in tiles if the sequence is longer than the window."""
     if window is None or q_BLHK.shape[1] <= window:
         return attention(q_BLHK, k_BLGK, v_BLGV)
     return attention_in_tiles(q_BLHK, k_BLGK, v_BLGV, window)

@@ -1,10 +1,20 @@
 """Libraries that are compiled from C, where they are there and where they are not."""
 
 import ctypes
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from star.ops import native
+
+PROJECT = Path(__file__).parents[3] / "pyproject.toml"
+
+
+def test_all_extensions_of_the_project_are_listed():
+    modules = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["tool"]["setuptools"]["ext-modules"]
+    assert sorted(module["name"] for module in modules) == sorted(native.EXTENSIONS)
+    assert all(module["optional"] for module in modules)
 
 
 def test_what_is_not_compiled_is_missing_and_named():
