@@ -17,6 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from star.ops.routing import over_routes
+
 
 class _Choice(NamedTuple):
     """What a router chose: the mean probability of each route, and how often each was chosen; (M,) both."""
@@ -59,11 +61,14 @@ def again() -> tuple[AbstractContextManager[object], AbstractContextManager[obje
     return nullcontext(), nullcontext() if _COLLECTED.get() is None else balancing()
 
 
-def report(probabilities_BLM: Tensor, chosen_BLM: Tensor) -> None:
-    """Add a choice to those of the enclosing `balancing`; without one, compute nothing."""
+def report(logits_BLM: Tensor, chosen_BLM: Tensor) -> None:
+    """Add a choice to those of the enclosing `balancing`; without one, compute nothing.
+
+    The probabilities of the routes are the softmax of `logits_BLM`.
+    """
     choices = _COLLECTED.get()
     if choices is not None:
-        choices.append(_choice(probabilities_BLM, chosen_BLM))
+        choices.append(_choice(over_routes(logits_BLM), chosen_BLM))
 
 
 def imbalance(probabilities_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:

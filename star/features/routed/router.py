@@ -25,14 +25,15 @@ from star.nonlinearity import SIGMA
 from star.ops.dispatch import linear
 from star.ops.experts.packed import to_experts
 from star.ops.precision import at_least_float32
+from star.ops.routing import over_routes
 
 
 def _probabilities(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:
-    return torch.where(chosen_BLM, logits_BLM.softmax(-1), 0)
+    return torch.where(chosen_BLM, over_routes(logits_BLM), 0)
 
 
 def _renormalised(logits_BLM: Tensor, chosen_BLM: Tensor) -> Tensor:
-    return logits_BLM.masked_fill(~chosen_BLM, float("-inf")).softmax(-1)
+    return over_routes(torch.where(chosen_BLM, logits_BLM, float("-inf")))
 
 
 _WEIGHTS: dict[int, Callable[[Tensor, Tensor], Tensor]] = {
@@ -60,7 +61,7 @@ class Router(Feature):
         logits_BLM = _logits(x_BLD, self.weight_MD)
         chosen_BLM = torch.zeros_like(logits_BLM, dtype=torch.bool)
         chosen_BLM.scatter_(-1, logits_BLM.topk(self.choice.chosen, dim=-1).indices, True)
-        report(logits_BLM.softmax(-1), chosen_BLM)
+        report(logits_BLM, chosen_BLM)
         weights_BLM = _WEIGHTS[int(self.group.generator)](logits_BLM, chosen_BLM)
         return F.pad(weights_BLM, (0, self.choice.shared), value=1).unsqueeze(2).to(x_BLD.dtype)
 

@@ -1,17 +1,17 @@
 """Linear experts with one matrix product each, over the tokens that take them.
 
-B batch, L tokens, D model width, M experts, S slots (experts a token takes at most), R slots of all tokens, N of them
+B batch, L tokens, M experts, S slots (experts a token takes at most), R slots of all tokens, N of them
 filled, I and O channels in and out.
 """
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from star.ops.dispatch import linear
 from star.ops.routing import slots
 
 
@@ -47,37 +47,6 @@ def from_experts(x_BLSI: Tensor, r_BL1M: Tensor, weight_MOI: Tensor) -> Tensor:
     return torch.unflatten(_scatter(rows, results_NO, len(x_RI)), 0, x_BLSI.shape[:3]).sum(2)
 
 
-def units(
-    x_BLD: Tensor,
-    r_BL1M: Tensor,
-    into: tuple[Tensor, ...],
-    unit: Callable[..., Tensor],
-    out_MDI: Tensor,
-    count: int,
-) -> Tensor:
-    """Compute y_BLD = sum_m r_m O_m unit(W_m x, ...): all of an expert at once, for the tokens that take it.
-
-    Args:
-        r_BL1M: weights, of which at most `count` a token are above 0.
-        into: the weights W of each argument of `unit`, (M, I, D).
-        unit: computes from the arguments x_NI of any N rows what `out_MDI` projects.
-    """
-    rows = _rows(r_BL1M, count)
-    token_N = rows.filled // count
-    x_ND = x_BLD.flatten(0, 1).index_select(0, token_N)
-    results = [
-        F.linear(unit(*(F.linear(own_ND, weight_ID) for weight_ID in weights)), out_DI)
-        for own_ND, out_DI, *weights in zip(
-            torch.split(x_ND, rows.counts), out_MDI.unbind(0), *(weight.unbind(0) for weight in into), strict=True
-        )
-    ]
-    expert_N = torch.repeat_interleave(torch.tensor(rows.counts, device=token_N.device), output_size=len(token_N))
-    weight_N = r_BL1M.flatten().index_select(0, token_N * r_BL1M.shape[-1] + expert_N)
-    y_ND = torch.cat(results) * weight_N.unsqueeze(1)
-    y_RD = y_ND.new_zeros(x_BLD.shape[:2].numel(), y_ND.shape[1])
-    return torch.unflatten(y_RD.index_add(0, token_N, y_ND), 0, x_BLD.shape[:2])
-
-
 def _rows(r_BL1M: Tensor, count: int) -> _Rows:
     """Sort the slots that are filled by their expert, once for these weights and as many slots a token."""
     known = _KNOWN.setdefault(r_BL1M, {})
@@ -97,7 +66,7 @@ def _sorted(chosen_BLS: Tensor, weight_BLS: Tensor, experts: int) -> _Rows:
 def _products(x_NI: Tensor, counts: list[int], weight_MOI: Tensor) -> Tensor:
     """Compute the results of each expert from its rows of x: (N, O)."""
     batches = zip(torch.split(x_NI, counts), weight_MOI.unbind(0), strict=True)
-    return torch.cat([F.linear(own_NI, weight_OI) for own_NI, weight_OI in batches])
+    return torch.cat([linear(own_NI, weight_OI) for own_NI, weight_OI in batches])
 
 
 def _scatter(rows: _Rows, results_NO: Tensor, size: int) -> Tensor:
