@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 
 import ray
 import ray.exceptions
 
+from evaluator.allocator import fast
 from evaluator.evaluate import evaluate as evaluate_candidate
 from evaluator.evaluation import Evaluation, Request
 from evaluator.pool.seats import NoWorkerError, Process, Seat, lost, overdue, resolved
@@ -115,7 +117,8 @@ class RayEvaluator:
 
     def _new_process(self) -> Process:
         gpus = gpu_share(int(ray.cluster_resources().get("GPU", 0)), self._workers)
-        actors = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)
+        options = {"num_gpus": gpus, "runtime_env": {"env_vars": fast(os.environ)}}
+        actors = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0, **options)(Worker)
         actor = actors.remote(self._evaluate, self._memory_bytes, self._candidates, gpus)
         return Process(actor, actor.ready.remote())
 

@@ -2,11 +2,12 @@
 
 import os
 import signal
+from contextlib import closing
 
 import pytest
 import torch
 
-from evaluator.evaluation import Failure
+from evaluator.evaluation import Evaluation, Failure, Request
 from evaluator.pool import RayEvaluator, gpu_share
 from evaluator.pool.worker import Worker
 from tests.evaluator.behaviours import (
@@ -48,6 +49,21 @@ def test_a_worker_that_dies_between_candidates_is_no_candidates_fault(pool):
     result = outcome(pool, asked(good))
     assert result.failure is None
     assert result.metrics["process"] != process
+
+
+@pytest.mark.usefixtures("_cluster")
+@pytest.mark.parametrize("own", [None, "glibc.malloc.check=0"])
+def test_a_process_has_huge_pages_unless_its_environment_says_otherwise(own, monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if own is not None:
+        monkeypatch.setenv("GLIBC_TUNABLES", own)
+
+    def settings(request: Request) -> Evaluation:
+        return Evaluation.of(request, detail=os.environ.get("GLIBC_TUNABLES", ""))
+
+    with closing(RayEvaluator(1, settings)) as evaluator:
+        found = outcome(evaluator, asked(good)).detail
+    assert ("glibc.malloc.hugetlb=1" in found) is (own is None)
 
 
 @pytest.mark.usefixtures("_cluster")

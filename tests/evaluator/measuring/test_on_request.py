@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import star
+from evaluator.allocator import fast
 from evaluator.evaluate import evaluate
 from evaluator.evaluation import Failure, Request
 from evaluator.failure import TimeLimitError
@@ -167,6 +169,15 @@ def test_the_peak_of_training_holds_weights_gradients_and_moments_and_grows_with
     logits = 4 * BUDGET.batch * BUDGET.length * TEXT.shape.vocab
     assert peaks[0] > 4 * 4 * parameters
     assert peaks[1] - peaks[0] > 15 * logits
+
+
+@pytest.mark.slow
+def test_the_settings_of_a_worker_change_no_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    plain = peak_bytes(subject(TEXT), "train_peak_bytes")
+    for name, value in fast(os.environ).items():
+        monkeypatch.setenv(name, value)
+    assert peak_bytes(subject(TEXT), "train_peak_bytes") == pytest.approx(plain, rel=0.03)
 
 
 def test_nothing_is_measured_after_the_deadline() -> None:
