@@ -17,8 +17,8 @@ from peering.pair import Pair, Row, Side, Sizes
 
 LEAST_SECONDS = 0.02
 """The seconds that one side of a pair takes at least: quicker work is repeated."""
-MOST_TOKENS = 8
-"""Repeats of a decoded token, as each repeat lengthens the cache."""
+TOKENS = 32
+"""Tokens that follow one another where decoding is measured."""
 DECIDED, FEWEST = 0.25, 3
 """After so many pairs whose ratios are all below this, no more are measured."""
 M_MMAP_THRESHOLD, THRESHOLD = -3, 2**16
@@ -60,7 +60,7 @@ def _ratios(times: list[tuple[float, float]]) -> list[float]:
 
 def _in_turn(pair: Pair, pairs: int, decoded: bool) -> list[tuple[float, float]]:
     """Return the seconds of both sides, pair by pair; every second pair begins with the peer."""
-    repeats = [MOST_TOKENS, MOST_TOKENS] if decoded else [_repeats(side) for side in pair]
+    repeats = [TOKENS, TOKENS] if decoded else [_repeats(side) for side in pair]
     times: list[tuple[float, float]] = []
     gc.collect()
     gc.disable()
@@ -81,6 +81,7 @@ def _repeats(side: Side) -> int:
 
 
 def _seconds(side: Side, repeats: int) -> float:
+    side.before()
     return once(lambda: [side.work() for _ in range(repeats)]) / repeats
 
 

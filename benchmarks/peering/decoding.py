@@ -6,6 +6,7 @@ B batch, L tokens, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -30,34 +31,37 @@ def _prompt(sizes: Sizes) -> Tensor:
     return torch.randint(VOCABULARY, (1, sizes.length), generator=torch.Generator().manual_seed(0))
 
 
-def _ours(model: Backbone, sizes: Sizes) -> Side:
-    cache, token_11 = model.new_cache(), torch.zeros(1, 1, dtype=torch.long)
-    with torch.inference_mode():
-        for part_BL in torch.split(_prompt(sizes), PART, dim=1):
-            model(part_BL, cache)
+def _side(model: nn.Module, step: Callable[[Tensor, Any], Tensor], after_prompt: Any) -> Side:
+    """Return the side of a model that decodes from copies of the cache after its prompt."""
+    token_11, caches = torch.zeros(1, 1, dtype=torch.long), [deepcopy(after_prompt)]
 
     @torch.inference_mode()
     def run() -> Tensor:
-        logits: Tensor = model(token_11, cache)
-        return logits
+        return step(token_11, caches[0])
 
-    return Side(run, (), sum(weight.numel() for weight in model.parameters()))
+    def before() -> None:
+        caches[0] = deepcopy(after_prompt)
+        run()
+
+    return Side(run, (), sum(weight.numel() for weight in model.parameters()), before)
+
+
+def _ours(model: Backbone, sizes: Sizes) -> Side:
+    cache = model.new_cache()
+    with torch.inference_mode():
+        for part_BL in torch.split(_prompt(sizes), PART, dim=1):
+            model(part_BL, cache)
+    return _side(model, model, cache)
 
 
 def _theirs(model: Any, sizes: Sizes, keeps_all: bool) -> Side:
     prompt_BL = _prompt(sizes)
     parts = torch.split(prompt_BL, PART, dim=1) if keeps_all else [prompt_BL[:, -PART:]]
-    cache, token_11 = None, torch.zeros(1, 1, dtype=torch.long)
+    cache = None
     with torch.inference_mode():
         for part_BL in parts:
             cache = model(part_BL, cache=cache, use_cache=True).cache
-
-    @torch.inference_mode()
-    def run() -> Tensor:
-        logits: Tensor = model(token_11, cache=cache, use_cache=True).logits
-        return logits
-
-    return Side(run, (), sum(weight.numel() for weight in model.parameters()))
+    return _side(model, lambda token_11, cache: model(token_11, cache=cache, use_cache=True).logits, cache)
 
 
 def _decoders(

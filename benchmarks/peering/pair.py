@@ -52,11 +52,13 @@ class Side(NamedTuple):
         run: computes the output once.
         leaves: the tensors whose gradients a backward pass computes; none if only the output is computed.
         parameters: learned numbers; 0 where features are given in place of weights.
+        before: returns to the state before the first run; its time does not count.
     """
 
     run: Callable[[], Tensor]
     leaves: Sequence[Tensor]
     parameters: int
+    before: Callable[[], object] = lambda: None
 
     def work(self) -> None:
         """Compute the output and, if there are leaves, their gradients for a gradient of ones."""

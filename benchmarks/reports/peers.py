@@ -32,8 +32,8 @@ have as many parameters and do the same work, from the same weights, unless the 
   compared.
 - The plain forms of Hyena and S4D are those of their papers, written for this comparison
   (`benchmarks/peering/filters.py`).
-- A peer's model with a fixed state has read at most 512 tokens before the one that is decoded. The few repeats lengthen
-  a cache slightly, both alike.
+- A decoded token is the mean of 32, of which the first follows so many tokens and one that does not count. A peer's
+  model with a fixed state has read at most 512 tokens.
 """
 
 LIMIT = 1.05

@@ -37,6 +37,21 @@ def test_both_sides_compute_the_same_or_a_row_says_how_they_differ(row):
     assert row.differs or pair.ours.parameters == pair.peer.parameters
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the peers
+def test_each_timing_of_a_token_begins_after_the_same_tokens():
+    (row,) = rows.chosen("LlamaForCausalLM")
+    if rows.lacking(row):
+        pytest.skip("transformers must be installed")
+    for side in row.build(TINY._replace(batch=1)):
+        first = side.run()
+        second = side.run()
+        side.before()  # decodes one token
+        again = side.run()
+        assert not torch.equal(first, second)
+        torch.testing.assert_close(again, second)
+
+
 def test_no_two_rows_have_one_name():
     names = [row.name for row in rows.ROWS]
     assert len(set(names)) == len(names)
