@@ -3,12 +3,14 @@
 Without a compiler there is no library, `library()` is None, and PyTorch forms run instead.
 
 B batch, L tokens, H heads, G heads of c and b (1 or H), K key and V value channels, R decays of a head (1 or
-K), N segments of tokens. States are (B, H, V, K) here, as in the compiled code.
+K), N segments of tokens. The compiled code computes small states token by token, as (B, H, V, K), and large ones in
+chunks of tokens, as products of matrices (B, H, K, V).
 """
 
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from typing import Any
 
 import torch
@@ -25,12 +27,22 @@ LANES = 8
 """The number of keys, or of heads with one value channel, that fill a vector register."""
 
 LARGEST_STATE = 1 << 13
-"""Largest state of a head, in numbers: the states of a segment take one or two megabytes of the stack."""
+"""Largest state of a head, in numbers, that is computed token by token: the states of a segment lie on the stack."""
 
-_SIZES = ("batch", "length", "heads", "groups", "keys", "values", "rates", "rate_batch", "rate_length", "delta")
+CHUNKED = 16
+"""Chunks take numbers of keys and of values that are multiples of this one, which fill all vector registers."""
+
+SMALLEST_CHUNKED = 1 << 10
+"""Smallest state of a head, in numbers, that is computed in chunks. States of 32 x 16 take 0.8 to 1.3 times as long as
+token by token, of 32 x 32 0.75 to 1.0 times, and of 128 x 64 0.4 to 0.5 times (docs/performance.md)."""
+
+_SIZES = (
+    *("batch", "length", "heads", "groups", "keys", "values", "rates", "rate_batch", "rate_length"),
+    *("delta", "chunked"),
+)
 _TENSORS = (
     *("c", "b", "a", "d", "v", "initial", "y", "last", "kept", "dy", "dlast"),
-    *("dc", "db", "da", "dd", "dv", "dinitial"),
+    *("dc", "db", "da", "dd", "dv", "dinitial", "scratch"),
 )
 
 
@@ -46,16 +58,13 @@ def library() -> ctypes.CDLL | None:
 def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
     """Return whether there is a compiled form that takes these tensors.
 
-    They are float32 on a CPU and fill vector registers, and the state is small.
-    For such tensors it is faster than chunks of matrix products, or about as fast (states of 32 x 16 to 128 x 64
-    numbers).
+    They are float32 on a CPU and fill vector registers, and a state that is large is computed in chunks.
     """
     keys, values = state_BHKV.shape[2:]
     return (
         library() is not None
         and all(x.dtype is torch.float32 and x.device.type == "cpu" for x in (*inputs, state_BHKV))
-        and (values == 1 or keys == 1 or keys % LANES == 0)
-        and keys * max(values, LANES) <= LARGEST_STATE
+        and (_chunked(keys, values) or _token_by_token(keys, values))
         and inputs.v.numel() > 0
         and not torch.compiler.is_compiling()
     )
@@ -72,22 +81,41 @@ def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _run(delta: bool, inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
-    y_BLHV, last_BHVK = _Recurrence.apply(delta, *inputs, state_BHKV.mT)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
-    return y_BLHV, last_BHVK.mT
+    chunked = _chunked(*state_BHKV.shape[2:])
+    state = state_BHKV if chunked else state_BHKV.mT
+    y_BLHV, last = _Recurrence.apply(delta, chunked, *inputs, state)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
+    return y_BLHV, last if chunked else last.mT
+
+
+def _token_by_token(keys: int, values: int) -> bool:
+    return (values == 1 or keys == 1 or keys % LANES == 0) and keys * max(values, LANES) <= LARGEST_STATE
+
+
+def _chunked(keys: int, values: int) -> bool:
+    whole = keys % CHUNKED == 0 and values % CHUNKED == 0
+    return whole and keys * values >= SMALLEST_CHUNKED and _scratch(keys, values) > 0
+
+
+@cache
+def _scratch(keys: int, values: int) -> int:
+    """Return how many numbers of memory a thread needs for chunks; 0 where this processor does not run them."""
+    count = native.required(LIBRARY).scratch
+    count.argtypes, count.restype = [ctypes.c_int64] * 2, ctypes.c_int64
+    return int(count(keys, values))
 
 
 class _Recurrence(torch.autograd.Function):
     """The compiled forward and backward pass; only the inputs and one state per segment are kept between them."""
 
     @staticmethod
-    def forward(ctx: Any, delta: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, delta: bool, chunked: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         c, b, a, d, v, initial = (x.contiguous() for x in tensors)
         y, last = torch.empty_like(v), torch.empty_like(initial)
         segments = -(-v.shape[1] // ctypes.c_int.in_dll(native.required(LIBRARY), "segment").value)
-        kept_BHNVK = initial.new_empty(*initial.shape[:2], segments, *initial.shape[2:])
-        _call("forward", delta, c=c, b=b, a=a, d=d, v=v, initial=initial, y=y, last=last, kept=kept_BHNVK)
-        ctx.delta = delta
-        ctx.save_for_backward(c, b, a, d, v, kept_BHNVK)
+        kept = initial.new_empty(*initial.shape[:2], segments, *initial.shape[2:])
+        _call("forward", delta, chunked, c=c, b=b, a=a, d=d, v=v, initial=initial, y=y, last=last, kept=kept)
+        ctx.form = delta, chunked
+        ctx.save_for_backward(c, b, a, d, v, kept)
         return y, last
 
     @staticmethod
@@ -100,14 +128,17 @@ class _Recurrence(torch.autograd.Function):
         for shared in ([dc, db] if c.shape[2] == 1 else []) + ([da] if a.shape[1] == 1 else []):
             shared.zero_()  # The gradients of all tokens or heads are added to it.
         inputs = {"c": c, "b": b, "a": a, "d": d, "v": v, "kept": kept, "dy": dy, "dlast": dlast}
-        _call("backward", ctx.delta, **inputs, dc=dc, db=db, da=da, dd=dd, dv=dv, dinitial=dinitial)
-        return None, dc, db, da.sum_to_size(a.shape), dd, dv, dinitial
+        _call("backward", *ctx.form, **inputs, dc=dc, db=db, da=da, dd=dd, dv=dv, dinitial=dinitial)
+        return None, None, dc, db, da.sum_to_size(a.shape), dd, dv, dinitial
 
 
-def _call(function: str, delta: bool, **tensors: Tensor) -> None:
+def _call(function: str, delta: bool, chunked: bool, **tensors: Tensor) -> None:
     batch, length, heads, values = tensors["v"].shape
     groups, keys = tensors["c"].shape[2:]
     rate_batch, rate_length, _, rates = tensors["a"].shape
-    sizes = (batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, delta)
+    sizes = (batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, delta, chunked)
+    threads = torch.get_num_threads()
+    if chunked:
+        tensors["scratch"] = tensors["v"].new_empty(threads * _scratch(keys, values))
     arguments = _Arguments(*sizes, **{name: x.data_ptr() for name, x in tensors.items()})
-    getattr(native.required(LIBRARY), function)(ctypes.byref(arguments), torch.get_num_threads())
+    getattr(native.required(LIBRARY), function)(ctypes.byref(arguments), threads)

@@ -27,6 +27,11 @@ SIZES = {  # heads, groups, keys, values, decays a head, whether these are const
     "shared keys, decays of keys": (4, 1, 16, 5, 16, False),
     "many keys": (2, 1, 48, 3, 48, True),
     "an odd register of keys": (2, 2, 24, 7, 1, False),
+    "large states": (2, 2, 64, 64, 64, False),
+    "large states of one decay": (2, 2, 128, 64, 1, False),
+    "large states of shared keys": (2, 1, 64, 48, 1, True),
+    "large states of shared keys, decays of keys": (3, 1, 16, 64, 16, False),
+    "large states of constant decays of keys": (2, 2, 48, 32, 48, True),
     "a few keys": (3, 3, 5, 1, 5, False),
     "one key": (3, 3, 1, 6, 1, False),
     "channels": (37, 37, 1, 1, 1, False),
@@ -74,6 +79,41 @@ def test_outputs_state_and_gradients_agree_with_the_meaning(size, delta, length)
     for ours, theirs in zip(measured, expected, strict=True):
         assert ours.shape == theirs.shape
         assert relative_rms(ours, theirs) <= 1e-5
+
+
+@compiled
+@pytest.mark.parametrize("delta", [False, True], ids=["semi-separable", "delta"])
+@pytest.mark.parametrize("size", [(128, 128), (256, 128), (128, 256), (64, 256)], ids=str)
+def test_the_largest_heads_agree_with_the_meaning(size, delta):
+    keys, values = size
+    inputs = _inputs(delta, (1, 1, keys, values, keys, False), 50)
+    form, meaning = FORMS[delta]
+    measured, expected = with_gradients(form, _rounded(inputs)), with_gradients(meaning, inputs)
+    for ours, theirs in zip(measured, expected, strict=True):
+        assert relative_rms(ours, theirs) <= 1e-5
+
+
+@compiled
+@pytest.mark.parametrize("delta", [False, True], ids=["semi-separable", "delta"])
+def test_a_decay_to_nothing_leaves_no_gradient_between_small_ones(delta):
+    """Log decays of -1e4 cut the past off, and what should be zero is not multiplied by them."""
+    inputs = _inputs(delta, (2, 2, 64, 64, 64, False), 50)
+    with torch.no_grad():
+        inputs[2].mul_(0.01)[:, ::3, :, ::2] = -1e4
+    form, meaning = FORMS[delta]
+    measured, expected = with_gradients(form, _rounded(inputs)), with_gradients(meaning, inputs)
+    for ours, theirs in zip(measured, expected, strict=True):
+        assert relative_rms(ours, theirs) <= 1e-5
+
+
+@compiled
+def test_chunks_let_no_later_token_through():
+    """Infinite values at token 20 reach the outputs from there on, and none before."""
+    inputs = [x.detach() for x in _rounded(_inputs(False, (2, 2, 64, 64, 64, False), 40))]
+    inputs[4][:, 20] = float("inf")
+    y_BLHV, _ = module.recurrence(Inputs(*inputs[:5]), inputs[5])
+    assert y_BLHV[:, :20].isfinite().all()
+    assert not y_BLHV[:, 20].isfinite().any()
 
 
 @compiled
@@ -142,7 +182,8 @@ def test_it_runs_for_the_tensors_that_it_supports_and_no_others():
     assert _kernel("recurrence", [x.double() for x in tensors]) is None
     assert _kernel("recurrence", [x.to("meta") for x in tensors]) is None
     assert _kernel("recurrence", _rounded(_inputs(False, (2, 2, 12, 3, 1, True), 5))) is None
-    assert _kernel("recurrence", _rounded(_inputs(False, (1, 1, 256, 64, 1, True), 5))) is None
+    assert _kernel("recurrence", _rounded(_inputs(False, (1, 1, 256, 64, 1, True), 5))) is module.recurrence
+    assert _kernel("recurrence", _rounded(_inputs(False, (1, 1, 256, 72, 1, True), 5))) is None
 
 
 RECURRENT = [row for row in CLASSES if row.operator.token_mixing in (TokenMixing.SEMI_SEPARABLE, TokenMixing.DELTA)]

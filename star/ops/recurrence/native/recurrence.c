@@ -1,5 +1,7 @@
 /* The compiled recurrences, forwards and backwards: the choice of their form and the division of work into parts. */
 
+#include <omp.h>
+
 #include "recurrence.h"
 
 const int segment = SEGMENT;
@@ -28,12 +30,47 @@ static void run(const Recurrence *r, Run *part, int backwards, int threads)
             }
 }
 
+/* The widest form of the chunks that this processor runs, or none. */
+static Chunks *chunks_here(void)
+{
+#ifdef STAR_WIDE
+    if (!__builtin_cpu_supports("x86-64-v3")) return 0;
+    if (__builtin_cpu_supports("x86-64-v4")) return wide_chunks;
+#endif
+    return narrow_chunks;
+}
+
+/* The numbers of memory that one thread needs for chunks of such heads; 0 where this processor does not run chunks. */
+int64_t scratch(int64_t keys, int64_t values)
+{
+    const Recurrence r = {.keys = keys, .values = values};
+    return chunks_here() ? chunks_here()(&r, 0, (Part){0}, 0) : 0;
+}
+
+/* Each thread works on all segments of one head, or of all heads that share c and b. */
+static void run_chunks(const Recurrence *r, int backwards, int threads)
+{
+    Chunks *run_on = chunks_here();
+    const int64_t together = r->groups == 1 ? r->heads : 1, room = run_on(r, 0, (Part){0}, 0);
+#pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
+    for (int64_t n = 0; n < r->batch; n++)
+        for (int64_t head = 0; head < r->heads; head += together)
+            run_on(r, r->scratch + omp_get_thread_num() * room, (Part){n, head, head + together, 0, r->length},
+                   backwards);
+}
+
 void forward(const Recurrence *r, int threads)
 {
-    run(r, by_channels(r) ? channels_forward : states_forward, 0, threads);
+    if (r->chunked)
+        run_chunks(r, 0, threads);
+    else
+        run(r, by_channels(r) ? channels_forward : states_forward, 0, threads);
 }
 
 void backward(const Recurrence *r, int threads)
 {
-    run(r, by_channels(r) ? channels_backward : states_backward, 1, threads);
+    if (r->chunked)
+        run_chunks(r, 1, threads);
+    else
+        run(r, by_channels(r) ? channels_backward : states_backward, 1, threads);
 }

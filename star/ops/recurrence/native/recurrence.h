@@ -9,6 +9,7 @@
      c, b (B, L, G, K);  a (B or 1, L or 1, H, R);  d (B, L, H);  v, y (B, L, H, V);  states (B, H, V, K);
      kept (B, H, N, V, K), the states before each segment;
      gradients have the shapes of their tensors, but da is (B, L or 1, H, R).
+   Where heads are computed in chunks, states are (B, H, K, V) and kept (B, H, N, K, V).
    Gradients of shared tensors (dc and db of a single group, da of a single token) are sums: they are added to, and
    Python sets them to zero before. */
 
@@ -20,11 +21,12 @@
 enum { SEGMENT = 32 };
 
 typedef struct {
-    int64_t batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, delta;
+    int64_t batch, length, heads, groups, keys, values, rates, rate_batch, rate_length, delta, chunked;
     const float *c, *b, *a, *d, *v, *initial;
     float *y, *last, *kept;
     const float *dy, *dlast;
     float *dc, *db, *da, *dd, *dv, *dinitial;
+    float *scratch;
 } Recurrence;
 
 /* Heads `head` to `behind` of sequence n, over tokens `first` to `end` of one segment. */
@@ -34,6 +36,11 @@ typedef struct {
 
 typedef void Run(const Recurrence *r, Part p);
 Run states_forward, states_backward, channels_forward, channels_backward;
+
+/* Chunks of all tokens of heads `head` to `behind`; returns the numbers of memory that one thread needs, and does no
+   more where `memory` is 0. */
+typedef int64_t Chunks(const Recurrence *r, float *memory, Part p, int backwards);
+Chunks wide_chunks, narrow_chunks;
 
 /* The place of a head's state, and the state that was kept at the start of the segment. */
 INLINED int64_t state_of(const Recurrence *r, int64_t n, int64_t h) { return (n * r->heads + h) * r->values * r->keys; }
