@@ -42,9 +42,15 @@ class Cache:
 
     @property
     def bytes(self) -> int:
-        """Bytes of all tensors kept; a tensor that several LIVs read counts once."""
+        """Bytes of all tensors kept, of the tokens seen alone; a tensor that several LIVs read counts once."""
         missing = 0 if self.missing is None else self.missing.nbytes
         return missing + sum(tensor.nbytes for store in self.all_stores() for tensor in store.tensors.values())
+
+    @property
+    def reserved_bytes(self) -> int:
+        """Bytes of all memory that is held: those of `bytes`, and room for further tokens."""
+        missing = 0 if self.missing is None else self.missing.nbytes
+        return missing + sum(store.reserved_bytes for store in self.all_stores())
 
     def advance(self, tokens: int) -> None:
         """End a step in every store."""

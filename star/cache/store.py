@@ -10,9 +10,13 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
+from star.cache.rows import SMALL, Rows
+
 
 class Store:
     """The tensors that one LIV keeps.
+
+    Where no gradients are recorded, rows of tokens have room for more behind them, which no other store shares.
 
     Sequences of different lengths end together: the shorter ones begin later, and before their first token all tensors
     hold zeros.
@@ -39,6 +43,7 @@ class Store:
         self.position = position
         self.missing_B = missing_B
         self._limits: dict[str, int] = {}
+        self._rows: dict[str, Rows] = {}
 
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
@@ -68,7 +73,7 @@ class Store:
         """Return all tokens kept so far followed by the new ones; after the step only the last `keep` stay."""
         if name in self.lent:
             return self.lent[name].tensors[name]
-        whole_BL = torch.cat([self.tensors[name], new_BL.to(self.tensors[name].dtype)], dim=1)
+        whole_BL = self._extended(name, new_BL)
         self.tensors[name] = whole_BL
         if keep is not None:
             self._limits[name] = keep
@@ -79,4 +84,28 @@ class Store:
         self.position += tokens
         for name, keep in self._limits.items():
             whole_BL = self.tensors[name]
-            self.tensors[name] = whole_BL[:, max(0, whole_BL.shape[1] - keep) :]
+            if whole_BL.shape[1] > keep:
+                rows = self._reserved(name)
+                self.tensors[name] = whole_BL[:, whole_BL.shape[1] - keep :] if rows is None else rows.last(keep)
+
+    @property
+    def reserved_bytes(self) -> int:
+        """Bytes of its own tensors, with the room for further tokens."""
+        reserved = {name: self._reserved(name) for name in self.tensors}
+        return sum(self.tensors[name].nbytes if rows is None else rows.bytes for name, rows in reserved.items())
+
+    def _extended(self, name: str, new_BL: Tensor) -> Tensor:
+        """Return the rows of a tensor and new ones: a new tensor if they are few, or recorded in a graph."""
+        kept_BT = self.tensors[name]
+        recorded = torch.compiler.is_compiling() or torch.is_grad_enabled()
+        if recorded or kept_BT.nbytes <= SMALL:
+            return torch.cat([kept_BT, new_BL.to(kept_BT.dtype)], dim=1)
+        rows = self._reserved(name)
+        if rows is None or not rows.fit(new_BL):
+            rows = self._rows[name] = Rows(kept_BT, new_BL.shape[1])
+        return rows.extended(new_BL)
+
+    def _reserved(self, name: str) -> Rows | None:
+        """Return the memory of which a tensor is a view, or None for a tensor that somebody else has put there."""
+        rows = self._rows.get(name)
+        return rows if rows is not None and rows.kept is self.tensors[name] else None
