@@ -17,11 +17,12 @@ from genome.classes.alphabet import ChannelMixing, Nonlinearity, Normalisation, 
 from genome.classes.quantities import RANKS, SHORT_CONVOLUTIONS
 from star.cache import Store
 from star.features.feature import Feature, Weightless, parameter
-from star.nonlinearity import SIGMA
+from star.nonlinearity import SIGMA, unchanged
+from star.ops.convolution.causal import last_output
 from star.ops.dispatch import linear, rotate, short_convolution
 
 NORMALISE: dict[int, Callable[[Tensor], Tensor]] = {
-    Normalisation.NONE: torch.positive,
+    Normalisation.NONE: unchanged,
     Normalisation.L2: lambda x_BLHK: F.normalize(x_BLHK, dim=-1),
 }
 
@@ -92,7 +93,10 @@ class Projection(Feature):
             y_BLC = short_convolution(x_BLC, taps_CW, fused)
         else:
             seen_BTC = store.append(f"{self.name}.conv", x_BLC, keep=taps_CW.shape[1] - 1)
-            y_BLC = short_convolution(seen_BTC, taps_CW, fused)[:, -x_BLC.shape[1] :]
+            if torch.compiler.is_compiling() or x_BLC.shape[1] > 1:  # a graph is not made for one length
+                y_BLC = short_convolution(seen_BTC, taps_CW, fused)[:, -x_BLC.shape[1] :]
+            else:
+                y_BLC, fused = last_output(seen_BTC, taps_CW), False
         y_BLC = y_BLC if self.taps_bias_C is None else y_BLC + self.taps_bias_C
         return y_BLC if fused else SIGMA[int(self.group.nonlinearity)](y_BLC)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from star.cache import Store
 from star.filter import Filter
 from star.ops.convolution import naive
-from star.ops.convolution.causal import DIRECT_TAPS, causal
+from star.ops.convolution.causal import DIRECT_TAPS, causal, last_output
 from star.ops.convolution.state_space import StateSpace
 from star.ops.convolution.toeplitz_matrix import toeplitz
 from star.ops.dispatch import gated_convolution
@@ -61,7 +61,7 @@ class Toeplitz(Structure):
         keep = None if self.filter.reach is None else self.filter.reach - 1
         u_BTD = store.append("tail", u_BLHV.flatten(2), keep)
         h_DW = self._per_channel(features["h"], u_BTD.shape[1]).to(u_BTD.dtype)
-        y_BLD = _last_output(u_BTD, h_DW) if length == 1 else causal(u_BTD, h_DW)[:, -length:]
+        y_BLD = last_output(u_BTD, h_DW) if length == 1 else causal(u_BTD, h_DW)[:, -length:]
         return features["c"] * y_BLD.view_as(u_BLHV)
 
     def matrix(self, features: Features) -> Tensor:
@@ -103,9 +103,3 @@ def _advance(model: StateSpace, h: Tensor, u_BLHV: Tensor, store: Store) -> Tens
             outputs.append(y_BLHV)
     store["state"] = state_BHVN.to(store["state"].dtype)
     return torch.cat(outputs, dim=1).to(u_BLHV.dtype)
-
-
-def _last_output(u_BTD: Tensor, h_DW: Tensor) -> Tensor:
-    """Compute the filter's output at the last token, (B, 1, D)."""
-    taps = min(u_BTD.shape[1], h_DW.shape[1])
-    return torch.einsum("btd,dt->bd", u_BTD[:, -taps:], h_DW[:, :taps].flip(1)).unsqueeze(1)

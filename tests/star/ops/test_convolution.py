@@ -29,6 +29,14 @@ def test_outputs_and_gradients_are_those_of_a_convolution(length, taps, tile, mo
         torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize("length", [1, 3, 12, 40])
+@pytest.mark.parametrize("taps", [1, 3, 12, 40])
+def test_the_last_output_is_that_of_the_whole_convolution(length, taps):
+    generator = torch.Generator().manual_seed(length)
+    x_BLD, h_DW = (torch.randn(size, generator=generator, dtype=torch.float64) for size in ((2, length, 5), (5, taps)))
+    torch.testing.assert_close(module.last_output(x_BLD, h_DW), _reference(x_BLD, h_DW)[:, -1:])
+
+
 def test_the_gradient_of_a_filter_keeps_what_bfloat16_cannot():
     h = torch.ones(1, 1, requires_grad=True)
     module.causal(torch.ones(1, 257, 1, dtype=torch.bfloat16), h).sum().backward()
