@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from genome.classes.alphabet import Nonlinearity
+
+
+def unchanged(y: Tensor) -> Tensor:
+    """Return y itself."""
+    return y
 
 
 def elu_plus_one(y: Tensor) -> Tensor:
@@ -15,7 +19,7 @@ def elu_plus_one(y: Tensor) -> Tensor:
 
 
 SIGMA: dict[int, Callable[[Tensor], Tensor]] = {
-    Nonlinearity.NONE: torch.positive,
+    Nonlinearity.NONE: unchanged,
     Nonlinearity.RELU: F.relu,
     Nonlinearity.SILU: F.silu,
     Nonlinearity.SIGMOID: F.sigmoid,

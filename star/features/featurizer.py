@@ -159,8 +159,10 @@ class Featurizer(nn.Module):
                 (inputs,) = [head_sizes[one].channels for one in INPUTS[group.source]] or [width]
                 self.groups[name] = kind.of(name, inputs, head_sizes, genome)
                 self[name].depth = depth
-        needs = {name: (*self[name].needs, *INPUTS[genome[name].source]) for name in self.groups}
-        self.order = tuple(TopologicalSorter(needs).static_order())
+        self._inputs = {name: INPUTS[genome[name].source] for name in self.groups}
+        self._needs = {name: self[name].needs for name in self.groups}
+        before = {name: (*self._needs[name], *self._inputs[name]) for name in self.groups}
+        self.order = tuple(TopologicalSorter(before).static_order())
 
     def __getitem__(self, name: str) -> Feature:
         feature = self.groups[name]
@@ -180,17 +182,18 @@ class Featurizer(nn.Module):
         """
         length = x_BLD.shape[1] + (store.position if store is not None else 0)
         known = dict(given)
+        groups = self.groups
         for name in self.order:
             if name in names:
-                known[name] = self[name](*self.arguments(name, x_BLD, length, store, known))
+                known[name] = groups[name](*self.arguments(name, x_BLD, length, store, known))
         return {name: known[name] for name in names}
 
     def arguments(
         self, name: str, x_BLD: Tensor, length: int, store: Store | None, known: Mapping[str, Tensor]
     ) -> tuple[Any, ...]:
         """Return what the feature of this name is called with: its input, and the groups that it needs."""
-        inputs = [known[one].flatten(2) for one in INPUTS[self.genome[name].source]] or [x_BLD]
-        return (*inputs, length, store, *(known[need] for need in self[name].needs))
+        inputs = [known[one].flatten(2) for one in self._inputs[name]] or [x_BLD]
+        return (*inputs, length, store, *[known[need] for need in self._needs[name]])
 
 
 def _kind(name: str, group: GroupGenome) -> type[Feature]:

@@ -4,6 +4,8 @@ Errors of a state add up over tokens. Training on a GPU runs under automatic mix
 of matrix products and leaves out gradients that are written by hand.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,7 @@ def at_least_float32(x: Tensor) -> torch.dtype:
     return x.dtype if x.dtype.itemsize > 4 else torch.float32
 
 
-def without_autocast(x: Tensor) -> torch.autocast:
+def without_autocast(x: Tensor) -> AbstractContextManager[object]:
     """Return a context without automatic mixed precision on the device of this tensor."""
-    return torch.autocast(x.device.type, enabled=False)
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()

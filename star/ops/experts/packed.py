@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from star.ops.dispatch import linear
-from star.ops.routing import slots
+from star.ops.routing import chosen
 
 
 class _Rows(NamedTuple):
@@ -51,7 +51,7 @@ def _rows(r_BL1M: Tensor, count: int) -> _Rows:
     """Sort the slots that are filled by their expert, once for these weights and as many slots a token."""
     known = _KNOWN.setdefault(r_BL1M, {})
     if count not in known:
-        known[count] = _sorted(*slots(r_BL1M.detach(), count), r_BL1M.shape[-1])
+        known[count] = _sorted(*chosen(r_BL1M, count), r_BL1M.shape[-1])
     return known[count]
 
 
@@ -64,9 +64,10 @@ def _sorted(chosen_BLS: Tensor, weight_BLS: Tensor, experts: int) -> _Rows:
 
 
 def _products(x_NI: Tensor, counts: list[int], weight_MOI: Tensor) -> Tensor:
-    """Compute the results of each expert from its rows of x: (N, O)."""
-    batches = zip(torch.split(x_NI, counts), weight_MOI.unbind(0), strict=True)
-    return torch.cat([linear(own_NI, weight_OI) for own_NI, weight_OI in batches])
+    """Compute the results of each expert from its rows of x: (N, O). An expert without rows has no product."""
+    batches = zip(torch.split(x_NI, counts), counts, weight_MOI.unbind(0), strict=True)
+    none = not any(counts)  # a product of no rows keeps the graph
+    return torch.cat([linear(own_NI, weight_OI) for own_NI, count, weight_OI in batches if count or none])
 
 
 def _scatter(rows: _Rows, results_NO: Tensor, size: int) -> Tensor:
