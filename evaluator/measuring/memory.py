@@ -25,7 +25,6 @@ import torch
 from pydantic import BaseModel
 
 import star
-from evaluator.allocator import exact
 from evaluator.budget import Budget
 from evaluator.execution import device_type
 from evaluator.failure import TimeLimitError
@@ -44,6 +43,9 @@ STEPS = 2
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 CLEAR_PEAK = "5"
 """What sets the peak of the resident set to its present size (`man 5 proc_pid_clear_refs`)."""
+
+ALLOCATOR = {"GLIBC_TUNABLES": "", "MALLOC_MMAP_THRESHOLD_": "65536"}
+"""Settings of glibc with which tensors above 64 KiB are returned to the system as soon as they are freed."""
 
 
 class Work(BaseModel):
@@ -102,7 +104,7 @@ def peak_bytes(subject: Subject, metric: str) -> float:
     work = Work.of(subject, metric)
     if work.seconds <= 0:
         raise TimeLimitError("the seconds of the budget were over before the peak memory was measured")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **exact()}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **ALLOCATOR}
     command = [sys.executable, "-m", __name__]
     text = work.model_dump_json()
     done = subprocess.run(command, input=text, capture_output=True, text=True, env=environment)  # noqa: S603 -- own module

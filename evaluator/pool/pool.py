@@ -10,9 +10,9 @@ from collections.abc import Callable
 import ray
 import ray.exceptions
 
-from evaluator.allocator import fast
 from evaluator.evaluate import evaluate as evaluate_candidate
 from evaluator.evaluation import Evaluation, Request
+from evaluator.pool.allocator import fast
 from evaluator.pool.seats import NoWorkerError, Process, Seat, lost, overdue, resolved
 from evaluator.pool.worker import CANDIDATES, Reply, Worker
 

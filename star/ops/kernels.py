@@ -14,6 +14,7 @@ from torch import Tensor
 
 from star.ops import library, products, trials
 from star.ops.attention import compiled as attention
+from star.ops.convolution import compiled as convolved
 from star.ops.normalisation import compiled as normalised
 from star.ops.recurrence import compiled
 from star.ops.recurrence.inputs import Inputs
@@ -166,6 +167,8 @@ KERNELS = (
         _short_convolution,
         trials.SHORT_CONVOLUTION,
     ),
+    Kernel("gated_convolution", Language.C, convolved.supports, lambda: convolved.gated_convolution),
+    Kernel("short_convolution", Language.C, convolved.supports, lambda: convolved.short_convolution),
     Kernel("rms_norm", Language.C, normalised.supports, lambda: normalised.rms_norm),
     Kernel("rotation", Language.C, rotary.supports, lambda: rotary.rotate),
     Kernel("attention", Language.C, attention.supports, lambda: attention.attention),

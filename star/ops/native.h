@@ -66,4 +66,12 @@ INLINED float exponential(float x)
     return p * power;
 }
 
+/* 2^x for x <= 0; 0 below the normal numbers. NaN stays NaN. */
+INLINED Lanes power_of_two(Lanes x)
+{
+    const Lanes shifted = x + 12582912.0f, rest = x - (shifted - 12582912.0f);
+    const Order power = (Order)POWER_OF_TWO(rest) + ((Order)shifted << 23);
+    return (Lanes)(power & ~(x < -126.0f));
+}
+
 #endif

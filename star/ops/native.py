@@ -12,6 +12,7 @@ from functools import cache
 
 EXTENSIONS = (
     "star.ops.attention._native",
+    "star.ops.convolution._native",
     "star.ops.normalisation._native",
     "star.ops.recurrence._native",
     "star.ops.rotary._native",

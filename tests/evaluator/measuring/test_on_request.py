@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import star
-from evaluator.allocator import fast
 from evaluator.evaluate import evaluate
 from evaluator.evaluation import Failure, Request
 from evaluator.failure import TimeLimitError
@@ -24,6 +23,7 @@ from evaluator.measuring.slot import QuietSlot
 from evaluator.measuring.subject import Subject
 from evaluator.measuring.times import ROUNDS, WIDE, late, times
 from evaluator.metrics import COSTS, ON_REQUEST, STDERR_SUFFIX
+from evaluator.pool.allocator import fast
 from evaluator.tasks.recall import RecallTask
 from evaluator.tasks.series import SeriesTask
 from evaluator.tasks.several import SeveralTask

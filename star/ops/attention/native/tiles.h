@@ -51,14 +51,6 @@ INLINED Lanes of_rows(Lanes rows[ROWS], int summed)
     return summed ? rows[0] + other : maxima(rows[0], other);
 }
 
-/* 2^x for x <= 0; 0 below the normal numbers. NaN stays NaN. */
-INLINED Lanes power_of_two(Lanes x)
-{
-    const Lanes shifted = x + 12582912.0f, rest = x - (shifted - 12582912.0f);
-    const Order power = (Order)POWER_OF_TWO(rest) + ((Order)shifted << 23);
-    return (Lanes)(power & ~(x < -126.0f));
-}
-
 /* Loads fewer numbers than a vector has; the others are zeros. */
 INLINED Lanes load_some(const float *x, int64_t count)
 {

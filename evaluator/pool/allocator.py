@@ -18,8 +18,3 @@ def fast(environment: Mapping[str, str]) -> dict[str, str]:
     if TUNABLES in environment:
         return {}
     return {TUNABLES: ":".join(f"glibc.malloc.{name}={value}" for name, value in _FAST.items())}
-
-
-def exact() -> dict[str, str]:
-    """Return the settings with which tensors above 64 KiB return to the system as soon as they are freed."""
-    return {TUNABLES: "", "MALLOC_MMAP_THRESHOLD_": "65536"}
