@@ -121,9 +121,8 @@ class ImplicitFilter(Feature):
         hidden_TM = torch.sin(hidden_TM @ self.second_MM.to(wide).T)
         rate_H1 = self.log_rate_H.to(wide).exp().unsqueeze(1)
         gain_H1 = (-torch.expm1(-2 * rate_H1)).sqrt()
-        window_HT = gain_H1 * torch.exp(-rate_H1 * t_T)
-        h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * window_HT
-        return h_HT + self.skip_H.to(wide).unsqueeze(1) * (t_T == 0)
+        h_HT = (gain_H1 * self.last_HM.to(wide) @ hidden_TM.T) * _decays(rate_H1, t_T)
+        return _skipped(h_HT, self.skip_H)
 
 
 class SineNet(Feature):
@@ -182,8 +181,26 @@ class SineNet(Feature):
             hidden_TM = torch.sin(self.frequency_M.to(wide) * (hidden_TM @ weight.to(wide).T + bias_M.to(wide)))
         slowest, fastest = (-math.log(HYENA_TARGET) / share for share in HYENA_SHARES)
         rate_H = torch.linspace(slowest, fastest, self.head_size.heads, dtype=wide, device=t_T.device)
-        h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * torch.exp(-rate_H.unsqueeze(1) * t_T)
-        return h_HT + self.skip_H.to(wide).unsqueeze(1) * (tokens_T == 0)
+        h_HT = (self.last_HM.to(wide) @ hidden_TM.T) * _decays(rate_H.unsqueeze(1), t_T)
+        return _skipped(h_HT, self.skip_H)
+
+
+def _decays(rate_H1: Tensor, t_T: Tensor) -> Tensor:
+    """Compute exp(-rate t) of evenly spaced times from 0, (H, T), as products of those of near and of far times.
+
+    The length of a graph may not be known, which then takes an exponential for each time.
+    """
+    if torch.compiler.is_compiling():
+        return torch.exp(-rate_H1 * t_T)
+    tile = math.isqrt(max(1, len(t_T) - 1)) + 1
+    near_HJ, far_HQ = (torch.exp(-rate_H1 * times) for times in (t_T[:tile], t_T[::tile]))
+    return (far_HQ.unsqueeze(2) * near_HJ.unsqueeze(1)).flatten(1)[:, : len(t_T)]
+
+
+def _skipped(h_HT: Tensor, skip_H: Tensor) -> Tensor:
+    """Add the weight of the token itself to the taps at distance 0, in place."""
+    h_HT[:, 0] += skip_H
+    return h_HT
 
 
 def _positions(t_T: Tensor) -> Tensor:

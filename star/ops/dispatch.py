@@ -65,10 +65,13 @@ def delta_rule(inputs: Inputs, state_BHKV: Tensor) -> tuple[Tensor, Tensor]:
     return y_BLHV, state_BHKV
 
 
-def gated_convolution(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    """Compute y = c (h * (b v)), a gated causal convolution, in the fastest form: y_BLD."""
-    run = kernel("gated_convolution", c_BLD, b_BLD, v_BLD, h_DW) or gated
-    y_BLD: Tensor = run(c_BLD, b_BLD, v_BLD, h_DW)
+def gated_convolution(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_HW: Tensor) -> Tensor:
+    """Compute y = c (h * (b v)), a gated causal convolution, in the fastest form: y_BLD.
+
+    Each of H filters convolves as many neighbouring channels.
+    """
+    run = kernel("gated_convolution", c_BLD, b_BLD, v_BLD, h_HW) or gated
+    y_BLD: Tensor = run(c_BLD, b_BLD, v_BLD, h_HW)
     return y_BLD
 
 

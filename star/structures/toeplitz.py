@@ -49,8 +49,9 @@ class Toeplitz(Structure):
 
     def fast(self, features: Features) -> Tensor:
         c_BLD, b_BLD, v_BLD = (features[name].flatten(2) for name in ("c", "b", "v"))
-        h_DW = self._per_channel(features["h"], c_BLD.shape[1])
-        y_BLD = gated_convolution(c_BLD, b_BLD, v_BLD, h_DW)
+        length = c_BLD.shape[1]
+        filters = self._per_channel if (self.filter.reach or length) <= DIRECT_TAPS else self._per_head
+        y_BLD = gated_convolution(c_BLD, b_BLD, v_BLD, filters(features["h"], length))
         return torch.unflatten(y_BLD, 2, (self.heads, -1))
 
     def step(self, features: Features, store: Store) -> Tensor:
@@ -82,9 +83,13 @@ class Toeplitz(Structure):
         return 2 * self.channels * (context if self.filter.reach is None else self.filter.reach) + 2 * self.channels
 
     def _per_channel(self, h: Tensor, length: int) -> Tensor:
-        """Return the taps of every channel, h_DW, in float32 at least: their gradients are summed over channels."""
+        """Return the taps of every channel, h_DW."""
+        return self._per_head(h, length).repeat_interleave(self.head_sizes["v"].size, dim=0)
+
+    def _per_head(self, h: Tensor, length: int) -> Tensor:
+        """Return the taps of every head, h_HW, in float32 at least: their gradients are summed over channels."""
         h_HW = self.filter.taps(h, length)
-        return h_HW.to(at_least_float32(h_HW)).repeat_interleave(self.head_sizes["v"].size, dim=0)
+        return h_HW.to(at_least_float32(h_HW))
 
 
 def _advance(model: StateSpace, h: Tensor, u_BLHV: Tensor, store: Store) -> Tensor:

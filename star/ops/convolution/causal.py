@@ -1,6 +1,6 @@
 """Causal convolution over tokens, with one filter per channel.
 
-B batch, L tokens, D channels, W taps, T tokens so far.
+B batch, L tokens, D channels, H heads (one filter each), W taps, T tokens so far.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from star.ops.convolution.long import long_convolution
 from star.ops.precision import at_least_float32
 
 DIRECT_TAPS = 16
@@ -33,8 +34,11 @@ def last_output(x_BTD: Tensor, h_DW: Tensor) -> Tensor:
     return (x_BTD[:, -taps:] * h_WD).sum(1, keepdim=True)
 
 
-def gated(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_DW: Tensor) -> Tensor:
-    """Compute y = c (h * (b v))."""
+def gated(c_BLD: Tensor, b_BLD: Tensor, v_BLD: Tensor, h_HW: Tensor) -> Tensor:
+    """Compute y = c (h * (b v)), in which each of H filters convolves as many neighbouring channels."""
+    if h_HW.shape[1] > DIRECT_TAPS and not torch.compiler.is_compiling():
+        return long_convolution(c_BLD, b_BLD, v_BLD, h_HW)
+    h_DW = h_HW.repeat_interleave(c_BLD.shape[2] // len(h_HW), dim=0)
     return c_BLD * causal(b_BLD * v_BLD, h_DW)
 
 
