@@ -17,6 +17,8 @@ from star.ops import native
 LIBRARY = "star.ops.normalisation._native"
 """The extension that holds the compiled code."""
 
+EPSILON = ctypes.c_float(torch.finfo(torch.float32).eps)
+
 
 def supports(x: Tensor, weight_D: Tensor) -> bool:
     """Return whether there is a compiled form that takes these tensors: float32 on a CPU."""
@@ -30,6 +32,8 @@ def supports(x: Tensor, weight_D: Tensor) -> bool:
 
 def rms_norm(x: Tensor, weight_D: Tensor) -> Tensor:
     """Compute `star.ops.normalisation.rms_norm`; differentiable once in both inputs."""
+    if not torch.is_grad_enabled():  # decoding, of which autograd's call would be a large part
+        return _normalised(x.contiguous(), weight_D.contiguous())[0]
     y: Tensor = _RMSNorm.apply(x, weight_D)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return y
 
@@ -40,9 +44,7 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight_D: Tensor) -> Tensor:
         x, weight_D = x.contiguous(), weight_D.contiguous()
-        y, inverse_R = torch.empty_like(x), x.new_empty(x.numel() // x.shape[-1])
-        epsilon = ctypes.c_float(torch.finfo(x.dtype).eps)
-        _call("forward", (x, weight_D, y, inverse_R), inverse_R.numel(), x.shape[-1], epsilon, torch.get_num_threads())
+        y, inverse_R = _normalised(x, weight_D)
         ctx.save_for_backward(x, weight_D, inverse_R)
         return y
 
@@ -55,6 +57,14 @@ class _RMSNorm(torch.autograd.Function):
         tensors = (x, weight_D, inverse_R, dy.contiguous(), dx, dweight_ND)
         _call("backward", tensors, inverse_R.numel(), x.shape[-1], threads)
         return dx, dweight_ND.sum(0)
+
+
+def _normalised(x: Tensor, weight_D: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the output and 1 / sqrt(mean(x^2) + epsilon) of each row."""
+    y, inverse_R = torch.empty_like(x), x.new_empty(x.numel() // x.shape[-1])
+    tensors = (x, weight_D, y, inverse_R)
+    _call("forward", tensors, inverse_R.numel(), x.shape[-1], EPSILON, torch.get_num_threads())
+    return y, inverse_R
 
 
 def _call(function: str, tensors: tuple[Tensor, ...], rows: int, width: int, *rest: Any) -> None:

@@ -22,8 +22,11 @@ LIBRARY = "star.ops.rotary._native"
 TABLES = 16
 """Tables of angles that are kept, each for one length and head size."""
 
-LONGEST_TABLE = 1 << 20
-"""Numbers of the largest table that is kept; a longer sequence takes much longer than its table."""
+SHORTEST_TABLE = 256
+"""Tokens of the shortest table that is kept."""
+
+LARGEST_TABLE = 1 << 20
+"""Angles of the largest table that is kept; a longer sequence takes much longer than its table."""
 
 
 def supports(x_BLHK: Tensor) -> bool:
@@ -40,18 +43,33 @@ def supports(x_BLHK: Tensor) -> bool:
 def rotate(x_BLHK: Tensor, position: int | Tensor = 0) -> Tensor:
     """Compute `star.ops.rotary.rotate.rotate`; differentiable once."""
     length, half = x_BLHK.shape[1], x_BLHK.shape[3] // 2
-    kept = isinstance(position, int) and length * half <= LONGEST_TABLE
-    y_BLHK: Tensor = _Rotation.apply(x_BLHK, (_kept if kept else _table)(length, half, position))  # type: ignore[no-untyped-call]  # torch leaves apply untyped
+    table_xL2P = _table(length, half, position)
+    if not torch.is_grad_enabled():
+        return _rotated(x_BLHK, table_xL2P, 1)
+    y_BLHK: Tensor = _Rotation.apply(x_BLHK, table_xL2P)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return y_BLHK
 
 
 def _table(length: int, half: int, position: int | Tensor) -> Tensor:
-    """Return cosines and sines of the angles, (x, L, 2, P)."""
+    """Return cosines and sines of the angles, (x, L, 2, P), from a kept table if all sequences are at one place.
+
+    A table is kept for twice as many tokens whenever one is too short, so decoding makes few of them.
+    """
+    if isinstance(position, int):
+        end = max(SHORTEST_TABLE, 1 << (position + length - 1).bit_length())
+        if end * half <= LARGEST_TABLE:
+            return _kept(end, half)[position : position + length]
+    return _made(length, half, position)
+
+
+@lru_cache(TABLES)
+def _kept(length: int, half: int) -> Tensor:
+    return _made(length, half, 0)
+
+
+def _made(length: int, half: int, position: int | Tensor) -> Tensor:
     angles_xLP = angles(length, half, position, torch.device("cpu"), torch.float32)
     return torch.stack([angles_xLP.cos(), angles_xLP.sin()], dim=-2)
-
-
-_kept = lru_cache(TABLES)(_table)
 
 
 class _Rotation(torch.autograd.Function):

@@ -80,9 +80,15 @@ def test_heads_that_are_parts_of_a_tensor_are_rotated_as_they_lie() -> None:
 
 
 def test_tables_of_one_length_are_not_taken_for_another() -> None:
-    for length, size in ((4, 8), (6, 8), (4, 6), (4, 8)):
+    for length, size, position in ((4, 8, 0), (6, 8, 0), (4, 6, 0), (4, 8, 0), (1, 8, 255), (2, 8, 255), (4, 8, 3)):
         x_BLHK = drawn(1, length, 2, size).float()
-        torch.testing.assert_close(rotary.rotate(x_BLHK), rotate(x_BLHK))
+        torch.testing.assert_close(rotary.rotate(x_BLHK, position), rotate(x_BLHK, position))
+
+
+def test_a_table_that_is_too_large_to_be_kept_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotary, "LARGEST_TABLE", 8)
+    x_BLHK = drawn(1, 5, 2, 8).float()
+    torch.testing.assert_close(rotary.rotate(x_BLHK, 7), rotate(x_BLHK, 7))
 
 
 def test_a_table_made_without_gradients_serves_training() -> None:
