@@ -9,6 +9,7 @@ B batch, L tokens, H query heads, G key heads (a divisor of H), K and V channels
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from typing import Any
 
 import torch
@@ -20,6 +21,12 @@ from star.ops import native
 LIBRARY = "star.ops.attention._native"
 """The extension that holds the compiled code."""
 
+FEWEST_SCORES = 1 << 13
+"""Scores, B H L L, from which the work outweighs the call; below them PyTorch is faster (docs/performance.md)."""
+
+MOST_PARTS = 8
+"""Threads that share the queries of one key head; each copies its keys and values, in the order in which it reads."""
+
 _SIZES = ("batch", "length", "heads", "groups", "keys", "values", "window")
 _STRIDED = ("q", "k", "v", "dy")
 _TENSORS = (*_STRIDED, "y", "highest", "inverse", "dq", "dk", "dv", "work")
@@ -28,7 +35,7 @@ _TENSORS = (*_STRIDED, "y", "highest", "inverse", "dq", "dk", "dv", "work")
 class _Arguments(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in _SIZES),
-        *((f"{name}_at", ctypes.c_int64 * 3) for name in _STRIDED),
+        *((f"{name}_{axis}", ctypes.c_int64) for name in _STRIDED for axis in ("batch", "token", "head")),
         ("scale", ctypes.c_double),
         *((name, ctypes.c_void_p) for name in _TENSORS),
     ]
@@ -37,12 +44,13 @@ class _Arguments(ctypes.Structure):
 def supports(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor) -> bool:
     """Return whether there is a compiled form that takes these tensors, and is faster than PyTorch's.
 
-    They are float32 on a CPU. Under autocast PyTorch's attention rounds them to half precision, as was asked.
+    They are float32 on a CPU, and not few. Under autocast PyTorch's attention rounds them, as was asked.
     """
     inputs = (q_BLHK, k_BLGK, v_BLGV)
     return (
         native.library(LIBRARY) is not None
         and all(x.dtype is torch.float32 and x.device.type == "cpu" and x.numel() > 0 for x in inputs)
+        and len(q_BLHK) * q_BLHK.shape[2] * q_BLHK.shape[1] ** 2 >= FEWEST_SCORES
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
     )
@@ -83,13 +91,21 @@ def _rows(x_BLHK: Tensor) -> Tensor:
     return x_BLHK if x_BLHK.stride(3) == 1 else x_BLHK.contiguous()
 
 
+@cache
+def _compiled() -> ctypes.CDLL:
+    found = native.required(LIBRARY)
+    found.workspace.restype = ctypes.c_int64
+    return found
+
+
 def _call(backwards: bool, window: int, **tensors: Tensor) -> None:
     batch, length, heads, keys = tensors["q"].shape
     groups, values = tensors["v"].shape[2:]
-    compiled, threads = native.required(LIBRARY), torch.get_num_threads()
-    strides = ((ctypes.c_int64 * 3)(*tensors[name].stride()[:3] if name in tensors else (0, 0, 0)) for name in _STRIDED)
+    compiled, pairs = _compiled(), batch * groups
+    threads = min(torch.get_num_threads(), pairs * (1 if backwards else MOST_PARTS))
+    strides = (number for name in _STRIDED for number in (tensors[name].stride()[:3] if name in tensors else (0, 0, 0)))
     sizes = (batch, length, heads, groups, keys, values, window)
     arguments = _Arguments(*sizes, *strides, keys**-0.5, **{name: x.data_ptr() for name, x in tensors.items()})
-    work = tensors["q"].new_empty(threads, compiled.workspace(ctypes.byref(arguments), int(backwards)))
+    work = tensors["q"].new_empty(threads * compiled.workspace(ctypes.byref(arguments), int(backwards)))
     arguments.work = work.data_ptr()
     (compiled.backward if backwards else compiled.forward)(ctypes.byref(arguments), threads)

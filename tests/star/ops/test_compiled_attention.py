@@ -133,8 +133,7 @@ def test_the_gradient_of_the_output_may_lie_anyhow(lie):
 @compiled
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_runs_and_threads_change_no_bit(size):
-    inputs, before = _rounded(_drawn(size, 200)), torch.get_num_threads()
-    results = []
+    inputs, before, results = _rounded(_drawn(size, 200)), torch.get_num_threads(), []
     try:
         for threads in (1, 1, 2, 3, 16):  # 16: more than there are pairs of a sequence and a key head
             torch.set_num_threads(threads)
@@ -205,6 +204,7 @@ def test_it_runs_for_the_tensors_that_it_supports_and_no_others():
     assert kernel("attention", *(x.bfloat16() for x in inputs)) is None
     assert kernel("attention", *(x.to("meta") for x in inputs)) is None
     assert kernel("attention", *(x[:0] for x in inputs)) is None
+    assert kernel("attention", *(x[:, :8] for x in inputs)) is None, "too little work"
     with torch.autocast("cpu"):
         assert kernel("attention", *inputs) is None
 

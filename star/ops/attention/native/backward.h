@@ -74,7 +74,10 @@ INLINED float product(const float *one, const float *other, int64_t count)
 {
     Lanes sums = {0};
     int64_t c = 0;
-    for (; c + LANES <= count; c += LANES) sums += load(one + c, LANES) * load(other + c, LANES);
+    for (; c + LANES <= count; c += LANES) {
+        __builtin_prefetch(other + count + c);
+        sums += load(one + c, LANES) * load(other + c, LANES);
+    }
     if (c < count) sums += load(one + c, LANES) * load_some(other + c, count - c);
     return sum(sums);
 }

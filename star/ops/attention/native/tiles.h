@@ -51,9 +51,20 @@ INLINED Lanes of_rows(Lanes rows[ROWS], int summed)
     return summed ? rows[0] + other : maxima(rows[0], other);
 }
 
+typedef float Half __attribute__((vector_size(LANES / 2 * sizeof(float))));
+
 /* Loads fewer numbers than a vector has; the others are zeros. */
 INLINED Lanes load_some(const float *x, int64_t count)
 {
+    if (count == LANES / 2) {
+        Half half;
+        memcpy(&half, x, sizeof half);
+#if LANES == 16
+        return __builtin_shufflevector(half, (Half){0}, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+        return __builtin_shufflevector(half, (Half){0}, 0, 1, 2, 3, 4, 5, 6, 7);
+#endif
+    }
     float lanes[LANES] = {0};
     for (int64_t lane = 0; lane < count; lane++) lanes[lane] = x[lane];
     return load(lanes, LANES);
@@ -61,14 +72,21 @@ INLINED Lanes load_some(const float *x, int64_t count)
 
 INLINED void store_some(float *x, Lanes lanes, int64_t count)
 {
+    if (count == LANES / 2) {
+        memcpy(x, &lanes, sizeof(Half));
+        return;
+    }
     for (int64_t lane = 0; lane < count; lane++) x[lane] = lanes[lane];
 }
 
-/* Copies a row of `channels` numbers, times a factor, to a row of whole vectors. */
+/* Copies a row of `channels` numbers, times a factor, to a row of whole vectors. The next head is often beside it. */
 INLINED void copy_row(float *to, const float *from, int64_t channels, float factor)
 {
     int64_t c = 0;
-    for (; c + LANES <= channels; c += LANES) store(to + c, factor * load(from + c, LANES), LANES);
+    for (; c + LANES <= channels; c += LANES) {
+        __builtin_prefetch(from + channels + c);
+        store(to + c, factor * load(from + c, LANES), LANES);
+    }
     if (c < channels) store(to + c, factor * load_some(from + c, channels - c), LANES);
 }
 
@@ -76,7 +94,10 @@ INLINED void copy_row(float *to, const float *from, int64_t channels, float fact
 INLINED void write_row(float *to, const float *from, int64_t channels, float factor)
 {
     int64_t c = 0;
-    for (; c + LANES <= channels; c += LANES) store(to + c, factor * load(from + c, LANES), LANES);
+    for (; c + LANES <= channels; c += LANES) {
+        __builtin_prefetch(to + channels + c, 1);
+        store(to + c, factor * load(from + c, LANES), LANES);
+    }
     if (c < channels) store_some(to + c, factor * load(from + c, LANES), channels - c);
 }
 
@@ -108,7 +129,10 @@ INLINED void copy_panels(float *to, const float *from, int64_t stride, int64_t t
             const int64_t some = smaller(LANES, channels - c);
             Lanes rows[LANES];
             if (count == LANES && some == LANES)
-                UNROLLED for (int t = 0; t < LANES; t++) rows[t] = load(from + (first + t) * stride + c, LANES);
+                UNROLLED for (int t = 0; t < LANES; t++) {
+                    rows[t] = load(from + (first + t) * stride + c, LANES);
+                    __builtin_prefetch(from + (first + t) * stride + c + channels);
+                }
             else
                 UNROLLED for (int t = 0; t < LANES; t++)
                     rows[t] = t < count ? load_some(from + (first + t) * stride + c, some) : (Lanes){0};
