@@ -111,7 +111,8 @@ def faster() -> bool:
 
     All processes of a machine take the same form, so that the same request gives the same bits in each.
     """
-    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    if not there or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     machine = {"processor": _processor(), "torch": torch.__version__, "products": str(PROBES)}
     found = kept("products", machine, ("ratio", "error"), _timed)
