@@ -44,4 +44,4 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard star/ops/native.h star/ops/*
 	touch $@
 
 clean: ## everything that this file made
-	rm -rf .venv var build *.egg-info star/ops/*/*.so
+	rm -rf .venv var build *.egg-info star/ops/*.so

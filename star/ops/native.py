@@ -1,7 +1,7 @@
-"""Operators that are compiled from C when the package is installed, as libraries that `ctypes` calls.
+"""The operators that are compiled from C when the package is installed, as one library that `ctypes` calls.
 
-Each is an extension module of its own (pyproject.toml), made from a folder `native/` beside the operator and from
-`native.h`. Where it cannot be compiled there is no library, and PyTorch forms run instead.
+Each has its sources in a folder `native/` beside it; what several need is in `native.h`. They are one extension module
+(pyproject.toml). Where it cannot be compiled there is no library, and PyTorch forms run instead.
 """
 
 from __future__ import annotations
@@ -10,20 +10,13 @@ import ctypes
 import importlib.util
 from functools import cache
 
-EXTENSIONS = (
-    "star.ops.attention._native",
-    "star.ops.convolution._native",
-    "star.ops.normalisation._native",
-    "star.ops.recurrence._native",
-    "star.ops.rotary._native",
-)
-"""All extension modules."""
+EXTENSION = "star.ops._native"
 
 
 @cache
-def library(extension: str) -> ctypes.CDLL | None:
-    """Load the compiled code of an extension module, given by its full name, or return None where there is none."""
-    found = importlib.util.find_spec(extension)
+def library() -> ctypes.CDLL | None:
+    """Load the compiled operators, or return None where there are none."""
+    found = importlib.util.find_spec(EXTENSION)
     if found is None or found.origin is None:
         return None
     try:
@@ -32,13 +25,13 @@ def library(extension: str) -> ctypes.CDLL | None:
         return None
 
 
-def required(extension: str) -> ctypes.CDLL:
-    """Load the compiled code of an extension module.
+def required() -> ctypes.CDLL:
+    """Load the compiled operators.
 
     Raises:
-        RuntimeError: there is none.
+        RuntimeError: there are none.
     """
-    found = library(extension)
+    found = library()
     if found is None:
-        raise RuntimeError(f"{extension} is not compiled here; install the package where there is a C compiler")
+        raise RuntimeError("operators in C are not compiled here; install the package where there is a C compiler")
     return found

@@ -14,8 +14,8 @@ from on_gpu.operators import OPERATORS
 from on_gpu.place import Place
 
 from star.ops.kernels import Kernel, Language
+from star.ops.native import library
 from star.ops.recurrence import scan
-from star.ops.recurrence.compiled import library
 
 ROOT = Path(__file__).parents[2]
 

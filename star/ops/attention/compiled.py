@@ -18,9 +18,6 @@ from torch.autograd.function import once_differentiable
 
 from star.ops import native
 
-LIBRARY = "star.ops.attention._native"
-"""The extension that holds the compiled code."""
-
 FEWEST_SCORES = 1 << 13
 """Scores, B H L L, from which the work outweighs the call; below them PyTorch is faster (docs/performance.md)."""
 
@@ -48,7 +45,7 @@ def supports(q_BLHK: Tensor, k_BLGK: Tensor, v_BLGV: Tensor) -> bool:
     """
     inputs = (q_BLHK, k_BLGK, v_BLGV)
     return (
-        native.library(LIBRARY) is not None
+        native.library() is not None
         and all(x.dtype is torch.float32 and x.device.type == "cpu" and x.numel() > 0 for x in inputs)
         and len(q_BLHK) * q_BLHK.shape[2] * q_BLHK.shape[1] ** 2 >= FEWEST_SCORES
         and not torch.is_autocast_enabled("cpu")
@@ -93,8 +90,8 @@ def _rows(x_BLHK: Tensor) -> Tensor:
 
 @cache
 def _compiled() -> ctypes.CDLL:
-    found = native.required(LIBRARY)
-    found.workspace.restype = ctypes.c_int64
+    found = native.required()
+    found.attention_workspace.restype = ctypes.c_int64
     return found
 
 
@@ -106,6 +103,7 @@ def _call(backwards: bool, window: int, **tensors: Tensor) -> None:
     strides = (number for name in _STRIDED for number in (tensors[name].stride()[:3] if name in tensors else (0, 0, 0)))
     sizes = (batch, length, heads, groups, keys, values, window)
     arguments = _Arguments(*sizes, *strides, keys**-0.5, **{name: x.data_ptr() for name, x in tensors.items()})
-    work = tensors["q"].new_empty(threads * compiled.workspace(ctypes.byref(arguments), int(backwards)))
+    work = tensors["q"].new_empty(threads * compiled.attention_workspace(ctypes.byref(arguments), int(backwards)))
     arguments.work = work.data_ptr()
-    (compiled.backward if backwards else compiled.forward)(ctypes.byref(arguments), threads)
+    form = compiled.attention_backward if backwards else compiled.attention_forward
+    form(ctypes.byref(arguments), threads)

@@ -14,9 +14,6 @@ from torch.autograd.function import once_differentiable
 
 from star.ops import native
 
-LIBRARY = "star.ops.convolution._native"
-"""The extension that holds the compiled code."""
-
 MOST_TAPS = 8
 
 _SIZES = ("batch", "length", "channels", "taps", "silu")
@@ -31,7 +28,7 @@ def supports(*inputs: Tensor) -> bool:
     """Return whether there is a compiled form that takes these tensors: float32 on a CPU, the filter h_DW the last."""
     first, h_DW = inputs[0], inputs[-1]
     return (
-        native.library(LIBRARY) is not None
+        native.library() is not None
         and h_DW.dim() == 2
         and 1 <= h_DW.shape[1] <= MOST_TAPS
         and first.numel() > 0
@@ -82,4 +79,4 @@ def _call(
     given = {name: z for name, z in {"x": x, "h": h, "c": c, "b": b, **tensors}.items() if z is not None}
     sizes = (*x.shape, h.shape[1], silu)
     arguments = _Arguments(*sizes, **{name: z.data_ptr() for name, z in given.items()})
-    native.required(LIBRARY).convolve(ctypes.byref(arguments), torch.get_num_threads())
+    native.required().convolve(ctypes.byref(arguments), torch.get_num_threads())

@@ -14,9 +14,6 @@ from torch.autograd.function import once_differentiable
 
 from star.ops import native
 
-LIBRARY = "star.ops.normalisation._native"
-"""The extension that holds the compiled code."""
-
 EPSILON = ctypes.c_float(torch.finfo(torch.float32).eps)
 
 
@@ -26,7 +23,7 @@ def supports(x: Tensor, weight_D: Tensor) -> bool:
         x.device.type == "cpu"
         and x.dtype is weight_D.dtype is torch.float32
         and x.numel() > 0
-        and native.library(LIBRARY) is not None
+        and native.library() is not None
     )
 
 
@@ -69,4 +66,4 @@ def _normalised(x: Tensor, weight_D: Tensor) -> tuple[Tensor, Tensor]:
 
 def _call(function: str, tensors: tuple[Tensor, ...], rows: int, width: int, *rest: Any) -> None:
     pointers = (ctypes.c_void_p(x.data_ptr()) for x in tensors)
-    getattr(native.required(LIBRARY), function)(*pointers, ctypes.c_int64(rows), ctypes.c_int64(width), *rest)
+    getattr(native.required(), f"rms_norm_{function}")(*pointers, ctypes.c_int64(rows), ctypes.c_int64(width), *rest)

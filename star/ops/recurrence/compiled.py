@@ -20,9 +20,6 @@ from torch.autograd.function import once_differentiable
 from star.ops import native
 from star.ops.recurrence.inputs import Inputs
 
-LIBRARY = "star.ops.recurrence._native"
-"""The extension that holds the compiled code."""
-
 LANES = 8
 """The number of keys, or of heads with one value channel, that fill a vector register."""
 
@@ -50,11 +47,6 @@ class _Arguments(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in _SIZES] + [(name, ctypes.c_void_p) for name in _TENSORS]
 
 
-def library() -> ctypes.CDLL | None:
-    """Load the compiled code, or return None where there is none."""
-    return native.library(LIBRARY)
-
-
 def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
     """Return whether there is a compiled form that takes these tensors.
 
@@ -62,7 +54,7 @@ def supports(inputs: Inputs, state_BHKV: Tensor) -> bool:
     """
     keys, values = state_BHKV.shape[2:]
     return (
-        library() is not None
+        native.library() is not None
         and all(x.dtype is torch.float32 and x.device.type == "cpu" for x in (*inputs, state_BHKV))
         and (_chunked(keys, values) or _token_by_token(keys, values))
         and inputs.v.numel() > 0
@@ -99,7 +91,7 @@ def _chunked(keys: int, values: int) -> bool:
 @cache
 def _scratch(keys: int, values: int) -> int:
     """Return how many numbers of memory a thread needs for chunks; 0 where this processor does not run them."""
-    count = native.required(LIBRARY).scratch
+    count = native.required().recurrence_scratch
     count.argtypes, count.restype = [ctypes.c_int64] * 2, ctypes.c_int64
     return int(count(keys, values))
 
@@ -111,7 +103,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, delta: bool, chunked: bool, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         c, b, a, d, v, initial = (x.contiguous() for x in tensors)
         y, last = torch.empty_like(v), torch.empty_like(initial)
-        segments = -(-v.shape[1] // ctypes.c_int.in_dll(native.required(LIBRARY), "segment").value)
+        segments = -(-v.shape[1] // ctypes.c_int.in_dll(native.required(), "recurrence_segment").value)
         kept = initial.new_empty(*initial.shape[:2], segments, *initial.shape[2:])
         _call("forward", delta, chunked, c=c, b=b, a=a, d=d, v=v, initial=initial, y=y, last=last, kept=kept)
         ctx.form = delta, chunked
@@ -141,4 +133,4 @@ def _call(function: str, delta: bool, chunked: bool, **tensors: Tensor) -> None:
     if chunked:
         tensors["scratch"] = tensors["v"].new_empty(threads * _scratch(keys, values))
     arguments = _Arguments(*sizes, **{name: x.data_ptr() for name, x in tensors.items()})
-    getattr(native.required(LIBRARY), function)(ctypes.byref(arguments), threads)
+    getattr(native.required(), f"recurrence_{function}")(ctypes.byref(arguments), threads)

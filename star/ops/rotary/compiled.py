@@ -16,9 +16,6 @@ from torch.autograd.function import once_differentiable
 from star.ops import native
 from star.ops.rotary.rotate import angles
 
-LIBRARY = "star.ops.rotary._native"
-"""The extension that holds the compiled code."""
-
 TABLES = 16
 """Tables of angles that are kept, each for one length and head size."""
 
@@ -36,7 +33,7 @@ def supports(x_BLHK: Tensor) -> bool:
         and x_BLHK.dtype is torch.float32
         and x_BLHK.stride(-1) == 1
         and x_BLHK.numel() > 0
-        and native.library(LIBRARY) is not None
+        and native.library() is not None
     )
 
 
@@ -89,5 +86,5 @@ def _rotated(x_BLHK: Tensor, table_xL2P: Tensor, sign: int) -> Tensor:
     tables = 1 if table_xL2P.dim() == 3 else len(table_xL2P)
     pointers = (ctypes.c_void_p(z.data_ptr()) for z in (x_BLHK, table_xL2P, y_BLHK))
     sizes = (ctypes.c_int64(size) for size in (*x_BLHK.shape, *x_BLHK.stride()[:3], tables))
-    native.required(LIBRARY).rotate(*pointers, *sizes, ctypes.c_float(sign), torch.get_num_threads())
+    native.required().rotate(*pointers, *sizes, ctypes.c_float(sign), torch.get_num_threads())
     return y_BLHK

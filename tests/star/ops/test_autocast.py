@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from star.ops import native
 from star.ops.convolution.causal import shifted_sum
 from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.outer_product.dense import dense
@@ -14,7 +15,7 @@ from star.ops.recurrence import chunk, compiled, scan
 from star.ops.recurrence.inputs import Inputs
 
 BATCH, LENGTH, HEADS = 2, 70, 4
-needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="the recurrences are not compiled here")
+needs_compiler = pytest.mark.skipif(native.library() is None, reason="the recurrences are not compiled here")
 FORMS = {  # the form, key channels, value channels, decays of a head
     "chunk, a decay per head": (chunk.recurrence, 16, 16, 1),
     "chunk, a decay per key": (chunk.recurrence, 16, 16, 16),

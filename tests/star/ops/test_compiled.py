@@ -12,6 +12,7 @@ from star import build
 from star.contract.forms import relative_rms
 from star.ops.delta_rule import naive as delta_naive
 from star.ops.dispatch import forced, kernel
+from star.ops.native import library
 from star.ops.recurrence import compiled as module
 from star.ops.recurrence import naive
 from star.ops.recurrence.inputs import Inputs
@@ -19,7 +20,7 @@ from tests.star.ops.gradients import with_gradients
 
 pytestmark = pytest.mark.slow
 
-compiled = pytest.mark.skipif(module.library() is None, reason="the recurrences are not compiled here")
+compiled = pytest.mark.skipif(library() is None, reason="the recurrences are not compiled here")
 
 BATCH = 3
 SIZES = {  # heads, groups, keys, values, decays a head, whether these are constant
@@ -65,7 +66,7 @@ FORMS = {False: (module.recurrence, naive.recurrence), True: (module.delta_rule,
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="there is no compiler here to have compiled anything")
 def test_the_recurrences_are_compiled_where_they_can_be():
-    assert module.library() is not None
+    assert library() is not None
 
 
 @compiled

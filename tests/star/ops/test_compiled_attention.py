@@ -12,7 +12,7 @@ from star.ops.attention import naive
 from star.ops.attention.full import causal_attention, fused_attention
 from star.ops.dispatch import forced, kernel
 
-compiled = pytest.mark.skipif(native.library(module.LIBRARY) is None, reason="attention is not compiled here")
+compiled = pytest.mark.skipif(native.library() is None, reason="attention is not compiled here")
 
 SIZES = {  # heads, key heads, keys, values, window
     "small heads": (4, 4, 16, 16, None),
@@ -66,7 +66,7 @@ def _agree(ours, theirs, error):
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="there is no compiler here to have compiled anything")
 def test_attention_is_compiled_where_it_can_be():
-    assert native.library(module.LIBRARY) is not None
+    assert native.library() is not None
 
 
 @compiled

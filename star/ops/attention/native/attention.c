@@ -14,7 +14,7 @@ static int wide(void)
 }
 
 /* The number of floats that a thread needs in `work`. */
-int64_t workspace(const Attention *a, int backwards)
+int64_t attention_workspace(const Attention *a, int backwards)
 {
 #ifdef STAR_WIDE
     if (wide()) return backwards ? wide_backward_size(a) : wide_forward_size(a);
@@ -31,25 +31,25 @@ static void run(const Attention *a, Run *part, int64_t size, int64_t parts, int 
     }
 }
 
-void forward(const Attention *a, int threads)
+void attention_forward(const Attention *a, int threads)
 {
     const int64_t pairs = a->batch * a->groups, parts = pairs < threads ? (threads + pairs - 1) / pairs : 1;
 #ifdef STAR_WIDE
     if (wide()) {
-        run(a, wide_forward, workspace(a, 0), parts, threads);
+        run(a, wide_forward, attention_workspace(a, 0), parts, threads);
         return;
     }
 #endif
-    run(a, narrow_forward, workspace(a, 0), parts, threads);
+    run(a, narrow_forward, attention_workspace(a, 0), parts, threads);
 }
 
-void backward(const Attention *a, int threads)
+void attention_backward(const Attention *a, int threads)
 {
 #ifdef STAR_WIDE
     if (wide()) {
-        run(a, wide_backward, workspace(a, 1), 1, threads);
+        run(a, wide_backward, attention_workspace(a, 1), 1, threads);
         return;
     }
 #endif
-    run(a, narrow_backward, workspace(a, 1), 1, threads);
+    run(a, narrow_backward, attention_workspace(a, 1), 1, threads);
 }

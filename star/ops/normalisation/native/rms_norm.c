@@ -53,7 +53,7 @@ static void backward_rows(const float *x, const float *w, const float *inverse, 
 }
 
 /* Each thread has rows of its own, and a row of `dw`, which Python adds up. */
-void forward(const float *x, const float *w, float *y, float *inverse, int64_t rows, int64_t width, float epsilon,
+void rms_norm_forward(const float *x, const float *w, float *y, float *inverse, int64_t rows, int64_t width, float epsilon,
              int threads)
 {
 #pragma omp parallel for num_threads(threads) schedule(static)
@@ -61,7 +61,7 @@ void forward(const float *x, const float *w, float *y, float *inverse, int64_t r
         forward_rows(x, w, y, inverse, rows * part / threads, rows * (part + 1) / threads, width, epsilon);
 }
 
-void backward(const float *x, const float *w, const float *inverse, const float *dy, float *dx, float *dw, int64_t rows,
+void rms_norm_backward(const float *x, const float *w, const float *inverse, const float *dy, float *dx, float *dw, int64_t rows,
               int64_t width, int threads)
 {
 #pragma omp parallel for num_threads(threads) schedule(static)

@@ -4,7 +4,7 @@
 
 #include "recurrence.h"
 
-const int segment = SEGMENT;
+const int recurrence_segment = SEGMENT;
 
 /* Whether registers are filled with heads instead of keys: for one value channel, if a copy suffices to load them. */
 static int by_channels(const Recurrence *r)
@@ -41,7 +41,7 @@ static Chunks *chunks_here(void)
 }
 
 /* The numbers of memory that one thread needs for chunks of such heads; 0 where this processor does not run chunks. */
-int64_t scratch(int64_t keys, int64_t values)
+int64_t recurrence_scratch(int64_t keys, int64_t values)
 {
     const Recurrence r = {.keys = keys, .values = values};
     return chunks_here() ? chunks_here()(&r, 0, (Part){0}, 0) : 0;
@@ -59,7 +59,7 @@ static void run_chunks(const Recurrence *r, int backwards, int threads)
                    backwards);
 }
 
-void forward(const Recurrence *r, int threads)
+void recurrence_forward(const Recurrence *r, int threads)
 {
     if (r->chunked)
         run_chunks(r, 0, threads);
@@ -67,7 +67,7 @@ void forward(const Recurrence *r, int threads)
         run(r, by_channels(r) ? channels_forward : states_forward, 0, threads);
 }
 
-void backward(const Recurrence *r, int threads)
+void recurrence_backward(const Recurrence *r, int threads)
 {
     if (r->chunked)
         run_chunks(r, 1, threads);
