@@ -174,10 +174,11 @@ def test_the_peak_of_training_holds_weights_gradients_and_moments_and_grows_with
 @pytest.mark.slow
 def test_the_settings_of_a_worker_change_no_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    plain = peak_bytes(subject(TEXT), "train_peak_bytes")
+    wide = dataclasses.replace(TEXT, shape=dataclasses.replace(TEXT.shape, width=256, head_dim=64))
+    plain = peak_bytes(subject(wide), "train_peak_bytes")
     for name, value in fast(os.environ).items():
         monkeypatch.setenv(name, value)
-    assert peak_bytes(subject(TEXT), "train_peak_bytes") == pytest.approx(plain, rel=0.03)
+    assert peak_bytes(subject(wide), "train_peak_bytes") == pytest.approx(plain, rel=0.05)
 
 
 def test_nothing_is_measured_after_the_deadline() -> None:
