@@ -8,7 +8,7 @@ import { caveat, metric, written } from "../parts/metrics.js";
 
 const DASHES = 3; // trainings of one purpose differ by their dashes, of which there are so many kinds
 const KINDS = { promotion: "of-promotion", "re-evaluation": "of-repeat", "honest finish": "of-finish" };
-const FORMS = { c: "C", triton: "Triton", torch: "PyTorch" };
+const FORMS = { c: "C", onednn: "oneDNN", triton: "Triton", torch: "PyTorch" };
 const MEANINGS = {
   search: "the first training of this genome",
   promotion: "more tokens, because the training on fewer tokens was promising",

@@ -57,14 +57,15 @@ def test_one_training_needs_no_key(page: Page, search: Hand) -> None:
 
 
 def test_a_training_tells_where_it_ran_and_how(page: Page, hand: Hand) -> None:
-    forms = {"recurrence": ["c", "torch"], "short_convolution": ["triton"]}
+    forms = {"projection": ["onednn"], "recurrence": ["c", "torch"], "short_convolution": ["triton"]}
     number = hand.add(ATTENTION, 3.4)
     hand.again(number, 3.1, Purpose.PROMOTION, execution=Execution("NVIDIA H100", forms, 2, 3_210_000_000))
     hand.again(number, 3.0, Purpose.REPEAT, seed=1, execution=Execution("cpu", {}, 1))
     page.goto(f"/jobs/{hand.id}/candidates/{number}")
 
     told = page.locator("#trainings tbody td:nth-of-type(5)")
-    how = "recurrence in C and PyTorch, short convolution in Triton, batches in 2 parts, at most 3.21\u202fGB"
+    how = "projection in oneDNN, recurrence in C and PyTorch, short convolution in Triton"
+    how = f"{how}, batches in 2 parts, at most 3.21\u202fGB"
     expect(told).to_have_text(["–", f"NVIDIA H100 {how}", "cpu"], use_inner_text=True)
 
 
