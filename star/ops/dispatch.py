@@ -30,10 +30,10 @@ from star.ops.delta_rule import chunk as delta_chunk
 from star.ops.delta_rule import naive as delta_naive
 from star.ops.forms import PYTORCH, report
 from star.ops.kernels import KERNELS, NEEDED, ON_CPU, Kernel, Language
-from star.ops.normalisation import rms_norm as in_torch
+from star.ops.normalisation.rms_norm import rms_norm as rms_norm_in_torch
 from star.ops.recurrence import chunk, naive, scan
 from star.ops.recurrence.inputs import Inputs
-from star.ops.rotary import rotate as rotary
+from star.ops.rotary.rotate import rotate as rotate_in_torch
 from star.ops.trust import trusted
 
 MODES = ("auto", "triton", "torch")
@@ -89,13 +89,13 @@ def linear(x: Tensor, weight_OI: Tensor) -> Tensor:
 
 def rms_norm(x: Tensor, weight_D: Tensor) -> Tensor:
     """Compute `star.ops.normalisation.rms_norm` in the fastest form."""
-    y: Tensor = (kernel("rms_norm", x, weight_D) or in_torch.rms_norm)(x, weight_D)
+    y: Tensor = (kernel("rms_norm", x, weight_D) or rms_norm_in_torch)(x, weight_D)
     return y
 
 
 def rotate(x_BLHK: Tensor, position: int | Tensor = 0) -> Tensor:
     """Compute `star.ops.rotary.rotate` in the fastest form: y_BLHK."""
-    y_BLHK: Tensor = (kernel("rotation", x_BLHK) or rotary.rotate)(x_BLHK, position)
+    y_BLHK: Tensor = (kernel("rotation", x_BLHK) or rotate_in_torch)(x_BLHK, position)
     return y_BLHK
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -60,10 +61,9 @@ def _write(place: Path, facts: Facts, needed: frozenset[str]) -> None:
         with tempfile.NamedTemporaryFile("w", dir=place.parent, encoding="utf-8") as file:
             json.dump(facts, file)
             file.flush()
-            if read(place, needed) is None:
-                place.unlink(missing_ok=True)
+            if place.exists() and read(place, needed) is None:
+                place.unlink(missing_ok=True)  # it is damaged
+            with suppress(FileExistsError):  # another process was first
                 os.link(file.name, place)
-    except FileExistsError:
-        pass  # another process was first
     except OSError:
         log.info("%s cannot be written, so every process finds this out again", place)

@@ -6,6 +6,7 @@ B sequences, L tokens, I and O channels in and out.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,8 +106,8 @@ def test_small_products_and_other_dtypes_stay_with_pytorch(monkeypatch: pytest.M
 
 def test_a_machine_is_timed_once_and_remembers_it(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = products.faster()
-    (kept,) = machine.iterdir()
-    facts = json.loads(kept.read_text())
+    (place,) = machine.iterdir()
+    facts = json.loads(place.read_text())
     assert found is (facts["ratio"] <= products.ENOUGH)
     assert facts["error"] <= 2e-6
 
@@ -126,14 +127,27 @@ def test_the_first_of_several_processes_decides(machine: Path, monkeypatch: pyte
     assert products.faster()
 
 
+def test_a_process_that_comes_late_takes_nothing_away(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both find nothing; the other one writes between this one's last look and its own writing."""
+    monkeypatch.setattr(products, "_timed", lambda: {"ratio": 2.0, "error": 0.0})
+    link = os.link
+
+    def late(source: str, place: Path) -> None:
+        place.write_text(json.dumps({"ratio": 0.5, "error": 0.0}))
+        link(source, place)
+
+    monkeypatch.setattr(os, "link", late)
+    assert products.faster()
+
+
 def test_what_is_kept_is_timed_anew_if_it_is_damaged(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "_timed", lambda: {"ratio": 0.5, "error": 0.0})
     assert products.faster()
-    (kept,) = machine.iterdir()
-    kept.write_text('{"ratio": ')
+    (place,) = machine.iterdir()
+    place.write_text('{"ratio": ')
     products.faster.cache_clear()
     assert products.faster()
-    assert json.loads(kept.read_text())["ratio"] == 0.5
+    assert json.loads(place.read_text())["ratio"] == 0.5
 
 
 def test_a_model_computes_the_same_but_for_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
